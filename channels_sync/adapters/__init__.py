@@ -1,0 +1,1 @@
+"""One package per channel. Everything outside speaks to them through `base` and `registry`."""

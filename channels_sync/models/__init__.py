@@ -1,0 +1,14 @@
+from channels_sync.models.channels import Channel, ChannelMode, Listing
+from channels_sync.models.policies import AllocationPolicy
+from channels_sync.models.pushes import ListingPush, PublicationLine, PublicationState, PublishRun
+
+__all__ = [
+    "AllocationPolicy",
+    "Channel",
+    "ChannelMode",
+    "Listing",
+    "ListingPush",
+    "PublicationLine",
+    "PublicationState",
+    "PublishRun",
+]

@@ -1,0 +1,107 @@
+"""Published quantities: plans, their lines, and the outbox that sends them."""
+
+from django.db import models
+from django.db.models import F, Q
+
+from channels_sync.models.channels import Channel, Listing
+
+
+class PublishRun(models.Model):
+    """One recompute of published quantities: a plan with its lines."""
+
+    channel = models.ForeignKey(Channel, on_delete=models.PROTECT, null=True, related_name="runs")
+    cause = models.CharField(max_length=100, help_text="What made the figures change.")
+    posting_id = models.BigIntegerField(null=True, help_text="Newest posting among the changes that were taken in.")
+    changed_at = models.DateTimeField(null=True, help_text="Oldest of the changes that were taken in.")
+    listings_checked = models.PositiveIntegerField(default=0)
+    listings_changed = models.PositiveIntegerField(default=0)
+    recorded_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"Run {self.pk}"
+
+
+class PublicationState(models.TextChoices):
+    SHADOW = "shadow", "Shadow, not sent"
+    QUEUED = "queued", "Queued"
+    SENT = "sent", "Sent"
+    ACCEPTED = "accepted", "Accepted"
+    CONFIRMED = "confirmed", "Confirmed"
+    FAILED = "failed", "Failed"
+    SUPERSEDED = "superseded", "Superseded"
+
+
+class PublicationLine(models.Model):
+    """One version of one listing's published quantity: from what, to what, why, and how far it got."""
+
+    run = models.ForeignKey(PublishRun, on_delete=models.PROTECT, related_name="lines")
+    listing = models.ForeignKey(Listing, on_delete=models.PROTECT, related_name="publications")
+    version = models.PositiveBigIntegerField()
+    before = models.PositiveIntegerField(null=True, help_text="Published before; null for the first time.")
+    after = models.PositiveIntegerField()
+    derivation = models.JSONField(help_text="Every term of the figure with its source; see allocation.Derivation.")
+    state = models.CharField(max_length=12, choices=PublicationState, default=PublicationState.QUEUED)
+    error = models.CharField(max_length=500, blank=True)
+    recorded_at = models.DateTimeField(auto_now_add=True)
+    sent_at = models.DateTimeField(null=True)
+    accepted_at = models.DateTimeField(null=True)
+    confirmed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(fields=("listing", "version"), name="channels_sync_publicationline_version_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.listing} {self.before} -> {self.after}"
+
+
+class ListingPush(models.Model):
+    """The outbox: what one listing should show, and what the channel was last told. One row per listing.
+
+    `version` grows with every new wanted quantity; the row is due while `sent_version` is behind. A sender holds the row
+    by `lease_until`; an answer for an older version never overwrites a newer one.
+    """
+
+    listing = models.OneToOneField(Listing, on_delete=models.CASCADE, primary_key=True, related_name="push")
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="+", db_index=False)
+    wanted = models.PositiveIntegerField(null=True, help_text="Null until first computed.")
+    version = models.PositiveBigIntegerField(default=0)
+    sent_version = models.PositiveBigIntegerField(default=0)
+    confirmed_version = models.PositiveBigIntegerField(default=0)
+    channel_quantity = models.IntegerField(
+        null=True, help_text="Last figure the channel is known to show; below zero where it oversold."
+    )
+    channel_quantity_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    next_at = models.DateTimeField(null=True, help_text="Not sent or read back before.")
+    attempts = models.PositiveIntegerField(default=0, help_text="Failed attempts to send or to confirm this version.")
+    last_error = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        verbose_name_plural = "listing pushes"
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(sent_version__lte=F("version")), name="channels_sync_push_sent_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(confirmed_version__lte=F("sent_version")), name="channels_sync_push_confirmed_was_sent"
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=("channel", "listing"), condition=Q(version__gt=F("sent_version")), name="channels_sync_push_due"
+            ),
+            models.Index(
+                fields=("channel", "listing"),
+                condition=Q(sent_version__gt=F("confirmed_version")),
+                name="channels_sync_push_unconfirmed",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.listing}: {self.wanted}"

@@ -1,0 +1,118 @@
+"""Switching channels: mode, kill switch, credentials, and trying again what was refused."""
+
+from __future__ import annotations
+
+from django.db.models import F, QuerySet
+
+from channels_sync.credentials import Secrets, encrypt, rotate
+from channels_sync.models import Channel, ChannelMode, Listing, ListingPush, PublicationLine, PublicationState
+from channels_sync.operations.recomputing import tell_items_changed
+from inventory.errors import WrongState
+from inventory.operations.posting import Actor
+from inventory.operations.transactions import operation
+from inventory.wakeups import wake_after_commit
+
+
+@operation
+def pause_channel(*, channel: Channel, actor: Actor) -> Channel:
+    """Send nothing more to the channel until it is resumed. Figures are still worked out and wait.
+
+    What is on its way at this moment may still arrive. Pausing twice changes nothing.
+    """
+    locked = _lock(channel)
+    if not locked.is_paused:
+        locked.is_paused = True
+        _save(locked, actor=actor, fields=["is_paused"])
+    return locked
+
+
+@operation
+def resume_channel(*, channel: Channel, actor: Actor) -> Channel:
+    """Send again; the newest figure of each listing goes out, what it was in between does not."""
+    locked = _lock(channel)
+    if locked.is_paused:
+        locked.is_paused = False
+        _save(locked, actor=actor, fields=["is_paused"])
+        wake_after_commit()
+    return locked
+
+
+@operation
+def set_channel_mode(*, channel: Channel, mode: ChannelMode, actor: Actor) -> Channel:
+    """Switch between off, shadow (worked out and compared, not sent) and automatic.
+
+    Into automatic, every listing whose wanted figure was not sent is sent. Out of off, every listing is worked out anew.
+    Raises WrongState for automatic without credentials.
+    """
+    locked = _lock(channel)
+    before = locked.mode
+    if before == mode:
+        return locked
+    if mode == ChannelMode.AUTO and not locked.credentials:
+        raise WrongState(
+            f"{locked.name} has no credentials, so nothing can be sent. Enter them first.", channel=locked.code
+        )
+    locked.mode = mode
+    _save(locked, actor=actor, fields=["mode"])
+    waiting = PublicationLine.objects.filter(
+        listing__channel=locked, version=F("listing__push__version"), version__gt=F("listing__push__sent_version")
+    )
+    if mode == ChannelMode.AUTO:
+        waiting.filter(state=PublicationState.SHADOW).update(state=PublicationState.QUEUED)
+    else:
+        waiting.filter(state__in=[PublicationState.QUEUED, PublicationState.FAILED]).update(
+            state=PublicationState.SHADOW
+        )
+    if mode != ChannelMode.OFF:
+        items = Listing.objects.filter(channel=locked, is_active=True).values_list("item_id", flat=True)
+        tell_items_changed(items=set(items), cause="channel mode")
+    return locked
+
+
+@operation
+def set_credentials(*, channel: Channel, secrets: Secrets, actor: Actor) -> Channel:
+    """Store the account's secrets, encrypted, and try again at once what waits. Raises WrongState when they are incomplete."""
+    if not secrets.is_complete:
+        raise WrongState(
+            f"{channel.name} needs an access token, or a client id together with its secret.", channel=channel.code
+        )
+    locked = _lock(channel)
+    locked.credentials = encrypt(secrets)
+    locked.last_error = ""
+    locked.last_error_at = None
+    _save(locked, actor=actor, fields=["credentials", "last_error", "last_error_at"])
+    _try_again(ListingPush.objects.filter(channel=locked))
+    return locked
+
+
+@operation
+def rotate_credentials() -> int:
+    """Encrypt every channel's credentials with the newest key; returns the channels. Raises ChannelAuthFailed."""
+    channels = Channel.objects.exclude(credentials="").select_for_update(of=("self",), no_key=True).order_by("pk")
+    count = 0
+    for channel in channels:
+        Channel.objects.filter(pk=channel.pk).update(credentials=rotate(channel.credentials))
+        count += 1
+    return count
+
+
+@operation
+def retry_listing(*, listing: Listing) -> None:
+    """Send (or read back) the listing's newest figure now, whatever went wrong before."""
+    _try_again(ListingPush.objects.filter(listing=listing))
+
+
+def _try_again(pushes: QuerySet[ListingPush]) -> None:
+    pushes.update(next_at=None, attempts=0)
+    wake_after_commit()
+
+
+def _lock(channel: Channel) -> Channel:
+    return Channel.objects.select_for_update(of=("self",), no_key=True).get(pk=channel.pk)
+
+
+def _save(channel: Channel, *, actor: Actor, fields: list[str]) -> None:
+    """Save with its history, which names the actor."""
+    user = actor if actor is not None and actor.is_authenticated else None
+    channel._history_user = user  # type: ignore[attr-defined]
+    channel.save(update_fields=fields)

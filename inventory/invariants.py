@@ -1,0 +1,195 @@
+"""Facts about stock that always hold: for tests, the nightly task, `manage.py verify_ledger` and the page that shows them.
+
+Each check is one set-based statement over the present data and returns what breaks it, in words; nothing means it holds.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from inventory.models import NEUTRAL_KINDS
+
+FINDINGS_MAX = 20
+"""Findings reported of one check."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """One fact. `find` returns at most FINDINGS_MAX descriptions of rows that break it."""
+
+    name: str
+    description: str
+    find: Callable[[], Sequence[str]]
+
+
+def query(sql: str, parameters: Sequence[Any] = (), *, words: str) -> list[str]:
+    """Run a check; each row fills the words of one finding."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM ({sql}) AS breach LIMIT {FINDINGS_MAX}", list(parameters))
+        return [words.format(*row) for row in cursor.fetchall()]
+
+
+def balances_equal_movements() -> list[str]:
+    return query(
+        """
+        SELECT coalesce(b.item_id, m.item_id), coalesce(b.location_id, m.location_id), coalesce(b.lot_id, m.lot_id),
+               coalesce(b.status, m.status), coalesce(b.quantity, 0), coalesce(m.quantity, 0)
+        FROM inventory_stockbalance b
+        FULL JOIN (SELECT item_id, location_id, lot_id, status, sum(quantity) AS quantity
+                   FROM inventory_movement GROUP BY 1, 2, 3, 4) m
+          USING (item_id, location_id, lot_id, status)
+        WHERE coalesce(b.quantity, 0) <> coalesce(m.quantity, 0)
+        """,
+        words="item {0} at location {1}, lot {2}, {3}: balance {4}, movements {5}",
+    )
+
+
+def pools_equal_movements() -> list[str]:
+    return query(
+        """
+        SELECT coalesce(p.item_id, m.item_id), coalesce(p.quantity, 0), coalesce(m.quantity, 0), coalesce(p.value, 0),
+               coalesce(m.value, 0)
+        FROM (SELECT item_id, sum(quantity) AS quantity, sum(value) AS value FROM inventory_costpool GROUP BY 1) p
+        FULL JOIN (SELECT item_id, sum(quantity) AS quantity, coalesce(sum(value), 0) AS value
+                   FROM inventory_movement GROUP BY 1) m USING (item_id)
+        WHERE coalesce(p.quantity, 0) <> coalesce(m.quantity, 0) OR coalesce(p.value, 0) <> coalesce(m.value, 0)
+        """,
+        words="item {0}: pool {1} worth {3}, movements {2} worth {4}",
+    )
+
+
+def nothing_negative() -> list[str]:
+    return query(
+        "SELECT item_id, location_id, lot_id, status, quantity FROM inventory_stockbalance WHERE quantity < 0",
+        words="item {0} at location {1}, lot {2}, {3}: {4}",
+    )
+
+
+def neutral_postings_sum_to_zero() -> list[str]:
+    return query(
+        """
+        SELECT m.posting_id, m.item_id, sum(m.quantity), coalesce(sum(m.value), 0)
+        FROM inventory_movement m JOIN inventory_posting p ON p.id = m.posting_id
+        LEFT JOIN inventory_posting r ON r.id = p.reverses_id
+        WHERE coalesce(r.kind, p.kind) = ANY(%s::text[])
+        GROUP BY m.posting_id, m.item_id, m.lot_id
+        HAVING sum(m.quantity) <> 0 OR coalesce(sum(m.value), 0) <> 0
+        """,
+        [[str(kind) for kind in NEUTRAL_KINDS]],
+        words="posting {0}, item {1}: quantities sum to {2}, values to {3}",
+    )
+
+
+def reversals_cancel() -> list[str]:
+    """A whole reversal and what it reverses sum to zero in quantity; in value, up to the reversal variance it booked."""
+    return query(
+        """
+        WITH undone AS (
+          SELECT p.id AS reversal_id, p.reverses_id FROM inventory_posting p
+          JOIN inventory_posting o ON o.id = p.reverses_id
+          WHERE o.kind <> 'completion'
+        ), both_sides AS (
+          SELECT u.reversal_id, m.item_id, m.quantity, coalesce(m.value, 0) AS value
+          FROM undone u JOIN inventory_movement m ON m.posting_id IN (u.reversal_id, u.reverses_id)
+          UNION ALL
+          SELECT u.reversal_id, e.item_id, 0, e.amount FROM undone u
+          JOIN inventory_costentry e ON e.posting_id = u.reversal_id AND e.kind = 'reversal_variance'
+        )
+        SELECT reversal_id, item_id, sum(quantity), sum(value) FROM both_sides
+        GROUP BY 1, 2 HAVING sum(quantity) <> 0 OR sum(value) <> 0
+        """,
+        words="reversal {0}, item {1}: quantity {2} and value {3} are left of both",
+    )
+
+
+def reserved_equals_pins() -> list[str]:
+    return query(
+        """
+        SELECT coalesce(b.item_id, r.item_id), coalesce(b.location_id, r.location_id), coalesce(b.lot_id, r.lot_id),
+               coalesce(b.reserved, 0), coalesce(r.quantity, 0), coalesce(b.quantity, 0)
+        FROM (SELECT * FROM inventory_stockbalance WHERE reserved <> 0 AND status = 'available') b
+        FULL JOIN (SELECT item_id, location_id, lot_id, sum(quantity) AS quantity FROM inventory_reservation
+                   WHERE lot_id IS NOT NULL AND quantity > 0 GROUP BY 1, 2, 3) r USING (item_id, location_id, lot_id)
+        WHERE coalesce(b.reserved, 0) <> coalesce(r.quantity, 0) OR coalesce(b.reserved, 0) > coalesce(b.quantity, 0)
+        """,
+        words="item {0} at location {1}, lot {2}: {3} reserved on the balance, {4} in reservations, {5} on hand",
+    )
+
+
+def reservations_equal_their_log() -> list[str]:
+    return query(
+        """
+        SELECT r.id, r.quantity, coalesce(c.quantity, 0) FROM inventory_reservation r
+        LEFT JOIN (SELECT reservation_id, sum(quantity) AS quantity FROM inventory_reservationchange GROUP BY 1) c
+          ON c.reservation_id = r.id
+        WHERE r.quantity <> coalesce(c.quantity, 0)
+        """,
+        words="reservation {0}: holds {1}, its log sums to {2}",
+    )
+
+
+def postings_have_movements() -> list[str]:
+    return query(
+        """
+        SELECT p.id, p.kind FROM inventory_posting p
+        WHERE p.kind NOT IN ('cost_correction')
+          AND NOT EXISTS (SELECT 1 FROM inventory_movement m WHERE m.posting_id = p.id)
+          AND NOT EXISTS (SELECT 1 FROM inventory_costentry e WHERE e.posting_id = p.id)
+        """,
+        words="posting {0} ({1}) moved nothing",
+    )
+
+
+def movements_point_at_what_exists() -> list[str]:
+    """References without a foreign key in the database (see README) still lead somewhere, and lots belong to their item."""
+    return query(
+        """
+        SELECT m.id, m.item_id, m.location_id, m.lot_id FROM inventory_movement m
+        LEFT JOIN inventory_lot l ON l.id = m.lot_id
+        LEFT JOIN inventory_item i ON i.id = m.item_id
+        LEFT JOIN inventory_location c ON c.id = m.location_id
+        WHERE i.id IS NULL OR c.id IS NULL OR l.item_id <> m.item_id
+        """,
+        words="movement {0}: item {1}, location {2} or lot {3} is missing or belongs to another item",
+    )
+
+
+def movements_carry_their_postings_times() -> list[str]:
+    return query(
+        """
+        SELECT m.id, m.posting_id FROM inventory_movement m JOIN inventory_posting p ON p.id = m.posting_id
+        WHERE m.effective_at <> p.effective_at OR m.recorded_at <> p.recorded_at
+        """,
+        words="movement {0} has other times than its posting {1}",
+    )
+
+
+def serials_are_single() -> list[str]:
+    return query(
+        """
+        SELECT i.sku, l.code, sum(b.quantity) FROM inventory_stockbalance b
+        JOIN inventory_item i ON i.id = b.item_id AND i.tracking = 'serial'
+        JOIN inventory_lot l ON l.id = b.lot_id AND l.code <> ''
+        GROUP BY 1, 2 HAVING sum(b.quantity) > 1
+        """,
+        words="serial {1} of {0} is on hand {2} times",
+    )
+
+
+INVARIANTS: tuple[Invariant, ...] = (
+    Invariant("balances", "Every balance is the sum of its movements.", balances_equal_movements),
+    Invariant("pools", "Every cost pool is the sum of its movements, in quantity and value.", pools_equal_movements),
+    Invariant("not negative", "No balance is below zero.", nothing_negative),
+    Invariant("transfers", "Transfers and status changes sum to zero.", neutral_postings_sum_to_zero),
+    Invariant("reversals", "A reversal and what it reverses cancel, but for the variance it booked.", reversals_cancel),
+    Invariant(
+        "reserved", "What is reserved on balances is what reservations say, and is on hand.", reserved_equals_pins
+    ),
+    Invariant("reservation log", "Every reservation is the sum of its changes.", reservations_equal_their_log),
+    Invariant("postings", "Every posting moved something.", postings_have_movements),
+    Invariant("references", "Every movement leads to its item, location and lot.", movements_point_at_what_exists),
+    Invariant("times", "Movements carry the times of their posting.", movements_carry_their_postings_times),
+    Invariant("serials", "A serial number is in one place only.", serials_are_single),
+)

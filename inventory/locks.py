@@ -1,0 +1,178 @@
+"""The one place that locks stock rows, always in the same order (rule S18).
+
+Order across tables: orders and demands by id (taken by their own app first), cost pools by item, balances by
+(item, location, lot, status), reservations by id. The pool of an item is locked by every posting that touches it, so
+postings of one item queue up; that is what makes its cost right, and no balance of it can appear or change meanwhile.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from django.db import connection
+
+from inventory.models import StockStatus
+from inventory.picking import LotOnHand
+from inventory.quantities import ZERO
+from inventory.valuation import Pool
+
+CellKey = tuple[int, int, int, str]
+"""(item id, location id, lot id, status)"""
+ANYWHERE = "/"
+"""The path every location's path begins with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One balance row as read under the lock."""
+
+    id: int
+    item_id: int
+    location_id: int
+    lot_id: int
+    status: str
+    quantity: Decimal
+    reserved: Decimal
+    received_on: date
+    expires_on: date | None
+    lot_code: str
+    path: str
+    """Of its location."""
+    is_pickable: bool
+    """Whether its place is active and not blocked, so that stock may be picked from it automatically."""
+    is_own: bool
+    """Whether its place is a site of our own, not a third party's, a channel's or the road."""
+
+    @property
+    def key(self) -> CellKey:
+        return (self.item_id, self.location_id, self.lot_id, self.status)
+
+    @property
+    def free(self) -> Decimal:
+        return self.quantity - self.reserved
+
+    def as_lot(self, *, own: Decimal = ZERO) -> LotOnHand:
+        return LotOnHand(
+            cell_id=self.id,
+            location_id=self.location_id,
+            lot_id=self.lot_id,
+            free=self.free,
+            received_on=self.received_on,
+            expires_on=self.expires_on,
+            own=own,
+        )
+
+
+@dataclass(slots=True)
+class StockRows:
+    """Pools and cells of the items of one posting: locked for posting, or only read for a preview."""
+
+    pools: dict[int, Pool]
+    pool_ids: dict[int, int]
+    cells: dict[CellKey, Cell]
+    own: dict[int, list["OwnReservation"]] = field(default_factory=dict)
+    """By cell id: what the demand that posts has pinned there."""
+
+    def of_item(self, item_id: int, *, status: str | None = None) -> list[Cell]:
+        """The item's cells in key order."""
+        return [c for c in self.cells.values() if c.item_id == item_id and (status is None or c.status == status)]
+
+    def where(self, keep: Callable[[Cell], bool]) -> "StockRows":
+        """The same rows with only the cells that `keep` accepts, for choosing among them."""
+        cells = {key: cell for key, cell in self.cells.items() if keep(cell)}
+        return StockRows(self.pools, self.pool_ids, cells, self.own)
+
+    def own_quantity(self, cell_id: int) -> Decimal:
+        return sum((r.quantity for r in self.own.get(cell_id, ())), ZERO)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnReservation:
+    id: int
+    quantity: Decimal
+
+
+def lock_for_posting(
+    *,
+    items: Iterable[int],
+    within: str | None = None,
+    locations: Sequence[int] = (),
+    statuses: Sequence[str] = (StockStatus.AVAILABLE,),
+    demand: tuple[str, str] | None = None,
+    lock: bool = True,
+) -> StockRows:
+    """Lock the pools of `items` and their cells, and return them as they are now.
+
+    Cells are those with one of `statuses` that stand below the location path `within` (ANYWHERE for all) or at one of
+    `locations`. `demand` (kind, reference) also locks that demand's pinned reservations in these cells. With `lock=False`
+    the same rows are only read, for a preview.
+    """
+    wanted = sorted(set(items))
+    if not wanted:
+        return StockRows({}, {}, {})
+    pools, pool_ids = _pools(wanted, lock=lock)
+    cells = _cells(wanted, within=within, locations=locations, statuses=statuses, lock=lock)
+    rows = StockRows(pools, pool_ids, cells)
+    if demand is not None and cells:
+        rows.own = _own_reservations(wanted, cells, demand=demand, lock=lock)
+    return rows
+
+
+def _pools(items: list[int], *, lock: bool) -> tuple[dict[int, Pool], dict[int, int]]:
+    sql = (
+        "SELECT id, item_id, quantity, value, unknown_quantity FROM inventory_costpool"
+        " WHERE item_id = ANY(%s::bigint[]) AND lot_id IS NULL ORDER BY item_id"
+    ) + (" FOR NO KEY UPDATE" if lock else "")
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [items])
+        rows = cursor.fetchall()
+        if lock and len(rows) < len(items):
+            cursor.execute(
+                "INSERT INTO inventory_costpool (item_id, lot_id, quantity, value, unknown_quantity)"
+                " SELECT i, NULL, 0, 0, 0 FROM unnest(%s::bigint[]) AS i ORDER BY i ON CONFLICT DO NOTHING",
+                [items],
+            )
+            cursor.execute(sql, [items])
+            rows = cursor.fetchall()
+    pools = {item_id: Pool(quantity, value, unknown) for _, item_id, quantity, value, unknown in rows}
+    if not lock:
+        pools = {item_id: pools.get(item_id, Pool()) for item_id in items}
+    return pools, {item_id: pool_id for pool_id, item_id, *_ in rows}
+
+
+def _cells(
+    items: list[int], *, within: str | None, locations: Sequence[int], statuses: Sequence[str], lock: bool
+) -> dict[CellKey, Cell]:
+    sql = (
+        "SELECT b.id, b.item_id, b.location_id, b.lot_id, b.status, b.quantity, b.reserved, t.received_on, t.expires_on,"
+        " t.code, l.path, l.is_active AND NOT l.is_blocked, l.kind = 'own'"
+        " FROM inventory_stockbalance b"
+        " JOIN inventory_location l ON l.id = b.location_id JOIN inventory_lot t ON t.id = b.lot_id"
+        " WHERE b.item_id = ANY(%s::bigint[]) AND b.status = ANY(%s::text[])"
+        " AND (l.path LIKE %s OR b.location_id = ANY(%s::bigint[]))"
+        " ORDER BY b.item_id, b.location_id, b.lot_id, b.status"
+    ) + (" FOR NO KEY UPDATE OF b" if lock else "")
+    pattern = None if within is None else f"{within}%"
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [items, [str(s) for s in statuses], pattern, list(locations)])
+        cells = [Cell(*row) for row in cursor.fetchall()]
+    return {cell.key: cell for cell in cells}
+
+
+def _own_reservations(
+    items: list[int], cells: dict[CellKey, Cell], *, demand: tuple[str, str], lock: bool
+) -> dict[int, list[OwnReservation]]:
+    sql = (
+        "SELECT r.id, r.item_id, r.location_id, r.lot_id, r.quantity FROM inventory_reservation r"
+        " WHERE r.demand_kind = %s AND r.demand_ref = %s AND r.item_id = ANY(%s::bigint[])"
+        " AND r.lot_id IS NOT NULL AND r.quantity > 0 ORDER BY r.id"
+    ) + (" FOR NO KEY UPDATE" if lock else "")
+    own: dict[int, list[OwnReservation]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*demand, items])
+        for reservation_id, item_id, location_id, lot_id, quantity in cursor.fetchall():
+            cell = cells.get((item_id, location_id, lot_id, StockStatus.AVAILABLE.value))
+            if cell is not None:
+                own.setdefault(cell.id, []).append(OwnReservation(reservation_id, quantity))
+    return own

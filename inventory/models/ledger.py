@@ -1,0 +1,272 @@
+"""The stock ledger: postings and their movements, and what follows from them: balances and cost pools."""
+
+from typing import Self
+
+from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
+from django.db import models
+from django.db.models import F, Q
+
+from inventory.models.items import Item
+from inventory.models.locations import Location
+from inventory.models.lots import Lot
+
+
+class StockStatus(models.TextChoices):
+    AVAILABLE = "available", "Available"
+    QC_HOLD = "qc_hold", "QC hold"
+    QUARANTINE = "quarantine", "Quarantine"
+    DAMAGED = "damaged", "Damaged"
+    EXPIRED = "expired", "Expired"
+
+
+class PostingKind(models.TextChoices):
+    RECEIPT = "receipt", "Receipt"
+    ISSUE = "issue", "Issue"
+    TRANSFER = "transfer", "Transfer"
+    STATUS_CHANGE = "status_change", "Status change"
+    ADJUSTMENT = "adjustment", "Adjustment"
+    SCRAP = "scrap", "Scrap"
+    COMPLETION = "completion", "Completion"
+    COST_CORRECTION = "cost_correction", "Cost correction"
+    REVERSAL = "reversal", "Reversal"
+
+
+NEUTRAL_KINDS = frozenset({PostingKind.TRANSFER, PostingKind.STATUS_CHANGE})
+"""Kinds whose movements sum to zero per item and lot, in quantity and in value."""
+
+
+class PostingQuerySet(models.QuerySet["Posting"]):
+    def with_reversed_by(self) -> Self:
+        return self.prefetch_related("reversals")
+
+
+class Posting(models.Model):
+    """One business fact about stock, with everything it moved. Never changed or deleted.
+
+    `key` makes the request that made it repeatable: the same key with the same request returns this posting again.
+    """
+
+    key = models.UUIDField(unique=True)
+    request_hash = models.BinaryField(max_length=32, help_text="SHA-256 of the request that used the key.")
+    kind = models.CharField(max_length=16, choices=PostingKind)
+    reference = models.CharField(max_length=100, blank=True, help_text="Number of the document behind it.")
+    reason = models.CharField(max_length=100, blank=True)
+    note = models.CharField(max_length=500, blank=True)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.DO_NOTHING,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+    )
+    reverses = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="reversals", db_index=False
+    )
+    effective_at = models.DateTimeField(help_text="When it happened.")
+    recorded_at = models.DateTimeField(auto_now_add=True, help_text="When we learned of it.")
+
+    objects = PostingQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        permissions = (
+            ("backdate_posting", "Can record postings with an earlier date"),
+            ("receive_stock", "Can receive stock"),
+            ("issue_stock", "Can issue stock"),
+            ("transfer_stock", "Can transfer stock"),
+            ("adjust_stock", "Can adjust stock"),
+            ("scrap_stock", "Can scrap stock"),
+            ("change_stock_status", "Can change the status of stock"),
+            ("correct_cost", "Can correct the cost of stock"),
+            ("reverse_posting", "Can reverse postings"),
+        )
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(kind=PostingKind.REVERSAL, reverses__isnull=False)
+                | (~Q(kind=PostingKind.REVERSAL) & Q(reverses__isnull=True)),
+                name="inventory_posting_reversal_names_what",
+            ),
+        )
+        indexes = (BrinIndex(fields=("recorded_at",), pages_per_range=32, name="inventory_posting_recorded"),)
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.pk}"
+
+
+class MovementQuerySet(models.QuerySet["Movement"]):
+    def for_item(self, item: Item) -> Self:
+        return self.filter(item=item)
+
+
+class Movement(models.Model):
+    """One signed change of stock: positive into the cell, negative out of it. Never changed or deleted.
+
+    The cell is (item, location, lot, status). `value` is signed like `quantity`, in base currency; null means that the
+    cost of what moved is not known. A unit cost is derived by division and never stored.
+    """
+
+    posting = models.ForeignKey(Posting, on_delete=models.PROTECT, related_name="movements", db_index=False)
+    item = models.ForeignKey(
+        Item, on_delete=models.PROTECT, related_name="movements", db_constraint=False, db_index=False
+    )
+    location = models.ForeignKey(
+        Location, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    lot = models.ForeignKey(Lot, on_delete=models.PROTECT, related_name="movements", db_index=False)
+    status = models.CharField(max_length=12, choices=StockStatus)
+    quantity = models.DecimalField(max_digits=18, decimal_places=6, help_text="Signed, in the item's stock unit.")
+    value = models.DecimalField(
+        max_digits=20, decimal_places=6, null=True, help_text="Signed, in base currency; null when the cost is unknown."
+    )
+    effective_at = models.DateTimeField(help_text="When it happened.")
+    recorded_at = models.DateTimeField(help_text="When we learned of it.")
+
+    objects = MovementQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.CheckConstraint(
+                condition=~Q(quantity=0) | (Q(value__isnull=False) & ~Q(value=0)),
+                name="inventory_movement_moves_something",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("item", "id"), name="inventory_movement_item"),
+            models.Index(fields=("posting",), name="inventory_movement_posting"),
+            BrinIndex(fields=("recorded_at",), pages_per_range=32, name="inventory_movement_recorded"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.quantity:+f} of item {self.item_id}"
+
+
+class StockBalanceQuerySet(models.QuerySet["StockBalance"]):
+    def on_hand(self) -> Self:
+        return self.exclude(quantity=0)
+
+    def available(self) -> Self:
+        """Cells that count as sellable: status available, at a sellable, active, unblocked location."""
+        return self.filter(
+            status=StockStatus.AVAILABLE,
+            location__is_sellable=True,
+            location__is_active=True,
+            location__is_blocked=False,
+        )
+
+    def with_free_quantity(self) -> Self:
+        return self.annotate(free_quantity=F("quantity") - F("reserved"))
+
+
+class StockBalance(models.Model):
+    """What one cell holds now: the sum of its movements, and how much of it is pinned to a demand."""
+
+    item = models.ForeignKey(
+        Item, on_delete=models.PROTECT, related_name="balances", db_constraint=False, db_index=False
+    )
+    location = models.ForeignKey(
+        Location, on_delete=models.PROTECT, related_name="balances", db_constraint=False, db_index=False
+    )
+    lot = models.ForeignKey(Lot, on_delete=models.PROTECT, related_name="balances", db_constraint=False, db_index=False)
+    status = models.CharField(max_length=12, choices=StockStatus)
+    quantity = models.DecimalField(max_digits=18, decimal_places=6, default=0, db_default=0, help_text="Stock unit.")
+    reserved = models.DecimalField(
+        max_digits=18, decimal_places=6, default=0, db_default=0, help_text="Pinned to demands; the sum of their rows."
+    )
+
+    objects = StockBalanceQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("item", "location", "lot", "status"), name="inventory_stockbalance_cell_once"
+            ),
+            models.CheckConstraint(condition=Q(quantity__gte=0), name="inventory_stockbalance_not_negative"),
+            models.CheckConstraint(
+                condition=Q(reserved__gte=0) & Q(reserved__lte=F("quantity")),
+                name="inventory_stockbalance_reserved_is_on_hand",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("location", "item"), name="inventory_stockbalance_place"),
+            models.Index(fields=("lot",), name="inventory_stockbalance_lot"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.quantity:f} of item {self.item_id} at location {self.location_id}"
+
+
+class CostPool(models.Model):
+    """What the stock of one item is worth: the company-wide pool of its moving average.
+
+    `value` is the sum of the known movement values. While `unknown_quantity` is above zero the pool holds units of unknown
+    cost, and what is issued from it has an unknown cost too.
+    """
+
+    item = models.ForeignKey(
+        Item, on_delete=models.PROTECT, related_name="cost_pools", db_constraint=False, db_index=False
+    )
+    lot = models.ForeignKey(
+        Lot,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        help_text="Set where each lot has a cost of its own.",
+    )
+    quantity = models.DecimalField(max_digits=18, decimal_places=6, default=0, db_default=0)
+    value = models.DecimalField(max_digits=20, decimal_places=6, default=0, db_default=0)
+    unknown_quantity = models.DecimalField(max_digits=18, decimal_places=6, default=0, db_default=0)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("item", "lot"), nulls_distinct=False, name="inventory_costpool_once"),
+            models.CheckConstraint(condition=Q(quantity__gte=0), name="inventory_costpool_not_negative"),
+            models.CheckConstraint(condition=Q(value__gte=0), name="inventory_costpool_value_not_negative"),
+            models.CheckConstraint(
+                condition=~Q(quantity=0) | Q(value=0, unknown_quantity=0),
+                name="inventory_costpool_empty_is_worth_nothing",
+            ),
+            models.CheckConstraint(
+                condition=Q(unknown_quantity__gte=0), name="inventory_costpool_unknown_not_negative"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"Cost pool of item {self.item_id}"
+
+
+class CostEntryKind(models.TextChoices):
+    SCRAP = "scrap", "Scrap expense"
+    REVERSAL_VARIANCE = "reversal_variance", "Reversal variance"
+    COST_CORRECTION = "cost_correction", "Cost correction"
+    UNKNOWN_COST = "unknown_cost", "Left with goods of unknown cost"
+    CONSUMABLES = "consumables", "Consumables absorbed"
+
+
+class CostEntry(models.Model):
+    """Value that entered or left stock without a quantity. Never changed or deleted.
+
+    `amount` is signed from the view of the books outside stock: positive is an expense (value that left stock), negative
+    is value that entered stock. So movements' values plus entries show where every cent went.
+    """
+
+    posting = models.ForeignKey(Posting, on_delete=models.PROTECT, related_name="cost_entries")
+    item = models.ForeignKey(
+        Item, on_delete=models.PROTECT, null=True, related_name="+", db_constraint=False, db_index=False
+    )
+    kind = models.CharField(max_length=20, choices=CostEntryKind)
+    amount = models.DecimalField(max_digits=20, decimal_places=6)
+    recorded_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "cost entries"
+        constraints = (models.CheckConstraint(condition=~Q(amount=0), name="inventory_costentry_not_zero"),)
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.amount:f}"

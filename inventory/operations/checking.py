@@ -1,0 +1,86 @@
+"""Checks of arguments that several operations share. All of them are made before anything is locked."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from django.utils import timezone
+
+from inventory.errors import (
+    BackdatingNotAllowed,
+    InvalidQuantityStep,
+    ItemInactive,
+    LocationBlocked,
+    PhantomNotStocked,
+)
+from inventory.models import Item, ItemUnit, Location
+from inventory.operations.posting import Actor
+from inventory.quantities import as_text, check_step, to_decimal
+from inventory.units import unit_factor
+
+
+def check_item(item: Item) -> None:
+    """Refuse an item that cannot hold stock or is inactive."""
+    if not item.is_stocked:
+        raise PhantomNotStocked(
+            f"{item.sku} is a {item.get_kind_display().lower()}; it never holds stock. Use its components instead.",
+            item=item.sku,
+        )
+    if not item.is_active:
+        raise ItemInactive(f"{item.sku} is inactive. Set it active again before moving it.", item=item.sku)
+
+
+def check_location(location: Location) -> None:
+    """Refuse an inactive location."""
+    if not location.is_active:
+        raise LocationBlocked(
+            f"{location.code} is inactive and takes no stock. Choose another location or set it active again.",
+            location=location.code,
+        )
+
+
+def check_quantity(item: Item, quantity: Decimal) -> Decimal:
+    """A positive quantity in the stock unit that is a multiple of the item's step; see quantities.check_step."""
+    return check_step(quantity=quantity, step=item.step, sku=item.sku, unit=item.stock_unit)
+
+
+def packs_of(item: Item) -> Mapping[str, Fraction]:
+    """The item's own units in lower case, each in stock units."""
+    return {
+        unit.name.casefold(): Fraction(unit.numerator) / Fraction(unit.denominator)
+        for unit in ItemUnit.objects.filter(item=item)
+    }
+
+
+def to_stock_unit(item: Item, quantity: Decimal, unit: str) -> Decimal:
+    """A typed quantity in the item's stock unit, converted exactly.
+
+    Raises InvalidUnit, or InvalidQuantityStep when the result is not a multiple of the item's step.
+    """
+    if not unit or unit.casefold() == item.stock_unit.casefold():
+        return quantity
+    factor = unit_factor(unit=unit, stock_unit=item.stock_unit, packs=packs_of(item), sku=item.sku)
+    exact = Fraction(quantity) * factor
+    if (exact / Fraction(item.step)).denominator != 1:
+        raise InvalidQuantityStep(
+            f"{as_text(quantity)} {unit} of {item.sku} is {float(exact):.6g} {item.stock_unit}, which is not a multiple of "
+            f"its step {as_text(item.step)} {item.stock_unit}. Give another quantity, or change the item's step.",
+            item=item.sku,
+            quantity=as_text(quantity),
+            unit=unit,
+            step=as_text(item.step),
+        )
+    return to_decimal(exact)
+
+
+def check_effective_at(effective_at: datetime | None, *, actor: Actor) -> None:
+    """Refuse a date before today from somebody without the privilege to backdate (rule S17)."""
+    if effective_at is None or timezone.localdate(effective_at) >= timezone.localdate():
+        return
+    if actor is not None and not actor.has_perm("inventory.backdate_posting"):  # type: ignore[union-attr]
+        raise BackdatingNotAllowed(
+            f"{timezone.localtime(effective_at):%Y-%m-%d} is before today, and you may not backdate. "
+            "Record it with today's date, or ask somebody with the privilege.",
+            effective_at=effective_at.isoformat(),
+        )

@@ -1,0 +1,117 @@
+"""Finding and making lots."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from django.db import connection
+
+from inventory.errors import DuplicateSerial, LotMismatch, LotRequired
+from inventory.models import Item, StockBalance, Tracking
+from inventory.quantities import as_text
+
+
+@dataclass(frozen=True, slots=True)
+class LotSpec:
+    """A lot to find or make. An empty code is the item's implicit lot."""
+
+    item: Item
+    code: str
+    received_on: date
+    expires_on: date | None = None
+    supplier_lot: str = ""
+
+    @property
+    def key(self) -> tuple[int, str]:
+        return (self.item.pk, self.code.upper())
+
+
+def check_lot_code(item: Item, code: str, quantity: Decimal) -> str:
+    """The code for stock coming in: required for a tracked item, empty for an untracked one; a serial is one piece.
+
+    Raises LotRequired, or DuplicateSerial for a quantity of a serial other than one.
+    """
+    code = code.strip()
+    if item.tracking == Tracking.NONE:
+        if code:
+            raise LotRequired(
+                f"{item.sku} is not tracked by lot, but lot {code} was given. Leave the lot empty, or switch tracking on.",
+                item=item.sku,
+                lot=code,
+            )
+        return ""
+    if not code:
+        raise LotRequired(
+            f"{item.sku} is tracked by {item.get_tracking_display().lower().removeprefix('by ')}; "
+            f"name the one for these {as_text(quantity)} {item.stock_unit}.",
+            item=item.sku,
+        )
+    if item.tracking == Tracking.SERIAL and quantity != 1:
+        raise DuplicateSerial(
+            f"Serial number {code} of {item.sku} is one piece, not {as_text(quantity)}. Give one serial number each.",
+            item=item.sku,
+            lot=code,
+        )
+    return code
+
+
+def ensure_lots(specs: Sequence[LotSpec]) -> dict[tuple[int, str], int]:
+    """Ids of the lots by (item id, code in upper case); those that do not exist are made, in key order.
+
+    Raises LotMismatch when a lot exists with another expiry than the one given.
+    """
+    wanted = {spec.key: spec for spec in specs}
+    ordered = [wanted[key] for key in sorted(wanted)]
+    items, codes = [s.item.pk for s in ordered], [s.code for s in ordered]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO inventory_lot (item_id, code, received_on, expires_on, supplier_lot, note, created_at)"
+            " SELECT s.item_id, s.code, s.received_on, s.expires_on, s.supplier_lot, '', now()"
+            " FROM unnest(%s::bigint[], %s::text[], %s::date[], %s::date[], %s::text[])"
+            " AS s(item_id, code, received_on, expires_on, supplier_lot)"
+            " ON CONFLICT (item_id, upper(code)) DO NOTHING",
+            [
+                items,
+                codes,
+                [s.received_on for s in ordered],
+                [s.expires_on for s in ordered],
+                [s.supplier_lot for s in ordered],
+            ],
+        )
+        cursor.execute(
+            "SELECT l.id, l.item_id, upper(l.code), l.expires_on FROM inventory_lot l"
+            " JOIN unnest(%s::bigint[], %s::text[]) AS s(item_id, code)"
+            " ON l.item_id = s.item_id AND upper(l.code) = upper(s.code)",
+            [items, codes],
+        )
+        rows = cursor.fetchall()
+    for _, item_id, code, expires_on in rows:
+        spec = wanted[(item_id, code)]
+        if spec.expires_on is not None and spec.expires_on != expires_on:
+            raise LotMismatch(
+                f"Lot {spec.code} of {spec.item.sku} exists and "
+                f"{f'expires on {expires_on}' if expires_on else 'has no expiry'}, not {spec.expires_on}. "
+                "Leave the expiry empty to add to that lot, or use another lot code.",
+                item=spec.item.sku,
+                lot=spec.code,
+                expires_on=str(expires_on),
+            )
+    return {(item_id, code): lot_id for lot_id, item_id, code, _ in rows}
+
+
+def refuse_serials_on_hand(specs: Sequence[LotSpec], lot_ids: dict[tuple[int, str], int]) -> None:
+    """Refuse a serial number that is on hand already. The items' pools must be locked."""
+    serials = {lot_ids[s.key]: s for s in specs if s.item.tracking == Tracking.SERIAL}
+    if not serials:
+        return
+    held = StockBalance.objects.filter(lot_id__in=serials, quantity__gt=0).select_related("location").first()
+    if held is not None:
+        spec = serials[held.lot_id]
+        raise DuplicateSerial(
+            f"Serial number {spec.code} of {spec.item.sku} is on hand at {held.location.code}. "
+            "Check the number; a piece can be in one place only.",
+            item=spec.item.sku,
+            lot=spec.code,
+            location=held.location.code,
+        )

@@ -1,0 +1,179 @@
+"""Undoing a posting: the exact inverse, with the same lots, places and values (rule S14)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from inventory.errors import AlreadyReversed, NotReversible, ReversalBlocked
+from inventory.locks import CellKey, StockRows, lock_for_posting
+from inventory.models import (
+    NEUTRAL_KINDS,
+    CostEntry,
+    CostEntryKind,
+    Item,
+    Location,
+    Lot,
+    Movement,
+    Posting,
+    PostingKind,
+)
+from inventory.operations.posting import Actor, Draft, claim_posting, post
+from inventory.operations.transactions import operation
+from inventory.quantities import ZERO, as_text
+
+REVERSED_ELSEWHERE = {
+    PostingKind.COMPLETION: "Reverse the completion itself, so that its work order follows.",
+    PostingKind.REVERSAL: "Record it again instead.",
+    PostingKind.COST_CORRECTION: "Record another correction with the right cost instead.",
+}
+BLOCKERS_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ReversalResult:
+    posting: Posting
+    replayed: bool
+
+
+@operation
+def reverse_posting(*, key: UUID, posting: Posting, actor: Actor, reason: str = "") -> ReversalResult:
+    """Undo a receipt, issue, transfer, status change, adjustment or scrap, whole.
+
+    Everything the posting put somewhere must still be there and not be reserved. Raises AlreadyReversed, ReversalBlocked
+    with the list of what stands in the way, or NotReversible for kinds that are undone in another way.
+    """
+    hint = REVERSED_ELSEWHERE.get(PostingKind(posting.kind))
+    if hint is not None:
+        raise NotReversible(f"{posting} is not reversed here. {hint}", posting=posting.pk, kind=posting.kind)
+    claim = claim_posting(
+        key=key,
+        kind=PostingKind.REVERSAL,
+        request={"reverses": posting.pk, "reason": reason},
+        actor=actor,
+        effective_at=None,
+        reference=posting.reference,
+        reason=reason,
+        reverses=posting,
+    )
+    if not claim.is_new:
+        return ReversalResult(claim.posting, replayed=True)
+
+    movements = movements_of(posting)
+    rows = lock_for_reversal(movements)
+    if Posting.objects.filter(reverses=posting).exclude(pk=claim.posting.pk).exists():
+        raise AlreadyReversed(f"{posting} was reversed before. There is nothing left to undo.", posting=posting.pk)
+    refuse_blocked(rows, movements, what=str(posting))
+    draft = Draft(rows)
+    if posting.kind in NEUTRAL_KINDS:
+        for movement in movements:
+            value = None if movement.value is None else -movement.value
+            draft.carry_back(cell_key(movement), -movement.quantity, value)
+    else:
+        undo_movements(draft, movements)
+        undo_entries(draft, posting)
+    post(posting=claim.posting, draft=draft)
+    return ReversalResult(claim.posting, replayed=False)
+
+
+def movements_of(posting: Posting) -> list[Movement]:
+    """The posting's movements in the order they were written."""
+    return list(posting.movements.order_by("id"))
+
+
+def cell_key(movement: Movement) -> CellKey:
+    return (movement.item_id, movement.location_id, movement.lot_id, movement.status)
+
+
+def lock_for_reversal(movements: Sequence[Movement]) -> StockRows:
+    """Lock every pool and cell that undoing the movements touches."""
+    return lock_for_posting(
+        items=[m.item_id for m in movements],
+        locations=sorted({m.location_id for m in movements}),
+        statuses=sorted({m.status for m in movements}),
+    )
+
+
+def undo_movements(draft: Draft, movements: Sequence[Movement]) -> None:
+    """The inverse of each movement in the draft: what left comes back, then what came in is taken back, at its own value."""
+    for movement in movements:
+        if movement.quantity < ZERO:
+            value = None if movement.value is None else -movement.value
+            draft.receive(cell_key(movement), -movement.quantity, value)
+    for movement in movements:
+        if movement.quantity == ZERO and movement.value is not None:
+            draft.restore_value(cell_key(movement), -movement.value)
+        elif movement.quantity > ZERO:
+            draft.take_back(cell_key(movement), movement.quantity, movement.value)
+
+
+def undo_entries(draft: Draft, posting: Posting) -> None:
+    """The inverse of the posting's cost entries."""
+    for entry in CostEntry.objects.filter(posting=posting).order_by("id"):
+        draft.expense(entry.item_id, CostEntryKind(entry.kind), -entry.amount)
+
+
+def refuse_blocked(rows: StockRows, movements: Sequence[Movement], *, what: str) -> None:
+    """Raise ReversalBlocked unless all that came in is still in its cells and not reserved.
+
+    Quantities that the same movements took out of a cell count for it, since they return first.
+    """
+    needed: dict[CellKey, Decimal] = {}
+    for movement in movements:
+        needed[cell_key(movement)] = needed.get(cell_key(movement), ZERO) + movement.quantity
+    blocked = []
+    for key, quantity in needed.items():
+        cell = rows.cells.get(key)
+        free = cell.free if cell else ZERO
+        if quantity > free:
+            blocked.append((key, quantity, cell.quantity if cell else ZERO, cell.reserved if cell else ZERO))
+    if blocked:
+        raise _blocked(blocked, since=max(m.id for m in movements), what=what)
+
+
+def _blocked(blocked: Sequence[tuple[CellKey, Decimal, Decimal, Decimal]], *, since: int, what: str) -> ReversalBlocked:
+    items = Item.objects.in_bulk([key[0] for key, *_ in blocked])
+    places = Location.objects.in_bulk([key[1] for key, *_ in blocked])
+    lots = Lot.objects.in_bulk([key[2] for key, *_ in blocked])
+    sentences = []
+    context = []
+    for key, needed, on_hand, reserved in blocked:
+        item, place, lot = items[key[0]], places[key[1]], lots[key[2]]
+        users = list(
+            Movement.objects.filter(item=item, location=place, lot=lot, status=key[3], quantity__lt=0, id__gt=since)
+            .select_related("posting")
+            .order_by("id")[:BLOCKERS_MAX]
+        )
+        used_by = [
+            {
+                "posting": user.posting_id,
+                "kind": user.posting.kind,
+                "reference": user.posting.reference,
+                "quantity": as_text(-user.quantity),
+            }
+            for user in users
+        ]
+        lot_words = "" if lot.is_implicit else f", lot {lot.code}"
+        used_words = "; ".join(f"{u.posting} took {as_text(-u.quantity)}" for u in users)
+        reserved_words = f"{as_text(reserved)} of them reserved" if reserved else ""
+        why = "; ".join(words for words in (reserved_words, used_words) if words)
+        sentences.append(
+            f"{place.code} holds {as_text(on_hand)} {item.stock_unit} of {item.sku}{lot_words}, "
+            f"{as_text(needed)} must be taken back{f' ({why})' if why else ''}"
+        )
+        context.append(
+            {
+                "item": item.sku,
+                "location": place.code,
+                "lot": lot.code,
+                "status": key[3],
+                "needed": as_text(needed),
+                "on_hand": as_text(on_hand),
+                "reserved": as_text(reserved),
+                "used_by": used_by,
+            }
+        )
+    return ReversalBlocked(
+        f"{what} cannot be reversed: {'. '.join(sentences)}. Reverse what used it first, newest first.",
+        blocked_by=context,
+    )

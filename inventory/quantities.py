@@ -1,0 +1,143 @@
+"""Exact arithmetic of stock and money. Nothing here rounds unless its name says so; nothing is a binary float."""
+
+from collections.abc import Iterable, Sequence
+from decimal import Context, Decimal, InvalidOperation
+from fractions import Fraction
+
+from inventory.errors import InvalidQuantity, InvalidQuantityStep
+
+ZERO = Decimal(0)
+PLACES = Decimal("0.000001")
+QUANTITY_MAX = Decimal("999999999999.999999")
+"""Largest quantity a column holds: 18 digits, 6 of them decimal places."""
+MONEY_MAX = Decimal("99999999999999.999999")
+
+_EXACT = Context(prec=60)
+
+
+def is_exact(quantity: Decimal) -> bool:
+    """Whether a quantity fits a column without rounding: finite, at most six decimal places, at most 18 digits."""
+    if not quantity.is_finite() or abs(quantity) > QUANTITY_MAX:
+        return False
+    exponent = quantity.as_tuple().exponent
+    return isinstance(exponent, int) and (exponent >= -6 or quantity == quantity.quantize(PLACES, context=_EXACT))
+
+
+def as_text(quantity: Decimal) -> str:
+    """A quantity without exponent and without trailing zeros: `12.5`, `0`, `-3`."""
+    text = f"{quantity:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+def from_text(text: str) -> Decimal:
+    """Read a decimal as people type it: `12.5`, `1,250.00`, ` 3 `.
+
+    Raises InvalidQuantity for anything that is not one finite number.
+    """
+    try:
+        number = Decimal(text.strip().replace(",", "").replace("\u202f", "").replace("\u00a0", ""))
+    except InvalidOperation:
+        raise InvalidQuantity(
+            f"“{text}” is not a number. Type digits with a point, such as 12.5.", given=text
+        ) from None
+    if not number.is_finite():
+        raise InvalidQuantity(f"“{text}” is not a number. Type digits with a point, such as 12.5.", given=text)
+    return number
+
+
+def check_step(*, quantity: Decimal, step: Decimal, sku: str, unit: str) -> Decimal:
+    """`quantity` (stock unit) when it is positive and a multiple of `step`.
+
+    Raises InvalidQuantity or InvalidQuantityStep.
+    """
+    if not quantity.is_finite() or quantity <= ZERO or quantity > QUANTITY_MAX:
+        raise InvalidQuantity(
+            f"{_shown(quantity)} {unit} of {sku} is not a quantity that can be moved. "
+            f"Give a positive number up to {as_text(QUANTITY_MAX)}.",
+            item=sku,
+            quantity=str(quantity),
+        )
+    if _EXACT.remainder(quantity, step) != ZERO:
+        raise InvalidQuantityStep(
+            f"{as_text(quantity)} {unit} of {sku} is not a multiple of its step {as_text(step)} {unit}. "
+            f"Give a multiple, or change the item's step.",
+            item=sku,
+            quantity=as_text(quantity),
+            step=as_text(step),
+        )
+    return quantity
+
+
+def _shown(quantity: Decimal) -> str:
+    return as_text(quantity) if quantity.is_finite() and abs(quantity) <= QUANTITY_MAX * 1000 else str(quantity)[:24]
+
+
+def to_decimal(value: Fraction) -> Decimal:
+    """The exact decimal of a fraction that has one in six places; ValueError otherwise."""
+    scaled = value * 1_000_000
+    if scaled.denominator != 1:
+        raise ValueError(f"{value} has more than six decimal places")
+    return Decimal(scaled.numerator).scaleb(-6, context=_EXACT)
+
+
+def round_half_up(value: Fraction, step: Decimal) -> Decimal:
+    """To the nearest multiple of `step`, halves away from zero."""
+    units = value / Fraction(step)
+    doubled = abs(units.numerator) * 2 + units.denominator
+    count = doubled // (units.denominator * 2)
+    return _EXACT.multiply(Decimal(count if units >= 0 else -count), step)
+
+
+def round_up(value: Fraction, step: Decimal) -> Decimal:
+    """To the next multiple of `step` at or above `value`."""
+    units = value / Fraction(step)
+    return _EXACT.multiply(Decimal(-(-units.numerator // units.denominator)), step)
+
+
+def round_down(value: Fraction, step: Decimal) -> Decimal:
+    """To the next multiple of `step` at or below `value`."""
+    units = value / Fraction(step)
+    return _EXACT.multiply(Decimal(units.numerator // units.denominator), step)
+
+
+def proportion(total: Decimal, part: Decimal, whole: Decimal, *, step: Decimal) -> Decimal:
+    """`total × part / whole` to the nearest `step`, halves away from zero; all of `total` when `part` is `whole`."""
+    if part == whole:
+        return total
+    return round_half_up(Fraction(total) * Fraction(part) / Fraction(whole), step)
+
+
+def share_out(total: Decimal, weights: Sequence[Decimal], *, step: Decimal) -> list[Decimal]:
+    """Split `total` by `weights` so that the parts sum to it exactly; each running total is rounded to `step`.
+
+    All weights zero: everything to the last. An empty list of weights is a bug (ValueError).
+    """
+    if not weights:
+        raise ValueError("nothing to share out to")
+    whole = sum(weights, ZERO)
+    parts: list[Decimal] = []
+    given = ZERO
+    running = ZERO
+    for position, weight in enumerate(weights, start=1):
+        running += weight
+        if position == len(weights):
+            until = total
+        elif whole == ZERO:
+            until = ZERO
+        else:
+            until = round_half_up(Fraction(total) * Fraction(running) / Fraction(whole), step)
+        parts.append(until - given)
+        given = until
+    return parts
+
+
+def total_of(numbers: Iterable[Decimal | None]) -> Decimal | None:
+    """The sum; None as soon as one is unknown."""
+    total = ZERO
+    for number in numbers:
+        if number is None:
+            return None
+        total += number
+    return total

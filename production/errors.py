@@ -1,0 +1,42 @@
+"""Refusals of production: a bill of materials or a completion that cannot stand, and nothing was written."""
+
+from inventory.errors import DomainError
+
+
+class InvalidBom(DomainError):
+    """A bill of materials that cannot be used as written. `context["lines"]` maps line positions to what is wrong there."""
+
+    code = "INVALID_BOM"
+    http_status = 400
+
+
+class BomCycle(DomainError):
+    """An item that would be needed to make itself. `context["path"]` lists the SKUs of the loop, first one repeated last."""
+
+    code = "BOM_CYCLE"
+    http_status = 400
+
+
+class OverCompletion(DomainError):
+    """More would be completed than the work order and its tolerance allow."""
+
+    code = "OVER_COMPLETION"
+
+
+class ConsumptionVariance(DomainError):
+    """Actual quantities differ from the standard by more than the deviation policy allows without a reason or a permission."""
+
+    code = "CONSUMPTION_VARIANCE"
+
+
+class InvalidSubstitute(DomainError):
+    """An item that is not an approved substitute of the line it was named for."""
+
+    code = "INVALID_SUBSTITUTE"
+    http_status = 400
+
+
+class OrderClosed(DomainError):
+    """The work order is closed and takes no more completions."""
+
+    code = "ORDER_CLOSED"

@@ -1,0 +1,173 @@
+"""BOM times quantity: how much of each component a run needs (rules S1-S3). Pure and exact until the one rounding.
+
+For a cumulative started quantity T (good and scrapped, stock unit of the output) and component c:
+
+    raw_c(T) = sum over lines of c: quantity x unit factor / makes x T x (1 + scrap %), plus the set-up once T > 0
+    cum_c(T) = raw_c(T) rounded up for whole items, half up to the step for others, then up to the rounding multiple
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from inventory.quantities import ZERO, round_down, round_half_up, round_up
+
+BACKFLUSH, PROMPT, MANUAL = "backflush", "prompt", "manual"
+_METHOD_RANK = {BACKFLUSH: 0, PROMPT: 1, MANUAL: 2}
+DEPTH_MAX = 50
+"""Levels of phantoms; deeper is a loop that the checks at save would have refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineFact:
+    """One BOM line as stored: quantity, set-up and multiple in the typed unit, with the exact factor to the stock unit."""
+
+    line_id: int
+    component_id: int
+    quantity: Decimal
+    unit_numerator: Decimal
+    unit_denominator: Decimal
+    scrap_percent: Decimal = ZERO
+    setup_quantity: Decimal = ZERO
+    rounding_multiple: Decimal | None = None
+    issue_method: str = BACKFLUSH
+    is_consumable: bool = False
+    is_optional: bool = False
+    explodes: bool = False
+    """Whether the component's own lines are used in its place: a phantom item, or a line flagged so."""
+
+    @property
+    def factor(self) -> Fraction:
+        """Stock units of the component in one typed unit."""
+        return Fraction(int(self.unit_numerator), int(self.unit_denominator))
+
+
+@dataclass(frozen=True, slots=True)
+class BomFact:
+    """What one batch of `makes` (stock unit of the output) takes."""
+
+    bom_id: int
+    item_id: int
+    makes: Decimal
+    lines: Sequence[LineFact]
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Need of one component: exact per unit of output, plus a set-up per run; all in the component's stock unit."""
+
+    component_id: int
+    per_unit: Fraction
+    setup: Fraction = Fraction(0)
+    multiple: Fraction | None = None
+    issue_method: str = BACKFLUSH
+    is_consumable: bool = False
+    is_optional: bool = False
+
+    @property
+    def key(self) -> tuple[int, bool, bool]:
+        return (self.component_id, self.is_consumable, self.is_optional)
+
+    def raw(self, started: Decimal) -> Fraction:
+        """The exact need of a run that started `started` units of output, before any rounding."""
+        return self.per_unit * Fraction(started) + self.setup if started > ZERO else Fraction(0)
+
+    def requirement(self, started: Decimal, *, step: Decimal) -> Decimal:
+        """cum_c(T): the need rounded once, in the component's stock unit."""
+        raw = self.raw(started)
+        whole = step == step.to_integral_value()
+        rounded = round_up(raw, step) if whole else round_half_up(raw, step)
+        if self.multiple is None:
+            return rounded
+        exact = Fraction(rounded) / self.multiple
+        count = -(-exact.numerator // exact.denominator)
+        return round_half_up(count * self.multiple, Decimal("0.000001"))
+
+
+def explode(root: BomFact, phantoms: Mapping[int, BomFact]) -> list[Rate]:
+    """Rates of every component of `root`, phantoms exploded, lines of the same component added, in order of first use.
+
+    `phantoms` maps item ids to the BOM their parts come from; an exploding line without one is a ValueError, for the
+    checks at save refuse it.
+    """
+    found: dict[tuple[int, bool, bool], Rate] = {}
+    for rate in _expand(root, Fraction(1), Fraction(0), phantoms, 0):
+        before = found.get(rate.key)
+        found[rate.key] = rate if before is None else _add(before, rate)
+    return list(found.values())
+
+
+def _expand(
+    bom: BomFact, per_unit: Fraction, setup: Fraction, phantoms: Mapping[int, BomFact], depth: int
+) -> Iterable[Rate]:
+    if depth > DEPTH_MAX:
+        raise ValueError(f"BOM {bom.bom_id} explodes deeper than {DEPTH_MAX} levels")
+    for line in bom.lines:
+        factor = line.factor
+        with_scrap = 1 + Fraction(line.scrap_percent) / 100
+        need = Fraction(line.quantity) * factor / Fraction(bom.makes) * with_scrap
+        rate = need * per_unit
+        start = need * setup + Fraction(line.setup_quantity) * factor
+        if line.explodes:
+            child = phantoms.get(line.component_id)
+            if child is None:
+                raise ValueError(f"item {line.component_id} explodes but has no BOM in force")
+            yield from _expand(child, rate, start, phantoms, depth + 1)
+            continue
+        yield Rate(
+            component_id=line.component_id,
+            per_unit=rate,
+            setup=start,
+            multiple=None if line.rounding_multiple is None else Fraction(line.rounding_multiple) * factor,
+            issue_method=line.issue_method,
+            is_consumable=line.is_consumable,
+            is_optional=line.is_optional,
+        )
+
+
+def _add(one: Rate, other: Rate) -> Rate:
+    multiples = [m for m in (one.multiple, other.multiple) if m is not None]
+    return Rate(
+        component_id=one.component_id,
+        per_unit=one.per_unit + other.per_unit,
+        setup=one.setup + other.setup,
+        multiple=max(multiples) if multiples else None,
+        issue_method=max(one.issue_method, other.issue_method, key=_METHOD_RANK.__getitem__),
+        is_consumable=one.is_consumable,
+        is_optional=one.is_optional,
+    )
+
+
+def expected_usage(rate: Rate, *, started_after: Decimal, booked: Decimal, step: Decimal) -> Decimal:
+    """What a completion consumes by the plan: the cumulative need less what earlier completions booked (rule S3)."""
+    return max(ZERO, rate.requirement(started_after, step=step) - booked)
+
+
+def startable(rate: Rate, *, usable: Decimal, step: Decimal, output_step: Decimal) -> Decimal | None:
+    """The largest cumulative quantity that `usable` units of the component allow; None when it does not limit.
+
+    A multiple of `output_step`. The rounding of the need is honoured: requirement(result) <= usable.
+    """
+    if rate.per_unit == 0:
+        return None if rate.requirement(output_step, step=step) <= usable else ZERO
+    limit = (Fraction(usable) - rate.setup) / rate.per_unit
+    started = max(round_down(limit, output_step), ZERO) if limit > 0 else ZERO
+    while started > ZERO and rate.requirement(started, step=step) > usable:
+        fewer = (Fraction(usable) - rate.setup - _slack(rate, step)) / rate.per_unit
+        lower = round_down(fewer, output_step) if fewer > 0 else ZERO
+        started = lower if ZERO <= lower < started else started - output_step
+    return max(started, ZERO)
+
+
+def _slack(rate: Rate, step: Decimal) -> Fraction:
+    return rate.multiple or Fraction(step)
+
+
+def kept_after_reversal(consumed: Decimal, *, left: Decimal, made: Decimal, step: Decimal) -> Decimal:
+    """What stays consumed when `left` of `made` good units remain of a completion: R_c(consumed x left / made) (rule S14)."""
+    if left == made:
+        return consumed
+    exact = Fraction(consumed) * Fraction(left) / Fraction(made)
+    whole = step == step.to_integral_value()
+    return min(consumed, round_up(exact, step) if whole else round_half_up(exact, step))

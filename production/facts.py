@@ -1,0 +1,197 @@
+"""What a completion needs to know, read with one statement each: the frozen BOM and its components."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from django.db import connection
+
+from inventory.models import Item, ItemKind, Tracking
+from production.errors import InvalidBom
+from production.explosion import BomFact, LineFact, Rate, explode
+from production.models import WorkOrder
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentFact:
+    """What is needed of a component item; `standard_cost` in base currency per stock unit."""
+
+    id: int
+    sku: str
+    name: str
+    stock_unit: str
+    step: Decimal
+    tracking: str
+    standard_cost: Decimal | None
+    is_active: bool
+
+    @classmethod
+    def of(cls, item: Item) -> "ComponentFact":
+        return cls(
+            item.pk,
+            item.sku,
+            item.name,
+            item.stock_unit,
+            item.step,
+            item.tracking,
+            item.standard_cost,
+            item.is_active,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The lines one run goes by: rates per component, what they are, and the BOM's rules for deviating from them."""
+
+    bom_id: int
+    bom_version: int
+    deviation_policy: str
+    deviation_tolerance_percent: Decimal
+    rates: Sequence[Rate]
+    components: dict[int, ComponentFact]
+    line_ids: dict[tuple[int, bool, bool], int]
+    """Work order line by rate key; empty without a work order."""
+    booked: dict[tuple[int, bool, bool], Decimal]
+    """Expected usage already booked on the work order, by rate key."""
+
+
+_COMPONENT = "i.id, i.sku, i.name, i.stock_unit, i.step, i.tracking, i.standard_cost, i.is_active"
+
+_BOM = f"""
+WITH RECURSIVE used(bom_id) AS (
+  (SELECT b.id FROM production_bom b
+   WHERE CASE WHEN %s::bigint IS NULL
+              THEN b.item_id = %s AND b.state = 'active' AND b.effective_from <= %s
+                   AND (b.effective_to IS NULL OR b.effective_to > %s)
+              ELSE b.id = %s::bigint END
+   ORDER BY b.effective_from DESC NULLS LAST, b.version DESC LIMIT 1)
+  UNION
+  SELECT child.id FROM used u
+  JOIN production_bomline l ON l.bom_id = u.bom_id
+  JOIN inventory_item i ON i.id = l.component_id AND (l.is_phantom OR i.kind = 'phantom')
+  JOIN production_bom child ON child.item_id = i.id AND child.state = 'active' AND child.effective_from <= %s
+   AND (child.effective_to IS NULL OR child.effective_to > %s)
+)
+SELECT b.id, b.item_id, b.version, b.makes, b.state, b.deviation_policy, b.deviation_tolerance_percent,
+       l.id, l.quantity, l.unit_numerator, l.unit_denominator, l.scrap_percent, l.setup_quantity, l.rounding_multiple,
+       l.issue_method, l.is_consumable, l.is_optional, l.is_phantom OR i.kind = 'phantom', i.kind,
+       {_COMPONENT}
+FROM used u JOIN production_bom b ON b.id = u.bom_id
+LEFT JOIN production_bomline l ON l.bom_id = b.id
+LEFT JOIN inventory_item i ON i.id = l.component_id
+ORDER BY b.id, l.position, l.id
+"""
+
+
+def recipe_of_bom(*, item: Item, on: date, bom_id: int | None = None) -> Recipe:
+    """The recipe of the BOM in force for `item` on a day, or of the given version; phantoms are exploded.
+
+    Raises InvalidBom when there is none, when it is a draft, when it has no lines, or when a phantom has no BOM in force.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_BOM, [bom_id, item.pk, on, on, bom_id, on, on])
+        rows = cursor.fetchall()
+    head = next((row for row in rows if row[1] == item.pk and (bom_id is None or row[0] == bom_id)), None)
+    if head is None:
+        raise InvalidBom(
+            f"{item.sku} has no BOM in force on {on}. Make one and activate it, or choose another day.",
+            item=item.sku,
+            on=on.isoformat(),
+        )
+    if head[4] == "draft":
+        raise InvalidBom(
+            f"BOM v{head[2]} of {item.sku} is a draft. Activate it before it is used.", item=item.sku, bom=head[0]
+        )
+    boms, components = _read(rows)
+    root = boms[head[0]]
+    if not root.lines:
+        raise InvalidBom(
+            f"BOM v{head[2]} of {item.sku} has no lines. Add components and activate it again.",
+            item=item.sku,
+            bom=head[0],
+        )
+    phantoms = {bom.item_id: bom for bom in boms.values() if bom.bom_id != root.bom_id}
+    for bom in boms.values():
+        for line in bom.lines:
+            if line.explodes and line.component_id not in phantoms:
+                sku = components[line.component_id].sku
+                raise InvalidBom(
+                    f"{sku}, a phantom in the BOM of {item.sku}, has no BOM in force on {on}. Make one and activate it.",
+                    item=item.sku,
+                    component=sku,
+                )
+    return Recipe(head[0], head[2], head[5], head[6], explode(root, phantoms), components, {}, {})
+
+
+def _read(rows: Sequence[tuple[Any, ...]]) -> tuple[dict[int, BomFact], dict[int, ComponentFact]]:
+    lines: dict[int, list[LineFact]] = {}
+    heads: dict[int, tuple[Any, ...]] = {}
+    components: dict[int, ComponentFact] = {}
+    for row in rows:
+        heads[row[0]] = row
+        found = lines.setdefault(row[0], [])
+        if row[7] is None:
+            continue
+        component = ComponentFact(*row[19:27])
+        components[component.id] = component
+        if row[18] == ItemKind.SERVICE:
+            continue
+        found.append(LineFact(row[7], component.id, *row[8:18]))
+    return {bom_id: BomFact(bom_id, head[1], head[3], lines[bom_id]) for bom_id, head in heads.items()}, components
+
+
+_ORDER_LINES = f"""
+SELECT b.id, b.version, b.deviation_policy, b.deviation_tolerance_percent,
+       l.id, l.rate_numerator, l.rate_denominator, l.setup_quantity, l.rounding_multiple, l.issue_method, l.is_consumable,
+       l.is_optional, l.booked, {_COMPONENT}
+FROM production_workorder o
+JOIN production_bom b ON b.id = o.bom_id
+JOIN production_workorderline l ON l.work_order_id = o.id
+JOIN inventory_item i ON i.id = l.component_id
+WHERE o.id = %s ORDER BY l.id
+"""
+
+
+def recipe_of_work_order(order: WorkOrder) -> Recipe:
+    """The recipe a work order froze, with what its completions booked so far."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ORDER_LINES, [order.pk])
+        rows = cursor.fetchall()
+    if not rows:
+        raise InvalidBom(
+            f"{order.number} has no component lines. Close it and open a new one.", work_order=order.number
+        )
+    rates: list[Rate] = []
+    components: dict[int, ComponentFact] = {}
+    line_ids: dict[tuple[int, bool, bool], int] = {}
+    booked: dict[tuple[int, bool, bool], Decimal] = {}
+    for row in rows:
+        component = ComponentFact(*row[13:21])
+        components[component.id] = component
+        rate = Rate(
+            component_id=component.id,
+            per_unit=Fraction(int(row[5]), int(row[6])),
+            setup=Fraction(row[7]),
+            multiple=None if row[8] is None else Fraction(row[8]),
+            issue_method=row[9],
+            is_consumable=row[10],
+            is_optional=row[11],
+        )
+        rates.append(rate)
+        line_ids[rate.key] = row[4]
+        booked[rate.key] = row[12]
+    first = rows[0]
+    return Recipe(first[0], first[1], first[2], first[3], rates, components, line_ids, booked)
+
+
+def implicit_lot_id(item: Item) -> int | None:
+    """The id of the implicit lot of an untracked item; None when it has never been in stock, or for a tracked item."""
+    if item.tracking != Tracking.NONE:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM inventory_lot WHERE item_id = %s AND code = ''", [item.pk])
+        row = cursor.fetchone()
+    return None if row is None else int(row[0])

@@ -1,0 +1,136 @@
+"""Facts about production that always hold; the same shape as inventory.invariants."""
+
+from inventory.invariants import Invariant, query
+
+
+def completions_consumed_what_they_say() -> list[str]:
+    """What left stock in a completion is what its lines say was used, per component."""
+    return query(
+        """
+        WITH used AS (
+          SELECT l.completion_id, l.component_id, sum(l.actual) AS actual FROM production_completionline l
+          WHERE NOT l.is_consumable GROUP BY 1, 2
+        ), moved AS (
+          SELECT m.posting_id AS completion_id, m.item_id AS component_id, -sum(m.quantity) AS quantity
+          FROM inventory_movement m JOIN production_completion c ON c.posting_id = m.posting_id
+          WHERE m.quantity < 0 GROUP BY 1, 2
+        )
+        SELECT coalesce(u.completion_id, m.completion_id), coalesce(u.component_id, m.component_id),
+               coalesce(u.actual, 0), coalesce(m.quantity, 0)
+        FROM used u FULL JOIN moved m USING (completion_id, component_id)
+        WHERE coalesce(u.actual, 0) <> coalesce(m.quantity, 0)
+        """,
+        words="completion {0}, component {1}: lines say {2}, movements {3}",
+    )
+
+
+def completions_put_in_what_they_made() -> list[str]:
+    return query(
+        """
+        SELECT c.posting_id, c.good, coalesce(m.quantity, 0) FROM production_completion c
+        LEFT JOIN (SELECT posting_id, sum(quantity) AS quantity FROM inventory_movement WHERE quantity > 0 GROUP BY 1) m
+          ON m.posting_id = c.posting_id
+        WHERE c.good <> coalesce(m.quantity, 0)
+        """,
+        words="completion {0} made {1}, {2} came into stock",
+    )
+
+
+def completions_conserve_value() -> list[str]:
+    """Where all costs are known, movements and cost entries of a completion and of its reversals sum to zero."""
+    return query(
+        """
+        WITH mine AS (
+          SELECT posting_id AS completion_id, posting_id FROM production_completion
+          UNION ALL SELECT completion_id, posting_id FROM production_completionreversal
+        ), unknown AS (
+          SELECT DISTINCT mine.completion_id FROM mine JOIN inventory_movement m USING (posting_id) WHERE m.value IS NULL
+          UNION SELECT completion_id FROM production_completionline WHERE value IS NULL
+        ), worth AS (
+          SELECT mine.completion_id, m.value AS amount FROM mine JOIN inventory_movement m USING (posting_id)
+          UNION ALL
+          SELECT mine.completion_id, e.amount FROM mine JOIN inventory_costentry e USING (posting_id)
+        )
+        SELECT completion_id, sum(amount) FROM worth
+        WHERE completion_id NOT IN (SELECT completion_id FROM unknown)
+        GROUP BY 1 HAVING sum(amount) <> 0
+        """,
+        words="completion {0}: {1} of value appeared or was lost",
+    )
+
+
+def reversed_completions_cancel() -> list[str]:
+    """A completion that was taken back whole left nothing, in quantity per cell and in value up to booked variance."""
+    return query(
+        """
+        WITH whole AS (
+          SELECT posting_id FROM production_completion WHERE reversed_good = good AND reversed_scrap = scrapped
+        ), mine AS (
+          SELECT posting_id AS completion_id, posting_id FROM whole
+          UNION ALL
+          SELECT r.completion_id, r.posting_id FROM production_completionreversal r JOIN whole w ON w.posting_id = r.completion_id
+        )
+        SELECT mine.completion_id, m.item_id, sum(m.quantity) FROM mine JOIN inventory_movement m USING (posting_id)
+        GROUP BY mine.completion_id, m.item_id, m.location_id, m.lot_id, m.status HAVING sum(m.quantity) <> 0
+        """,
+        words="completion {0} is reversed, but item {1} still differs by {2}",
+    )
+
+
+def reversed_quantities_equal_reversals() -> list[str]:
+    return query(
+        """
+        SELECT c.posting_id, c.reversed_good, coalesce(r.good, 0), c.reversed_scrap, coalesce(r.scrapped, 0)
+        FROM production_completion c
+        LEFT JOIN (SELECT completion_id, sum(good) AS good, sum(scrapped) AS scrapped
+                   FROM production_completionreversal GROUP BY 1) r ON r.completion_id = c.posting_id
+        WHERE c.reversed_good <> coalesce(r.good, 0) OR c.reversed_scrap <> coalesce(r.scrapped, 0)
+        """,
+        words="completion {0}: {1} good reversed, reversals say {2}; {3} scrap reversed, reversals say {4}",
+    )
+
+
+def orders_count_their_completions() -> list[str]:
+    return query(
+        """
+        SELECT o.number, o.good, coalesce(c.good, 0), o.scrapped, coalesce(c.scrapped, 0) FROM production_workorder o
+        LEFT JOIN (SELECT work_order_id, sum(good - reversed_good) AS good, sum(scrapped - reversed_scrap) AS scrapped
+                   FROM production_completion WHERE work_order_id IS NOT NULL GROUP BY 1) c ON c.work_order_id = o.id
+        WHERE o.good <> coalesce(c.good, 0) OR o.scrapped <> coalesce(c.scrapped, 0)
+        """,
+        words="{0}: good {1}, completions say {2}; scrapped {3}, completions say {4}",
+    )
+
+
+def order_lines_count_their_completions() -> list[str]:
+    return query(
+        """
+        WITH used AS (
+          SELECT l.work_order_line_id AS id, sum(l.expected) AS expected, sum(l.actual) AS actual
+          FROM production_completionline l WHERE l.work_order_line_id IS NOT NULL GROUP BY 1
+        ), back AS (
+          SELECT l.work_order_line_id AS id, sum(r.expected) AS expected, sum(r.actual) AS actual
+          FROM production_completionreversalline r JOIN production_completionline l ON l.id = r.line_id
+          WHERE l.work_order_line_id IS NOT NULL GROUP BY 1
+        )
+        SELECT w.id, w.booked, coalesce(u.expected, 0) - coalesce(b.expected, 0),
+               w.used, coalesce(u.actual, 0) - coalesce(b.actual, 0)
+        FROM production_workorderline w LEFT JOIN used u ON u.id = w.id LEFT JOIN back b ON b.id = w.id
+        WHERE w.booked <> coalesce(u.expected, 0) - coalesce(b.expected, 0)
+           OR w.used <> coalesce(u.actual, 0) - coalesce(b.actual, 0)
+        """,
+        words="work order line {0}: booked {1}, completions say {2}; used {3}, completions say {4}",
+    )
+
+
+INVARIANTS: tuple[Invariant, ...] = (
+    Invariant(
+        "completions consume", "Each completion consumed its standard and recorded variance.", completions_consumed_what_they_say
+    ),
+    Invariant("completions make", "Each completion put in what it made.", completions_put_in_what_they_made),
+    Invariant("completion value", "What a completion puts in is worth what it took out.", completions_conserve_value),
+    Invariant("completion reversals", "A reversed completion left nothing behind.", reversed_completions_cancel),
+    Invariant("reversed quantities", "Completions know what was taken back.", reversed_quantities_equal_reversals),
+    Invariant("work orders", "Work orders count their completions.", orders_count_their_completions),
+    Invariant("work order lines", "Work order lines count their completions.", order_lines_count_their_completions),
+)

@@ -1,0 +1,120 @@
+"""Work orders: an instruction to make a quantity, with the BOM as it was when it was released."""
+
+from decimal import Decimal
+from typing import Self
+
+from django.conf import settings
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import Q
+
+from inventory.models import Item, Location
+from production.models.boms import Bom, IssueMethod
+
+
+class WorkOrderState(models.TextChoices):
+    OPEN = "open", "Open"
+    DONE = "done", "Done"
+    CLOSED = "closed", "Closed short"
+
+
+class WorkOrderQuerySet(models.QuerySet["WorkOrder"]):
+    def open(self) -> Self:
+        return self.filter(state=WorkOrderState.OPEN)
+
+
+class WorkOrder(models.Model):
+    """An order to make `planned` of an item from a frozen BOM. It takes many completions and keeps its remainder.
+
+    `good` and `scrapped` are the sums of its completions that are not reversed.
+    """
+
+    number = models.CharField(max_length=24, unique=True, editable=False, help_text="WO-000042")
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="work_orders")
+    bom = models.ForeignKey(Bom, on_delete=models.PROTECT, related_name="work_orders")
+    planned = models.DecimalField(
+        max_digits=18, decimal_places=6, validators=[MinValueValidator(Decimal("0.000001"))], help_text="Stock unit."
+    )
+    good = models.DecimalField(max_digits=18, decimal_places=6, default=Decimal(0))
+    scrapped = models.DecimalField(max_digits=18, decimal_places=6, default=Decimal(0))
+    over_completion_percent = models.DecimalField(max_digits=7, decimal_places=3, default=Decimal(0))
+    state = models.CharField(max_length=8, choices=WorkOrderState, default=WorkOrderState.OPEN)
+    source_location = models.ForeignKey(
+        Location,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Components come from here.",
+    )
+    output_location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="+")
+    due_on = models.DateField(null=True, blank=True)
+    demand_kind = models.CharField(max_length=24, blank=True)
+    demand_ref = models.CharField(max_length=64, blank=True)
+    note = models.TextField(blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", editable=False
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    closed_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = WorkOrderQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        permissions = (("close_workorder", "Can close and reopen work orders"),)
+        constraints = (
+            models.CheckConstraint(condition=Q(planned__gt=0), name="production_workorder_planned_positive"),
+            models.CheckConstraint(
+                condition=Q(good__gte=0, scrapped__gte=0), name="production_workorder_made_not_negative"
+            ),
+        )
+        indexes = (models.Index(fields=("state", "due_on"), name="production_workorder_due"),)
+
+    def __str__(self) -> str:
+        return self.number
+
+    @property
+    def remaining(self) -> Decimal:
+        """Still to start, never below zero; stock unit."""
+        return max(Decimal(0), self.planned - self.good - self.scrapped)
+
+    @property
+    def is_open(self) -> bool:
+        return self.state == WorkOrderState.OPEN
+
+
+class WorkOrderLine(models.Model):
+    """One component of a work order, frozen at release: phantoms exploded, lines of the same component added.
+
+    `rate_numerator / rate_denominator` is the exact need per unit of output in the component's stock unit, expected
+    scrap included. `booked` is the sum of the expected quantities of completions that are not reversed, `used` the sum of
+    the actual ones.
+    """
+
+    work_order = models.ForeignKey(WorkOrder, on_delete=models.PROTECT, related_name="lines")
+    component = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="work_order_lines")
+    rate_numerator = models.DecimalField(max_digits=60, decimal_places=0)
+    rate_denominator = models.DecimalField(max_digits=60, decimal_places=0)
+    setup_quantity = models.DecimalField(max_digits=18, decimal_places=6, default=Decimal(0), help_text="Stock unit.")
+    rounding_multiple = models.DecimalField(max_digits=18, decimal_places=6, null=True, help_text="Stock unit.")
+    issue_method = models.CharField(max_length=10, choices=IssueMethod, default=IssueMethod.BACKFLUSH)
+    is_consumable = models.BooleanField(default=False)
+    is_optional = models.BooleanField(default=False)
+    booked = models.DecimalField(max_digits=18, decimal_places=6, default=Decimal(0))
+    used = models.DecimalField(max_digits=18, decimal_places=6, default=Decimal(0))
+
+    class Meta:
+        ordering = ("work_order", "id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("work_order", "component", "is_consumable", "is_optional"), name="production_workorderline_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(rate_numerator__gte=0, rate_denominator__gt=0),
+                name="production_workorderline_rate_positive",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.component} for {self.work_order}"

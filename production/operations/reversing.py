@@ -1,0 +1,288 @@
+"""Undoing a completion, whole or by quantity: the exact inverse, last picked lot first (rule S14)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from inventory.errors import AlreadyReversed, InvalidQuantity
+from inventory.locks import CellKey
+from inventory.models import CostEntry, CostEntryKind, Item, Movement, Posting, PostingKind
+from inventory.operations.checking import check_quantity
+from inventory.operations.posting import Actor, Draft, claim_posting, post
+from inventory.operations.reversing import cell_key, lock_for_reversal, refuse_blocked
+from inventory.operations.transactions import operation
+from inventory.quantities import ZERO, as_text, proportion
+from production.explosion import kept_after_reversal
+from production.models import Completion, CompletionLine, CompletionReversal, CompletionReversalLine, WorkOrder
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionReversalResult:
+    posting: Posting
+    reversal: CompletionReversal
+    replayed: bool
+
+
+@dataclass(slots=True)
+class _Left:
+    """What is left of one movement of a completion after earlier reversals; positive quantity, value None if unknown."""
+
+    key: CellKey
+    quantity: Decimal
+    value: Decimal | None
+
+
+@operation
+def reverse_completion(
+    *, key: UUID, completion: Completion, actor: Actor, good: Decimal | None = None, reason: str = ""
+) -> CompletionReversalResult:
+    """Take back a completion: all that is left of it, or `good` of its units (stock unit).
+
+    Components return to the lots and places they came from with the values they left with; the output must still be where
+    the completion put it, free. Scrapped units go back with the last good one. The work order's counters follow, and a
+    finished order opens again. Raises AlreadyReversed, InvalidQuantity, or ReversalBlocked with what stands in the way.
+    """
+    item = Item.objects.get(pk=completion.item_id)
+    if good is not None:
+        check_quantity(item, good)
+    original = Posting.objects.get(pk=completion.posting_id)
+    claim = claim_posting(
+        key=key,
+        kind=PostingKind.REVERSAL,
+        request={"completion": completion.pk, "good": good, "reason": reason},
+        actor=actor,
+        effective_at=None,
+        reference=original.reference,
+        reason=reason,
+        reverses=original,
+    )
+    if not claim.is_new:
+        known = CompletionReversal.objects.get(posting=claim.posting)
+        return CompletionReversalResult(claim.posting, known, replayed=True)
+
+    order = _locked_order(completion)
+    done = Completion.objects.select_for_update(of=("self",), no_key=True).get(pk=completion.pk)
+    good_left = done.good - done.reversed_good
+    if done.is_reversed:
+        raise AlreadyReversed(f"{original} was reversed before. There is nothing left to undo.", posting=original.pk)
+    if good is not None and good > good_left:
+        raise InvalidQuantity(
+            f"{as_text(good_left)} {item.stock_unit} of {item.sku} are left of {original}; "
+            f"{as_text(good)} cannot be taken back. Give at most what is left.",
+            item=item.sku,
+            left=as_text(good_left),
+            given=as_text(good),
+        )
+    taken = good_left if good is None else good
+    is_whole = taken == good_left
+    earlier = _earlier_reversals(done)
+    movements = list(original.movements.order_by("id"))
+    rows = lock_for_reversal(movements)
+    if taken:
+        _refuse_blocked(rows, movements, taken=taken, what=str(original))
+
+    draft = Draft(rows)
+    returned = _line_returns(done, left=good_left - taken, is_whole=is_whole)
+    value = _return_components(draft, movements, earlier, returned, is_whole=is_whole)
+    absorbed = _return_entries(draft, done, earlier, left=good_left - taken, is_whole=is_whole)
+    if taken:
+        output = next(m for m in movements if m.quantity > ZERO)
+        out = None if value is None or absorbed is None or output.value is None else value + absorbed
+        draft.take_back(cell_key(output), taken, out)
+    post(posting=claim.posting, draft=draft)
+    reversal = _write(claim.posting, done, order, returned, good=taken, is_whole=is_whole)
+    return CompletionReversalResult(claim.posting, reversal, replayed=False)
+
+
+def _locked_order(completion: Completion) -> WorkOrder | None:
+    if completion.work_order_id is None:
+        return None
+    return WorkOrder.objects.select_for_update(of=("self",), no_key=True).get(pk=completion.work_order_id)
+
+
+def _earlier_reversals(completion: Completion) -> list[int]:
+    return list(CompletionReversal.objects.filter(completion=completion).values_list("posting_id", flat=True))
+
+
+def _refuse_blocked(rows: object, movements: Sequence[Movement], *, taken: Decimal, what: str) -> None:
+    output = next(m for m in movements if m.quantity > ZERO)
+    wanted = Movement(
+        id=output.pk,
+        item_id=output.item_id,
+        location_id=output.location_id,
+        lot_id=output.lot_id,
+        status=output.status,
+        quantity=taken,
+    )
+    refuse_blocked(rows, [wanted], what=what)  # type: ignore[arg-type]
+
+
+def _line_returns(
+    completion: Completion, *, left: Decimal, is_whole: bool
+) -> list[tuple[CompletionLine, Decimal, Decimal]]:
+    """Per line: the expected and the actual quantity that go back now."""
+    lines = list(completion.lines.select_related("component").order_by("id"))
+    gone: dict[int, tuple[Decimal, Decimal]] = {}
+    for before in CompletionReversalLine.objects.filter(line__completion=completion):
+        expected, actual = gone.get(before.line_id, (ZERO, ZERO))
+        gone[before.line_id] = (expected + before.expected, actual + before.actual)
+    returns = []
+    for line in lines:
+        expected_gone, actual_gone = gone.get(line.pk, (ZERO, ZERO))
+        if is_whole:
+            kept_expected = kept_actual = ZERO
+        else:
+            step = line.component.step
+            kept_expected = kept_after_reversal(line.expected, left=left, made=completion.good, step=step)
+            kept_actual = kept_after_reversal(line.actual, left=left, made=completion.good, step=step)
+        returns.append(
+            (
+                line,
+                max(line.expected - expected_gone - kept_expected, ZERO),
+                max(line.actual - actual_gone - kept_actual, ZERO),
+            )
+        )
+    return returns
+
+
+def _return_components(
+    draft: Draft,
+    movements: Sequence[Movement],
+    earlier: Sequence[int],
+    returned: Sequence[tuple[CompletionLine, Decimal, Decimal]],
+    *,
+    is_whole: bool,
+) -> Decimal | None:
+    """Put the components back, last picked first; return their value, None if a part is unknown."""
+    by_item = _left_of(movements, _already_back(earlier))
+    total: Decimal | None = ZERO
+    wanted: dict[int, Decimal] = {}
+    for line, _, actual in returned:
+        if not line.is_consumable and actual:
+            wanted[line.component_id] = wanted.get(line.component_id, ZERO) + actual
+    for item_id, quantity in wanted.items():
+        missing = quantity
+        for left in reversed(by_item[item_id]):
+            part = min(left.quantity, missing)
+            if part <= ZERO:
+                continue
+            value = None
+            if left.value is not None:
+                value = proportion(left.value, part, left.quantity, step=settings.CURRENCY_STEP)
+            draft.receive(left.key, part, value)
+            total = None if total is None or value is None else total + value
+            missing -= part
+        assert missing == ZERO, "a completion returned more than it took"
+    if is_whole:
+        for movement in movements:
+            if movement.quantity == ZERO and movement.value is not None:
+                draft.restore_value(cell_key(movement), -movement.value)
+    return total
+
+
+def _left_of(
+    movements: Sequence[Movement], back: dict[CellKey, tuple[Decimal, Decimal | None]]
+) -> dict[int, list[_Left]]:
+    """What the completion took and earlier reversals did not return, by item, in picking order."""
+    cells: dict[CellKey, _Left] = {}
+    for movement in movements:
+        if movement.quantity < ZERO:
+            left = cells.setdefault(cell_key(movement), _Left(cell_key(movement), ZERO, ZERO))
+            left.quantity -= movement.quantity
+            left.value = None if left.value is None or movement.value is None else left.value - movement.value
+    by_item: dict[int, list[_Left]] = {}
+    for key, left in cells.items():
+        quantity, value = back.get(key, (ZERO, ZERO))
+        left.quantity -= quantity
+        left.value = None if left.value is None or value is None else left.value - value
+        by_item.setdefault(key[0], []).append(left)
+    return by_item
+
+
+def _already_back(earlier: Sequence[int]) -> dict[CellKey, tuple[Decimal, Decimal | None]]:
+    """What earlier reversals put back, by cell."""
+    back: dict[CellKey, tuple[Decimal, Decimal | None]] = {}
+    for movement in Movement.objects.filter(posting_id__in=earlier, quantity__gt=0):
+        quantity, value = back.get(cell_key(movement), (ZERO, ZERO))
+        known = None if value is None or movement.value is None else value + movement.value
+        back[cell_key(movement)] = (quantity + movement.quantity, known)
+    return back
+
+
+def _return_entries(
+    draft: Draft, completion: Completion, earlier: Sequence[int], *, left: Decimal, is_whole: bool
+) -> Decimal | None:
+    """Undo the cost entries in proportion; return the value of consumables that leaves the output, None if unknown."""
+    entries = CostEntry.objects.filter(posting_id=completion.posting_id).order_by("id")
+    undone: dict[tuple[int | None, str], Decimal] = {}
+    for entry in CostEntry.objects.filter(posting_id__in=earlier).exclude(kind=CostEntryKind.REVERSAL_VARIANCE):
+        undone[(entry.item_id, entry.kind)] = undone.get((entry.item_id, entry.kind), ZERO) - entry.amount
+    absorbed = ZERO
+    for entry in entries:
+        before = undone.pop((entry.item_id, entry.kind), ZERO)
+        kept = ZERO
+        if not is_whole:
+            if entry.kind != CostEntryKind.CONSUMABLES:
+                continue
+            kept = proportion(entry.amount, left, completion.good, step=settings.CURRENCY_STEP)
+        amount = entry.amount - before - kept
+        draft.expense(entry.item_id, CostEntryKind(entry.kind), -amount)
+        if entry.kind == CostEntryKind.CONSUMABLES:
+            absorbed -= amount
+    return absorbed
+
+
+def _write(
+    posting: Posting,
+    completion: Completion,
+    order: WorkOrder | None,
+    returned: Sequence[tuple[CompletionLine, Decimal, Decimal]],
+    *,
+    good: Decimal,
+    is_whole: bool,
+) -> CompletionReversal:
+    scrapped = completion.scrapped - completion.reversed_scrap if is_whole else ZERO
+    reversal = CompletionReversal.objects.create(posting=posting, completion=completion, good=good, scrapped=scrapped)
+    completion.reversed_good += good
+    completion.reversed_scrap += scrapped
+    completion.save(update_fields=["reversed_good", "reversed_scrap"])
+    CompletionReversalLine.objects.bulk_create(
+        CompletionReversalLine(reversal=reversal, line=line, expected=expected, actual=actual)
+        for line, expected, actual in returned
+        if expected or actual
+    )
+    if order is not None:
+        _write_order(order, returned, good=good, scrapped=scrapped)
+    return reversal
+
+
+def _write_order(
+    order: WorkOrder,
+    returned: Sequence[tuple[CompletionLine, Decimal, Decimal]],
+    *,
+    good: Decimal,
+    scrapped: Decimal,
+) -> None:
+    """The order's counters go back; a finished order with something left to make opens again."""
+    of_order = [(line, expected, actual) for line, expected, actual in returned if line.work_order_line_id is not None]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE production_workorder SET good = good - %s, scrapped = scrapped - %s,"
+            " state = CASE WHEN state = 'done' AND good + scrapped - %s < planned THEN 'open' ELSE state END,"
+            " closed_at = CASE WHEN state = 'done' AND good + scrapped - %s < planned THEN NULL ELSE closed_at END"
+            " WHERE id = %s",
+            [good, scrapped, good + scrapped, good + scrapped, order.pk],
+        )
+        cursor.execute(
+            "UPDATE production_workorderline l SET booked = l.booked - u.expected, used = l.used - u.actual"
+            " FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[]) AS u(id, expected, actual) WHERE l.id = u.id",
+            [
+                [line.work_order_line_id for line, _, _ in of_order],
+                [expected for _, expected, _ in of_order],
+                [actual for _, _, actual in of_order],
+            ],
+        )

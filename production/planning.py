@@ -1,0 +1,279 @@
+"""What a completion will do, computed from facts alone: the same code for the preview and for the posting. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
+from inventory.errors import DomainError, InsufficientStock, ReservedByOther
+from inventory.locks import Cell, CellKey, StockRows
+from inventory.models import CostEntryKind, StockStatus
+from inventory.operations.posting import Draft
+from inventory.picking import LotOnHand, Picks, pick_lots, pick_named
+from inventory.quantities import ZERO, as_text, round_half_up
+from production.explosion import MANUAL, Rate, expected_usage, startable
+from production.facts import ComponentFact, Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """An actual quantity somebody entered for a component, in its stock unit, with hand-picked lots if any."""
+
+    quantity: Decimal
+    reason: str = ""
+    lots: Sequence[tuple[int, Decimal]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPick:
+    lot_id: int
+    lot_code: str
+    location_id: int
+    quantity: Decimal
+    expires_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLine:
+    """One component of a completion: standard, actual, where it comes from, what it costs.
+
+    Quantities in the component's stock unit, `value` in base currency (None: unknown). `on_hand` counts available stock at
+    the source; `short` is what is missing.
+    """
+
+    component: ComponentFact
+    expected: Decimal
+    actual: Decimal
+    reason: str
+    issue_method: str
+    is_consumable: bool
+    is_optional: bool
+    picks: Sequence[PlannedPick]
+    on_hand: Decimal
+    free: Decimal
+    short: Decimal
+    value: Decimal | None
+    work_order_line_id: int | None
+
+    @property
+    def on_hand_after(self) -> Decimal:
+        return self.on_hand if self.is_consumable else self.on_hand - self.actual
+
+    @property
+    def variance(self) -> Decimal:
+        return self.actual - self.expected
+
+
+@dataclass(slots=True)
+class PlanInput:
+    """Everything `plan_lines` decides on."""
+
+    recipe: Recipe
+    started_before: Decimal
+    """Good and scrapped of earlier completions of the work order; 0 without one."""
+    started: Decimal
+    """Good and scrapped of this completion, stock unit of the output."""
+    usages: dict[int, Usage]
+    extras: dict[int, ComponentFact]
+    """Components that were entered and are not in the recipe."""
+    rows: StockRows
+    source_path: str | None
+    """Components come from below this location path; None: from any own, active, unblocked place."""
+    source_name: str
+    on: date
+    step: Decimal
+    """Currency step."""
+
+
+@dataclass(slots=True)
+class LinePlan:
+    lines: list[PlannedLine]
+    draft: Draft
+    consumed_value: Decimal | None
+    shortage: DomainError | None
+    usable: dict[tuple[int, bool, bool], Decimal] = field(default_factory=dict)
+    """Free (and own) stock per rate key, for what could be completed instead."""
+
+
+def plan_lines(given: PlanInput) -> LinePlan:
+    """Standard and actual of every component, the lots to take, their value, and what is short."""
+    draft = Draft(given.rows, step=given.step)
+    lines: list[PlannedLine] = []
+    usable: dict[tuple[int, bool, bool], Decimal] = {}
+    entered = dict(given.usages)
+    for rate in given.recipe.rates:
+        expected = _expected(rate, given)
+        usage = entered.pop(rate.component_id, None) if _is_for(rate, given) else None
+        component = given.recipe.components[rate.component_id]
+        lines.append(_plan_line(component, rate, expected, usage, given, draft, usable))
+    for component_id, usage in entered.items():
+        extra = Rate(component_id, Fraction(0))
+        lines.append(_plan_line(given.extras[component_id], extra, ZERO, usage, given, draft, usable))
+    value: Decimal | None = ZERO
+    for line in lines:
+        value = None if value is None or line.value is None else value + line.value
+    return LinePlan(lines, draft, value, _shortage(lines, given), usable)
+
+
+def _is_for(rate: Rate, given: PlanInput) -> bool:
+    """An entered quantity belongs to the component's counted line when it has one, else to the only line there is."""
+    same = [r for r in given.recipe.rates if r.component_id == rate.component_id]
+    return rate is min(same, key=lambda r: (r.is_consumable, r.is_optional))
+
+
+def _expected(rate: Rate, given: PlanInput) -> Decimal:
+    if rate.is_optional or rate.issue_method == MANUAL:
+        return ZERO
+    return expected_usage(
+        rate,
+        started_after=given.started_before + given.started,
+        booked=given.recipe.booked.get(rate.key, ZERO),
+        step=given.recipe.components[rate.component_id].step,
+    )
+
+
+def _plan_line(
+    component: ComponentFact,
+    rate: Rate,
+    expected: Decimal,
+    usage: Usage | None,
+    given: PlanInput,
+    draft: Draft,
+    usable: dict[tuple[int, bool, bool], Decimal],
+) -> PlannedLine:
+    actual = expected if usage is None else usage.quantity
+    picks: Sequence[PlannedPick] = ()
+    on_hand = free = short = ZERO
+    value: Decimal | None = ZERO
+    if rate.is_consumable:
+        if actual:
+            value = _consumable_value(component, actual, given.step)
+            draft.expense(component.id, CostEntryKind.CONSUMABLES, None if value is None else -value)
+    else:
+        cells = _source_cells(component.id, given)
+        lots = [cell.as_lot(own=given.rows.own_quantity(cell.id)) for cell in cells]
+        on_hand = sum((cell.quantity for cell in cells), ZERO)
+        free = _usable(lots, on=given.on)
+        usable[rate.key] = free
+        if actual > ZERO:
+            found = _pick(lots, usage, actual, given)
+            short = found.missing
+            picks = _planned(found, cells)
+            value = _issue(draft, component.id, found, short)
+    return PlannedLine(
+        component=component,
+        expected=expected,
+        actual=actual,
+        reason="" if usage is None else usage.reason,
+        issue_method=rate.issue_method,
+        is_consumable=rate.is_consumable,
+        is_optional=rate.is_optional,
+        picks=picks,
+        on_hand=on_hand,
+        free=free,
+        short=short,
+        value=value,
+        work_order_line_id=given.recipe.line_ids.get(rate.key),
+    )
+
+
+def _consumable_value(component: ComponentFact, quantity: Decimal, step: Decimal) -> Decimal | None:
+    if component.standard_cost is None:
+        return None
+    return round_half_up(Fraction(quantity) * Fraction(component.standard_cost), step)
+
+
+def _source_cells(item_id: int, given: PlanInput) -> list[Cell]:
+    cells = given.rows.of_item(item_id, status=StockStatus.AVAILABLE)
+    if given.source_path is None:
+        return [cell for cell in cells if cell.is_pickable and cell.is_own]
+    path = given.source_path
+    return [cell for cell in cells if cell.path.startswith(path) and (cell.is_pickable or cell.path == path)]
+
+
+def _usable(lots: Sequence[LotOnHand], *, on: date) -> Decimal:
+    return sum((lot.free + lot.own for lot in lots if lot.expires_on is None or lot.expires_on >= on), ZERO)
+
+
+def _pick(lots: Sequence[LotOnHand], usage: Usage | None, actual: Decimal, given: PlanInput) -> Picks:
+    if usage is not None and usage.lots:
+        return pick_named(lots, wanted=usage.lots)
+    return pick_lots(lots, quantity=actual, on=given.on)
+
+
+def _planned(found: Picks, cells: Sequence[Cell]) -> list[PlannedPick]:
+    by_id = {cell.id: cell for cell in cells}
+    return [
+        PlannedPick(
+            pick.lot_id, by_id[pick.cell_id].lot_code, pick.location_id, pick.quantity, by_id[pick.cell_id].expires_on
+        )
+        for pick in found.picks
+    ]
+
+
+def _issue(draft: Draft, item_id: int, found: Picks, short: Decimal) -> Decimal | None:
+    """Issue what was found; the value of the whole line is not known while a part is missing."""
+    status = StockStatus.AVAILABLE.value
+    taken: list[tuple[CellKey, Decimal]] = [
+        ((item_id, p.location_id, p.lot_id, status), p.quantity) for p in found.picks
+    ]
+    value = draft.issue(item_id, taken) if taken else None
+    for (key, _), pick in zip(taken, found.picks, strict=True):
+        if pick.own:
+            draft.fulfil(key, pick.cell_id, pick.own)
+    return None if short > ZERO else value
+
+
+def _shortage(lines: Sequence[PlannedLine], given: PlanInput) -> DomainError | None:
+    """One refusal that lists every short component, not only the first."""
+    short = [line for line in lines if line.short > ZERO]
+    if not short:
+        return None
+    only_reserved = all(line.on_hand >= line.actual for line in short)
+    sentences = [_short_sentence(line, given) for line in short]
+    error = ReservedByOther if only_reserved else InsufficientStock
+    advice = "Release a reservation" if only_reserved else "Receive more"
+    return error(
+        f"{' '.join(sentences)} {advice}, choose other lots or quantities, or complete fewer.",
+        short=[
+            {
+                "item": line.component.sku,
+                "location": given.source_name,
+                "needed": as_text(line.actual),
+                "on_hand": as_text(line.on_hand),
+                "free": as_text(line.free),
+                "short": as_text(line.short),
+                "unit": line.component.stock_unit,
+            }
+            for line in short
+        ],
+    )
+
+
+def _short_sentence(line: PlannedLine, given: PlanInput) -> str:
+    unit = line.component.stock_unit
+    unusable = line.on_hand - line.free
+    part = f" ({as_text(unusable)} reserved or expired)" if unusable > ZERO else ""
+    return (
+        f"{given.source_name} holds {as_text(line.on_hand)} {unit} of {line.component.sku}{part}; "
+        f"this completion needs {as_text(line.actual)} {unit}."
+    )
+
+
+def largest_completable(given: PlanInput, plan: LinePlan, *, output_step: Decimal) -> Decimal | None:
+    """The largest started quantity that present stock allows by the standard; None when nothing limits it."""
+    limits = []
+    for rate in given.recipe.rates:
+        if rate.is_consumable or rate.is_optional or rate.issue_method == MANUAL:
+            continue
+        booked = given.recipe.booked.get(rate.key, ZERO)
+        limit = startable(
+            rate,
+            usable=plan.usable.get(rate.key, ZERO) + booked,
+            step=given.recipe.components[rate.component_id].step,
+            output_step=output_step,
+        )
+        if limit is not None:
+            limits.append(max(limit - given.started_before, ZERO))
+    return min(limits) if limits else None

@@ -1,0 +1,74 @@
+"""Fixtures every test may use: the ledger check, a database of its own for tests that really commit, people."""
+
+import os
+import uuid
+
+import pytest
+from django.db import connections
+
+from inventory.invariants import INVARIANTS as INVENTORY_INVARIANTS
+from production.invariants import INVARIANTS as PRODUCTION_INVARIANTS
+from tests import factories
+
+
+def broken_invariants():
+    """Every finding of every invariant, as `name: finding`."""
+    return [
+        f"{invariant.name}: {finding}"
+        for invariant in (*INVENTORY_INVARIANTS, *PRODUCTION_INVARIANTS)
+        for finding in invariant.find()
+    ]
+
+
+@pytest.fixture()
+def ledger_stays_true(db):
+    """After the test every invariant still holds."""
+    yield
+    assert broken_invariants() == []
+
+
+@pytest.fixture()
+def committed_db(django_db_setup, django_db_blocker):
+    """A clone of the test database in which commits are real. It is dropped afterwards, since the ledger refuses TRUNCATE.
+
+    Several threads may use it: each opens its own connection to the clone.
+    """
+    with django_db_blocker.unblock():
+        connection = connections["default"]
+        template = connection.settings_dict["NAME"]
+        clone = f"{template}_{uuid.uuid4().hex[:8]}"
+        connection.close()
+        with connection._nodb_cursor() as cursor:
+            cursor.execute(f'CREATE DATABASE "{clone}" TEMPLATE "{template}"')
+        connection.settings_dict["NAME"] = clone
+        connections.settings["default"]["NAME"] = clone
+        os.environ["BACKFLUSH_TEST_DATABASE"] = clone
+        try:
+            yield clone
+        finally:
+            connection.close()
+            connection.settings_dict["NAME"] = template
+            connections.settings["default"]["NAME"] = template
+            os.environ.pop("BACKFLUSH_TEST_DATABASE", None)
+            with connection._nodb_cursor() as cursor:
+                cursor.execute(f'DROP DATABASE "{clone}" WITH (FORCE)')
+
+
+@pytest.fixture()
+def operator(db):
+    return factories.make_user(role="operator")
+
+
+@pytest.fixture()
+def planner(db):
+    return factories.make_user(role="planner")
+
+
+@pytest.fixture()
+def viewer(db):
+    return factories.make_user(role="viewer")
+
+
+@pytest.fixture()
+def administrator(db):
+    return factories.make_user(role="administrator")

@@ -1,0 +1,52 @@
+"""Makers of BOMs, work orders and completions."""
+
+from datetime import date
+from decimal import Decimal
+from uuid import uuid4
+
+from inventory.units import unit_factor
+from inventory.operations.checking import packs_of
+from production.models import Bom, BomLine, BomState
+from production.operations.completing import Actual, CompletionRequest, complete_production
+
+
+def make_bom(*, item, lines, makes="1", state=BomState.ACTIVE, effective_from=date(2020, 1, 1), **fields):
+    """A BOM version; `lines` are (component, quantity) or (component, quantity, {field: value})."""
+    version = (item.boms.order_by("-version").values_list("version", flat=True).first() or 0) + 1
+    bom = Bom.objects.create(item=item, version=version, makes=Decimal(makes), **fields)
+    for position, (component, quantity, *more) in enumerate(lines, start=1):
+        values = dict(more[0]) if more else {}
+        factor = unit_factor(
+            unit=values.get("unit", ""),
+            stock_unit=component.stock_unit,
+            packs=packs_of(component),
+            sku=component.sku,
+        )
+        BomLine.objects.create(
+            bom=bom,
+            position=position,
+            component=component,
+            quantity=Decimal(quantity),
+            unit_numerator=factor.numerator,
+            unit_denominator=factor.denominator,
+            **values,
+        )
+    if state != BomState.DRAFT:
+        bom.effective_from = effective_from
+        bom.state = state
+        bom.save()
+    return bom
+
+
+def complete(item=None, good="1", *, into=None, order=None, key=None, actor=None, actuals=(), **fields):
+    """Post a completion; `actuals` are (component, quantity) or (component, quantity, reason)."""
+    request = CompletionRequest(
+        item=item,
+        work_order=order,
+        good=Decimal(good),
+        output_location=into,
+        scrapped=Decimal(fields.pop("scrapped", 0)),
+        actuals=[Actual(c, Decimal(q), *more) for c, q, *more in actuals],
+        **fields,
+    )
+    return complete_production(key=key or uuid4(), request=request, actor=actor)
