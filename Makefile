@@ -64,4 +64,4 @@ clean: ## stop all; remove .venv, caches and the databases of tests, smoke run a
 				BACKFLUSH_VAR="$$var" $(EMBEDDED) destroy --yes; fi; done; fi
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache $(TEST_VAR) $(SMOKE_VAR) $(BENCH_VAR)
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
-	@echo "Cleaned. The demo's data is kept in var; remove it with: rm -rf var"
+	@echo "Cleaned. The demo's data is kept; to remove it: make venv && .venv/bin/python -m config.embedded destroy --yes"

@@ -33,7 +33,7 @@ VARIABLES = {
     "BASE_CURRENCY": "the ISO 4217 code of the currency stock is valued in; USD when not set",
     "TIME_ZONE": "the IANA name of the time zone of the company; UTC when not set",
     "LOG_LEVEL": "DEBUG, INFO, WARNING, ERROR or CRITICAL; INFO when not set",
-    "DEBUG": "true or false; true on a developer's machine when not set, refused in production",
+    "DEBUG": "true or false; false when not set, refused in production",
     "SANDBOX_SHOP_URL": "the address of the sandbox shop, set by the supervisor that starts it",
     "BACKFLUSH_VAR": "the directory of everything that changes, relative to the checkout; var when not set",
 }
@@ -117,7 +117,7 @@ def _refuse(name: str, found: str) -> ImproperlyConfigured:
 
 
 def _debug(env: environ.Env, *, production: bool) -> bool:
-    debug = bool(env.bool("DEBUG", default=not production))
+    debug = bool(env.bool("DEBUG", default=False))
     if debug and production:
         raise _refuse("DEBUG", "true, which shows the insides of the program to everybody")
     return debug

@@ -1,4 +1,22 @@
 from django.contrib import admin
-from django.urls import path
+from django.urls import URLPattern, URLResolver, include, path
+from django.utils.module_loading import autodiscover_modules
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from config import views
+
+autodiscover_modules("panels")
+
+admin.site.index_title = "Set-up"
+admin.site.site_header = "Backflush"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", views.today, name="today"),
+    path("search/", views.search, name="search"),
+    path("stock/", include("inventory.urls")),
+    path("make/", include("production.urls")),
+    path("channels/", include("channels_sync.urls")),
+    path("admin/", admin.site.urls),
+]
+
+handler403 = "config.views.permission_denied"
+handler404 = "config.views.page_not_found"

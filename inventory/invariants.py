@@ -83,7 +83,7 @@ def neutral_postings_sum_to_zero() -> list[str]:
 
 
 def reversals_cancel() -> list[str]:
-    """A whole reversal and what it reverses sum to zero in quantity; in value, up to the reversal variance it booked."""
+    """A whole reversal and what it reverses sum to zero, in quantity and, with the cost entries of both, in value."""
     return query(
         """
         WITH undone AS (
@@ -95,7 +95,7 @@ def reversals_cancel() -> list[str]:
           FROM undone u JOIN inventory_movement m ON m.posting_id IN (u.reversal_id, u.reverses_id)
           UNION ALL
           SELECT u.reversal_id, e.item_id, 0, e.amount FROM undone u
-          JOIN inventory_costentry e ON e.posting_id = u.reversal_id AND e.kind = 'reversal_variance'
+          JOIN inventory_costentry e ON e.posting_id IN (u.reversal_id, u.reverses_id)
         )
         SELECT reversal_id, item_id, sum(quantity), sum(value) FROM both_sides
         GROUP BY 1, 2 HAVING sum(quantity) <> 0 OR sum(value) <> 0

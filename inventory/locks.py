@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.db import connection
 
+from inventory.arrays import numbers, texts
 from inventory.models import StockStatus
 from inventory.picking import LotOnHand
 from inventory.quantities import ZERO
@@ -23,9 +25,8 @@ ANYWHERE = "/"
 """The path every location's path begins with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One balance row as read under the lock."""
+class Cell(NamedTuple):
+    """One balance row as read under the lock. A tuple, since a posting may read thousands."""
 
     id: int
     item_id: int
@@ -73,10 +74,15 @@ class StockRows:
     cells: dict[CellKey, Cell]
     own: dict[int, list["OwnReservation"]] = field(default_factory=dict)
     """By cell id: what the demand that posts has pinned there."""
+    _by_item: dict[int, list[Cell]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for cell in self.cells.values():
+            self._by_item.setdefault(cell.item_id, []).append(cell)
 
     def of_item(self, item_id: int, *, status: str | None = None) -> list[Cell]:
         """The item's cells in key order."""
-        return [c for c in self.cells.values() if c.item_id == item_id and (status is None or c.status == status)]
+        return [c for c in self._by_item.get(item_id, ()) if status is None or c.status == status]
 
     def where(self, keep: Callable[[Cell], bool]) -> "StockRows":
         """The same rows with only the cells that `keep` accepts, for choosing among them."""
@@ -84,7 +90,7 @@ class StockRows:
         return StockRows(self.pools, self.pool_ids, cells, self.own)
 
     def own_quantity(self, cell_id: int) -> Decimal:
-        return sum((r.quantity for r in self.own.get(cell_id, ())), ZERO)
+        return sum((r.quantity for r in self.own[cell_id]), ZERO) if cell_id in self.own else ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,7 @@ class OwnReservation:
 def lock_for_posting(
     *,
     items: Iterable[int],
+    pools_of: Iterable[int] = (),
     within: str | None = None,
     locations: Sequence[int] = (),
     statuses: Sequence[str] = (StockStatus.AVAILABLE,),
@@ -104,15 +111,17 @@ def lock_for_posting(
 ) -> StockRows:
     """Lock the pools of `items` and their cells, and return them as they are now.
 
+    `pools_of` names items of which only the pool is needed: goods that come in. Their pool keeps others out of their cells.
     Cells are those with one of `statuses` that stand below the location path `within` (ANYWHERE for all) or at one of
     `locations`. `demand` (kind, reference) also locks that demand's pinned reservations in these cells. With `lock=False`
     the same rows are only read, for a preview.
     """
     wanted = sorted(set(items))
-    if not wanted:
+    valued = sorted({*wanted, *pools_of})
+    if not valued:
         return StockRows({}, {}, {})
-    pools, pool_ids = _pools(wanted, lock=lock)
-    cells = _cells(wanted, within=within, locations=locations, statuses=statuses, lock=lock)
+    pools, pool_ids = _pools(valued, lock=lock)
+    cells = _cells(wanted, within=within, locations=locations, statuses=statuses, lock=lock) if wanted else {}
     rows = StockRows(pools, pool_ids, cells)
     if demand is not None and cells:
         rows.own = _own_reservations(wanted, cells, demand=demand, lock=lock)
@@ -125,15 +134,15 @@ def _pools(items: list[int], *, lock: bool) -> tuple[dict[int, Pool], dict[int, 
         " WHERE item_id = ANY(%s::bigint[]) AND lot_id IS NULL ORDER BY item_id"
     ) + (" FOR NO KEY UPDATE" if lock else "")
     with connection.cursor() as cursor:
-        cursor.execute(sql, [items])
+        cursor.execute(sql, [numbers(items)])
         rows = cursor.fetchall()
         if lock and len(rows) < len(items):
             cursor.execute(
                 "INSERT INTO inventory_costpool (item_id, lot_id, quantity, value, unknown_quantity)"
                 " SELECT i, NULL, 0, 0, 0 FROM unnest(%s::bigint[]) AS i ORDER BY i ON CONFLICT DO NOTHING",
-                [items],
+                [numbers(items)],
             )
-            cursor.execute(sql, [items])
+            cursor.execute(sql, [numbers(items)])
             rows = cursor.fetchall()
     pools = {item_id: Pool(quantity, value, unknown) for _, item_id, quantity, value, unknown in rows}
     if not lock:
@@ -155,8 +164,8 @@ def _cells(
     ) + (" FOR NO KEY UPDATE OF b" if lock else "")
     pattern = None if within is None else f"{within}%"
     with connection.cursor() as cursor:
-        cursor.execute(sql, [items, [str(s) for s in statuses], pattern, list(locations)])
-        cells = [Cell(*row) for row in cursor.fetchall()]
+        cursor.execute(sql, [numbers(items), texts(map(str, statuses)), pattern, numbers(locations)])
+        cells = map(Cell._make, cursor.fetchall())
     return {cell.key: cell for cell in cells}
 
 
@@ -170,7 +179,7 @@ def _own_reservations(
     ) + (" FOR NO KEY UPDATE" if lock else "")
     own: dict[int, list[OwnReservation]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*demand, items])
+        cursor.execute(sql, [*demand, numbers(items)])
         for reservation_id, item_id, location_id, lot_id, quantity in cursor.fetchall():
             cell = cells.get((item_id, location_id, lot_id, StockStatus.AVAILABLE.value))
             if cell is not None:

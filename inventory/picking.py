@@ -1,17 +1,16 @@
 """Which lots to take: earliest expiry first, then oldest first. Pure: rows in, picks out."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from inventory.quantities import ZERO
 
 FAR_FUTURE = date.max
 
 
-@dataclass(frozen=True, slots=True)
-class LotOnHand:
+class LotOnHand(NamedTuple):
     """What one cell offers. `free` is not promised to anybody; `own` is promised to the very demand that picks."""
 
     cell_id: int
@@ -23,8 +22,7 @@ class LotOnHand:
     own: Decimal = ZERO
 
 
-@dataclass(frozen=True, slots=True)
-class Pick:
+class Pick(NamedTuple):
     """A quantity to take from one cell; `own` of it fulfils the demand's own reservation."""
 
     cell_id: int
@@ -34,8 +32,7 @@ class Pick:
     own: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Picks:
+class Picks(NamedTuple):
     """What was found, and how much could not be."""
 
     picks: tuple[Pick, ...]

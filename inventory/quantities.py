@@ -13,6 +13,7 @@ QUANTITY_MAX = Decimal("999999999999.999999")
 MONEY_MAX = Decimal("99999999999999.999999")
 
 _EXACT = Context(prec=60)
+_TWO = Decimal(2)
 
 
 def is_exact(quantity: Decimal) -> bool:
@@ -84,29 +85,45 @@ def to_decimal(value: Fraction) -> Decimal:
 
 def round_half_up(value: Fraction, step: Decimal) -> Decimal:
     """To the nearest multiple of `step`, halves away from zero."""
-    units = value / Fraction(step)
-    doubled = abs(units.numerator) * 2 + units.denominator
-    count = doubled // (units.denominator * 2)
-    return _EXACT.multiply(Decimal(count if units >= 0 else -count), step)
+    return round_ratio_half_up(value.numerator, value.denominator, step)
 
 
 def round_up(value: Fraction, step: Decimal) -> Decimal:
     """To the next multiple of `step` at or above `value`."""
-    units = value / Fraction(step)
-    return _EXACT.multiply(Decimal(-(-units.numerator // units.denominator)), step)
+    return round_ratio_up(value.numerator, value.denominator, step)
 
 
 def round_down(value: Fraction, step: Decimal) -> Decimal:
     """To the next multiple of `step` at or below `value`."""
-    units = value / Fraction(step)
-    return _EXACT.multiply(Decimal(units.numerator // units.denominator), step)
+    numerator, denominator = step.as_integer_ratio()
+    return _EXACT.multiply(Decimal(value.numerator * denominator // (value.denominator * numerator)), step)
+
+
+def round_ratio_half_up(numerator: int, denominator: int, step: Decimal) -> Decimal:
+    """`numerator / denominator` (denominator positive, not reduced) to the nearest `step`, halves away from zero."""
+    step_numerator, step_denominator = step.as_integer_ratio()
+    units, whole = numerator * step_denominator, denominator * step_numerator
+    count = (2 * abs(units) + whole) // (2 * whole)
+    return _EXACT.multiply(Decimal(count if units >= 0 else -count), step)
+
+
+def round_ratio_up(numerator: int, denominator: int, step: Decimal) -> Decimal:
+    """`numerator / denominator` (denominator positive, not reduced) to the next `step` at or above."""
+    step_numerator, step_denominator = step.as_integer_ratio()
+    return _EXACT.multiply(Decimal(-(-numerator * step_denominator // (denominator * step_numerator))), step)
 
 
 def proportion(total: Decimal, part: Decimal, whole: Decimal, *, step: Decimal) -> Decimal:
-    """`total × part / whole` to the nearest `step`, halves away from zero; all of `total` when `part` is `whole`."""
-    if part == whole:
-        return total
-    return round_half_up(Fraction(total) * Fraction(part) / Fraction(whole), step)
+    """`total × part / whole` (`whole` positive) to the nearest `step`, halves away from zero; all when `part` is `whole`."""
+    return total if part == whole else _proportion(total, part, whole, step)
+
+
+def _proportion(total: Decimal, part: Decimal, whole: Decimal, step: Decimal) -> Decimal:
+    """Exact: products of two columns have at most 40 digits, and the division is one of integers."""
+    product = _EXACT.multiply(total, part)
+    units = _EXACT.multiply(whole, step)
+    count = _EXACT.divide_int(_EXACT.add(_EXACT.multiply(_EXACT.abs(product), _TWO), units), _EXACT.multiply(units, _TWO))
+    return _EXACT.multiply(count if product >= ZERO else _EXACT.minus(count), step)
 
 
 def share_out(total: Decimal, weights: Sequence[Decimal], *, step: Decimal) -> list[Decimal]:
@@ -127,7 +144,7 @@ def share_out(total: Decimal, weights: Sequence[Decimal], *, step: Decimal) -> l
         elif whole == ZERO:
             until = ZERO
         else:
-            until = round_half_up(Fraction(total) * Fraction(running) / Fraction(whole), step)
+            until = _proportion(total, running, whole, step)
         parts.append(until - given)
         given = until
     return parts

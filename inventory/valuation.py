@@ -1,6 +1,6 @@
 """What stock is worth when it moves: moving average by pools (rule S20). Pure; values are exact, residues are kept."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from inventory.quantities import ZERO, proportion
@@ -50,32 +50,34 @@ def take(pool: Pool, quantity: Decimal, *, step: Decimal) -> Taken:
     if pool.is_unknown:
         if left == ZERO:
             return Taken(None, Pool(), residue=pool.value)
-        return Taken(None, replace(pool, quantity=left))
+        return Taken(None, Pool(left, pool.value, pool.unknown_quantity))
     value = proportion(pool.value, quantity, pool.quantity, step=step)
-    return Taken(value, replace(pool, quantity=left, value=pool.value - value))
+    return Taken(value, Pool(left, pool.value - value, pool.unknown_quantity))
 
 
 def put(pool: Pool, quantity: Decimal, value: Decimal | None) -> Pool:
     """Receive `quantity` (positive) worth `value`; None for goods whose cost is not known."""
     if value is None:
-        return replace(pool, quantity=pool.quantity + quantity, unknown_quantity=pool.unknown_quantity + quantity)
-    return replace(pool, quantity=pool.quantity + quantity, value=pool.value + value)
+        return Pool(pool.quantity + quantity, pool.value, pool.unknown_quantity + quantity)
+    return Pool(pool.quantity + quantity, pool.value + value, pool.unknown_quantity)
 
 
-def take_back(pool: Pool, quantity: Decimal, value: Decimal | None) -> Taken:
+def take_back(pool: Pool, quantity: Decimal, value: Decimal | None, *, step: Decimal) -> Taken:
     """Undo a receipt of `quantity` worth `value`: its very value leaves, so far as the pool still has it (rule S14).
 
-    `Taken.value` is what really leaves: where the exact value would leave value on zero units, or a negative value, the
+    Goods of unknown cost (None) leave unknown, or at the average when their cost was corrected since. `Taken.value` is what really leaves: where the exact value would leave value on zero units, or a negative value, the
     caller books the difference to `value` as reversal variance.
     """
     left = pool.quantity - quantity
     if left < ZERO:
         raise ValueError(f"cannot take {quantity} from a pool of {pool.quantity}")
+    if value is None and not pool.is_unknown:  # its cost became known by a correction: it leaves at the average
+        return take(pool, quantity, step=step)
     if value is None:
         unknown = max(pool.unknown_quantity - quantity, ZERO)
         if left == ZERO:
             return Taken(None, Pool(), residue=pool.value)
-        return Taken(None, replace(pool, quantity=left, unknown_quantity=unknown))
+        return Taken(None, Pool(left, pool.value, unknown))
     out = pool.value if left == ZERO else min(value, pool.value)
     unknown = ZERO if left == ZERO else min(pool.unknown_quantity, left)
     return Taken(out, Pool(left, pool.value - out, unknown))

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from inventory.quantities import ZERO, round_down, round_half_up, round_up
+from inventory.quantities import ZERO, round_half_up, round_ratio_half_up, round_ratio_up, round_up
 
 BACKFLUSH, PROMPT, MANUAL = "backflush", "prompt", "manual"
 _METHOD_RANK = {BACKFLUSH: 0, PROMPT: 1, MANUAL: 2}
+_NOTHING = Fraction(0)
 DEPTH_MAX = 50
 """Levels of phantoms; deeper is a loop that the checks at save would have refused."""
 
@@ -71,13 +72,25 @@ class Rate:
 
     def raw(self, started: Decimal) -> Fraction:
         """The exact need of a run that started `started` units of output, before any rounding."""
-        return self.per_unit * Fraction(started) + self.setup if started > ZERO else Fraction(0)
+        return Fraction(*self._raw(started))
+
+    def _raw(self, started: Decimal) -> tuple[int, int]:
+        """The exact need as numerator and denominator, not reduced: whole numbers are much quicker than fractions."""
+        if started <= ZERO:
+            return 0, 1
+        numerator, denominator = started.as_integer_ratio()
+        numerator *= self.per_unit.numerator
+        denominator *= self.per_unit.denominator
+        if self.setup:
+            numerator = numerator * self.setup.denominator + self.setup.numerator * denominator
+            denominator *= self.setup.denominator
+        return numerator, denominator
 
     def requirement(self, started: Decimal, *, step: Decimal) -> Decimal:
         """cum_c(T): the need rounded once, in the component's stock unit."""
-        raw = self.raw(started)
+        numerator, denominator = self._raw(started)
         whole = step == step.to_integral_value()
-        rounded = round_up(raw, step) if whole else round_half_up(raw, step)
+        rounded = (round_ratio_up if whole else round_ratio_half_up)(numerator, denominator, step)
         if self.multiple is None:
             return rounded
         exact = Fraction(rounded) / self.multiple
@@ -104,11 +117,11 @@ def _expand(
     if depth > DEPTH_MAX:
         raise ValueError(f"BOM {bom.bom_id} explodes deeper than {DEPTH_MAX} levels")
     for line in bom.lines:
-        factor = line.factor
-        with_scrap = 1 + Fraction(line.scrap_percent) / 100
-        need = Fraction(line.quantity) * factor / Fraction(bom.makes) * with_scrap
-        rate = need * per_unit
-        start = need * setup + Fraction(line.setup_quantity) * factor
+        need = _need_per_unit(line, bom.makes)
+        rate = need if depth == 0 else need * per_unit
+        start = need * setup if setup else _NOTHING
+        if line.setup_quantity:
+            start += Fraction(line.setup_quantity) * line.factor
         if line.explodes:
             child = phantoms.get(line.component_id)
             if child is None:
@@ -119,11 +132,22 @@ def _expand(
             component_id=line.component_id,
             per_unit=rate,
             setup=start,
-            multiple=None if line.rounding_multiple is None else Fraction(line.rounding_multiple) * factor,
+            multiple=None if line.rounding_multiple is None else Fraction(line.rounding_multiple) * line.factor,
             issue_method=line.issue_method,
             is_consumable=line.is_consumable,
             is_optional=line.is_optional,
         )
+
+
+def _need_per_unit(line: LineFact, makes: Decimal) -> Fraction:
+    """quantity x unit factor / makes x (1 + scrap %), put together as whole numbers and reduced once."""
+    quantity, quantity_parts = line.quantity.as_integer_ratio()
+    scrap, scrap_parts = line.scrap_percent.as_integer_ratio()
+    made, made_parts = makes.as_integer_ratio()
+    return Fraction(
+        quantity * int(line.unit_numerator) * made_parts * (100 * scrap_parts + scrap),
+        quantity_parts * int(line.unit_denominator) * made * 100 * scrap_parts,
+    )
 
 
 def _add(one: Rate, other: Rate) -> Rate:
@@ -151,17 +175,15 @@ def startable(rate: Rate, *, usable: Decimal, step: Decimal, output_step: Decima
     """
     if rate.per_unit == 0:
         return None if rate.requirement(output_step, step=step) <= usable else ZERO
-    limit = (Fraction(usable) - rate.setup) / rate.per_unit
-    started = max(round_down(limit, output_step), ZERO) if limit > 0 else ZERO
-    while started > ZERO and rate.requirement(started, step=step) > usable:
-        fewer = (Fraction(usable) - rate.setup - _slack(rate, step)) / rate.per_unit
-        lower = round_down(fewer, output_step) if fewer > 0 else ZERO
-        started = lower if ZERO <= lower < started else started - output_step
-    return max(started, ZERO)
-
-
-def _slack(rate: Rate, step: Decimal) -> Fraction:
-    return rate.multiple or Fraction(step)
+    low = 0  # fits: nothing started needs nothing
+    high = int((Fraction(usable) + Fraction(step)) / rate.per_unit / Fraction(output_step)) + 1  # does not fit
+    while high - low > 1:
+        middle = (low + high) // 2
+        if rate.requirement(middle * output_step, step=step) <= usable:
+            low = middle
+        else:
+            high = middle
+    return low * output_step
 
 
 def kept_after_reversal(consumed: Decimal, *, left: Decimal, made: Decimal, step: Decimal) -> Decimal:

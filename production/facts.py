@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -15,8 +15,7 @@ from production.explosion import BomFact, LineFact, Rate, explode
 from production.models import WorkOrder
 
 
-@dataclass(frozen=True, slots=True)
-class ComponentFact:
+class ComponentFact(NamedTuple):
     """What is needed of a component item; `standard_cost` in base currency per stock unit."""
 
     id: int
@@ -135,7 +134,7 @@ def _read(rows: Sequence[tuple[Any, ...]]) -> tuple[dict[int, BomFact], dict[int
         found = lines.setdefault(row[0], [])
         if row[7] is None:
             continue
-        component = ComponentFact(*row[19:27])
+        component = ComponentFact._make(row[19:27])
         components[component.id] = component
         if row[18] == ItemKind.SERVICE:
             continue
@@ -169,7 +168,7 @@ def recipe_of_work_order(order: WorkOrder) -> Recipe:
     line_ids: dict[tuple[int, bool, bool], int] = {}
     booked: dict[tuple[int, bool, bool], Decimal] = {}
     for row in rows:
-        component = ComponentFact(*row[13:21])
+        component = ComponentFact._make(row[13:21])
         components[component.id] = component
         rate = Rate(
             component_id=component.id,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
 from inventory.errors import DomainError, InsufficientStock, ReservedByOther
 from inventory.locks import Cell, CellKey, StockRows
@@ -25,8 +26,7 @@ class Usage:
     lots: Sequence[tuple[int, Decimal]] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedPick:
+class PlannedPick(NamedTuple):
     lot_id: int
     lot_code: str
     location_id: int
@@ -34,8 +34,7 @@ class PlannedPick:
     expires_on: date | None
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedLine:
+class PlannedLine(NamedTuple):
     """One component of a completion: standard, actual, where it comes from, what it costs.
 
     Quantities in the component's stock unit, `value` in base currency (None: unknown). `on_hand` counts available stock at
@@ -102,9 +101,10 @@ def plan_lines(given: PlanInput) -> LinePlan:
     lines: list[PlannedLine] = []
     usable: dict[tuple[int, bool, bool], Decimal] = {}
     entered = dict(given.usages)
+    counted = _counted_lines(given.recipe.rates)
     for rate in given.recipe.rates:
         expected = _expected(rate, given)
-        usage = entered.pop(rate.component_id, None) if _is_for(rate, given) else None
+        usage = entered.pop(rate.component_id, None) if counted[rate.component_id] is rate else None
         component = given.recipe.components[rate.component_id]
         lines.append(_plan_line(component, rate, expected, usage, given, draft, usable))
     for component_id, usage in entered.items():
@@ -116,10 +116,14 @@ def plan_lines(given: PlanInput) -> LinePlan:
     return LinePlan(lines, draft, value, _shortage(lines, given), usable)
 
 
-def _is_for(rate: Rate, given: PlanInput) -> bool:
-    """An entered quantity belongs to the component's counted line when it has one, else to the only line there is."""
-    same = [r for r in given.recipe.rates if r.component_id == rate.component_id]
-    return rate is min(same, key=lambda r: (r.is_consumable, r.is_optional))
+def _counted_lines(rates: Sequence[Rate]) -> dict[int, Rate]:
+    """By component, the line an entered quantity belongs to: the counted one when there is one, else the only one."""
+    found: dict[int, Rate] = {}
+    for rate in rates:
+        other = found.get(rate.component_id)
+        if other is None or (rate.is_consumable, rate.is_optional) < (other.is_consumable, other.is_optional):
+            found[rate.component_id] = rate
+    return found
 
 
 def _expected(rate: Rate, given: PlanInput) -> Decimal:

@@ -5,10 +5,21 @@ import uuid
 
 import pytest
 from django.db import connections
+from django.test.utils import setup_databases, teardown_databases
 
 from inventory.invariants import INVARIANTS as INVENTORY_INVARIANTS
 from production.invariants import INVARIANTS as PRODUCTION_INVARIANTS
 from tests import factories
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(request, django_test_environment, django_db_blocker, django_db_modify_db_settings):
+    """One migrated test database per process, also when only tests that clone it were chosen."""
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(made, verbosity=0)
 
 
 def broken_invariants():
@@ -20,14 +31,14 @@ def broken_invariants():
     ]
 
 
-@pytest.fixture()
+@pytest.fixture
 def ledger_stays_true(db):
     """After the test every invariant still holds."""
     yield
     assert broken_invariants() == []
 
 
-@pytest.fixture()
+@pytest.fixture
 def committed_db(django_db_setup, django_db_blocker):
     """A clone of the test database in which commits are real. It is dropped afterwards, since the ledger refuses TRUNCATE.
 
@@ -54,21 +65,21 @@ def committed_db(django_db_setup, django_db_blocker):
                 cursor.execute(f'DROP DATABASE "{clone}" WITH (FORCE)')
 
 
-@pytest.fixture()
+@pytest.fixture
 def operator(db):
     return factories.make_user(role="operator")
 
 
-@pytest.fixture()
+@pytest.fixture
 def planner(db):
     return factories.make_user(role="planner")
 
 
-@pytest.fixture()
+@pytest.fixture
 def viewer(db):
     return factories.make_user(role="viewer")
 
 
-@pytest.fixture()
+@pytest.fixture
 def administrator(db):
     return factories.make_user(role="administrator")

@@ -57,7 +57,7 @@ def set_policy(
     if newest is not None and newest.effective_to is None:
         if {name: getattr(newest, name) for name in terms} == terms and newest.note == note:
             return newest
-        if newest.effective_from >= now:
+        if newest.effective_from > now:
             raise WrongState(
                 f"{newest} begins only on {timezone.localtime(newest.effective_from):%Y-%m-%d %H:%M}. "
                 "Change the rule after that moment.",

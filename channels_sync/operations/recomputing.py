@@ -122,9 +122,7 @@ def absorb_changes(*, rows_max: int = 200) -> int:
         posting_id=max((posting_id for _, posting_id, _, _ in news if posting_id is not None), default=None),
         changed_at=min(recorded_at for *_, recorded_at in news),
     )
-    listing_ids = list(
-        Listing.objects.published().filter(item__in=items).order_by("pk").values_list("pk", flat=True)
-    )
+    listing_ids = list(Listing.objects.published().filter(item__in=items).order_by("pk").values_list("pk", flat=True))
     recompute_locked(listing_ids=listing_ids, cause=cause)
     return len(news)
 
@@ -227,8 +225,8 @@ def _offer(
     pack_size: Decimal,
     unit: str,
     step: Decimal,
-    is_active: bool,  # noqa: FBT001 - a column of a row
-    is_sellable: bool,  # noqa: FBT001
+    is_active: bool,
+    is_sellable: bool,
     item_sku: str,
 ) -> Offer:
     withdrawn = "" if is_active and is_sellable else f"{item_sku} is {'not sellable' if is_active else 'inactive'}"
@@ -392,12 +390,14 @@ def _write(plans: Sequence[_Plan], *, cause: Cause, now: datetime) -> None:
         )
         assert cursor.rowcount == len(rows), "the outbox changed under its lock"
         cursor.execute(
-            "UPDATE channels_sync_publicationline SET state = %s WHERE listing_id = ANY(%s::bigint[])"
-            " AND state = ANY(%s::text[])",
+            "UPDATE channels_sync_publicationline l SET state = %s"
+            " FROM unnest(%s::bigint[], %s::bigint[]) AS u(listing_id, version)"
+            " WHERE l.listing_id = u.listing_id AND l.version = u.version - 1 AND l.state = ANY(%s::text[])",
             [
                 PublicationState.SUPERSEDED.value,
                 listing_ids,
-                [PublicationState.QUEUED.value, PublicationState.SHADOW.value, PublicationState.FAILED.value],
+                versions,
+                [PublicationState.QUEUED.value, PublicationState.SHADOW.value],
             ],
         )
         cursor.execute(

@@ -14,7 +14,8 @@ from pathlib import Path
 from types import FrameType
 
 from channels_sync.sandbox.app import Settings, ShopApp
-from channels_sync.sandbox.graphql_api import VERSIONS, Shop
+from channels_sync.sandbox.context import Shop
+from channels_sync.sandbox.graphql_api import VERSIONS
 from channels_sync.sandbox.server import ShopServer
 from channels_sync.sandbox.store import Store
 

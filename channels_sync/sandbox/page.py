@@ -8,7 +8,7 @@ from decimal import Decimal
 from html import escape
 from typing import Any
 
-from channels_sync.sandbox.graphql_api import Shop
+from channels_sync.sandbox.context import Shop
 from channels_sync.sandbox.store import Change, Item, Store, now_text
 
 LOW_STOCK_MAX = 5

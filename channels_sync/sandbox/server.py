@@ -7,7 +7,8 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from channels_sync.sandbox.app import Request, Response, ShopApp
+from channels_sync.sandbox.app import ShopApp
+from channels_sync.sandbox.messages import Request, Response
 
 logger = logging.getLogger(__name__)
 

@@ -1,5 +1,6 @@
 """Every setting of the product. dev, test and prod only differ from this file."""
 
+import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -104,8 +105,8 @@ def database(url: str) -> dict[str, Any]:
     return settings
 
 
-DATABASES = {"default": database(ENVIRONMENT.database_url)}
-DATABASE_OWNER_URL = ENVIRONMENT.database_owner_url
+DATABASE_OWNER_URL = ENVIRONMENT.database_owner_url or ENVIRONMENT.database_url
+DATABASES = {"default": database(DATABASE_OWNER_URL if "BACKFLUSH_AS_OWNER" in os.environ else ENVIRONMENT.database_url)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- People -----------------------------------------------------------------------------------------------------------

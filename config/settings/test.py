@@ -1,10 +1,10 @@
 """For the test suite: quick passwords, no manifest of static files, tasks over the real broker only where a test asks."""
 
 from config.settings.base import *  # noqa: F403
-from config.settings.base import DATABASE_OWNER_URL, ENVIRONMENT, database
+from config.settings.base import DATABASE_OWNER_URL, database
 
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
-DATABASES = {"default": database(DATABASE_OWNER_URL or ENVIRONMENT.database_url)}
+DATABASES = {"default": database(DATABASE_OWNER_URL)}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

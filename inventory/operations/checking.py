@@ -53,14 +53,17 @@ def packs_of(item: Item) -> Mapping[str, Fraction]:
     }
 
 
-def to_stock_unit(item: Item, quantity: Decimal, unit: str) -> Decimal:
-    """A typed quantity in the item's stock unit, converted exactly.
+def to_stock_unit(
+    item: Item, quantity: Decimal, unit: str, *, packs: Mapping[str, Fraction] | None = None
+) -> Decimal:
+    """A typed quantity in the item's stock unit, converted exactly. `packs` are the item's own units when already read.
 
     Raises InvalidUnit, or InvalidQuantityStep when the result is not a multiple of the item's step.
     """
     if not unit or unit.casefold() == item.stock_unit.casefold():
         return quantity
-    factor = unit_factor(unit=unit, stock_unit=item.stock_unit, packs=packs_of(item), sku=item.sku)
+    packs = packs_of(item) if packs is None else packs
+    factor = unit_factor(unit=unit, stock_unit=item.stock_unit, packs=packs, sku=item.sku)
     exact = Fraction(quantity) * factor
     if (exact / Fraction(item.step)).denominator != 1:
         raise InvalidQuantityStep(

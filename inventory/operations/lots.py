@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from django.db import connection
 
+from inventory.arrays import numbers, texts
 from inventory.errors import DuplicateSerial, LotMismatch, LotRequired
 from inventory.models import Item, StockBalance, Tracking
 from inventory.quantities import as_text
@@ -56,6 +57,12 @@ def check_lot_code(item: Item, code: str, quantity: Decimal) -> str:
     return code
 
 
+_FIND = """
+SELECT l.id, l.item_id, upper(l.code), l.expires_on FROM inventory_lot l
+JOIN unnest(%s::bigint[], %s::text[]) AS s(item_id, code) ON l.item_id = s.item_id AND upper(l.code) = upper(s.code)
+"""
+
+
 def ensure_lots(specs: Sequence[LotSpec]) -> dict[tuple[int, str], int]:
     """Ids of the lots by (item id, code in upper case); those that do not exist are made, in key order.
 
@@ -63,29 +70,30 @@ def ensure_lots(specs: Sequence[LotSpec]) -> dict[tuple[int, str], int]:
     """
     wanted = {spec.key: spec for spec in specs}
     ordered = [wanted[key] for key in sorted(wanted)]
-    items, codes = [s.item.pk for s in ordered], [s.code for s in ordered]
+    items, codes = numbers(s.item.pk for s in ordered), texts(s.code for s in ordered)
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO inventory_lot (item_id, code, received_on, expires_on, supplier_lot, note, created_at)"
-            " SELECT s.item_id, s.code, s.received_on, s.expires_on, s.supplier_lot, '', now()"
-            " FROM unnest(%s::bigint[], %s::text[], %s::date[], %s::date[], %s::text[])"
-            " AS s(item_id, code, received_on, expires_on, supplier_lot)"
-            " ON CONFLICT (item_id, upper(code)) DO NOTHING",
+            f"WITH made AS (INSERT INTO inventory_lot"
+            f" (item_id, code, received_on, expires_on, supplier_lot, note, created_at)"
+            f" SELECT s.item_id, s.code, s.received_on, s.expires_on, s.supplier_lot, '', now()"
+            f" FROM unnest(%s::bigint[], %s::text[], %s::date[], %s::date[], %s::text[])"
+            f" AS s(item_id, code, received_on, expires_on, supplier_lot)"
+            f" ON CONFLICT (item_id, upper(code)) DO NOTHING RETURNING id, item_id, upper(code), expires_on)"
+            f" SELECT * FROM made UNION ALL {_FIND}",
             [
                 items,
                 codes,
                 [s.received_on for s in ordered],
                 [s.expires_on for s in ordered],
                 [s.supplier_lot for s in ordered],
+                items,
+                codes,
             ],
         )
-        cursor.execute(
-            "SELECT l.id, l.item_id, upper(l.code), l.expires_on FROM inventory_lot l"
-            " JOIN unnest(%s::bigint[], %s::text[]) AS s(item_id, code)"
-            " ON l.item_id = s.item_id AND upper(l.code) = upper(s.code)",
-            [items, codes],
-        )
         rows = cursor.fetchall()
+        if len(rows) < len(ordered):  # a rival made one meanwhile; a statement sees only what was there when it began
+            cursor.execute(_FIND, [items, codes])
+            rows = cursor.fetchall()
     for _, item_id, code, expires_on in rows:
         spec = wanted[(item_id, code)]
         if spec.expires_on is not None and spec.expires_on != expires_on:

@@ -19,6 +19,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import connection
 from django.utils import timezone
 
+from inventory.arrays import numbers, texts
 from inventory.errors import BackdatingNotAllowed, IdempotencyMismatch, NegativeInFuture
 from inventory.locks import CellKey, StockRows
 from inventory.models import CostEntryKind, Posting, PostingKind
@@ -189,12 +190,12 @@ class Draft:
     def take_back(self, key: CellKey, quantity: Decimal, value: Decimal | None) -> None:
         """Undo a receipt: the very quantity and value leave; what the pool no longer has becomes reversal variance."""
         item_id = key[0]
-        taken = take_back(self.pool(item_id), quantity, value)
+        taken = take_back(self.pool(item_id), quantity, value, step=self.step)
         self.pools[item_id] = taken.pool
         self.lines.append(Line(*key, -quantity, None if taken.value is None else -taken.value))
         self._settle(item_id, key, taken.residue)
-        if value is not None and taken.value is not None:
-            self.expense(item_id, CostEntryKind.REVERSAL_VARIANCE, taken.value - value)
+        if taken.value is not None:
+            self.expense(item_id, CostEntryKind.REVERSAL_VARIANCE, taken.value - (value or ZERO))
 
     def carry_back(self, key: CellKey, quantity: Decimal, value: Decimal | None) -> None:
         """Undo one side of a transfer: signed quantity and value, without touching the pool."""
@@ -297,38 +298,38 @@ def _write(posting: Posting, draft: Draft) -> None:
     deltas: dict[CellKey, Decimal] = {}
     for line in draft.lines:
         deltas[line.key] = deltas.get(line.key, ZERO) + line.quantity
-    known = [(key, delta) for key, delta in deltas.items() if key in draft.rows.cells]
-    new = [(key, delta) for key, delta in deltas.items() if key not in draft.rows.cells]
     cells = draft.rows.cells
+    known = [(key, delta) for key, delta in deltas.items() if key in cells]
+    new = [(key, delta) for key, delta in deltas.items() if key not in cells]
     pools = [(draft.rows.pool_ids[item_id], pool) for item_id, pool in draft.pools.items()]
     items = sorted({line.item_id for line in draft.lines} | set(draft.pools))
     lines = draft.lines
     parameters: list[Any] = [
-        [cells[key].id for key, _ in known],
-        [delta for _, delta in known],
-        [draft.freed.get(key, ZERO) for key, _ in known],
-        [key[0] for key, _ in new],
-        [key[1] for key, _ in new],
-        [key[2] for key, _ in new],
-        [str(key[3]) for key, _ in new],
-        [delta for _, delta in new],
-        [pool_id for pool_id, _ in pools],
-        [pool.quantity for _, pool in pools],
-        [pool.value for _, pool in pools],
-        [pool.unknown_quantity for _, pool in pools],
-        items,
+        numbers(cells[key].id for key, _ in known),
+        numbers(delta for _, delta in known),
+        numbers(draft.freed.get(key, ZERO) for key, _ in known),
+        numbers(key[0] for key, _ in new),
+        numbers(key[1] for key, _ in new),
+        numbers(key[2] for key, _ in new),
+        texts(str(key[3]) for key, _ in new),
+        numbers(delta for _, delta in new),
+        numbers(pool_id for pool_id, _ in pools),
+        numbers(pool.quantity for _, pool in pools),
+        numbers(pool.value for _, pool in pools),
+        numbers(pool.unknown_quantity for _, pool in pools),
+        numbers(items),
         posting.pk,
         str(posting.kind),
         posting.recorded_at,
         posting.pk,
         posting.effective_at,
         posting.recorded_at,
-        [line.item_id for line in lines],
-        [line.location_id for line in lines],
-        [line.lot_id for line in lines],
-        [str(line.status) for line in lines],
-        [line.quantity for line in lines],
-        [line.value for line in lines],
+        numbers(line.item_id for line in lines),
+        numbers(line.location_id for line in lines),
+        numbers(line.lot_id for line in lines),
+        texts(str(line.status) for line in lines),
+        numbers(line.quantity for line in lines),
+        numbers(line.value for line in lines),
     ]
     with connection.cursor() as cursor:
         cursor.execute(_WRITE, parameters)

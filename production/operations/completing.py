@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from inventory.arrays import flags, numbers, texts
 from inventory.errors import DomainError, InvalidQuantity, LotExpired, LotMismatch, WrongState
 from inventory.locks import lock_for_posting
 from inventory.models import CostEntryKind, Item, Location, Lot, Posting, PostingKind, StockStatus, Tracking
@@ -112,6 +113,7 @@ class CompletionResult:
     posting: Posting
     completion: Completion
     replayed: bool  # the key had already been used for this very request
+    plan: CompletionPlan | None = None  # what was posted; None when replayed
 
 
 @dataclass(slots=True)
@@ -163,7 +165,7 @@ def complete_production(*, key: UUID, request: CompletionRequest, actor: Actor) 
     lot_id = _receive_output(draft, plan, item=item, on=day)
     post(posting=posting, draft=draft)
     completion = _write(posting, planned, lot_id)
-    return CompletionResult(posting, completion, replayed=False)
+    return CompletionResult(posting, completion, replayed=False, plan=plan)
 
 
 def item_of(request: CompletionRequest) -> Item:
@@ -223,7 +225,8 @@ def _plan(request: CompletionRequest, *, actor: Actor, on: date, lock: bool, pos
     extras = _extras(request, recipe)
     stocked = {r.component_id for r in recipe.rates if not r.is_consumable} | set(extras)
     rows = lock_for_posting(
-        items=[*stocked, item.pk],
+        items=stocked if lock else [*stocked, item.pk],  # the cells of the output are only shown, never taken from
+        pools_of=[item.pk],
         within=source.path if source else "/",
         locations=[target.pk],
         statuses=[StockStatus.AVAILABLE, status] if status != StockStatus.AVAILABLE else [status],
@@ -509,13 +512,13 @@ def _write(posting: Posting, planned: _Planned, lot_id: int | None) -> Completio
         plan.output_value,
     ]
     used: list[Any] = [
-        [line.component.id for line in lines],
-        [line.expected for line in lines],
-        [line.actual for line in lines],
-        [line.reason for line in lines],
-        [line.value for line in lines],
-        [line.is_consumable for line in lines],
-        [line.work_order_line_id for line in lines],
+        numbers(line.component.id for line in lines),
+        numbers(line.expected for line in lines),
+        numbers(line.actual for line in lines),
+        texts(line.reason for line in lines),
+        numbers(line.value for line in lines),
+        flags(line.is_consumable for line in lines),
+        numbers(line.work_order_line_id for line in lines),
     ]
     with connection.cursor() as cursor:
         if order is None:

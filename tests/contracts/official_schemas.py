@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gzip
 import json
@@ -52,10 +53,8 @@ def schema_folder() -> Path | str:
                 source = members.extractfile(member) if name.startswith("admin_") and member.isfile() else None
                 if source is not None:
                     (unpacked / name).write_bytes(source.read())
-        try:
+        with contextlib.suppress(OSError):  # another test process was faster
             unpacked.rename(_CACHE)
-        except OSError:
-            pass  # another test process was faster
     return _CACHE
 
 

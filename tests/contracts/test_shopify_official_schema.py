@@ -71,7 +71,9 @@ def test_every_document_constant_is_among_those_judged(version):
 
 @pytest.mark.parametrize("version", ShopifyAdapter.API_VERSIONS)
 def test_the_variables_of_a_push_fit_the_official_input(version):
-    row = QuantityPush("L", "S", "gid://shopify/InventoryItem/1", "gid://shopify/Location/2", 7, None, 1, "k", "a://b/c")
+    row = QuantityPush(
+        "L", "S", "gid://shopify/InventoryItem/1", "gid://shopify/Location/2", 7, None, 1, "k", "a://b/c"
+    )
     variables = mapping.set_quantities_variables([row], key="key")
     problems = []
 

@@ -85,7 +85,7 @@ def test_on_a_developers_machine_secrets_are_made_once_and_kept_privately(tmp_pa
     first, second = read_environment(production=False), read_environment(production=False)
 
     assert first == second
-    assert first.debug is True
+    assert first.debug is False
     assert len(first.secret_key) >= 50
     assert Fernet(first.field_encryption_keys[0])
     modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "var").iterdir()}

@@ -280,7 +280,9 @@ def test_refuses_an_account_that_cannot_work_or_would_show_its_token(changes):
         account(**changes)
 
 
-@pytest.mark.parametrize("changes", [{"base_url": "http://127.0.0.1:1"}, {"allow_plain_http": True, "base_url": "http://x"}])
+@pytest.mark.parametrize(
+    "changes", [{"base_url": "http://127.0.0.1:1"}, {"allow_plain_http": True, "base_url": "http://x"}]
+)
 def test_takes_plain_http_on_this_machine_or_when_told(changes):
     assert account(**changes).base_url == changes["base_url"]
 
@@ -295,5 +297,5 @@ def test_the_registry_names_real_fields_of_the_account():
 
 
 def test_an_unknown_channel_is_named_with_those_that_exist():
-    with pytest.raises(ValueError, match="'shopfy'.*shopify"):
+    with pytest.raises(ValueError, match=r"'shopfy'.*shopify"):
         adapter_for(name="shopfy", account=account())

@@ -85,7 +85,7 @@ def remove_roles(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("channels_sync", "0001_initial"),
+        ("channels_sync", "0002_periodic_tasks"),
         ("production", "0002_bom_frozen_once_used"),
         ("inventory", "0002_ledger_append_only"),
         ("auth", "0012_alter_user_first_name_max_length"),

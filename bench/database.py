@@ -1,0 +1,98 @@
+"""A database for measuring: made afresh, migrated like any other, used through the application's own role."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, LiteralString, cast
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+
+ROOT = Path(__file__).resolve().parents[1]
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+def make_database(name: str) -> None:
+    """Drop and make the database `name`, migrate it, and point this process and its children at it.
+
+    Exits with a sentence when no database server is named in the environment.
+    """
+    if not os.environ.get("DATABASE_URL"):
+        sys.exit("No database to measure. Run `make bench`, which starts the embedded one, or set DATABASE_URL.")
+    owner = os.environ.get("DATABASE_OWNER_URL") or os.environ["DATABASE_URL"]
+    with psycopg.connect(owner, autocommit=True) as connection:
+        connection.execute(cast(LiteralString, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+        connection.execute(cast(LiteralString, f'CREATE DATABASE "{name}"'))
+    os.environ["DATABASE_OWNER_URL"] = in_database(owner, name)
+    os.environ["DATABASE_URL"] = in_database(os.environ["DATABASE_URL"], name)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "bench.settings"
+    done = subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        sys.exit(f"The migrations of the bench's database failed:\n{done.stdout}{done.stderr}")
+
+
+def in_database(url: str, name: str) -> str:
+    """The same server and role, another database."""
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+def connect_as_owner() -> Connection:
+    return psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True)
+
+
+def run_script(connection: Connection, name: str) -> None:
+    """Run one of the SQL files beside this module."""
+    connection.execute(cast(LiteralString, (Path(__file__).parent / name).read_text(encoding="utf-8")))
+
+
+def allow_reading_wal(connection: Connection) -> bool:
+    """Whether the owner may read statistics of the write-ahead log; the embedded superuser is asked to allow it."""
+    name = urlsplit(os.environ["DATABASE_OWNER_URL"])
+    allow = (
+        "CREATE EXTENSION IF NOT EXISTS pg_walinspect; "
+        f'GRANT EXECUTE ON FUNCTION pg_get_wal_stats(pg_lsn, pg_lsn, boolean) TO "{name.username}"'
+    )
+    words = [sys.executable, "-m", "config.embedded", "psql", "--superuser", "--", "--quiet", "-c", allow]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("DATABASE_")}
+    subprocess.run([*words, name.path.lstrip("/")], cwd=ROOT, env=environment, capture_output=True, check=False)
+    try:
+        connection.execute("SELECT record_size FROM pg_get_wal_stats(%s, %s) LIMIT 1", ("0/0", "0/0")).fetchall()
+    except (psycopg.errors.UndefinedFunction, psycopg.errors.InsufficientPrivilege):
+        return False
+    except psycopg.Error:
+        return True  # it may be called, only not with these positions
+    return True
+
+
+def can_count_statements(connection: Connection) -> bool:
+    """Whether statements of this database are counted and may be read by the owner."""
+    try:
+        connection.execute("SELECT count(*) FROM pg_stat_statements").fetchall()
+        reset_statements(connection)
+    except psycopg.Error:
+        return False
+    return True
+
+
+def reset_statements(connection: Connection) -> None:
+    connection.execute(
+        "SELECT pg_stat_statements_reset(0, (SELECT oid FROM pg_database WHERE datname = current_database()), 0)"
+    )
+
+
+def statements_counted(connection: Connection, *, role: str) -> int:
+    """Top-level statements of `role` in this database since the last reset, BEGIN and COMMIT included.
+
+    Row checks of foreign keys are not top level; they are work of the statement that caused them.
+    """
+    row = connection.execute(
+        "SELECT coalesce(sum(s.calls), 0) FROM pg_stat_statements s"
+        " JOIN pg_database d ON d.oid = s.dbid JOIN pg_roles r ON r.oid = s.userid"
+        " WHERE d.datname = current_database() AND s.toplevel AND r.rolname = %s",
+        (role,),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])

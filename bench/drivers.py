@@ -1,0 +1,148 @@
+"""The ways to record a completion that are measured beside each other. Each is one connection in a process of its own."""
+
+import hashlib
+import http.client
+import json
+import os
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, LiteralString, Protocol, cast
+from uuid import UUID
+
+import psycopg
+
+from bench.dataset import QUANTITY, Shop
+
+
+class Driver(Protocol):
+    """One client. `complete` records one completion of QUANTITY units in a transaction of its own and waits for its end."""
+
+    def __init__(self, shop: Shop) -> None: ...
+
+    def backends(self) -> Sequence[int]:
+        """Process numbers of the database's side, so far as they run on this machine."""
+
+    def complete(self, key: UUID, assembly: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Service:
+    """The product: `complete_production` over Django's own connection."""
+
+    def __init__(self, shop: Shop) -> None:
+        import django
+
+        django.setup()
+        from django.db import connection
+
+        from inventory.models import Item, Location
+
+        connection.ensure_connection()
+        self.connection = connection
+        self.items = Item.objects.in_bulk(list(shop.assemblies))
+        self.place = Location.objects.get(pk=shop.location_id)
+
+    def backends(self) -> Sequence[int]:
+        return [self.connection.connection.info.backend_pid]
+
+    def complete(self, key: UUID, assembly: int) -> None:
+        from production.operations.completing import CompletionRequest, complete_production
+
+        request = CompletionRequest(
+            item=self.items[assembly], good=QUANTITY, source_location=self.place, output_location=self.place
+        )
+        complete_production(key=key, request=request, actor=None)
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+class Floor:
+    """The same writes on the same tables by one function: writable CTEs."""
+
+    FUNCTION = "bench_complete"
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+        self.connection = psycopg.connect(os.environ["DATABASE_URL"], autocommit=True, prepare_threshold=1)
+        self.sql = cast(
+            LiteralString,
+            f"SELECT {self.FUNCTION}(%s::uuid, %s::bytea, %s::bigint, %s::numeric, %s::bigint, %s::text, %s::bigint)",
+        )
+
+    def backends(self) -> Sequence[int]:
+        return [self.connection.info.backend_pid]
+
+    def complete(self, key: UUID, assembly: int) -> None:
+        place = self.shop.location_id
+        text = f"completion {assembly} {QUANTITY} {place}"
+        fingerprint = hashlib.sha256(text.encode()).digest()
+        self.connection.execute(self.sql, (key, fingerprint, assembly, QUANTITY, place, self.shop.path, place)).fetchone()
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+class FloorOfArrays(Floor):
+    """The same again, by separate statements over arrays inside the function."""
+
+    FUNCTION = "bench_complete_arrays"
+
+
+class MinimalFloor(Floor):
+    """A completion on a schema of seven narrow tables: no values, no statuses, no standard and actual, nothing but stock."""
+
+    def __init__(self, shop: Shop) -> None:
+        super().__init__(shop)
+        self.sql = "SELECT minimal.complete_assembly(%s::uuid, %s::bigint, %s::numeric, %s::bigint)"
+
+    def complete(self, key: UUID, assembly: int) -> None:
+        self.connection.execute(self.sql, (key, assembly, QUANTITY, 1)).fetchone()
+
+
+class OverHttp:
+    """The product through its REST API with a token; see `web.py` for the server."""
+
+    METHOD_PATH = "/api/v1/completions/"
+    STATUS = 201
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+        self.connection = http.client.HTTPConnection("127.0.0.1", int(os.environ["BENCH_PORT"]), timeout=30)
+        self.headers = {"Content-Type": "application/json", "Authorization": f"Token {os.environ['BENCH_TOKEN']}"}
+
+    def backends(self) -> Sequence[int]:
+        return []
+
+    def body(self, assembly: int) -> dict[str, Any]:
+        place = self.shop.location_id
+        return {"item": assembly, "good": str(Decimal(QUANTITY)), "source_location": place, "output_location": place}
+
+    def complete(self, key: UUID, assembly: int) -> None:
+        self.connection.request(
+            "POST", self.METHOD_PATH, json.dumps(self.body(assembly)), {**self.headers, "Idempotency-Key": str(key)}
+        )
+        reply = self.connection.getresponse()
+        text = reply.read()
+        if reply.status != self.STATUS:
+            raise RuntimeError(f"{self.METHOD_PATH} answered {reply.status}: {text[:500]!r}")
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+class NothingOverHttp(OverHttp):
+    """A view that does nothing, through the same server: what a request costs before any work."""
+
+    METHOD_PATH = "/bench/nothing/"
+
+
+DRIVERS: dict[str, type[Driver]] = {
+    "ours": Service,
+    "floor": Floor,
+    "floor_arrays": FloorOfArrays,
+    "floor_minimal": MinimalFloor,
+    "http": OverHttp,
+    "http_nothing": NothingOverHttp,
+}

@@ -1,0 +1,7 @@
+"""As in production, but over plain http on loopback: no debugging, prepared statements, the application's own role."""
+
+from config.settings.base import *  # noqa: F403
+
+DEBUG = False
+ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
+ROOT_URLCONF = "bench.urls"

@@ -1,0 +1,277 @@
+"""Sending what is due: claim in a short transaction, talk to the channel with none open, write down the answers in another.
+
+Every row is sent as a compare-and-set from the figure the channel was last known to show. A stale answer means that
+figure is out of date: the channel is read, and either it shows the wanted figure already (an earlier answer was lost) or
+the read figure becomes the one to start from.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from django.utils import timezone
+
+from channels_sync.adapters.base import (
+    ChannelAdapter,
+    ListingConnector,
+    PushOutcome,
+    PushState,
+    QuantityMeaning,
+    QuantityPublisher,
+    QuantityPush,
+    QuantityReader,
+    QuantityReading,
+    QuantityTarget,
+)
+from channels_sync.errors import ChannelError, ChannelRejected, ChannelUnavailable, StaleQuantity
+from channels_sync.models import Channel
+from channels_sync.operations.offering import choose_location, link_claims
+from channels_sync.operations.opening import open_channel
+from channels_sync.operations.outbox import (
+    Accepted,
+    Adopted,
+    Claim,
+    Postponed,
+    Refused,
+    Released,
+    Settlement,
+    claim_due,
+    settle,
+)
+
+logger = logging.getLogger(__name__)
+
+ROUNDS_MAX = 3
+"""How often one claim is sent before it waits: the first time and after each stale answer."""
+SEND_SECONDS_MAX = 60.0
+"""No new call to the channel begins later than this after the claim; well inside the lease."""
+BLOCKED_AGAIN_SECONDS = 300.0
+"""When a channel lets nobody in, it is asked again after this time, or at once after new credentials."""
+REFERENCE = "gid://backflush/PublishRun/{run_id}"
+
+
+@dataclass(slots=True)
+class PublishResult:
+    """Rows by what became of them."""
+
+    claimed: int = 0
+    accepted: int = 0
+    stale: int = 0
+    postponed: int = 0
+    refused: int = 0
+    is_blocked: bool = False
+    """The channel as a whole did not play along; sending more of it now is useless."""
+
+
+def publish_due(*, channel_id: int, rows_max: int = 200) -> PublishResult:
+    """Send up to `rows_max` due figures of one channel. Safe to run twice, or twice at once.
+
+    Nothing is claimed while the channel is paused or not automatic. Must not be called inside a transaction: a channel
+    may take long, and what was sent must not be rolled back from memory.
+    """
+    claims = claim_due(channel_id=channel_id, rows_max=rows_max)
+    result = PublishResult(claimed=len(claims))
+    if claims:
+        channel = Channel.objects.get(pk=channel_id)
+        _Delivery(channel, result).run(claims)
+    return result
+
+
+class _Delivery:
+    """One batch on its way to one channel."""
+
+    def __init__(self, channel: Channel, result: PublishResult) -> None:
+        self.channel = channel
+        self.result = result
+        self._ends_at = time.monotonic() + SEND_SECONDS_MAX
+        self._error: ChannelError | None = None
+        self._open: dict[int, Claim] = {}
+        """Claims that have no answer yet, by listing."""
+
+    def run(self, claims: Sequence[Claim]) -> None:
+        self._open = {claim.listing_id: claim for claim in claims}
+        try:
+            with open_channel(self.channel) as adapter:
+                self._deliver(adapter)
+        except ChannelError as error:
+            self._fail_rest(error)
+        self._settle([Released(claim) for claim in self._open.values()])
+        self._note_health()
+
+    def _deliver(self, adapter: ChannelAdapter) -> None:
+        if not isinstance(adapter, QuantityPublisher) or not isinstance(adapter, QuantityReader):
+            raise ChannelRejected(f"{adapter.name} cannot set and read quantities.")
+        if adapter.quantity_meaning is not QuantityMeaning.AVAILABLE:
+            raise ChannelRejected(f"{adapter.name} wants to be told stock on hand, which is not offered to it yet.")
+        self.channel = choose_location(self.channel, adapter)
+        links = link_claims(adapter, list(self._open.values()))
+        self._settle(links.settlements)
+        self._open.update({claim.listing_id: claim for claim in links.linked if claim.listing_id in self._open})
+        for _ in range(ROUNDS_MAX):
+            self._read_unknown(adapter)
+            if not self._open or self._is_late():
+                return
+            self._send(adapter)
+        self._settle(
+            [
+                Postponed(
+                    claim, f"The channel's figure changed {claim.tries} times while it was being set.", None, True
+                )
+                for claim in self._open.values()
+                if claim.tries
+            ]
+        )
+
+    # --- reading first ---
+
+    def _read_unknown(self, adapter: QuantityReader) -> None:
+        """Find out what the channel shows where that is not known; it may be the wanted figure already."""
+        unknown = [claim for claim in self._open.values() if claim.expected is None]
+        if not unknown or self._is_late():
+            return
+        place = self.channel.external_location_id
+        targets = [QuantityTarget(claim.ref, claim.external_item_id, place) for claim in unknown]
+        settlements: list[Settlement] = []
+        try:
+            for claim, reading in zip(unknown, adapter.read_quantities(targets), strict=True):
+                settlements.append(self._from_reading(adapter, claim, reading))
+        finally:
+            self._settle(settlements)  # also when the channel fell silent halfway
+
+    def _from_reading(self, adapter: QuantityReader, claim: Claim, reading: QuantityReading) -> Settlement:
+        if reading.available is None:
+            if not isinstance(adapter, ListingConnector):
+                return Refused(
+                    claim, f"{claim.sku}: the channel does not stock it at the chosen location. Add it there."
+                )
+            if self._is_late():
+                return Released(claim)
+            try:
+                reading = adapter.connect_listing(
+                    external_item_id=claim.external_item_id,
+                    external_location_id=self.channel.external_location_id,
+                    available=claim.wanted,
+                    idempotency_key=claim.idempotency_key,
+                )
+            except ChannelRejected as error:
+                return Refused(claim, error.message)
+            if reading.available is None:
+                return Refused(claim, f"{claim.sku}: the channel stocks it now, but shows no figure for it.")
+        if reading.available == claim.wanted:
+            return Accepted(claim, reading.available)
+        words = (
+            f"Try {claim.tries + 1}: the channel showed another figure and now {reading.available}."
+            if claim.tries
+            else ""
+        )
+        return Adopted(claim, reading.available, words)
+
+    # --- sending ---
+
+    def _send(self, adapter: QuantityPublisher) -> None:
+        """Send every open claim whose expectation is known, run by run."""
+        by_run: dict[int, list[Claim]] = {}
+        for claim in self._open.values():
+            if claim.expected is not None:
+                by_run.setdefault(claim.run_id, []).append(claim)
+        for run_id, claims in sorted(by_run.items()):
+            if self._is_late():
+                return
+            pushes = [self._push(claim, run_id) for claim in claims]
+            try:
+                outcomes: Sequence[PushOutcome] = adapter.publish_quantities(pushes)
+            except StaleQuantity as error:
+                self._record(error.settled)
+                self._expect_anew([claim for claim in claims if claim.listing_id in self._open])
+            except ChannelError as error:
+                self._record(error.settled)
+                raise
+            else:
+                self._record(outcomes)
+
+    def _push(self, claim: Claim, run_id: int) -> QuantityPush:
+        return QuantityPush(
+            listing_ref=claim.ref,
+            sku=claim.sku,
+            external_item_id=claim.external_item_id,
+            external_location_id=self.channel.external_location_id,
+            quantity=claim.wanted,
+            expected_quantity=claim.expected,
+            version=claim.version,
+            idempotency_key=claim.idempotency_key,
+            reference_uri=REFERENCE.format(run_id=run_id),
+        )
+
+    def _record(self, outcomes: Sequence[PushOutcome]) -> None:
+        settlements: list[Settlement] = []
+        stale: list[Claim] = []
+        for outcome in outcomes:
+            claim = self._open.get(int(outcome.listing_ref))
+            if claim is None:
+                continue
+            match outcome.state:
+                case PushState.ACCEPTED:
+                    # An accepted compare-and-set leaves the wanted figure; what the channel reports may already be a
+                    # sale further, and the next change has to start from there.
+                    shown = outcome.channel_quantity
+                    settlements.append(Accepted(claim, claim.wanted if shown is None else shown))
+                case PushState.STALE:
+                    stale.append(claim)
+                case PushState.REJECTED:
+                    settlements.append(Refused(claim, outcome.message or outcome.code))
+                case PushState.RETRY_LATER:
+                    settlements.append(Postponed(claim, outcome.message or outcome.code))
+        self._settle(settlements)
+        self._expect_anew(stale)
+
+    def _expect_anew(self, claims: Sequence[Claim]) -> None:
+        self.result.stale += len(claims)
+        for claim in claims:
+            self._open[claim.listing_id] = replace(claim, expected=None, tries=claim.tries + 1)
+
+    # --- the end of a claim ---
+
+    def _settle(self, settlements: Sequence[Settlement]) -> None:
+        if not settlements:
+            return
+        going_on = {claim.listing_id: claim for claim in settle(settlements)}
+        for one in settlements:
+            claim = self._open.pop(one.claim.listing_id, None)
+            if claim is not None and one.claim.listing_id in going_on:
+                self._open[claim.listing_id] = going_on[claim.listing_id]
+            self.result.accepted += isinstance(one, Accepted)
+            self.result.postponed += isinstance(one, Postponed)
+            self.result.refused += isinstance(one, Refused)
+
+    def _fail_rest(self, error: ChannelError) -> None:
+        """The channel as a whole did not play along: everything without an answer waits, or is refused."""
+        self._error = error
+        self.result.is_blocked = True
+        rest = list(self._open.values())
+        if isinstance(error, ChannelUnavailable):
+            after = error.retry_after_seconds
+            self._settle([Postponed(claim, error.message, after) for claim in rest])
+        else:
+            self._settle([Refused(claim, error.message, BLOCKED_AGAIN_SECONDS) for claim in rest])
+        logger.warning("push.not_sent", extra={"channel": self.channel.code, "code": error.code, "rows": len(rest)})
+
+    def _note_health(self) -> None:
+        health: dict[str, object] = {}
+        if self.result.accepted:
+            health["last_success_at"] = timezone.now()
+        if self._error is not None:
+            health |= {"last_error": self._error.message[:500], "last_error_at": timezone.now()}
+        elif self.result.accepted:
+            health |= {"last_error": "", "last_error_at": None}
+        if health:
+            Channel.objects.filter(pk=self.channel.pk).update(**health)
+        logger.info(
+            "push.sent",
+            extra={"channel": self.channel.code, "claimed": self.result.claimed, "accepted": self.result.accepted},
+        )
+
+    def _is_late(self) -> bool:
+        return time.monotonic() > self._ends_at

@@ -1,0 +1,40 @@
+"""Finding work that no wake-up told of: lost messages, dead senders, rows whose time has come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from channels_sync.models import Listing
+from channels_sync.operations.recomputing import Cause, recompute_ids
+from channels_sync.reads.publishing import due_channel_ids, unconfirmed_channel_ids
+from inventory.models import StockChange
+
+LISTINGS_PER_SWEEP = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SweepResult:
+    """What is to be done now."""
+
+    has_news: bool  # of stock, not yet taken in
+    computed: int  # listings that had never been worked out and were just now
+    to_publish: tuple[int, ...]  # channels with due rows, expired leases among them
+    to_confirm: tuple[int, ...]  # channels with accepted rows to read back
+
+
+def sweep() -> SweepResult:
+    """Look for work, and work out listings that came into being beside `create_listing`."""
+    fresh = list(
+        Listing.objects.published()
+        .exclude(push__version__gt=0)
+        .order_by("pk")
+        .values_list("pk", flat=True)[:LISTINGS_PER_SWEEP]
+    )
+    if fresh:
+        recompute_ids(fresh, cause=Cause("new listing"))
+    return SweepResult(
+        has_news=StockChange.objects.exists(),
+        computed=len(fresh),
+        to_publish=due_channel_ids(),
+        to_confirm=unconfirmed_channel_ids(),
+    )

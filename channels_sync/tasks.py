@@ -1,0 +1,110 @@
+"""Background work. A message only says that there may be work: each task finds it in the database, by row locks.
+
+Each may run twice, or twice at once. A lost message is made good by `sweep_publishing`, which beat starts every few
+seconds. The time limits are shorter than the lease of a claimed row: a sender is dead before its rows go to another one.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from celery import Task, shared_task
+
+from channels_sync.operations.confirming import confirm_sent
+from channels_sync.operations.publishing import publish_due
+from channels_sync.operations.recomputing import absorb_changes, recompute_listings
+from channels_sync.operations.sweeping import sweep
+from channels_sync.reads.publishing import due_channel_ids
+
+logger = logging.getLogger(__name__)
+
+BATCHES_MAX = 50
+TASK_SECONDS = 30.0
+"""No task begins another batch later than this; what is left goes to the next message."""
+TIME_LIMIT_SECONDS = 110
+
+
+@shared_task(time_limit=TIME_LIMIT_SECONDS, ignore_result=True)
+def absorb_stock_changes() -> int:
+    """Take in the news of stock and wake the senders of the channels it touched. Returns the rows taken in."""
+    taken = 0
+    ends_at = time.monotonic() + TASK_SECONDS
+    for _ in range(BATCHES_MAX):
+        rows = absorb_changes()
+        taken += rows
+        if rows:
+            _wake_senders()
+        if not rows or time.monotonic() > ends_at:
+            break
+    if not taken:
+        _wake_senders()  # a channel may have been resumed, which is no news of stock
+    return taken
+
+
+@shared_task(time_limit=TIME_LIMIT_SECONDS, ignore_result=True)
+def publish_channel(*, channel_id: int) -> int:
+    """Send what is due for one channel, and have it read back. Returns the rows the channel accepted."""
+    accepted = 0
+    ends_at = time.monotonic() + TASK_SECONDS
+    for _ in range(BATCHES_MAX):
+        result = publish_due(channel_id=channel_id)
+        accepted += result.accepted
+        if not result.claimed or result.is_blocked:
+            break
+        if time.monotonic() > ends_at:
+            send_message(publish_channel, channel_id=channel_id)
+            break
+    if accepted:
+        send_message(confirm_channel, channel_id=channel_id)
+    return accepted
+
+
+@shared_task(time_limit=TIME_LIMIT_SECONDS, ignore_result=True)
+def confirm_channel(*, channel_id: int) -> int:
+    """Read back what one channel accepted. Returns the rows confirmed."""
+    confirmed = 0
+    ends_at = time.monotonic() + TASK_SECONDS
+    for _ in range(BATCHES_MAX):
+        result = confirm_sent(channel_id=channel_id)
+        confirmed += result.confirmed
+        if not result.read or time.monotonic() > ends_at:
+            break
+    return confirmed
+
+
+@shared_task(time_limit=TIME_LIMIT_SECONDS, ignore_result=True)
+def sweep_publishing() -> None:
+    """Wake everybody who has work, whatever became of earlier messages."""
+    found = sweep()
+    if found.has_news:
+        send_message(absorb_stock_changes)
+    for channel_id in found.to_publish:
+        send_message(publish_channel, channel_id=channel_id)
+    for channel_id in found.to_confirm:
+        send_message(confirm_channel, channel_id=channel_id)
+
+
+@shared_task(time_limit=1_800, ignore_result=True)
+def recompute_everything() -> int:
+    """Work out every listing anew, for what changes by the clock alone: lots and reservations expire, rules begin and end.
+
+    Returns the listings that changed.
+    """
+    changed = recompute_listings(cause="the passing of time").changed
+    if changed:
+        _wake_senders()
+    return changed
+
+
+def _wake_senders() -> None:
+    for channel_id in due_channel_ids():
+        send_message(publish_channel, channel_id=channel_id)
+
+
+def send_message(task: Task[..., object], **arguments: object) -> None:
+    """Send a wake-up. A broker that cannot be reached is logged; the work is safe in the database and the sweep finds it."""
+    try:
+        task.apply_async(kwargs=arguments, retry=False, expires=60)
+    except Exception as error:  # whatever the broker's client raises
+        logger.warning("wakeup.not_sent", extra={"task": task.name, "error": str(error)})

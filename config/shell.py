@@ -1,0 +1,195 @@
+"""The one shell around the admin and every staff page: its look and its menu, grouped by work."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import NoReverseMatch, reverse
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the menu. It is shown when its address exists and the person has one of the permissions."""
+
+    title: str
+    icon: str
+    target: str
+    permissions: tuple[str, ...] = ()
+    below: str = ""
+    """A part of the site that also belongs to this entry, such as `/stock/items/`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    title: str
+    entries: tuple[Entry, ...]
+    is_collapsible: bool = False
+
+
+MENU = (
+    Group("", (Entry("Today", "today", "today"),)),
+    Group(
+        "Make",
+        (
+            Entry("Record completion", "task_alt", "production:record_completion", ("production.record_completion",)),
+            Entry("Completions", "history", "production:completions", ("production.view_completion",)),
+            Entry(
+                "Work orders",
+                "assignment",
+                "production:work_orders",
+                ("production.view_workorder",),
+            ),
+            Entry("BOMs", "account_tree", "admin:production_bom_changelist", ("production.view_bom",)),
+        ),
+    ),
+    Group(
+        "Stock",
+        (
+            Entry("Stock board", "inventory_2", "inventory:board", ("inventory.view_stockbalance",), "/stock/items/"),
+            Entry("Receive", "input", "inventory:receive", ("inventory.receive_stock",)),
+            Entry("Issue", "output", "inventory:issue", ("inventory.issue_stock",)),
+            Entry("Transfer", "swap_horiz", "inventory:transfer", ("inventory.transfer_stock",)),
+            Entry("Adjust", "tune", "inventory:adjust", ("inventory.adjust_stock",)),
+            Entry("Scrap", "delete_sweep", "inventory:scrap", ("inventory.scrap_stock",)),
+            Entry("Hold and release", "verified", "inventory:change_status", ("inventory.change_stock_status",)),
+            Entry("Ledger", "receipt_long", "inventory:ledger", ("inventory.view_movement",), "/stock/postings/"),
+        ),
+    ),
+    Group(
+        "Sell",
+        (
+            Entry("Channels", "storefront", "channels_sync:channels", ("channels_sync.view_channel",)),
+            Entry("Listings", "sell", "channels_sync:listings", ("channels_sync.view_listing",)),
+        ),
+    ),
+    Group(
+        "Set-up",
+        (
+            Entry("Items", "category", "admin:inventory_item_changelist", ("inventory.view_item",)),
+            Entry("Categories", "folder", "admin:inventory_itemcategory_changelist", ("inventory.view_itemcategory",)),
+            Entry("Locations", "warehouse", "admin:inventory_location_changelist", ("inventory.view_location",)),
+            Entry("Lots", "qr_code_2", "admin:inventory_lot_changelist", ("inventory.view_lot",)),
+            Entry("Import", "upload_file", "imports", ("inventory.add_item", "production.change_bom")),
+            Entry(
+                "Allocation policies",
+                "percent",
+                "admin:channels_sync_allocationpolicy_changelist",
+                ("channels_sync.view_allocationpolicy",),
+            ),
+            Entry("Channel accounts", "key", "admin:channels_sync_channel_changelist", ("channels_sync.view_channel",)),
+            Entry("People", "group", "admin:auth_user_changelist", ("auth.view_user",)),
+            Entry("Roles", "shield_person", "admin:auth_group_changelist", ("auth.view_group",)),
+            Entry(
+                "Schedules",
+                "schedule",
+                "admin:django_celery_beat_periodictask_changelist",
+                ("django_celery_beat.view_periodictask",),
+            ),
+            Entry("Everything else", "apps", "admin:index", ("auth.view_user",)),
+            Entry("API", "api", "api:docs"),
+        ),
+        is_collapsible=True,
+    ),
+)
+
+ALTERNATIVES = {"production:work_orders": "admin:production_workorder_changelist"}
+"""Where an entry leads as long as it has no page of its own."""
+
+
+def address(target: str) -> str | None:
+    """The address of a named page; None when there is no such page."""
+    for name in (target, ALTERNATIVES.get(target)):
+        if name:
+            try:
+                return reverse(name)
+            except NoReverseMatch:
+                continue
+    return None
+
+
+def menu_for(request: HttpRequest) -> Iterator[tuple[Group, list[tuple[Entry, str]]]]:
+    """Groups with the entries this person may open, each with its address."""
+    for group in MENU:
+        entries = []
+        for entry in group.entries:
+            url = address(entry.target)
+            if url is None or (entry.permissions and not any(request.user.has_perm(p) for p in entry.permissions)):
+                continue
+            entries.append((entry, url))
+        if entries:
+            yield group, entries
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The menu as unfold wants it, with the entry marked that the present page belongs to."""
+    groups = list(menu_for(request))
+    current = _current(request.path, [pair for _, entries in groups for pair in entries])
+    return [
+        {
+            "title": group.title,
+            "collapsible": group.is_collapsible,
+            "items": [
+                {"title": entry.title, "icon": entry.icon, "link": url, "active": entry is current}
+                for entry, url in entries
+            ],
+        }
+        for group, entries in groups
+    ]
+
+
+def _current(path: str, entries: list[tuple[Entry, str]]) -> Entry | None:
+    """The entry with the longest address the path lies below."""
+    found: tuple[int, Entry | None] = (0, None)
+    for entry, url in entries:
+        for start in (url, entry.below):
+            if not start or len(start) <= found[0]:
+                continue
+            if path == start or (start not in ("/", "/admin/") and path.startswith(start)):
+                found = (len(start), entry)
+    return found[1]
+
+
+def stylesheet(request: HttpRequest) -> str:
+    return static("css/backflush.css")
+
+
+def script(request: HttpRequest) -> str:
+    return static("js/backflush.js")
+
+
+def favicon(request: HttpRequest) -> str:
+    return static("css/icon.svg")
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Backflush",
+    "SITE_HEADER": "Backflush",
+    "SITE_URL": None,
+    "SITE_SYMBOL": "sync_alt",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": favicon}],
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": True,
+    "SHOW_BACK_BUTTON": True,
+    "BORDER_RADIUS": "6px",
+    "STYLES": [stylesheet],
+    "SCRIPTS": [script],
+    "COLORS": {
+        "primary": {
+            "50": "oklch(96.9% .016 293.756)",
+            "100": "oklch(94.3% .029 294.588)",
+            "200": "oklch(89.4% .057 293.283)",
+            "300": "oklch(81.1% .111 293.571)",
+            "400": "oklch(73.5% .15 293.2)",
+            "500": "oklch(62.5% .21 292.9)",
+            "600": "oklch(52.5% .23 290)",
+            "700": "oklch(46.5% .22 290)",
+            "800": "oklch(40.5% .19 290.5)",
+            "900": "oklch(36% .16 291)",
+            "950": "oklch(27% .13 291)",
+        },
+    },
+    "SIDEBAR": {"show_search": True, "command_search": True, "navigation": navigation},
+    "LOGIN": {"redirect_after": lambda request: "/"},
+}

@@ -1,0 +1,299 @@
+"""The start page, the search over everything, and pages that say in words why something cannot be shown."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import Count, F, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from channels_sync.models import Channel, ChannelMode, Listing, ListingPush
+from config.shell import address, menu_for
+from inventory.models import CostPool, Item, Location, Movement, Posting, PostingKind, StockBalance, StockStatus
+from inventory.reads.board import BoardQuestion, board_items
+from inventory.reads.item_ledger import actor_names, fully_reversed
+from inventory.views.suggesting import matching_items
+from inventory.web import is_htmx, render_page
+from production.models import Bom, BomState, Completion, WorkOrder
+
+Person = AbstractBaseUser | AnonymousUser
+
+EXPIRY_NOTICE_DAYS = 30
+RECENT_MAX = 10
+HITS_MAX = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Something that waits for a person: what, how many, and where to act."""
+
+    tone: str  # blocked or look
+    icon: str
+    text: str
+    url: str
+    action: str
+
+
+@require_GET
+def today(request: HttpRequest) -> HttpResponse:
+    """What needs somebody, what happened last, how the channels are, and the ways into the day's work."""
+    user = request.user
+    has_items = Item.objects.exists()
+    return render_page(
+        request,
+        "config/today.html",
+        title="Today",
+        now=timezone.localtime(),
+        attention=list(_attention(user)),
+        is_new=not has_items,
+        steps=list(_first_steps(user)) if not has_items or not Posting.objects.exists() else [],
+        completions=_completions() if user.has_perm("production.view_completion") else [],
+        postings=_postings() if user.has_perm("inventory.view_posting") else [],
+        orders=_orders() if user.has_perm("production.view_workorder") else [],
+        channels=_channels() if user.has_perm("channels_sync.view_channel") else [],
+        quick=list(_quick(user)),
+        completion_url=address("production:record_completion"),
+    )
+
+
+def _attention(user: Person) -> Iterable[Attention]:
+    """Worst first; each by one statement."""
+    now = timezone.now()
+    today_ = timezone.localdate()
+    if user.has_perm("channels_sync.view_channel"):
+        broken = Channel.objects.exclude(mode=ChannelMode.OFF).exclude(last_error="")
+        for channel in broken.filter(Q(last_success_at__isnull=True) | Q(last_error_at__gt=F("last_success_at"))):
+            url = reverse("channels_sync:channel", args=[channel.code])
+            yield Attention("blocked", "sync_problem", f"{channel.name}: {channel.last_error}", url, "Look")
+        for channel in Channel.objects.filter(is_paused=True).exclude(mode=ChannelMode.OFF):
+            url = reverse("channels_sync:channel", args=[channel.code])
+            text = f"{channel.name} is paused: changes wait and nothing is sent"
+            yield Attention("look", "pause_circle", text, url, "Look")
+        stuck = ListingPush.objects.filter(version__gt=F("sent_version"), attempts__gt=2).count()
+        if stuck:
+            text = f"{stuck} listing{_s(stuck)} could not be sent after several attempts"
+            yield Attention("blocked", "error", text, f"{reverse('channels_sync:listings')}?state=failing", "Look")
+    if user.has_perm("production.view_workorder"):
+        late = WorkOrder.objects.open().filter(due_on__lt=today_).count()
+        if late:
+            orders = address("production:work_orders") or "/"
+            yield Attention("look", "schedule", f"{late} work order{_s(late)} past the due date", orders, "See them")
+    if user.has_perm("inventory.view_stockbalance"):
+        board = reverse("inventory:board")
+        held = _items_with(StockBalance.objects.on_hand().filter(status=StockStatus.QC_HOLD))
+        if held:
+            text = f"{held} item{_s(held)} on QC hold {_wait(held)} for release"
+            yield Attention("look", "hourglass_top", text, f"{board}?status=qc_hold", "Release")
+        low = board_items(BoardQuestion(low=True)).count()
+        if low:
+            text = f"{low} item{_s(low)} below the reorder point"
+            yield Attention("look", "trending_down", text, f"{board}?low=1&rows=items", "See them")
+        expired = StockBalance.objects.available().on_hand().filter(lot__expires_on__lt=today_)
+        gone = _items_with(expired)
+        if gone:
+            text = f"{gone} item{_s(gone)} with lots past their last day still counted as stock"
+            yield Attention("look", "event_busy", text, f"{board}?stocked=1", "See them")
+        soon = _items_with(
+            StockBalance.objects.available()
+            .on_hand()
+            .filter(lot__expires_on__gte=today_, lot__expires_on__lte=today_ + timedelta(days=EXPIRY_NOTICE_DAYS))
+        )
+        if soon:
+            text = f"{soon} item{_s(soon)} with lots that expire within {EXPIRY_NOTICE_DAYS} days"
+            yield Attention("look", "event_upcoming", text, f"{board}?stocked=1", "See them")
+        unknown = CostPool.objects.filter(unknown_quantity__gt=0).count()
+        if unknown:
+            text = f"{unknown} item{_s(unknown)} in stock with a part whose cost is not known"
+            yield Attention("look", "help", text, f"{board}?unknown=1&rows=items", "Correct")
+    if user.has_perm("production.view_bom"):
+        drafts = Bom.objects.filter(state=BomState.DRAFT, created_at__lt=now - timedelta(hours=1)).count()
+        if drafts:
+            url = f"{reverse('admin:production_bom_changelist')}?state__exact=draft"
+            yield Attention("look", "edit_note", f"{drafts} BOM draft{_s(drafts)} not activated", url, "See them")
+
+
+def _items_with(cells: Any) -> int:
+    count: int = cells.aggregate(count=Count("item_id", distinct=True))["count"]
+    return count
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
+
+
+def _wait(count: int) -> str:
+    return "waits" if count == 1 else "wait"
+
+
+def _completions() -> list[Completion]:
+    return list(
+        Completion.objects.select_related("item", "posting", "work_order", "output_location").order_by("-posting_id")[
+            :RECENT_MAX
+        ]
+    )
+
+
+def _postings() -> list[dict[str, Any]]:
+    """The last postings other than completions, with their first movement."""
+    postings = list(Posting.objects.exclude(kind=PostingKind.COMPLETION).order_by("-pk")[:RECENT_MAX])
+    first: dict[int, Movement] = {}
+    for movement in (
+        Movement.objects.filter(posting__in=postings).select_related("item", "location").order_by("-quantity", "pk")
+    ):
+        first.setdefault(movement.posting_id, movement)
+    gone = fully_reversed([posting.pk for posting in postings])
+    actors = actor_names(postings)
+    return [
+        {
+            "posting": posting,
+            "movement": first.get(posting.pk),
+            "is_reversed": posting.pk in gone,
+            "actor": actors.get(posting.actor_id, "the system"),
+        }
+        for posting in postings
+    ]
+
+
+def _orders() -> list[WorkOrder]:
+    return list(
+        WorkOrder.objects.open().select_related("item").order_by(F("due_on").asc(nulls_last=True), "pk")[:RECENT_MAX]
+    )
+
+
+def _channels() -> list[Channel]:
+    waiting = Count("listings", filter=Q(listings__push__version__gt=F("listings__push__sent_version")))
+    return list(
+        Channel.objects.annotate(
+            listing_count=Count("listings", filter=Q(listings__is_active=True)), waiting=waiting
+        ).order_by("name")[:RECENT_MAX]
+    )
+
+
+QUICK = (
+    ("production:record_completion", "task_alt", "Record completion", "production.record_completion"),
+    ("inventory:receive", "input", "Receive stock", "inventory.receive_stock"),
+    ("inventory:transfer", "swap_horiz", "Transfer", "inventory.transfer_stock"),
+    ("inventory:adjust", "tune", "Adjust", "inventory.adjust_stock"),
+    ("inventory:board", "inventory_2", "Stock board", "inventory.view_stockbalance"),
+)
+
+
+def _quick(user: Person) -> Iterable[dict[str, str]]:
+    for target, icon, label, permission in QUICK:
+        url = address(target)
+        if url and user.has_perm(permission):
+            yield {"url": url, "icon": icon, "label": label}
+
+
+def _first_steps(user: Person) -> Iterable[dict[str, Any]]:
+    """The way from nothing to a first completion, with what is done already."""
+    steps = (
+        ("Add a location", "Where stock stands: a site, with areas and bins below it.", Location.objects.exists(),
+         "admin:inventory_location_add", "inventory.add_location"),
+        ("Add items", "What you buy, make, use and sell.", Item.objects.exists(),
+         "admin:inventory_item_add", "inventory.add_item"),
+        ("Write a BOM", "What one of your products is made of.", Bom.objects.exists(),
+         "admin:production_bom_add", "production.add_bom"),
+        ("Receive the components", "So that there is something to make it from.", Posting.objects.exists(),
+         "inventory:receive", "inventory.receive_stock"),
+        ("Record a completion", "Components fall, the product rises, channels learn of it.", Completion.objects.exists(),
+         "production:record_completion", "production.record_completion"),
+    )  # fmt: skip
+    for title, text, is_done, target, permission in steps:
+        url = address(target) if user.has_perm(permission) else None
+        yield {"title": title, "text": text, "is_done": is_done, "url": url}
+
+
+# --- Search -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    title: str
+    detail: str
+    url: str
+    icon: str
+    is_exact: bool = False
+
+
+@require_GET
+def search(request: HttpRequest) -> HttpResponse:
+    """Items, work orders, listings and pages that match; an exact code sent by a scanner opens its page at once."""
+    text = request.GET.get("q", "").strip()[:200]
+    hits = list(_hits(request, text)) if text else []
+    exact = [hit for hit in hits if hit.is_exact]
+    if text and not is_htmx(request) and (len(exact) == 1 or len(hits) == 1):
+        return redirect((exact or hits)[0].url)
+    if is_htmx(request):
+        return render(request, "config/_hits.html", {"hits": hits, "text": text})
+    return render_page(request, "config/search.html", title="Search", text=text, hits=hits)
+
+
+def _hits(request: HttpRequest, text: str) -> Iterable[Hit]:
+    user = request.user
+    folded = text.casefold()
+    if user.has_perm("inventory.view_item"):
+        for item in matching_items(text)[:HITS_MAX]:
+            is_exact = folded in (item.sku.casefold(), item.barcode.casefold())
+            yield Hit(item.sku, item.name, reverse("inventory:item", args=[item.pk]), "inventory_2", is_exact)
+    if user.has_perm("production.view_workorder"):
+        for order in WorkOrder.objects.filter(number__icontains=text).select_related("item").order_by("-pk")[:HITS_MAX]:
+            url = _order_url(order)
+            is_exact = folded == order.number.casefold()
+            yield Hit(order.number, f"Work order · {order.item.sku}", url, "assignment", is_exact)
+    if user.has_perm("channels_sync.view_listing"):
+        found = Listing.objects.filter(external_sku__icontains=text).select_related("channel")
+        for listing in found.order_by("external_sku")[:4]:
+            url = reverse("channels_sync:listing", args=[listing.pk])
+            yield Hit(listing.external_sku, f"Listing on {listing.channel.name}", url, "sell")
+    if user.has_perm("inventory.view_posting") and text.isdigit() and len(text) < 19:
+        for posting in Posting.objects.filter(pk=int(text)):
+            yield Hit(str(posting), "Posting", reverse("inventory:posting", args=[posting.pk]), "receipt_long")
+    for group, entries in menu_for(request):
+        for entry, url in entries:
+            if folded in entry.title.casefold():
+                yield Hit(entry.title, group.title or "Page", url, entry.icon)
+
+
+def _order_url(order: WorkOrder) -> str:
+    from django.urls import NoReverseMatch
+
+    for name, argument in (("production:work_order", order.pk), ("admin:production_workorder_change", order.pk)):
+        try:
+            return reverse(name, args=[argument])
+        except NoReverseMatch:
+            continue
+    return "/"
+
+
+# --- Refusals in words ------------------------------------------------------------------------------------------------
+
+
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """403: who one is here, and who can help."""
+    return _refusal(request, 403, "You may not do this", "config/403.html", roles=_roles(request))
+
+
+def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """404: nothing is at this address."""
+    detail = str(exception) if exception and exception.args and isinstance(exception.args[0], str) else ""
+    return _refusal(request, 404, "There is nothing here", "config/404.html", detail=detail)
+
+
+def _refusal(request: HttpRequest, status: int, title: str, template: str, **context: Any) -> HttpResponse:
+    if is_htmx(request):
+        return render(request, "config/_refusal.html", {"title": title, "status": status, **context}, status=status)
+    if not request.user.is_authenticated:
+        return render(request, "config/plain.html", {"title": title, "status": status, **context}, status=status)
+    return render(request, template, {**admin.site.each_context(request), "title": title, **context}, status=status)
+
+
+def _roles(request: HttpRequest) -> list[str]:
+    return sorted(request.user.groups.values_list("name", flat=True)) if request.user.is_authenticated else []

@@ -1,0 +1,123 @@
+"""Objects that bodies name by code or id: found with one statement per kind and way of naming, whatever their number.
+
+What is not there is refused with the place in the body it was named at, all of it at once.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, TypeVar
+
+from django.db.models import Model
+from rest_framework.exceptions import ValidationError
+
+from inventory.models import Item, ItemUnit, Location, Lot
+from inventory.operations.checking import to_stock_unit
+
+Named = str | int
+"""A code, or an id."""
+Where = tuple[str | int, ...]
+"""The way to a value in a body: ("lines", 2, "item")."""
+M = TypeVar("M", bound=Model)
+
+
+def find_items(wanted: Sequence[tuple[Where, Named]]) -> list[Item]:
+    """The items in the order they were named. Raises ValidationError naming every SKU or id there is none for."""
+    return _find(Item, "sku", wanted, what="item")
+
+
+def find_locations(wanted: Sequence[tuple[Where, Named]]) -> list[Location]:
+    """The locations in the order they were named. Raises ValidationError naming every unknown one."""
+    return _find(Location, "code", wanted, what="location")
+
+
+def find_lots(wanted: Sequence[tuple[Where, Item, Named]]) -> list[Lot]:
+    """The lots of the given items in the order they were named. Raises ValidationError naming every unknown one."""
+    found: dict[tuple[int, Named], Lot] = {}
+    codes = [(item.pk, name) for _, item, name in wanted if isinstance(name, str)]
+    ids = [(item.pk, name) for _, item, name in wanted if isinstance(name, int)]
+    if codes:
+        sql = (
+            "SELECT t.*, w.code AS named FROM unnest(%s::bigint[], %s::text[]) AS w(item_id, code)"
+            " JOIN inventory_lot t ON t.item_id = w.item_id AND upper(t.code) = upper(w.code)"
+        )
+        rows = Lot.objects.raw(sql, [[item_id for item_id, _ in codes], [code for _, code in codes]])
+        found |= {(lot.item_id, lot.named): lot for lot in rows}  # type: ignore[attr-defined]
+    if ids:
+        for lot in Lot.objects.filter(pk__in=[lot_id for _, lot_id in ids]):
+            found[(lot.item_id, lot.pk)] = lot
+    unknown = [
+        (where, f"{item.sku} has no lot {_shown(name)}. Check it, or make the lot by receiving it.")
+        for where, item, name in wanted
+        if (item.pk, name) not in found
+    ]
+    refuse(unknown)
+    return [found[(item.pk, name)] for _, item, name in wanted]
+
+
+def find_one(model: type[M], column: str, *, where: Where, name: Named, what: str) -> M:
+    """One object by code or id. Raises ValidationError."""
+    return _find(model, column, [(where, name)], what=what)[0]
+
+
+def in_stock_units(wanted: Iterable[tuple[Item, Decimal, str]]) -> list[Decimal]:
+    """Typed quantities in their items' stock units, converted exactly; packs are read with one statement.
+
+    Raises InvalidUnit, or InvalidQuantityStep when a result is not a multiple of its item's step.
+    """
+    rows = list(wanted)
+    packs = packs_of_many({item.pk for item, _, unit in rows if unit})
+    return [to_stock_unit(item, quantity, unit, packs=packs.get(item.pk, {})) for item, quantity, unit in rows]
+
+
+def packs_of_many(items: Iterable[int]) -> Mapping[int, Mapping[str, Fraction]]:
+    """The own units of items (ids) in lower case, each in stock units."""
+    packs: dict[int, dict[str, Fraction]] = {}
+    wanted = list(items)
+    if wanted:
+        for unit in ItemUnit.objects.filter(item_id__in=wanted):
+            factor = Fraction(unit.numerator) / Fraction(unit.denominator)
+            packs.setdefault(unit.item_id, {})[unit.name.casefold()] = factor
+    return packs
+
+
+def refuse(problems: Sequence[tuple[Where, str]]) -> None:
+    """Raise ValidationError with each message at its place; nothing when there are none."""
+    if not problems:
+        return
+    detail: dict[str, Any] = {}
+    for where, message in problems:
+        place: Any = detail
+        for step in where[:-1]:
+            place = place.setdefault(str(step), {})
+        place.setdefault(str(where[-1]), []).append(message)
+    raise ValidationError(detail)
+
+
+def _find(model: type[M], column: str, wanted: Sequence[tuple[Where, Named]], *, what: str) -> list[M]:
+    found: dict[Named, M] = {}
+    codes = list({name for _, name in wanted if isinstance(name, str)})
+    ids = list({name for _, name in wanted if isinstance(name, int)})
+    table = model._meta.db_table
+    if codes:
+        sql = (
+            f"SELECT t.*, w.code AS named FROM unnest(%s::text[]) AS w(code)"
+            f" JOIN {table} t ON upper(t.{column}) = upper(w.code)"
+        )
+        for row in model._default_manager.raw(sql, [codes]):
+            found[row.named] = row  # type: ignore[attr-defined]
+    if ids:
+        for row in model._default_manager.filter(pk__in=ids):
+            found[row.pk] = row
+    refuse(
+        [
+            (where, f"There is no {what} {_shown(name)}. Check it, or create it first.")
+            for where, name in wanted
+            if name not in found
+        ]
+    )
+    return [found[name] for _, name in wanted]
+
+
+def _shown(name: Named) -> str:
+    return f"“{name}”" if isinstance(name, str) else f"with id {name}"

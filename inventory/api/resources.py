@@ -1,0 +1,128 @@
+"""The base of every REST resource: one table says who may do what, which body it takes and what it answers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.core.exceptions import ValidationError as ModelValidationError
+from django.db.models import Model, QuerySet
+from django.http import HttpResponse
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.viewsets import GenericViewSet
+
+from inventory.api.fields import Body
+from inventory.api.idempotency import Reply, answer_once
+from inventory.api.parsing import AlwaysJson, ExactJsonParser
+from inventory.api.schema import ApiSchema
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One thing a resource can be asked to do.
+
+    `permission` is needed to do it. `is_keyed`: only with an Idempotency-Key. `query`: the parameters of an action that is
+    not a list, whose parameters are its filters.
+    """
+
+    permission: str
+    answer: type[BaseSerializer[Any]] | None = None
+    body: type[Body] | None = None
+    query: type[Body] | None = None
+    status: int = 200
+    is_keyed: bool = False
+    is_array: bool = False
+
+
+class Resource(GenericViewSet[Any]):
+    """Objects of one kind. An action without an entry in `endpoints` is refused to everybody."""
+
+    endpoints: ClassVar[Mapping[str, Endpoint]] = {}
+    newest_first: ClassVar[bool] = False
+    """Order of lists: by id, upwards or downwards."""
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
+    lookup_value_regex = "[0-9]{1,18}"
+    parser_classes = (ExactJsonParser,)  # type: ignore[assignment]
+    content_negotiation_class = AlwaysJson
+    schema = ApiSchema()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        assert self.action is not None, "a request that reached a handler has an action"
+        return self.endpoints[self.action]
+
+    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
+        answer = self.endpoint.answer
+        assert answer is not None, f"{self.action} answers nothing"
+        return answer
+
+    def values(self, *, partial: bool = False) -> dict[str, Any]:
+        """What the body says, in Python's types. Raises ValidationError."""
+        assert self.endpoint.body is not None, f"{self.action} takes no body"
+        body = self.endpoint.body(data=self.request.data, partial=partial, context=self.get_serializer_context())
+        body.is_valid(raise_exception=True)
+        return dict(body.validated_data)
+
+    def parameters(self) -> dict[str, Any]:
+        """What the address says after the question mark. Raises ValidationError."""
+        assert self.endpoint.query is not None, f"{self.action} takes no parameters"
+        query = self.endpoint.query(data=self.request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        return dict(query.validated_data)
+
+    def shape(self, found: object) -> dict[str, Any]:
+        """An object as the endpoint answers it, in plain JSON values."""
+        return dict(self.get_serializer_class()(found).data)
+
+    def answer(self, found: object) -> Response:
+        return Response(self.shape(found), status=self.endpoint.status)
+
+    def answer_once(self, request: Request, work: Callable[[UUID], Reply]) -> HttpResponse:
+        assert self.endpoint.is_keyed, f"{self.action} is not declared as keyed"
+        return answer_once(request, work)
+
+    def reply(self, found: object, *, replayed: bool = False) -> Reply:
+        return Reply(self.shape(found), self.endpoint.status, replayed)
+
+
+class ListOne:
+    """Lists, page by page, and one object by its id."""
+
+    def list(self: Any, request: Request) -> Response:
+        """Page by page; `next` and `previous` are the addresses of the pages around this one."""
+        refuse_unknown_parameters(self, request)
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        answer: Response = self.get_paginated_response(self.get_serializer(page, many=True).data)
+        return answer
+
+    def retrieve(self: Any, request: Request, pk: str) -> Response:  # noqa: ARG002
+        """One of them by its id."""
+        answer: Response = self.answer(self.get_object())
+        return answer
+
+
+def refuse_unknown_parameters(view: Any, request: Request) -> None:
+    """A mistyped filter must not quietly list everything. Raises ValidationError."""
+    filterset = getattr(view, "filterset_class", None)
+    known = {*(filterset.base_filters if filterset else ()), *view.paginator.parameters}
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        wanted = f"Unknown parameter. Known ones: {', '.join(sorted(known))}."
+        raise ValidationError({name[:100]: [wanted] for name in unknown})
+
+
+def save_checked(instance: Model) -> None:
+    """Check an object by its model's own rules and save it. Raises ValidationError."""
+    try:
+        instance.full_clean()
+    except ModelValidationError as error:
+        raise ValidationError(error.message_dict) from None
+    instance.save()
+
+
+def reread(queryset: QuerySet[Any], pk: object) -> Any:
+    """The object again with what an answer shows of it."""
+    return queryset.get(pk=pk)

@@ -1,0 +1,19 @@
+"""Lists as PostgreSQL writes arrays: one text for the whole list, several times quicker than adapting element by element."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+
+def numbers(values: Iterable[int | Decimal | None]) -> str:
+    """For `%s::bigint[]` and `%s::numeric[]`: `{1,2.50,NULL}`."""
+    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+
+
+def texts(values: Iterable[str]) -> str:
+    """For `%s::text[]`; every element is quoted, so that it may hold anything but a zero byte."""
+    return "{" + ",".join(['"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values]) + "}"
+
+
+def flags(values: Iterable[bool]) -> str:
+    """For `%s::boolean[]`."""
+    return "{" + ",".join(["t" if value else "f" for value in values]) + "}"

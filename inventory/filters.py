@@ -1,0 +1,205 @@
+"""What the lists of stock can be narrowed to, read from the address so that every view of them can be shared."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, QueryDict
+from django.utils import timezone
+
+from inventory.models import Item, ItemCategory, ItemKind, Location, PostingKind, StockStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A filter that is set, and the address of the page without it."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A choice of a filter."""
+
+    value: str
+    label: str
+
+
+def without(query: QueryDict, *names: str) -> str:
+    """The query of an address without some of its values; paging always starts anew."""
+    rest = query.copy()
+    for name in (*names, "page", "before", "after", "export"):
+        rest.pop(name, None)
+    return f"?{rest.urlencode()}"
+
+
+class LocationChoices:
+    """Every location once, as options in tree order; loaded by one query."""
+
+    def __init__(self) -> None:
+        self.locations = list(Location.objects.order_by("path"))
+        self.by_id = {location.pk: location for location in self.locations}
+
+    def options(self, *, sites_only: bool = False) -> list[Option]:
+        return [
+            Option(str(place.pk), f"{'\u2003' * place.depth}{place.code}")
+            for place in in_tree_order(self.locations)
+            if not sites_only or place.depth == 0
+        ]
+
+
+def in_tree_order(locations: list[Location]) -> list[Location]:
+    """Parents before their children, siblings by code."""
+    children: dict[int | None, list[Location]] = {}
+    for place in sorted(locations, key=lambda each: each.code.casefold()):
+        children.setdefault(place.parent_id, []).append(place)
+    ordered: list[Location] = []
+
+    def walk(parent: int | None) -> None:
+        for place in children.get(parent, []):
+            ordered.append(place)
+            walk(place.pk)
+
+    walk(None)
+    return ordered
+
+
+BOARD_SORTS = {"sku": "SKU", "name": "Name", "on_hand": "On hand", "value": "Value"}
+
+
+class BoardFilter(forms.Form):
+    """The stock board's filters. Values that do not exist are dropped, so that an old address still works."""
+
+    q = forms.CharField(required=False, max_length=200)
+    site = forms.IntegerField(required=False)
+    status = forms.ChoiceField(required=False, choices=[("", ""), *StockStatus.choices])
+    category = forms.IntegerField(required=False)
+    kind = forms.ChoiceField(required=False, choices=[("", ""), *ItemKind.choices])
+    stocked = forms.BooleanField(required=False)
+    low = forms.BooleanField(required=False)
+    unknown = forms.BooleanField(required=False)
+    sort = forms.CharField(required=False)
+    rows = forms.ChoiceField(required=False, choices=[("", ""), ("items", "Items"), ("places", "Items and places")])
+
+    def __init__(self, request: HttpRequest) -> None:
+        super().__init__(request.GET)
+        self.query = request.GET
+        self.categories = list(ItemCategory.objects.order_by("name"))
+        self.places = LocationChoices()
+        self.full_clean()
+        values = self.cleaned_data
+        self.text: str = (values.get("q") or "").strip()
+        self.site: Location | None = self.places.by_id.get(values.get("site") or 0)
+        self.status: str = values.get("status") or ""
+        self.category: ItemCategory | None = next(
+            (one for one in self.categories if one.pk == values.get("category")), None
+        )
+        self.kind: str = values.get("kind") or ""
+        self.stocked: bool = bool(values.get("stocked"))
+        self.low: bool = bool(values.get("low"))
+        self.unknown: bool = bool(values.get("unknown"))
+        sort = values.get("sort") or "sku"
+        self.sort: str = sort if sort.removeprefix("-") in BOARD_SORTS else "sku"
+        self.rows: str = values.get("rows") or "places"
+
+    def chips(self) -> list[Chip]:
+        return [Chip(label, without(self.query, name)) for name, label in self._set()]
+
+    def _set(self) -> Iterator[tuple[str, str]]:
+        if self.text:
+            yield "q", f"“{self.text}”"
+        if self.site:
+            yield "site", f"Place: {self.site.code}"
+        if self.status:
+            yield "status", f"Status: {StockStatus(self.status).label}"
+        if self.category:
+            yield "category", f"Category: {self.category.name}"
+        if self.kind:
+            yield "kind", f"Kind: {ItemKind(self.kind).label}"
+        if self.stocked:
+            yield "stocked", "With stock"
+        if self.low:
+            yield "low", "Below reorder point"
+        if self.unknown:
+            yield "unknown", "Unknown cost"
+
+    @property
+    def clear_url(self) -> str:
+        return without(self.query, "q", "site", "status", "category", "kind", "stocked", "low", "unknown")
+
+
+class LedgerFilter(forms.Form):
+    """The ledger's filters."""
+
+    item = forms.CharField(required=False, max_length=200)
+    place = forms.IntegerField(required=False)
+    kind = forms.ChoiceField(required=False, choices=[("", ""), *PostingKind.choices])
+    since = forms.DateField(required=False)
+    until = forms.DateField(required=False)
+    reference = forms.CharField(required=False, max_length=100)
+
+    def __init__(self, request: HttpRequest) -> None:
+        super().__init__(request.GET)
+        self.query = request.GET
+        self.places = LocationChoices()
+        self.full_clean()
+        values: dict[str, Any] = self.cleaned_data
+        self.item_text: str = (values.get("item") or "").strip()
+        self.item: Item | None = find_item(self.item_text) if self.item_text else None
+        self.place: Location | None = self.places.by_id.get(values.get("place") or 0)
+        self.kind: str = values.get("kind") or ""
+        self.since: date | None = values.get("since")
+        self.until: date | None = values.get("until")
+        self.reference: str = (values.get("reference") or "").strip()
+
+    @property
+    def since_at(self) -> datetime | None:
+        return _at(self.since, time.min)
+
+    @property
+    def until_at(self) -> datetime | None:
+        return _at(self.until, time.max)
+
+    def chips(self) -> list[Chip]:
+        return [Chip(label, without(self.query, name)) for name, label in self._set()]
+
+    def _set(self) -> Iterator[tuple[str, str]]:
+        if self.item_text:
+            yield "item", f"Item: {self.item.sku}" if self.item else f"Item: “{self.item_text}” (not found)"
+        if self.place:
+            yield "place", f"Place: {self.place.code}"
+        if self.kind:
+            yield "kind", f"Kind: {PostingKind(self.kind).label}"
+        if self.since:
+            yield "since", f"From {self.since:%Y-%m-%d}"
+        if self.until:
+            yield "until", f"Until {self.until:%Y-%m-%d}"
+        if self.reference:
+            yield "reference", f"Reference: {self.reference}"
+
+    @property
+    def clear_url(self) -> str:
+        return without(self.query, "item", "place", "kind", "since", "until", "reference")
+
+
+def _at(day: date | None, clock: time) -> datetime | None:
+    return None if day is None else timezone.make_aware(datetime.combine(day, clock))
+
+
+def find_item(text: str) -> Item | None:
+    """The item a person means: by SKU without regard to case, by barcode, by a pack's barcode, else by id."""
+    text = text.strip()
+    if not text:
+        return None
+    found = Item.objects.filter(sku__iexact=text).first() or Item.objects.filter(barcode=text).first()
+    if found is None:
+        found = Item.objects.filter(units__barcode=text).first()
+    return found
+
+
+def find_location(text: str) -> Location | None:
+    """The location whose code is `text`, without regard to case."""
+    return Location.objects.filter(code__iexact=text.strip()).first() if text.strip() else None

@@ -1,0 +1,176 @@
+"""The page of one item: what there is, where, what moved, what it is worth, and what higher apps know of it."""
+
+from typing import Any
+
+from django.contrib.auth.decorators import permission_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from inventory.filters import LocationChoices, find_item, without
+from inventory.models import CostEntry, Item, Lot, Movement, Reservation, StockBalance, StockStatus
+from inventory.panels import Figure, ItemTab, registry
+from inventory.quantities import ZERO
+from inventory.reads.availability import availability
+from inventory.reads.board import share_of_pool
+from inventory.reads.item_ledger import item_ledger, worth_of
+from inventory.templatetags.figures import money, quantity, unit_cost
+from inventory.web import Crumb, render_page
+
+UNKNOWN_ROWS_MAX = 50
+
+
+@require_GET
+@permission_required("inventory.view_item", raise_exception=True)
+def item_by_code(request: HttpRequest, code: str) -> HttpResponse:
+    """Find an item by SKU or barcode and go to its page."""
+    item = find_item(code)
+    if item is None:
+        raise Http404(f"There is no item with SKU or barcode “{code}”.")
+    return redirect(reverse("inventory:item", args=[item.pk]))
+
+
+@require_GET
+@permission_required("inventory.view_item", raise_exception=True)
+def item_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """One tab of the item's page; the head with its figures is left out when htmx only changes the tab."""
+    item = get_object_or_404(Item.objects.select_related("category"), pk=pk)
+    tabs = _tabs(request)
+    wanted = request.GET.get("tab", "where")
+    tab = next((one for one in tabs if one.key == wanted), tabs[0])
+    return render_page(
+        request,
+        "inventory/item.html",
+        part={"tab": "inventory/_item_tab.html"},
+        title=item.sku,
+        crumbs=[Crumb("Stock board", reverse("inventory:board"))],
+        item=item,
+        tabs=tabs,
+        tab=tab,
+        figures=[] if request.headers.get("HX-Target") == "tab" else _figures(request, item),
+        units=list(item.units.all()),
+        **tab.context(request, item),
+    )
+
+
+def _tabs(request: HttpRequest) -> list[ItemTab]:
+    own = [
+        ItemTab("where", "Where", "inventory/_item_where.html", _where, 10),
+        ItemTab("ledger", "Ledger", "inventory/_item_ledger.html", _ledger, 20),
+        ItemTab("cost", "Cost", "inventory/_item_cost.html", _cost, 40),
+    ]
+    added = [
+        tab for tab in registry.item_tabs.values() if not tab.permission or request.user.has_perm(tab.permission)
+    ]
+    return sorted([*own, *added], key=lambda tab: tab.order)
+
+
+def _figures(request: HttpRequest, item: Item) -> list[Figure]:
+    worth = worth_of(item)
+    free = availability(items=[item.pk]).get(item.pk)
+    sites = free.from_sources(()).sources if free else ()
+    reserved = sum((site.reserved_pinned + site.reserved_soft for site in sites), ZERO)
+    available = sum((site.available for site in sites), ZERO)
+    withheld = sum((site.withheld + site.expired for site in sites), ZERO)
+    is_low = item.reorder_point is not None and available < item.reorder_point
+    hint = ""
+    if available < ZERO:
+        hint = "more is promised than is here"
+    elif is_low and item.reorder_point is not None:
+        hint = f"below the reorder point of {item.reorder_point.normalize():f}"
+    figures = [
+        Figure("On hand", quantity(worth.quantity, item), "where"),
+        Figure(
+            "Available", quantity(available, item), "where", hint, "blocked" if available < 0 else "look" if is_low else ""
+        ),
+        Figure("Reserved", quantity(reserved, item), "where"),
+    ]
+    if withheld:
+        figures.append(Figure("Not for sale", quantity(withheld, item), "where", "held, damaged, expired or elsewhere"))
+    figures += [
+        Figure("Unit cost", unit_cost(worth.unit_cost), "cost") if worth.quantity else Figure("Unit cost", "–", "cost"),
+        Figure("Value", money(worth.value), "cost"),
+    ]
+    for added in registry.item_figures.values():
+        figures.extend(added(request, item))
+    return figures
+
+
+def _where(request: HttpRequest, item: Item) -> dict[str, Any]:
+    cells = list(
+        StockBalance.objects.on_hand()
+        .filter(item=item)
+        .select_related("location", "lot")
+        .order_by("location__path", "lot__expires_on", "lot__code", "status")
+    )
+    pool = item.cost_pools.filter(lot__isnull=True).first()
+    sites = LocationChoices().by_id if cells else {}
+    reservations = list(
+        Reservation.objects.filter(item=item)
+        .open(at=timezone.now())
+        .select_related("location", "lot")
+        .order_by("rank", "pk")[:100]
+    )
+    return {
+        "cells": [
+            (cell, sites.get(cell.location.site_id, cell.location), share_of_pool(pool, cell.quantity)) for cell in cells
+        ],
+        "total": sum((cell.quantity for cell in cells), ZERO),
+        "reservations": reservations,
+        "today": timezone.localdate(),
+        "has_moved": bool(cells) or Movement.objects.for_item(item).exists(),
+    }
+
+
+def _ledger(request: HttpRequest, item: Item) -> dict[str, Any]:
+    places = LocationChoices()
+    place = places.by_id.get(_number(request.GET.get("place")) or 0)
+    status = request.GET.get("status", "")
+    status = status if status in StockStatus.values else ""
+    lot = Lot.objects.filter(item=item, pk=_number(request.GET.get("lot"))).first() if request.GET.get("lot") else None
+    page = item_ledger(
+        item=item,
+        place=place,
+        status=status,
+        lot_id=lot.pk if lot else None,
+        before=_number(request.GET.get("before")),
+    )
+    used = set(StockBalance.objects.filter(item=item).values_list("location_id", flat=True))
+    around = {pk for location_id in used for pk in _line(places, location_id)}
+    return {
+        "ledger": page,
+        "ledger_place": place,
+        "ledger_status": status,
+        "ledger_lot": lot,
+        "is_first_page": "before" not in request.GET,
+        "places": [option for option in places.options() if int(option.value) in around],
+        "statuses": StockStatus.choices,
+        "lots": list(Lot.objects.filter(item=item).named().order_by("-pk")[:200]),
+        "clear_url": without(request.GET, "place", "status", "lot"),
+    }
+
+
+def _line(places: LocationChoices, location_id: int) -> list[int]:
+    """A location and everything it lies in."""
+    location = places.by_id.get(location_id)
+    return [int(part) for part in location.path.strip("/").split("/")] if location else []
+
+
+def _cost(request: HttpRequest, item: Item) -> dict[str, Any]:
+    worth = worth_of(item)
+    unknown = list(
+        Movement.objects.for_item(item)
+        .filter(value__isnull=True, quantity__gt=0)
+        .select_related("posting", "location", "lot")
+        .order_by("-pk")[:UNKNOWN_ROWS_MAX]
+        if worth.unknown_quantity
+        else []
+    )
+    entries = CostEntry.objects.filter(item=item).select_related("posting").order_by("-pk")[:20]
+    return {"worth": worth, "unknown": unknown, "entries": list(entries)}
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdigit() and len(text) < 19 else None

@@ -1,0 +1,185 @@
+"""BOM versions with everything below them, read with one statement whatever their number, size and depth."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from inventory.models import ItemKind
+from production.explosion import BomFact, LineFact, Rate, explode
+
+IN_FORCE = """(b.state <> 'draft' AND b.effective_from <= %(on)s
+   AND (b.effective_to > %(on)s OR b.effective_to IS NULL AND b.state = 'active'))"""
+"""SQL: version `b` is used on the day `on`. A retired version was used until the day it ended."""
+
+_IN_FORCE_OF = f"""SELECT b.id FROM production_bom b WHERE b.item_id = {{item}} AND {IN_FORCE}
+   ORDER BY b.effective_from DESC, b.version DESC LIMIT 1"""
+
+_STRUCTURES = f"""
+WITH RECURSIVE used(bom_id) AS (
+  (SELECT unnest(%(boms)s::bigint[])
+   UNION
+   SELECT f.id FROM unnest(%(items)s::bigint[]) AS wanted(item_id)
+   CROSS JOIN LATERAL ({_IN_FORCE_OF.format(item="wanted.item_id")}) f)
+  UNION
+  SELECT f.id FROM used u
+  JOIN production_bomline l ON l.bom_id = u.bom_id
+  JOIN inventory_item i ON i.id = l.component_id
+  CROSS JOIN LATERAL ({_IN_FORCE_OF.format(item="i.id")}) f
+  WHERE %(whole)s OR l.is_phantom OR i.kind = 'phantom'
+)
+SELECT b.id, b.item_id, b.version, b.state, b.makes, b.effective_from, b.effective_to, {IN_FORCE},
+       o.id, o.sku, o.name, o.kind, o.stock_unit, o.step, o.standard_cost, o.is_active,
+       l.id, l.component_id, l.quantity, l.unit_numerator, l.unit_denominator, l.scrap_percent, l.setup_quantity,
+       l.rounding_multiple, l.issue_method, l.is_consumable, l.is_optional, l.is_phantom OR i.kind = 'phantom',
+       l.unit, l.reference, l.note,
+       i.id, i.sku, i.name, i.kind, i.stock_unit, i.step, i.standard_cost, i.is_active
+FROM used u JOIN production_bom b ON b.id = u.bom_id
+JOIN inventory_item o ON o.id = b.item_id
+LEFT JOIN production_bomline l ON l.bom_id = b.id
+LEFT JOIN inventory_item i ON i.id = l.component_id
+ORDER BY b.id, l.position, l.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFact:
+    """An item as far as BOMs are concerned; `standard_cost` in base currency per stock unit, None when unknown."""
+
+    id: int
+    sku: str
+    name: str
+    kind: str
+    stock_unit: str
+    step: Decimal
+    standard_cost: Decimal | None
+    is_active: bool
+
+    @property
+    def is_service(self) -> bool:
+        return self.kind == ItemKind.SERVICE
+
+
+@dataclass(frozen=True, slots=True)
+class BomHead:
+    """One version; `effective_to` is the first day it is no longer used."""
+
+    id: int
+    item_id: int
+    version: int
+    state: str
+    makes: Decimal
+    effective_from: date | None
+    effective_to: date | None
+    is_in_force: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TypedLine:
+    """What was typed on a line, beside the figures the explosion uses."""
+
+    unit: str
+    reference: str
+    note: str
+
+
+@dataclass(slots=True)
+class Structures:
+    """Versions, their lines, their items, and which version of an item is in force on the day asked about."""
+
+    on: date
+    items: dict[int, ItemFact] = field(default_factory=dict)
+    heads: dict[int, BomHead] = field(default_factory=dict)
+    boms: dict[int, BomFact] = field(default_factory=dict)
+    typed: dict[int, TypedLine] = field(default_factory=dict)
+    in_force: dict[int, int] = field(default_factory=dict)
+    """BOM by item. Complete for the items asked for and for components, as deep as was read."""
+
+    def rates(self, bom_id: int) -> list[Rate]:
+        """Exact needs per unit of output, phantoms exploded, services left out; see `unusable_phantoms` first."""
+        return explode(self._goods_only(bom_id), self._phantoms())
+
+    def unusable_phantoms(self, bom_id: int) -> list[ItemFact]:
+        """Phantoms below a version that have no BOM in force, so that it cannot be exploded."""
+        missing: dict[int, ItemFact] = {}
+        seen: set[int] = set()
+        waiting = [bom_id]
+        while waiting:
+            current = waiting.pop()
+            if current in seen:
+                continue
+            seen.add(current)
+            for line in self.boms[current].lines:
+                if line.explodes:
+                    child = self.in_force.get(line.component_id)
+                    if child is None:
+                        missing[line.component_id] = self.items[line.component_id]
+                    else:
+                        waiting.append(child)
+        return list(missing.values())
+
+    def child_of(self, line: LineFact) -> int | None:
+        """The version in force of a line's component; None for something bought."""
+        return self.in_force.get(line.component_id)
+
+    def _goods_only(self, bom_id: int) -> BomFact:
+        bom = self.boms[bom_id]
+        return replace(bom, lines=[line for line in bom.lines if not self.items[line.component_id].is_service])
+
+    def _phantoms(self) -> Mapping[int, BomFact]:
+        return {item_id: self._goods_only(bom_id) for item_id, bom_id in self.in_force.items()}
+
+
+def rate_of_line(line: LineFact, makes: Decimal) -> Fraction:
+    """Stock units of the component per unit of output, expected scrap included, exactly; set-up and rounding apart."""
+    alone = BomFact(0, 0, makes, [replace(line, explodes=False)])
+    return explode(alone, {})[0].per_unit
+
+
+def load_structures(
+    *, items: Iterable[int] = (), boms: Iterable[int] = (), on: date | None = None, whole: bool = True
+) -> Structures:
+    """The versions in force of `items` on a day (default today) and the given versions, with all that lies below them.
+
+    With `whole=False` only phantoms are followed, which is what making something needs. Items without a BOM in force are
+    not in the answer. One statement.
+    """
+    on = on or timezone.localdate()
+    found = Structures(on)
+    wanted_items, wanted_boms = sorted(set(items)), sorted(set(boms))
+    if not wanted_items and not wanted_boms:
+        return found
+    with connection.cursor() as cursor:
+        cursor.execute(_STRUCTURES, {"items": wanted_items, "boms": wanted_boms, "on": on, "whole": whole})
+        rows = cursor.fetchall()
+    lines: dict[int, list[LineFact]] = {}
+    for row in rows:
+        _read_row(row, found, lines)
+    for head in found.heads.values():
+        found.boms[head.id] = BomFact(head.id, head.item_id, head.makes, lines[head.id])
+        if head.is_in_force:
+            best = found.heads.get(found.in_force.get(head.item_id, 0))
+            if best is None or _later(head, best):
+                found.in_force[head.item_id] = head.id
+    return found
+
+
+def _later(one: BomHead, other: BomHead) -> bool:
+    return (one.effective_from or date.min, one.version) > (other.effective_from or date.min, other.version)
+
+
+def _read_row(row: Sequence[Any], found: Structures, lines: dict[int, list[LineFact]]) -> None:
+    bom_id = row[0]
+    found.heads[bom_id] = BomHead(*row[0:8])
+    found.items[row[8]] = ItemFact(*row[8:16])
+    here = lines.setdefault(bom_id, [])
+    if row[16] is None:
+        return
+    here.append(LineFact(*row[16:28]))
+    found.typed[row[16]] = TypedLine(*row[28:31])
+    found.items[row[31]] = ItemFact(*row[31:39])

@@ -1,0 +1,307 @@
+"""Completions that were recorded: the list, one of them with all it moved, and taking it back."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth.decorators import permission_required
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from django.views.decorators.http import require_GET, require_http_methods
+
+from inventory.errors import DomainError, IdempotencyMismatch, ReversalBlocked
+from inventory.models import CostEntry, Movement, PostingKind
+from inventory.quantities import ZERO
+from inventory.templatetags.figures import grouped
+from inventory.web import Cell, Crumb, add_refusal, export_table, go_to, render_page, safe_next
+from production.forms import UndoForm, new_key
+from production.models import Completion, CompletionLine, CompletionReversal
+from production.operations.reversing import reverse_completion
+from production.panels import completion_url
+
+ROWS_PER_PAGE = 50
+USES_SHOWN_MAX = 50
+STATES = (("standing", "Not undone"), ("undone", "Undone, whole or in part"))
+
+
+@require_GET
+@permission_required("production.view_completion", raise_exception=True)
+def completions(request: HttpRequest) -> HttpResponseBase:
+    """The newest completions first, filtered, a page at a time, or exported as shown."""
+    chosen = _Chosen(request)
+    rows = chosen.rows()
+    download = export_table(
+        request.GET.get("export", ""),
+        name="Completions",
+        header=[
+            "Completion", "Made at", "SKU", "Name", "Good", "Scrapped", "Unit", "Undone", "Work order", "Into", "Lot",
+            "Components cost", "Unit cost", "By",
+        ],
+        rows=_export_rows(rows),
+    )  # fmt: skip
+    if download is not None:
+        return download
+    if chosen.before:
+        rows = rows.filter(posting_id__lt=chosen.before)
+    shown = list(rows[: ROWS_PER_PAGE + 1])
+    return render_page(
+        request,
+        "production/completions.html",
+        part={"completions": "production/_completions.html"},
+        title="Completions",
+        completions=shown[:ROWS_PER_PAGE],
+        next_before=str(shown[ROWS_PER_PAGE - 1].posting_id) if len(shown) > ROWS_PER_PAGE else "",
+        chosen=chosen,
+        chips=chosen.chips(),
+        clear_url=reverse("production:completions"),
+        states=STATES,
+        can_undo=request.user.has_perm("production.reverse_completion"),
+    )
+
+
+class _Chosen:
+    """The filters of the list, as chosen in the address."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        query = request.GET
+        self.query = query
+        self.text = query.get("q", "").strip()[:100]
+        self.state = query.get("state", "") if query.get("state") in dict(STATES) else ""
+        self.since = _day(query.get("since", ""))
+        self.until = _day(query.get("until", ""))
+        before = query.get("before", "")
+        self.before = before if before.isdigit() and len(before) < 19 else ""
+
+    def rows(self) -> QuerySet[Completion]:
+        found = Completion.objects.select_related(
+            "item", "posting", "posting__actor", "work_order", "output_location", "output_lot"
+        ).order_by("-posting_id")
+        if self.text:
+            found = found.filter(
+                Q(item__sku__icontains=self.text)
+                | Q(item__name__icontains=self.text)
+                | Q(item__barcode=self.text)
+                | Q(work_order__number__iexact=self.text)
+                | Q(output_lot__code__iexact=self.text)
+            )
+        if self.state == "standing":
+            found = found.filter(reversed_good=0, reversed_scrap=0)
+        elif self.state == "undone":
+            found = found.filter(Q(reversed_good__gt=0) | Q(reversed_scrap__gt=0))
+        if self.since:
+            found = found.filter(posting__effective_at__gte=_start_of(self.since))
+        if self.until:
+            found = found.filter(posting__effective_at__lt=_start_of(self.until + timedelta(days=1)))
+        return found
+
+    def chips(self) -> list[dict[str, str]]:
+        chips = []
+        if self.text:
+            chips.append({"label": f"“{self.text}”", "url": self._without("q")})
+        if self.state:
+            chips.append({"label": dict(STATES)[self.state], "url": self._without("state")})
+        if self.since:
+            chips.append({"label": f"From {self.since:%d %b %Y}", "url": self._without("since")})
+        if self.until:
+            chips.append({"label": f"Until {self.until:%d %b %Y}", "url": self._without("until")})
+        return chips
+
+    def _without(self, name: str) -> str:
+        rest = self.query.copy()
+        for gone in (name, "before", "export"):
+            rest.pop(gone, None)
+        return f"?{rest.urlencode()}"
+
+
+def _day(text: str) -> date | None:
+    try:
+        return parse_date(text)
+    except ValueError:
+        return None
+
+
+def _start_of(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time()))
+
+
+def _export_rows(rows: QuerySet[Completion]) -> Iterator[list[Cell]]:
+    for done in rows.iterator(chunk_size=1000):
+        yield [
+            done.posting_id,
+            timezone.localtime(done.posting.effective_at).isoformat(timespec="seconds"),
+            done.item.sku,
+            done.item.name,
+            done.good,
+            done.scrapped,
+            done.item.stock_unit,
+            done.reversed_good + done.reversed_scrap,
+            done.work_order.number if done.work_order else "",
+            done.output_location.code,
+            done.output_lot.code if done.output_lot else "",
+            done.consumed_value,
+            done.unit_cost,
+            done.posting.actor.get_username() if done.posting.actor else "",
+        ]
+
+
+# --- One completion ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LineShown:
+    """One component of a completion, with the lots it came from and what of it went back."""
+
+    line: CompletionLine
+    returned: Decimal
+    taken: Sequence[Movement]
+
+    @property
+    def variance(self) -> Decimal:
+        return self.line.actual - self.line.expected
+
+    @property
+    def is_reversed(self) -> bool:
+        return bool(self.line.actual) and self.returned >= self.line.actual
+
+
+@require_GET
+@permission_required("production.view_completion", raise_exception=True)
+def completion(request: HttpRequest, pk: int) -> HttpResponse:
+    """All that one completion took, made and cost, and what became of it."""
+    done = _completion(pk)
+    form = UndoForm(initial={"key": new_key()}, item=done.item)
+    return _completion_page(request, done, form)
+
+
+@require_http_methods(["POST"])
+@permission_required("production.reverse_completion", raise_exception=True)
+def undo_completion(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take back a completion. What stands in the way is shown on its page, in words."""
+    done = _completion(pk)
+    data = request.POST.copy()
+    if not data.get("key"):
+        data["key"] = new_key()
+    form = UndoForm(data, item=done.item)
+    if form.is_valid():
+        try:
+            result = reverse_completion(
+                key=form.cleaned_data["key"],
+                completion=done,
+                good=form.cleaned_data["good"],
+                reason=form.cleaned_data["reason"],
+                actor=request.user,
+            )
+        except ReversalBlocked as error:
+            return _completion_page(request, _completion(pk), _renewed(form), refusal=error)
+        except IdempotencyMismatch:
+            form = _renewed(form)
+            form.add_error(None, "This form was used before. Check what is left below and send it again.")
+        except DomainError as error:
+            form = _renewed(form)
+            add_refusal(form, error, field="good" if data.get("good") else None)
+        else:
+            return go_to(request, safe_next(request, completion_url(done)), message=_undone(done, result.reversal))
+    return _completion_page(request, _completion(pk), form)
+
+
+def _renewed(form: UndoForm) -> UndoForm:
+    """The same form with a key of its own for the next try."""
+    data = form.data.copy()
+    data["key"] = new_key()
+    again = UndoForm(data, item=form.item)
+    again.is_valid()
+    return again
+
+
+def _undone(done: Completion, reversal: CompletionReversal) -> str:
+    quantity = reversal.good or reversal.scrapped
+    words = f"Took back {grouped(quantity)} × {done.item.sku} · components returned"
+    return f"{words} · {done.work_order.number}" if done.work_order else words
+
+
+def _completion(pk: int) -> Completion:
+    return get_object_or_404(
+        Completion.objects.select_related(
+            "item",
+            "bom",
+            "posting",
+            "posting__actor",
+            "work_order",
+            "source_location",
+            "output_location",
+            "output_lot",
+        ),
+        pk=pk,
+    )
+
+
+def _completion_page(
+    request: HttpRequest, done: Completion, form: UndoForm, *, refusal: ReversalBlocked | None = None
+) -> HttpResponse:
+    reversals = list(
+        CompletionReversal.objects.filter(completion=done)
+        .select_related("posting", "posting__actor")
+        .prefetch_related("lines")
+        .order_by("posting_id")
+    )
+    entries = list(CostEntry.objects.filter(posting_id=done.posting_id).select_related("item").order_by("id"))
+    status = 422 if refusal is not None or (form.is_bound and form.errors) else 200
+    return render_page(
+        request,
+        "production/completion.html",
+        title=f"Completion {done.posting_id}",
+        crumbs=[Crumb("Completions", reverse("production:completions"))],
+        form=form,
+        status=status,
+        completion=done,
+        lines=_lines(done, reversals),
+        reversals=reversals,
+        entries=entries,
+        uses=_uses_of_output(done),
+        good_left=done.good - done.reversed_good,
+        scrap_left=done.scrapped - done.reversed_scrap,
+        refusal=refusal,
+        blocked_by=_blocked_by(refusal),
+    )
+
+
+def _lines(done: Completion, reversals: Sequence[CompletionReversal]) -> list[LineShown]:
+    returned: dict[int, Decimal] = {}
+    for reversal in reversals:
+        for back in reversal.lines.all():
+            returned[back.line_id] = returned.get(back.line_id, ZERO) + back.actual
+    taken: dict[int, list[Movement]] = {}
+    moves = Movement.objects.filter(posting_id=done.posting_id, quantity__lt=0).select_related("lot", "location")
+    for movement in moves.order_by("id"):
+        taken.setdefault(movement.item_id, []).append(movement)
+    lines = done.lines.select_related("component").order_by("id")
+    return [
+        LineShown(
+            line,
+            returned.get(line.pk, ZERO),
+            [] if line.is_consumable else taken.get(line.component_id, []),
+        )
+        for line in lines
+    ]
+
+
+def _uses_of_output(done: Completion) -> Sequence[Movement]:
+    """Where the lot that was made went since, one level on; empty for items without lots."""
+    if done.output_lot is None or done.output_lot.is_implicit:
+        return ()
+    moves = Movement.objects.filter(lot=done.output_lot, quantity__lt=0).exclude(posting__reverses_id=done.posting_id)
+    return list(
+        moves.exclude(posting__kind__in=(PostingKind.TRANSFER, PostingKind.STATUS_CHANGE))
+        .select_related("posting", "location", "posting__completion__item", "posting__actor")
+        .order_by("-id")[:USES_SHOWN_MAX]
+    )
+
+
+def _blocked_by(refusal: ReversalBlocked | None) -> Any:
+    return [] if refusal is None else refusal.context.get("blocked_by", [])

@@ -1,0 +1,442 @@
+"""Recording a completion: scan or type what was made, see what it will do, post it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth.decorators import permission_required
+from django.db.models import Sum
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.urls import reverse
+from django.utils.html import format_html
+from django.views.decorators.http import require_GET, require_http_methods
+
+from inventory.errors import DomainError, IdempotencyMismatch, InsufficientStock, InvalidQuantity, ReservedByOther
+from inventory.models import Location, StockBalance, StockStatus
+from inventory.quantities import ZERO, as_text
+from inventory.templatetags.figures import currency_places, grouped
+from inventory.web import Crumb, go_to, part_for, render_page
+from production.errors import ConsumptionVariance, InvalidBom, OverCompletion
+from production.forms import SCRAP_REASONS, CompletionForm, moment_of, new_key, own_places
+from production.models import Completion
+from production.operations.completing import (
+    CompletionPlan,
+    CompletionRequest,
+    CompletionResult,
+    complete_production,
+    preview_completion,
+)
+from production.panels import PublishedChange, completion_url, has_publication_outlook, published_changes
+from production.reads.cost_rollup import cost_rollups
+from production.subjects import Found, Subject, find_component, find_subject, open_orders_of, subject_of, suggestions
+from production.views.completion_lines import (
+    LineRow,
+    TypedLine,
+    TypedLines,
+    carried_fields,
+    read_lines,
+    resolve,
+    rows_of,
+)
+
+RECENT_MAX = 10
+SHORT_NAMED_MAX = 4
+PLACE_IN_SESSION = "completion_output_location"
+PARTS = {"completion": "production/_completion.html", "completion-preview": "production/_completion_preview.html"}
+
+
+@dataclass(slots=True)
+class Outlook:
+    """What is shown below the form. Without a quantity the plan is that of one step, to show the components."""
+
+    plan: CompletionPlan | None = None
+    rows: Sequence[LineRow] = ()
+    is_basis: bool = False
+    basis: Decimal = ZERO
+    refusal: DomainError | None = None
+    """Why nothing can be planned at all."""
+    notices: list[DomainError] = field(default_factory=list)
+    """Problems of the plan other than shortages."""
+    short: Sequence[LineRow] = ()
+    shortage: DomainError | None = None
+    is_postable: bool = False
+    asks_reason: bool = False
+    allowed: Decimal | None = None
+    """The largest quantity the work order still takes, when more was typed."""
+    on_hand: Decimal = ZERO
+    usual_cost: Decimal | None = None
+    """What the BOM adds up to per unit by present costs, else the standard cost."""
+    usual_cost_name: str = ""
+    published: Sequence[PublishedChange] = ()
+    carried: Sequence[tuple[str, str]] = ()
+
+    @property
+    def short_named(self) -> Sequence[LineRow]:
+        return self.short[:SHORT_NAMED_MAX]
+
+    @property
+    def short_more(self) -> int:
+        return max(0, len(self.short) - SHORT_NAMED_MAX)
+
+    @property
+    def on_hand_after(self) -> Decimal:
+        return self.on_hand + (self.plan.good if self.plan and not self.is_basis else ZERO)
+
+    @property
+    def place_after(self) -> Decimal:
+        return self.plan.output_on_hand + self.plan.good if self.plan else ZERO
+
+    @property
+    def order_done_after(self) -> Decimal:
+        if self.plan is None or self.plan.work_order is None:
+            return ZERO
+        order = self.plan.work_order
+        return order.good + order.scrapped + self.plan.good + self.plan.scrapped
+
+
+@require_http_methods(["GET", "POST"])
+@permission_required("production.record_completion", raise_exception=True)
+def record_completion(request: HttpRequest) -> HttpResponse:
+    """The page for the floor: GET shows what was scanned, POST previews or, with `action=complete`, posts."""
+    if request.method == "GET":
+        return _show_scanned(request)
+    subject = subject_of(item=request.POST.get("item", ""), work_order=request.POST.get("work_order", ""))
+    if subject is None:
+        return _page(request, what=request.POST.get("what", ""), found=Found(None), status=422)
+    data = _with_button(request.POST)
+    places = own_places()
+    form = CompletionForm(data, item=subject.item, work_order=subject.work_order, places=places)
+    _show_date_only_to_the_privileged(form, request)
+    typed = read_lines(data)
+    is_valid = form.is_valid()
+    _add_extra(request, data, typed, form)
+    resolve(typed)
+    if request.POST.get("action") == "complete" and "fill" not in request.POST:
+        if form.is_empty:
+            form.add_error("good", "How many were made? Type a quantity.")
+        elif is_valid and form.is_valid() and not typed.has_errors:
+            try:
+                return _post(request, form, typed)
+            except IdempotencyMismatch:
+                form.data = _with_new_key(form.data)
+                form.add_error(
+                    None,
+                    "This form was posted before with other figures. Check what was recorded below; "
+                    "press the button again to record these figures as well.",
+                )
+            except DomainError as error:
+                _show_refusal(form, error)
+        outlook = _outlook(request, form, typed, places)
+        return _page(request, what=subject.code, subject=subject, form=form, typed=typed, outlook=outlook, status=422)
+    outlook = _outlook(request, form, typed, places)
+    return _page(request, what=subject.code, subject=subject, form=form, typed=typed, outlook=outlook, status=200)
+
+
+@require_GET
+@permission_required("production.record_completion", raise_exception=True)
+def suggest(request: HttpRequest) -> HttpResponse:
+    """What fits the text typed so far: items that can be made and open work orders."""
+    found = suggestions(request.GET.get("q", ""))
+    return render_page(request, "production/_suggestions.html", title="", found=found)
+
+
+def _show_scanned(request: HttpRequest) -> HttpResponse:
+    what = request.GET.get("what", "").strip()
+    found = find_subject(what)
+    if found.subject is None:
+        return _page(request, what=what, found=found, status=422 if what else 200)
+    subject, places = found.subject, own_places()
+    form = CompletionForm(
+        initial={"key": new_key(), "output_location": _usual_place(request, subject, places)},
+        item=subject.item,
+        work_order=subject.work_order,
+        places=places,
+    )
+    _show_date_only_to_the_privileged(form, request)
+    outlook = _outlook(request, form, TypedLines({}, set(), []), places)
+    return _page(request, what=subject.code, subject=subject, form=form, outlook=outlook, status=200)
+
+
+def _usual_place(request: HttpRequest, subject: Subject, places: Mapping[str, Location]) -> str:
+    """Where the output of this item went last, else where this person put something last, else the only place there is."""
+    if subject.work_order is not None:
+        return subject.work_order.output_location.code
+    last = (
+        Completion.objects.filter(item=subject.item)
+        .order_by("-posting_id")
+        .values_list("output_location__code", flat=True)
+        .first()
+    )
+    for code in (last, request.session.get(PLACE_IN_SESSION)):
+        if isinstance(code, str) and code.casefold() in places:
+            return places[code.casefold()].code
+    return next(iter(places.values())).code if len(places) == 1 else ""
+
+
+def _show_date_only_to_the_privileged(form: CompletionForm, request: HttpRequest) -> None:
+    if not request.user.has_perm("inventory.backdate_posting"):
+        form.fields.pop("made_on")
+
+
+def _with_button(posted: QueryDict) -> QueryDict:
+    """The posted fields after the effect of the button that was pressed: fill in a quantity, show or reset lots."""
+    data = posted.copy()
+    if "fill" in posted:
+        data["good"] = posted["fill"]
+    for name in ("choose", "automatic"):
+        component = posted.get(name)
+        if component is None:
+            continue
+        opened = [text for text in data.getlist("open") if text != component]
+        if name == "choose":
+            opened.append(component)
+        data.setlist("open", opened)
+        if name == "automatic":
+            for key in [key for key in data if key.startswith((f"lot-{component}-", f"lotwas-{component}-"))]:
+                del data[key]
+    return data
+
+
+def _with_new_key(data: Any) -> QueryDict:
+    changed: QueryDict = data.copy()
+    changed["key"] = new_key()
+    return changed
+
+
+def _add_extra(request: HttpRequest, data: QueryDict, typed: TypedLines, form: CompletionForm) -> None:
+    """A component that is not in the BOM joins the lines; its quantity is typed there."""
+    text = data.get("add", "").strip()
+    if not text or ("add_component" not in request.POST and request.POST.get("action") != "complete"):
+        return
+    component = find_component(text)
+    if component is None:
+        form.add_error(None, f"No single item is called “{text}”. Type or scan the SKU of the component to add.")
+    elif component.pk == form.item.pk:
+        form.add_error(None, f"{component.sku} cannot be a component of itself.")
+    else:
+        data["add"] = ""
+        if component.pk not in typed.extras:
+            typed.extras.append(component.pk)
+            data.appendlist("extra", str(component.pk))
+        typed.lines.setdefault(component.pk, TypedLine(component.pk))
+
+
+# --- Planning and posting ---------------------------------------------------------------------------------------------
+
+
+def _request_of(form: CompletionForm, typed: TypedLines, *, good: Decimal | None = None) -> CompletionRequest:
+    """The request as typed; with `good`, a bare one for that quantity, to show the components."""
+    data: dict[str, Any] = getattr(form, "cleaned_data", {})
+    where: dict[str, Any] = {
+        "item": None if form.work_order else form.item,
+        "work_order": form.work_order,
+        "source_location": data.get("source_location"),
+        "output_location": data.get("output_location") or next(iter(_fallback_places(form)), None),
+    }
+    if good is not None:
+        return CompletionRequest(good=good, **where)
+    return CompletionRequest(
+        good=data.get("good", ZERO),
+        scrapped=data.get("scrapped", ZERO),
+        scrap_reason=data.get("scrap_reason", ""),
+        output_lot_code=data.get("output_lot_code", ""),
+        expires_on=data.get("expires_on"),
+        actuals=typed.actuals,
+        reason=data.get("reason", ""),
+        reference=data.get("reference", ""),
+        note=data.get("note", ""),
+        effective_at=moment_of(data.get("made_on")),
+        **where,
+    )
+
+
+def _fallback_places(form: CompletionForm) -> Sequence[Location]:
+    """A place to plan with while none is chosen; a work order has its own."""
+    if form.work_order is not None:
+        return ()
+    field = form.fields["output_location"]
+    code = "" if form.is_bound else str(form.initial.get("output_location", ""))
+    places: Mapping[str, Location] = field.places  # type: ignore[attr-defined]
+    chosen = places.get(code.casefold())
+    return [chosen] if chosen else list(places.values())[:1]
+
+
+def _outlook(request: HttpRequest, form: CompletionForm, typed: TypedLines, places: Mapping[str, Location]) -> Outlook:
+    actor = request.user
+    has_quantity = form.is_bound and not form.is_empty
+    is_plannable = has_quantity and not {"good", "scrapped", "scrap_reason"} & set(form.errors)
+    outlook = Outlook()
+    if is_plannable:
+        try:
+            outlook.plan = preview_completion(request=_request_of(form, typed), actor=actor)
+        except InvalidQuantity as error:
+            if "good" not in form.errors:
+                form.add_error("good", error.message)
+        except DomainError as error:
+            outlook.refusal = error
+    elif not has_quantity:
+        outlook.is_basis, outlook.basis = True, form.item.step
+        try:
+            outlook.plan = preview_completion(request=_request_of(form, typed, good=outlook.basis), actor=actor)
+        except DomainError as error:
+            outlook.refusal = error
+    if outlook.refusal is None and outlook.plan is not None:
+        _fill(outlook, form, typed, places)
+    if form.is_bound and (outlook.plan is None or outlook.is_basis):
+        outlook.carried = carried_fields(_as_querydict(form.data))
+    return outlook
+
+
+def _as_querydict(data: Any) -> QueryDict:
+    assert isinstance(data, QueryDict)
+    return data
+
+
+def _fill(outlook: Outlook, form: CompletionForm, typed: TypedLines, places: Mapping[str, Location]) -> None:
+    plan = outlook.plan
+    assert plan is not None
+    by_id = {place.pk: place for place in places.values()}
+    outlook.rows = rows_of(plan, typed, places=by_id, is_editable=not outlook.is_basis)
+    outlook.short = [] if outlook.is_basis else [row for row in outlook.rows if row.is_short]
+    outlook.on_hand = StockBalance.objects.filter(item=plan.item).aggregate(sum=Sum("quantity"))["sum"] or ZERO
+    rollup = cost_rollups(boms=[plan.bom_id]).get(plan.bom_id)
+    outlook.usual_cost = rollup.unit_cost if rollup else None
+    outlook.usual_cost_name = "by the BOM"
+    if outlook.usual_cost is None:
+        outlook.usual_cost, outlook.usual_cost_name = plan.item.standard_cost, "standard"
+    if outlook.is_basis:
+        return
+    for problem in plan.problems:
+        if isinstance(problem, InsufficientStock | ReservedByOther):
+            outlook.shortage = problem
+        else:
+            outlook.notices.append(problem)
+        if isinstance(problem, OverCompletion) and "allowed" in problem.context:
+            outlook.allowed = max(Decimal(str(problem.context["allowed"])) - plan.scrapped, ZERO)
+        if isinstance(problem, OverCompletion) and problem.context.get("needs") == "reason":
+            outlook.asks_reason = True
+        if isinstance(problem, ConsumptionVariance):
+            outlook.asks_reason = True
+    outlook.is_postable = plan.is_postable and not typed.has_errors and not form.errors
+    if has_publication_outlook():
+        outlook.published = published_changes(_changes_of(plan))
+
+
+def _changes_of(plan: CompletionPlan) -> dict[int, Decimal]:
+    """By how much the plan changes what is available of each item."""
+    changes: dict[int, Decimal] = {}
+    if plan.output_status == StockStatus.AVAILABLE and plan.output_location.is_sellable:
+        changes[plan.item.pk] = plan.good
+    for line in plan.lines:
+        if not line.is_consumable and line.actual:
+            changes[line.component.id] = changes.get(line.component.id, ZERO) - line.actual
+    return changes
+
+
+def _post(request: HttpRequest, form: CompletionForm, typed: TypedLines) -> HttpResponse:
+    typed.actuals = [actual for actual in typed.actuals if actual.quantity or actual.component.pk not in typed.extras]
+    result = complete_production(key=form.cleaned_data["key"], request=_request_of(form, typed), actor=request.user)
+    request.session[PLACE_IN_SESSION] = result.completion.output_location.code
+    undo = ""
+    if request.user.has_perm("production.reverse_completion"):
+        undo = reverse("production:undo_completion", args=[result.completion.posting_id])
+    return go_to(request, "production:record_completion", message=_message(result), undo=undo)
+
+
+def _message(result: CompletionResult) -> str:
+    completion = result.completion
+    made = []
+    if completion.good:
+        made.append(f"Completed {grouped(completion.good)} × {completion.item.sku}")
+    if completion.scrapped:
+        verb = "scrapped" if made else "Scrapped"
+        made.append(f"{verb} {grouped(completion.scrapped)}{'' if made else f' × {completion.item.sku}'}")
+    lines = completion.lines.count()
+    parts = [", ".join(made), f"{lines} line{'' if lines == 1 else 's'} issued"]
+    cost = completion.consumed_value
+    parts.append("cost unknown" if cost is None else f"cost {grouped(cost, places=currency_places())}")
+    if completion.work_order is not None:
+        parts.append(completion.work_order.number)
+    return format_html(
+        '{} · <a href="{}">Posting {}</a>', " · ".join(parts), completion_url(completion), str(completion.posting_id)
+    )
+
+
+def _show_refusal(form: CompletionForm, error: DomainError) -> None:
+    """A refusal the preview shows as well needs no second place; any other stands above the form."""
+    if not isinstance(error, InsufficientStock | ReservedByOther | OverCompletion | ConsumptionVariance | InvalidBom):
+        form.add_error("good" if isinstance(error, InvalidQuantity) else None, error.message)
+
+
+# --- The page ---------------------------------------------------------------------------------------------------------
+
+
+def _page(
+    request: HttpRequest,
+    *,
+    what: str,
+    status: int,
+    subject: Subject | None = None,
+    found: Found | None = None,
+    form: CompletionForm | None = None,
+    typed: TypedLines | None = None,
+    outlook: Outlook | None = None,
+) -> HttpResponse:
+    part = part_for(request, PARTS)
+    is_whole = part is None
+    response = render_page(
+        request,
+        "production/record_completion.html",
+        title="Record completion",
+        part=PARTS,
+        crumbs=[Crumb("Completions", reverse("production:completions"))],
+        status=200 if part == PARTS["completion-preview"] else status,
+        form=form,
+        what=what,
+        subject=subject,
+        found=found,
+        outlook=outlook,
+        typed=typed,
+        button=_button_text(form),
+        announcement=_announcement(outlook),
+        scrap_reasons=SCRAP_REASONS,
+        orders=open_orders_of(subject.item) if subject and subject.work_order is None and form else [],
+        recent=_recent() if is_whole else [],
+        can_undo=request.user.has_perm("production.reverse_completion"),
+    )
+    if status == 422 and not is_whole:
+        response["HX-Reswap"] = "innerHTML"
+    return response
+
+
+def _recent() -> Sequence[Completion]:
+    completions = Completion.objects.select_related(
+        "item", "posting", "posting__actor", "work_order", "output_location", "output_lot"
+    )
+    return list(completions.order_by("-posting_id")[:RECENT_MAX])
+
+
+def _button_text(form: CompletionForm | None) -> str:
+    """What pressing the button will do."""
+    data = getattr(form, "cleaned_data", {}) if form is not None else {}
+    good, scrapped = data.get("good") or ZERO, data.get("scrapped") or ZERO
+    if good and scrapped:
+        return f"Complete {as_text(good)}, scrap {as_text(scrapped)}"
+    if scrapped:
+        return f"Scrap {as_text(scrapped)}"
+    return f"Complete {as_text(good)}" if good else "Complete"
+
+
+def _announcement(outlook: Outlook | None) -> str:
+    """One sentence for people who listen to the page."""
+    if outlook is None or outlook.plan is None or outlook.is_basis:
+        return ""
+    if outlook.short:
+        names = ", ".join(row.component.sku for row in outlook.short_named)
+        return f"{len(outlook.short)} of {len(outlook.rows)} components are short: {names}."
+    if outlook.notices:
+        return outlook.notices[0].message
+    cost = outlook.plan.consumed_value
+    words = "unknown" if cost is None else grouped(cost, places=currency_places())
+    return f"{len(outlook.rows)} components are there. Cost {words}."

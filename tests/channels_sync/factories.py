@@ -1,0 +1,200 @@
+"""Channels, listings and a fake shop for the publishing tests."""
+
+from collections import deque
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import count
+
+from channels_sync.adapters.base import (
+    Capability,
+    ChannelLimits,
+    ChannelLocation,
+    DiscoveredListing,
+    ListingMatch,
+    ListingMatchState,
+    PushOutcome,
+    PushState,
+    QuantityMeaning,
+    QuantityReading,
+)
+from channels_sync.credentials import Secrets, encrypt
+from channels_sync.errors import ChannelUnavailable
+from channels_sync.models import Channel, ChannelMode, Listing, ListingPush
+from channels_sync.operations.offering import create_listing
+from tests.factories import make_item
+
+_numbers = count(1)
+PLACE = "place-1"
+
+
+class WorkerKilled(BaseException):
+    """What a kill -9 looks like from inside: nothing after it runs, no handler catches it."""
+
+
+class FakeShop:
+    """A channel that behaves like one with compare-and-set and idempotency keys, and fails as it is told to.
+
+    `faults` is a queue of one word per call that changes something: ok, refuse, stale, unavailable (nothing done),
+    throttled (nothing done), lose_answer (done, no answer), twice (done twice), later, kill_before, kill_after.
+    `during_call` is called while a call is on its way, after the shop has done its work.
+    """
+
+    name = "fake"
+    capabilities = frozenset(Capability)
+    limits = ChannelLimits(250, 250, 1_000_000_000, 2_000, 100, 10)
+    quantity_meaning = QuantityMeaning.AVAILABLE
+
+    def __init__(self):
+        self.figures = {}  # external item id -> available
+        self.items = {}  # sku -> external item id
+        self.unstocked = set()
+        self.answers = {}  # idempotency key -> outcome
+        self.applied = []  # (listing_ref, version, quantity), in the order the shop did it
+        self.calls = []  # pushes of each call
+        self.reads = 0
+        self.faults = deque()
+        self.read_faults = deque()
+        self.during_call = None
+        self.last_pushes = ()
+        self.places = [ChannelLocation(PLACE, "Warehouse", True, True, False, "US", "")]
+
+    def close(self):
+        pass
+
+    def add(self, sku, available=0):
+        self.items[sku] = f"item-{sku}"
+        self.figures[f"item-{sku}"] = available
+
+    def shows(self, listing):
+        return self.figures[f"item-{listing.external_sku}"]
+
+    def sell(self, listing, quantity=1):
+        self.figures[f"item-{listing.external_sku}"] -= quantity
+
+    # --- what the product calls ---
+
+    def locations(self):
+        return self.places
+
+    def discover_listings(self, skus):
+        matches = []
+        for sku in skus:
+            if sku in self.items:
+                found = DiscoveredListing(sku, f"Title of {sku}", self.items[sku], "variant", "product", True)
+                matches.append(ListingMatch(sku, ListingMatchState.FOUND, (found,)))
+            else:
+                matches.append(ListingMatch(sku, ListingMatchState.MISSING))
+        return matches
+
+    def connect_listing(self, *, external_item_id, external_location_id, available, idempotency_key):
+        self.unstocked.discard(external_item_id)
+        self.figures[external_item_id] = available or 0
+        return self._reading("", external_item_id)
+
+    def read_quantities(self, targets):
+        self.reads += 1
+        if self.read_faults and self.read_faults.popleft() == "unavailable":
+            raise ChannelUnavailable("The shop does not answer.")
+        return [self._reading(target.listing_ref, target.external_item_id) for target in targets]
+
+    def read_location(self, external_location_id):
+        return iter([self._reading("", item) for item in self.figures])
+
+    def _reading(self, ref, item):
+        figure = None if item in self.unstocked else self.figures[item]
+        return QuantityReading(ref, item, PLACE, item, figure, figure, 0, datetime.now(UTC))
+
+    def publish_quantities(self, pushes):
+        self.calls.append(list(pushes))
+        fault = self.faults.popleft() if self.faults else "ok"
+        if fault == "kill_before":
+            raise WorkerKilled
+        if fault in ("unavailable", "throttled"):
+            self._meanwhile()
+            raise ChannelUnavailable("The shop asks for patience.", retry_after_seconds=1)
+        if fault == "refuse":
+            return [
+                PushOutcome(push.listing_ref, PushState.REJECTED, "NON_MUTABLE", "It is a bundle.") for push in pushes
+            ]
+        if fault == "later":
+            return [PushOutcome(push.listing_ref, PushState.RETRY_LATER, "BUSY", "Busy.") for push in pushes]
+        outcomes = [self._set(push) for push in pushes]
+        self.last_pushes = tuple(pushes)
+        if fault == "twice":
+            outcomes = [self._set(push) for push in pushes]
+        self._meanwhile()
+        if fault == "kill_after":
+            raise WorkerKilled
+        if fault == "lose_answer":
+            raise ChannelUnavailable("The connection broke.", outcome_unknown=True)
+        return outcomes
+
+    def repeat_last_call(self):
+        """The network delivers the last call once more, long after its answer."""
+        for push in self.last_pushes:
+            self._set(push)
+
+    def _meanwhile(self):
+        if self.during_call is not None:
+            callback, self.during_call = self.during_call, None
+            callback()
+
+    def _set(self, push):
+        known = self.answers.get(push.idempotency_key)
+        if known is not None:
+            return known
+        shown = self.figures[push.external_item_id]
+        if push.expected_quantity is not None and shown != push.expected_quantity:
+            outcome = PushOutcome(push.listing_ref, PushState.STALE, "STALE", f"It shows {shown}.")
+        else:
+            self.figures[push.external_item_id] = push.quantity
+            self.applied.append((push.listing_ref, push.version, push.quantity))
+            outcome = PushOutcome(push.listing_ref, PushState.ACCEPTED, channel_quantity=push.quantity)
+        self.answers[push.idempotency_key] = outcome
+        return outcome
+
+
+def make_channel(*, mode=ChannelMode.AUTO, sources=(), **fields):
+    number = next(_numbers)
+    channel = Channel.objects.create(
+        code=fields.pop("code", f"shop-{number}"),
+        name=fields.pop("name", f"Shop {number}"),
+        adapter=fields.pop("adapter", "shopify"),
+        base_url=fields.pop("base_url", "http://127.0.0.1:9"),
+        mode=mode,
+        external_location_id=fields.pop("external_location_id", PLACE),
+        credentials=fields.pop("credentials", encrypt(Secrets(access_token="token"))),
+        **fields,
+    )
+    channel.source_locations.set(sources)
+    return channel
+
+
+def make_listing(*, channel, item=None, shop=None, shows=0, **fields):
+    """A listing the channel knows; `shop` shows `shows` of it. Nothing is worked out yet."""
+    listing = create_listing(channel=channel, item=item or make_item(is_sellable=True), actor=None, **fields)
+    if shop is not None:
+        shop.add(listing.external_sku, shows)
+    return listing
+
+
+def push_of(listing):
+    return ListingPush.objects.get(listing=listing)
+
+
+def line_of(listing, version=None):
+    lines = Listing.objects.get(pk=listing.pk).publications
+    return lines.get(version=version) if version else lines.order_by("-version").first()
+
+
+def time_passes():
+    """Back-offs and leases end."""
+    ListingPush.objects.update(next_at=None)
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    ListingPush.objects.exclude(lease_until=None).update(lease_until=long_ago)
+
+
+def survive(call, **arguments):
+    """Run a worker that may be killed in the middle."""
+    with suppress(WorkerKilled):
+        return call(**arguments)

@@ -1,0 +1,84 @@
+from decimal import Decimal
+
+import pytest
+
+from inventory.errors import OverReservation
+from inventory.models import Reservation, ReservationChange, StockBalance, StockChange
+from inventory.operations.reserving import release_reservations, reserve_stock
+from tests.factories import make_item, make_location, put_on_hand
+
+pytestmark = pytest.mark.usefixtures("ledger_stays_true")
+
+
+def reserve(item, place, quantity, **fields):
+    return reserve_stock(
+        item=item,
+        location=place,
+        quantity=Decimal(quantity),
+        demand_kind="order",
+        demand_ref=fields.pop("demand_ref", "1"),
+        actor=None,
+        **fields,
+    )
+
+
+def reserved(item):
+    return sum(row.reserved for row in StockBalance.objects.filter(item=item))
+
+
+def test_pins_cells_and_counts_them_on_the_balance():
+    item, place = make_item(), make_location()
+    put_on_hand(item, place, "5")
+
+    result = reserve(item, place, "3", pinned=True)
+
+    assert (result.quantity, result.missing) == (3, 0)
+    assert reserved(item) == 3
+
+
+def test_refuses_more_than_is_free_unless_a_part_will_do():
+    item, place = make_item(), make_location()
+    put_on_hand(item, place, "5")
+    reserve(item, place, "3", pinned=True)
+
+    with pytest.raises(OverReservation):
+        reserve(item, place, "3", pinned=True, demand_ref="2")
+    part = reserve(item, place, "3", pinned=True, demand_ref="2", partial=True)
+
+    assert (part.quantity, part.missing) == (2, 1)
+    assert reserved(item) == 5
+
+
+def test_a_soft_promise_is_not_on_the_balance():
+    item, place = make_item(), make_location()
+
+    reserve(item, place, "3")
+
+    assert reserved(item) == 0
+    assert Reservation.objects.get().is_pinned is False
+
+
+def test_release_lets_go_of_everything_and_keeps_the_log():
+    item, place = make_item(), make_location()
+    put_on_hand(item, place, "5")
+    reserve(item, place, "3", pinned=True)
+    reserve(item, place, "1")
+
+    released = release_reservations(demand_kind="order", demand_ref="1", reason="cancelled", actor=None)
+
+    assert released == 4
+    assert reserved(item) == 0
+    assert sorted(ReservationChange.objects.values_list("quantity", flat=True)) == [-3, -1, 1, 3]
+
+
+def test_releasing_nothing_is_no_error(db):
+    assert release_reservations(demand_kind="order", demand_ref="none", reason="cancelled", actor=None) == 0
+
+
+def test_the_apps_above_are_told():
+    item, place = make_item(), make_location()
+    put_on_hand(item, place, "5")
+
+    reserve(item, place, "3", pinned=True)
+
+    assert StockChange.objects.filter(cause="reservation", items=[item.pk]).count() == 1
