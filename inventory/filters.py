@@ -36,6 +36,10 @@ def without(query: QueryDict, *names: str) -> str:
     return f"?{rest.urlencode()}"
 
 
+INDENT = "\u2003"
+"""An em space, since options cannot be indented otherwise."""
+
+
 class LocationChoices:
     """Every location once, as options in tree order; loaded by one query."""
 
@@ -45,7 +49,7 @@ class LocationChoices:
 
     def options(self, *, sites_only: bool = False) -> list[Option]:
         return [
-            Option(str(place.pk), f"{'\u2003' * place.depth}{place.code}")
+            Option(str(place.pk), INDENT * place.depth + place.code)
             for place in in_tree_order(self.locations)
             if not sites_only or place.depth == 0
         ]

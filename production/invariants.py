@@ -125,7 +125,9 @@ def order_lines_count_their_completions() -> list[str]:
 
 INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
-        "completions consume", "Each completion consumed its standard and recorded variance.", completions_consumed_what_they_say
+        "completions consume",
+        "Each completion consumed its standard and recorded variance.",
+        completions_consumed_what_they_say,
     ),
     Invariant("completions make", "Each completion put in what it made.", completions_put_in_what_they_made),
     Invariant("completion value", "What a completion puts in is worth what it took out.", completions_conserve_value),

@@ -6,7 +6,7 @@ from django.db.models import F, QuerySet
 
 from channels_sync.credentials import Secrets, encrypt, rotate
 from channels_sync.models import Channel, ChannelMode, Listing, ListingPush, PublicationLine, PublicationState
-from channels_sync.operations.recomputing import tell_items_changed
+from channels_sync.operations.recomputing import recompute_listings, tell_items_changed
 from inventory.errors import WrongState
 from inventory.operations.posting import Actor
 from inventory.operations.transactions import operation
@@ -82,6 +82,20 @@ def set_credentials(*, channel: Channel, secrets: Secrets, actor: Actor) -> Chan
     locked.last_error_at = None
     _save(locked, actor=actor, fields=["credentials", "last_error", "last_error_at"])
     _try_again(ListingPush.objects.filter(channel=locked))
+    return locked
+
+
+@operation
+def set_location(*, channel: Channel, external_location_id: str, actor: Actor) -> Channel:
+    """Write to this location of the channel from now on. Every listing is sent there, and read before it is changed."""
+    locked = _lock(channel)
+    if locked.external_location_id == external_location_id:
+        return locked
+    locked.external_location_id = external_location_id
+    _save(locked, actor=actor, fields=["external_location_id"])
+    recompute_listings(channel=locked, cause="channel location", send_again=True)
+    ListingPush.objects.filter(channel=locked).update(channel_quantity=None)
+    wake_after_commit()
     return locked
 
 

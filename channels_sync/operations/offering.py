@@ -9,7 +9,13 @@ from decimal import Decimal
 from django.db import IntegrityError, transaction
 from simple_history.utils import bulk_update_with_history
 
-from channels_sync.adapters.base import ChannelAdapter, ListingDirectory, ListingMatch, ListingMatchState
+from channels_sync.adapters.base import (
+    ChannelAdapter,
+    ChannelLocation,
+    ListingDirectory,
+    ListingMatch,
+    ListingMatchState,
+)
 from channels_sync.errors import ChannelRejected
 from channels_sync.models import Channel, Listing, ListingPush
 from channels_sync.operations.opening import open_channel
@@ -117,6 +123,14 @@ def discover_listings(*, channel: Channel, listings_max: int = LISTINGS_PER_SEAR
             if not match.listing.is_tracked:
                 found.untracked.append(match.sku)
     return found
+
+
+def channel_locations(*, channel: Channel) -> list[ChannelLocation]:
+    """The places the channel keeps stock for, to choose from. Raises ChannelError. Not inside a transaction."""
+    with open_channel(channel) as adapter:
+        if not isinstance(adapter, ListingDirectory):
+            raise ChannelRejected(f"{adapter.name} cannot list its locations. Enter the id by hand.")
+        return adapter.locations()
 
 
 def choose_location(channel: Channel, adapter: ChannelAdapter) -> Channel:

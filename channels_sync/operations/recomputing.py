@@ -67,8 +67,11 @@ def recompute_listings(
     items: Iterable[Item] | None = None,
     listings: Iterable[Listing] | None = None,
     channel: Channel | None = None,
+    send_again: bool = False,
 ) -> RecomputeResult:
     """Recompute the listings of `items`, the given `listings`, those of a `channel`, or without any of these all.
+
+    `send_again` makes a new version also where the figure is the same, so that everything is sent once more.
 
     Listings that are not published (inactive, or their channel is off) are passed over. Works through batches of
     LISTINGS_PER_TRANSACTION, a transaction each, so that no lock is held for long.
@@ -80,20 +83,22 @@ def recompute_listings(
         chosen = chosen.filter(pk__in=[listing.pk for listing in listings])
     if channel is not None:
         chosen = chosen.filter(channel=channel)
-    return recompute_ids(sorted(chosen.values_list("pk", flat=True)), cause=Cause(cause))
+    ids = sorted(chosen.values_list("pk", flat=True))
+    return recompute_ids(ids, cause=Cause(cause), send_again=send_again)
 
 
-def recompute_ids(listing_ids: Sequence[int], *, cause: Cause) -> RecomputeResult:
+def recompute_ids(listing_ids: Sequence[int], *, cause: Cause, send_again: bool = False) -> RecomputeResult:
     """The same for listing ids in ascending order."""
     total = RecomputeResult()
     for start in range(0, len(listing_ids), LISTINGS_PER_TRANSACTION):
-        total += _recompute_batch(listing_ids[start : start + LISTINGS_PER_TRANSACTION], cause=cause)
+        batch = listing_ids[start : start + LISTINGS_PER_TRANSACTION]
+        total += _recompute_batch(batch, cause=cause, send_again=send_again)
     return total
 
 
 @operation
-def _recompute_batch(listing_ids: Sequence[int], *, cause: Cause) -> RecomputeResult:
-    return recompute_locked(listing_ids=listing_ids, cause=cause)
+def _recompute_batch(listing_ids: Sequence[int], *, cause: Cause, send_again: bool) -> RecomputeResult:
+    return recompute_locked(listing_ids=listing_ids, cause=cause, send_again=send_again)
 
 
 @operation
@@ -169,7 +174,7 @@ class _Plan:
     changes: list[tuple[_Locked, Derivation]] = field(default_factory=list)
 
 
-def recompute_locked(*, listing_ids: Sequence[int], cause: Cause) -> RecomputeResult:
+def recompute_locked(*, listing_ids: Sequence[int], cause: Cause, send_again: bool = False) -> RecomputeResult:
     """Lock the outbox rows of these listings, work out their figures, and write new versions for those that changed."""
     if not listing_ids:
         return RecomputeResult()
@@ -178,7 +183,7 @@ def recompute_locked(*, listing_ids: Sequence[int], cause: Cause) -> RecomputeRe
     if not facts:
         return RecomputeResult()
     now = timezone.now()
-    plans = _plan(facts, locked=locked, now=now)
+    plans = _plan(facts, locked=locked, now=now, send_again=send_again)
     _write(plans, cause=cause, now=now)
     return RecomputeResult(len(facts), sum(len(plan.changes) for plan in plans))
 
@@ -242,7 +247,7 @@ def _offer(
     )
 
 
-def _plan(facts: Sequence[_Facts], *, locked: Mapping[int, _Locked], now: datetime) -> list[_Plan]:
+def _plan(facts: Sequence[_Facts], *, locked: Mapping[int, _Locked], now: datetime, send_again: bool) -> list[_Plan]:
     channels = sorted({one.channel_id for one in facts})
     items = sorted({one.item_id for one in facts})
     sources = _sources_of(channels)
@@ -263,7 +268,7 @@ def _plan(facts: Sequence[_Facts], *, locked: Mapping[int, _Locked], now: dateti
         quantity, derivation = published_quantity(snapshot=snapshot, terms=terms, offer=one.offer, now=now)
         plan.checked += 1
         before = locked[one.listing_id]
-        if before.version == 0 or before.wanted != quantity:
+        if send_again or before.version == 0 or before.wanted != quantity:
             plan.changes.append((before, derivation))
     return list(plans.values())
 

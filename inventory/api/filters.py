@@ -1,12 +1,18 @@
 """What the lists of the REST API can be narrowed to."""
 
-from typing import Any
+import re
+from collections.abc import Callable
+from typing import Any, ClassVar
+from uuid import UUID
 
 from django import forms
 from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema_field
+from rest_framework.exceptions import ValidationError
 
-from inventory.api.fields import ID_MAX, YEAR_MAX, YEAR_MIN
+from inventory.api.fields import ID_MAX, Day, Described, Moment
+from inventory.api.idempotency import UUID_FORM
 from inventory.models import (
     Item,
     ItemCategory,
@@ -24,65 +30,115 @@ from inventory.models import (
 )
 
 Rows = QuerySet[Any]
+TEXT_MAX = 200
 
 
-class IdFilter(filters.NumberFilter):
-    """An id, an integer."""
+class _Field(forms.Field):
+    """A parameter that is taken only in the form the OpenAPI document gives it."""
 
-    field_class = forms.IntegerField
+    def __init__(self, *, parse: Callable[[str], object], wanted: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._parse, self._wanted = parse, wanted
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, min_value=0, max_value=ID_MAX, **kwargs)
+    def to_python(self, value: Any) -> object:
+        if value is None:
+            return None
+        parsed = self._parse(value)
+        if parsed is None:
+            raise forms.ValidationError(self._wanted)
+        return parsed
 
-    def get_max_validator(self) -> None:
-        """The field has its own limits."""
+
+class _Strict(filters.Filter):
+    """A filter that reads one form only; a value in another form is refused, not passed over."""
+
+    described: ClassVar[dict[str, Any]] = {}
+    wanted: ClassVar[str] = ""
+    field_class = _Field
+
+    def __init__(self, *args: Any, help_text: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, help_text=help_text, parse=self.parse, wanted=self.wanted, **kwargs)
+        extend_schema_field({**self.described, **({"description": help_text} if help_text else {})})(self)
+
+    @staticmethod
+    def parse(text: str) -> object:
+        """The value; None when it has another form."""
+        raise NotImplementedError
 
 
-class TextFilter(filters.CharFilter):
-    """Text without regard to case."""
+class IdFilter(_Strict):
+    described = {"type": "integer", "minimum": 0, "maximum": ID_MAX}
+    wanted = "Give an id, a whole number."
+
+    @staticmethod
+    def parse(text: str) -> object:
+        return int(text) if re.fullmatch("[0-9]{1,18}", text) else None
+
+
+class TextFilter(_Strict):
+    """Text, whole and without regard to case unless told otherwise."""
+
+    described = {"type": "string", "minLength": 1, "maxLength": TEXT_MAX}
+    wanted = f"Give up to {TEXT_MAX} characters, no NUL among them."
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("lookup_expr", "iexact")
-        super().__init__(*args, max_length=200, **kwargs)
+        super().__init__(*args, **kwargs)
+
+    @staticmethod
+    def parse(text: str) -> object:
+        return text if 0 < len(text) <= TEXT_MAX and "\x00" not in text else None
 
 
-class SearchFilter(filters.CharFilter):
-    """Words to look for, at least one character."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, max_length=200, **kwargs)
-
-
-class MomentField(forms.Field):
-    """A time with its offset, as in bodies."""
-
-    def to_python(self, value: Any) -> Any:
-        from inventory.api.fields import Moment
-
-        if not value:
-            return None
-        field = Moment()
-        try:
-            return field.to_internal_value(value)
-        except field_errors() as error:
-            raise forms.ValidationError([str(message) for message in error.detail]) from None
-
-
-def field_errors() -> Any:
-    from rest_framework.exceptions import ValidationError
-
-    return ValidationError
-
-
-class MomentFilter(filters.Filter):
-    field_class = MomentField
-
-
-class DayFilter(filters.DateFilter):
-    """A calendar day as 2025-12-31."""
+class SearchFilter(TextFilter):
+    """A part of a text."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, input_formats=["%Y-%m-%d"], **kwargs)
+        kwargs.setdefault("lookup_expr", "icontains")
+        super().__init__(*args, **kwargs)
+
+
+class FlagFilter(_Strict):
+    described = {"type": "boolean"}
+    wanted = "Give true or false."
+
+    @staticmethod
+    def parse(text: str) -> object:
+        return {"true": True, "false": False}.get(text)
+
+
+class KeyFilter(_Strict):
+    described = {"type": "string", "format": "uuid"}
+    wanted = "Give a UUID."
+
+    @staticmethod
+    def parse(text: str) -> object:
+        return UUID(text) if UUID_FORM.fullmatch(text) else None
+
+
+def _parsed(field: Described, text: str) -> object:
+    try:
+        return field.to_internal_value(text)
+    except ValidationError:
+        return None
+
+
+class MomentFilter(_Strict):
+    described = {"type": "string", "format": "date-time"}
+    wanted = "Give a time with its offset as 2025-12-31T08:30:00Z."
+
+    @staticmethod
+    def parse(text: str) -> object:
+        return _parsed(Moment(), text.replace(" ", "+"))
+
+
+class DayFilter(_Strict):
+    described = {"type": "string", "format": "date"}
+    wanted = "Give a day as 2025-12-31."
+
+    @staticmethod
+    def parse(text: str) -> object:
+        return _parsed(Day(), text)
 
 
 class ItemFilter(filters.FilterSet):
@@ -91,8 +147,8 @@ class ItemFilter(filters.FilterSet):
     kind = filters.MultipleChoiceFilter(choices=ItemKind.choices)
     category_id = IdFilter(field_name="category_id")
     barcode = TextFilter(field_name="barcode", lookup_expr="exact")
-    is_active = filters.BooleanFilter()
-    is_sellable = filters.BooleanFilter()
+    is_active = FlagFilter()
+    is_sellable = FlagFilter()
 
     class Meta:
         model = Item
@@ -127,8 +183,8 @@ class LocationFilter(filters.FilterSet):
     kind = filters.MultipleChoiceFilter(choices=LocationKind.choices)
     parent_id = IdFilter(field_name="parent_id")
     within = IdFilter(method="below", help_text="This location and everything below it.")
-    is_active = filters.BooleanFilter()
-    is_sellable = filters.BooleanFilter()
+    is_active = FlagFilter()
+    is_sellable = FlagFilter()
 
     class Meta:
         model = Location
@@ -138,7 +194,7 @@ class LocationFilter(filters.FilterSet):
         return rows.filter(Q(code__icontains=value) | Q(name__icontains=value))
 
     def below(self, rows: Rows, name: str, value: int) -> Rows:  # noqa: ARG002
-        return rows.filter(path__contains=f"/{int(value)}/")
+        return rows.filter(path__contains=f"/{value}/")
 
 
 class LotFilter(filters.FilterSet):
@@ -163,7 +219,7 @@ class StockFilter(filters.FilterSet):
     lot_id = IdFilter(field_name="lot_id")
     status = filters.MultipleChoiceFilter(choices=StockStatus.choices)
     search = SearchFilter(method="find", help_text="Part of SKU or name of the item.")
-    with_empty = filters.BooleanFilter(method="empty", help_text="Also cells that hold nothing now.")
+    with_empty = FlagFilter(method="empty", help_text="Also cells that hold nothing now.")
 
     class Meta:
         model = StockBalance
@@ -179,7 +235,7 @@ class StockFilter(filters.FilterSet):
         return rows
 
     def below(self, rows: Rows, name: str, value: int) -> Rows:  # noqa: ARG002
-        return rows.filter(location__path__contains=f"/{int(value)}/")
+        return rows.filter(location__path__contains=f"/{value}/")
 
     def find(self, rows: Rows, name: str, value: str) -> Rows:  # noqa: ARG002
         return rows.filter(Q(item__sku__icontains=value) | Q(item__name__icontains=value))
@@ -207,7 +263,7 @@ class MovementFilter(filters.FilterSet):
 class PostingFilter(filters.FilterSet):
     kind = filters.MultipleChoiceFilter(choices=PostingKind.choices)
     reference = TextFilter(field_name="reference")
-    key = filters.UUIDFilter(field_name="key")
+    key = KeyFilter(field_name="key")
     search = SearchFilter(method="find", help_text="Part of reference, reason or note.")
     effective_from = MomentFilter(field_name="effective_at", lookup_expr="gte")
     effective_before = MomentFilter(field_name="effective_at", lookup_expr="lt")
@@ -230,8 +286,8 @@ class ReservationFilter(filters.FilterSet):
     demand_kind = TextFilter(field_name="demand_kind", lookup_expr="exact")
     demand_ref = TextFilter(field_name="demand_ref", lookup_expr="exact")
     search = SearchFilter(field_name="demand_ref", lookup_expr="icontains")
-    is_pinned = filters.BooleanFilter(field_name="lot", lookup_expr="isnull", exclude=True)
-    with_released = filters.BooleanFilter(method="released", help_text="Also those that hold nothing any more.")
+    is_pinned = FlagFilter(field_name="lot", lookup_expr="isnull", exclude=True)
+    with_released = FlagFilter(method="released", help_text="Also those that hold nothing any more.")
 
     class Meta:
         model = Reservation

@@ -24,7 +24,7 @@ from inventory.operations.transactions import run_in_transaction
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+UUID_FORM = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class KeyRequired(DomainError):
@@ -52,7 +52,7 @@ def key_of(request: Request) -> UUID:
             "safely. Make one per intended change, and repeat it when you repeat the request.",
             header=HEADER,
         )
-    if not _UUID.fullmatch(given.strip()):
+    if not UUID_FORM.fullmatch(given.strip()):
         raise KeyRequired(
             f"The header {HEADER} holds “{given.strip()[:60]}”, which is not a UUID. "
             "Give one like 0b7e1f0e-6f0c-4b52-9d51-6a1d6f7f2f9e.",

@@ -108,10 +108,13 @@ def refuse_unknown_parameters(view: Any, request: Request) -> None:
     """A mistyped filter must not quietly list everything. Raises ValidationError."""
     filterset = getattr(view, "filterset_class", None)
     known = {*(filterset.base_filters if filterset else ()), *view.paginator.parameters}
-    unknown = [name for name in request.query_params if name not in known]
-    if unknown:
-        wanted = f"Unknown parameter. Known ones: {', '.join(sorted(known))}."
-        raise ValidationError({name[:100]: [wanted] for name in unknown})
+    wanted = f"Unknown parameter. Known ones: {', '.join(sorted(known))}."
+    problems = {name[:100]: [wanted] for name in request.query_params if name not in known}
+    for name, values in request.query_params.lists():
+        if name in known and "" in values:
+            problems[name] = ["Give a value, or leave the parameter out."]
+    if problems:
+        raise ValidationError(problems)
 
 
 def save_checked(instance: Model) -> None:

@@ -220,7 +220,7 @@ class ChildLocations(Described):
 class LocationNodeSerializer(LocationSerializer):
     """A location with everything below it."""
 
-    children = ChildLocations(read_only=True)
+    children = ChildLocations(read_only=True, default=[])
 
 
 class LocationInputSerializer(Body):

@@ -13,7 +13,7 @@ from fractions import Fraction
 from inventory.errors import InvalidQuantity
 from inventory.importing.errors import CellError
 from inventory.quantities import QUANTITY_MAX, as_text, from_text, is_exact, to_decimal
-from inventory.units import is_standard
+from inventory.units import PIECES, is_standard
 
 _PLAIN = re.compile(r"^[+-]?\d+$")
 _FRACTION = re.compile(r"^(?:(\d+)[ \-])?\s*(\d+)\s*/\s*(\d+)")
@@ -23,6 +23,34 @@ _ABOUT = re.compile(r"^(?:~|≈|ca\.?|approx\.?|about|circa)\s*", re.IGNORECASE)
 _BRACKETED = re.compile(r"^\((.*)\)$")
 _UNIT = re.compile(r"^[A-Za-zµμ\"'][\w²³\"'. ]{0,30}$")
 _SYMBOLS = {"€": ("EUR",), "£": ("GBP",), "$": ("USD", "AUD", "CAD", "NZD", "SGD", "HKD", "MXN")}
+
+_TRADE_UNITS = frozenset(
+    [
+        "m",
+        "mm",
+        "cm",
+        "km",
+        "kg",
+        "g",
+        "mg",
+        "t",
+        "l",
+        "ml",
+        "cl",
+        "dl",
+        "lb",
+        "oz",
+        "ft",
+        "in",
+        "yd",
+        "m2",
+        "cm2",
+        "mm2",
+        "m3",
+        "cm3",
+        "gal",
+    ]
+)
 
 YES = frozenset({"yes", "y", "true", "t", "1", "x", "✓", "on", "ja", "oui", "si"})
 NO = frozenset({"no", "n", "false", "f", "0", "-", "off", "nein", "non"})
@@ -223,6 +251,13 @@ def read_choice(text: str, words: Mapping[str, str], *, what: str) -> str:
 
 
 def usual_spelling(unit: str) -> str:
-    """`OZ` is `oz`: the small spelling of a unit when only that one is known."""
+    """A unit as it is usually written: trade units in capitals become small (`KG`, `OZ`), words for one thing `pcs`.
+
+    Capitals are not only a matter of taste elsewhere: in physics `M` is molar and `G` gauss, in a parts list they never are.
+    """
     word = unit.strip()
-    return word.lower() if word and not is_standard(word) and is_standard(word.lower()) else word
+    if word.casefold() in PIECES:
+        return "pcs" if word else ""
+    if word.casefold() in _TRADE_UNITS:
+        return word.casefold()
+    return word.lower() if not is_standard(word) and is_standard(word.lower()) else word

@@ -225,8 +225,11 @@ def used_items(items: Sequence[int]) -> set[int]:
 
 
 def default_step(unit: str) -> Decimal:
-    """Counted things are whole; measured ones go to the thousandth."""
-    return Decimal(1) if not is_standard(unit) or normal_unit(unit) in ("pcs", "dozen") else FINE_STEP
+    """Counted things are whole; measured ones go to the thousandth, squares and cubes to the millionth."""
+    word = normal_unit(unit)
+    if not is_standard(unit) or word in ("pcs", "dozen"):
+        return Decimal(1)
+    return PLACES if "**" in word else FINE_STEP
 
 
 def _is_left_out(reader: RowReader, report: Report) -> bool:
@@ -326,7 +329,7 @@ def _values(reader: RowReader) -> dict[str, Any]:
 
 
 def _unit(text: str) -> str:
-    unit = normal_unit(usual_spelling(text))
+    unit = usual_spelling(text)
     if len(unit) > 16:
         raise CellError(f"“{text}” is no unit; it has more than 16 characters. Use pcs, kg, m, l or another short one.")
     return unit

@@ -15,7 +15,7 @@ from inventory.models import CostPool, Item, ItemCategory, Location, Reservation
 from inventory.quantities import ZERO, proportion
 from inventory.reads.availability import ItemAvailability, availability
 
-_AMOUNT: DecimalField[Any, Any] = DecimalField(max_digits=30, decimal_places=6)
+_AMOUNT: "DecimalField[Any, Any]" = DecimalField(max_digits=30, decimal_places=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,7 @@ def _sorted(items: QuerySet[Item], question: BoardQuestion, cells: QuerySet[Stoc
     return items.order_by(order, "pk")
 
 
-def _sum_of(totals: QuerySet[Any, Any]) -> Coalesce:
+def _sum_of(totals: "QuerySet[Any, Any]") -> Coalesce:
     return Coalesce(Subquery(totals, output_field=_AMOUNT), Value(ZERO), output_field=_AMOUNT)
 
 

@@ -9,278 +9,762 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('inventory', '0002_ledger_append_only'),
+        ("inventory", "0002_ledger_append_only"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Bom',
+            name="Bom",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.PositiveIntegerField(help_text='1, 2, 3 ... per item.')),
-                ('state', models.CharField(choices=[('draft', 'Draft'), ('active', 'Active'), ('retired', 'Retired')], default='draft', max_length=8)),
-                ('makes', models.DecimalField(decimal_places=6, default=Decimal('1'), help_text="Quantity one batch of these lines yields, in the item's stock unit.", max_digits=18, validators=[django.core.validators.MinValueValidator(Decimal('0.000001'))])),
-                ('effective_from', models.DateField(blank=True, help_text='First day of use; set when activated.', null=True)),
-                ('effective_to', models.DateField(blank=True, editable=False, help_text='First day it is no longer used.', null=True)),
-                ('deviation_policy', models.CharField(choices=[('free', 'Free'), ('reason', 'Reason required'), ('block', 'Blocked')], default='reason', help_text='When actual differs from standard.', max_length=8)),
-                ('deviation_tolerance_percent', models.DecimalField(decimal_places=3, default=Decimal('0'), max_digits=7, validators=[django.core.validators.MinValueValidator(Decimal('0'))])),
-                ('note', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('activated_at', models.DateTimeField(editable=False, null=True)),
-                ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('item', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='boms', to='inventory.item')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("version", models.PositiveIntegerField(help_text="1, 2, 3 ... per item.")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("draft", "Draft"), ("active", "Active"), ("retired", "Retired")],
+                        default="draft",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "makes",
+                    models.DecimalField(
+                        decimal_places=6,
+                        default=Decimal("1"),
+                        help_text="Quantity one batch of these lines yields, in the item's stock unit.",
+                        max_digits=18,
+                        validators=[django.core.validators.MinValueValidator(Decimal("0.000001"))],
+                    ),
+                ),
+                (
+                    "effective_from",
+                    models.DateField(blank=True, help_text="First day of use; set when activated.", null=True),
+                ),
+                (
+                    "effective_to",
+                    models.DateField(
+                        blank=True, editable=False, help_text="First day it is no longer used.", null=True
+                    ),
+                ),
+                (
+                    "deviation_policy",
+                    models.CharField(
+                        choices=[("free", "Free"), ("reason", "Reason required"), ("block", "Blocked")],
+                        default="reason",
+                        help_text="When actual differs from standard.",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "deviation_tolerance_percent",
+                    models.DecimalField(
+                        decimal_places=3,
+                        default=Decimal("0"),
+                        max_digits=7,
+                        validators=[django.core.validators.MinValueValidator(Decimal("0"))],
+                    ),
+                ),
+                ("note", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("activated_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "item",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="boms", to="inventory.item"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'BOM',
-                'verbose_name_plural': 'BOMs',
-                'ordering': ('item__sku', '-version'),
-                'permissions': (('activate_bom', 'Can activate and retire BOM versions'),),
+                "verbose_name": "BOM",
+                "verbose_name_plural": "BOMs",
+                "ordering": ("item__sku", "-version"),
+                "permissions": (("activate_bom", "Can activate and retire BOM versions"),),
             },
         ),
         migrations.CreateModel(
-            name='BomLine',
+            name="BomLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveIntegerField(default=0)),
-                ('quantity', models.DecimalField(decimal_places=6, help_text='Per batch, as typed.', max_digits=18, validators=[django.core.validators.MinValueValidator(Decimal('0.000001'))])),
-                ('unit', models.CharField(blank=True, help_text="As typed; empty means the component's stock unit.", max_length=32)),
-                ('unit_numerator', models.DecimalField(decimal_places=0, default=1, editable=False, max_digits=40)),
-                ('unit_denominator', models.DecimalField(decimal_places=0, default=1, editable=False, max_digits=40)),
-                ('scrap_percent', models.DecimalField(decimal_places=3, default=Decimal('0'), help_text='Expected loss, added on top.', max_digits=7, validators=[django.core.validators.MinValueValidator(Decimal('0'))], verbose_name='scrap %')),
-                ('setup_quantity', models.DecimalField(decimal_places=6, default=Decimal('0'), help_text="Used once per run, in the line's unit.", max_digits=18, validators=[django.core.validators.MinValueValidator(Decimal('0'))])),
-                ('rounding_multiple', models.DecimalField(blank=True, decimal_places=6, help_text="Rounded up to a multiple of this, in the line's unit.", max_digits=18, null=True, validators=[django.core.validators.MinValueValidator(Decimal('0.000001'))])),
-                ('issue_method', models.CharField(choices=[('backflush', 'Backflush the standard'), ('prompt', 'Ask for the actual'), ('manual', 'Issued by hand, not backflushed')], default='backflush', max_length=10)),
-                ('is_consumable', models.BooleanField(default=False, help_text='Costed, not counted.', verbose_name='consumable')),
-                ('is_optional', models.BooleanField(default=False, help_text='Not consumed unless asked for.', verbose_name='optional')),
-                ('is_phantom', models.BooleanField(default=False, help_text='Use the parts of this component instead of taking it from stock.', verbose_name='explode')),
-                ('reference', models.CharField(blank=True, help_text='Drawing position or designator.', max_length=250)),
-                ('note', models.CharField(blank=True, max_length=500)),
-                ('bom', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='production.bom')),
-                ('component', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='bom_lines', to='inventory.item')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.PositiveIntegerField(default=0)),
+                (
+                    "quantity",
+                    models.DecimalField(
+                        decimal_places=6,
+                        help_text="Per batch, as typed.",
+                        max_digits=18,
+                        validators=[django.core.validators.MinValueValidator(Decimal("0.000001"))],
+                    ),
+                ),
+                (
+                    "unit",
+                    models.CharField(
+                        blank=True, help_text="As typed; empty means the component's stock unit.", max_length=32
+                    ),
+                ),
+                ("unit_numerator", models.DecimalField(decimal_places=0, default=1, editable=False, max_digits=40)),
+                ("unit_denominator", models.DecimalField(decimal_places=0, default=1, editable=False, max_digits=40)),
+                (
+                    "scrap_percent",
+                    models.DecimalField(
+                        decimal_places=3,
+                        default=Decimal("0"),
+                        help_text="Expected loss, added on top.",
+                        max_digits=7,
+                        validators=[django.core.validators.MinValueValidator(Decimal("0"))],
+                        verbose_name="scrap %",
+                    ),
+                ),
+                (
+                    "setup_quantity",
+                    models.DecimalField(
+                        decimal_places=6,
+                        default=Decimal("0"),
+                        help_text="Used once per run, in the line's unit.",
+                        max_digits=18,
+                        validators=[django.core.validators.MinValueValidator(Decimal("0"))],
+                    ),
+                ),
+                (
+                    "rounding_multiple",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=6,
+                        help_text="Rounded up to a multiple of this, in the line's unit.",
+                        max_digits=18,
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(Decimal("0.000001"))],
+                    ),
+                ),
+                (
+                    "issue_method",
+                    models.CharField(
+                        choices=[
+                            ("backflush", "Backflush the standard"),
+                            ("prompt", "Ask for the actual"),
+                            ("manual", "Issued by hand, not backflushed"),
+                        ],
+                        default="backflush",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "is_consumable",
+                    models.BooleanField(default=False, help_text="Costed, not counted.", verbose_name="consumable"),
+                ),
+                (
+                    "is_optional",
+                    models.BooleanField(
+                        default=False, help_text="Not consumed unless asked for.", verbose_name="optional"
+                    ),
+                ),
+                (
+                    "is_phantom",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Use the parts of this component instead of taking it from stock.",
+                        verbose_name="explode",
+                    ),
+                ),
+                (
+                    "reference",
+                    models.CharField(blank=True, help_text="Drawing position or designator.", max_length=250),
+                ),
+                ("note", models.CharField(blank=True, max_length=500)),
+                (
+                    "bom",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="lines", to="production.bom"
+                    ),
+                ),
+                (
+                    "component",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="bom_lines", to="inventory.item"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'BOM line',
-                'ordering': ('bom', 'position', 'id'),
+                "verbose_name": "BOM line",
+                "ordering": ("bom", "position", "id"),
             },
         ),
         migrations.CreateModel(
-            name='Completion',
+            name="Completion",
             fields=[
-                ('posting', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='completion', serialize=False, to='inventory.posting')),
-                ('good', models.DecimalField(decimal_places=6, help_text='Stock unit of the item.', max_digits=18)),
-                ('scrapped', models.DecimalField(decimal_places=6, default=Decimal('0'), max_digits=18)),
-                ('scrap_reason', models.CharField(blank=True, max_length=100)),
-                ('output_status', models.CharField(choices=[('available', 'Available'), ('qc_hold', 'QC hold'), ('quarantine', 'Quarantine'), ('damaged', 'Damaged'), ('expired', 'Expired')], max_length=12)),
-                ('consumed_value', models.DecimalField(decimal_places=6, max_digits=20, null=True)),
-                ('output_value', models.DecimalField(decimal_places=6, max_digits=20, null=True)),
-                ('reversed_good', models.DecimalField(db_default=0, decimal_places=6, default=Decimal('0'), max_digits=18)),
-                ('reversed_scrap', models.DecimalField(db_default=0, decimal_places=6, default=Decimal('0'), max_digits=18)),
-                ('bom', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='completions', to='production.bom')),
-                ('item', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='completions', to='inventory.item')),
-                ('output_location', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='inventory.location')),
-                ('output_lot', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='made_by', to='inventory.lot')),
-                ('source_location', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='inventory.location')),
+                (
+                    "posting",
+                    models.OneToOneField(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="completion",
+                        serialize=False,
+                        to="inventory.posting",
+                    ),
+                ),
+                ("good", models.DecimalField(decimal_places=6, help_text="Stock unit of the item.", max_digits=18)),
+                ("scrapped", models.DecimalField(decimal_places=6, default=Decimal("0"), max_digits=18)),
+                ("scrap_reason", models.CharField(blank=True, max_length=100)),
+                (
+                    "output_status",
+                    models.CharField(
+                        choices=[
+                            ("available", "Available"),
+                            ("qc_hold", "QC hold"),
+                            ("quarantine", "Quarantine"),
+                            ("damaged", "Damaged"),
+                            ("expired", "Expired"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("consumed_value", models.DecimalField(decimal_places=6, max_digits=20, null=True)),
+                ("output_value", models.DecimalField(decimal_places=6, max_digits=20, null=True)),
+                (
+                    "reversed_good",
+                    models.DecimalField(db_default=0, decimal_places=6, default=Decimal("0"), max_digits=18),
+                ),
+                (
+                    "reversed_scrap",
+                    models.DecimalField(db_default=0, decimal_places=6, default=Decimal("0"), max_digits=18),
+                ),
+                (
+                    "bom",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="completions",
+                        to="production.bom",
+                    ),
+                ),
+                (
+                    "item",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="completions",
+                        to="inventory.item",
+                    ),
+                ),
+                (
+                    "output_location",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="inventory.location",
+                    ),
+                ),
+                (
+                    "output_lot",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="made_by",
+                        to="inventory.lot",
+                    ),
+                ),
+                (
+                    "source_location",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="inventory.location",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-posting_id',),
-                'permissions': (('record_completion', 'Can record completions'), ('reverse_completion', 'Can reverse completions'), ('deviate_from_bom', "Can use other quantities than a blocked BOM's standard")),
+                "ordering": ("-posting_id",),
+                "permissions": (
+                    ("record_completion", "Can record completions"),
+                    ("reverse_completion", "Can reverse completions"),
+                    ("deviate_from_bom", "Can use other quantities than a blocked BOM's standard"),
+                ),
             },
         ),
         migrations.CreateModel(
-            name='CompletionLine',
+            name="CompletionLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('expected', models.DecimalField(decimal_places=6, help_text='By the BOM; stock unit of the component.', max_digits=18)),
-                ('actual', models.DecimalField(decimal_places=6, max_digits=18)),
-                ('reason', models.CharField(blank=True, help_text='Why actual differs from expected.', max_length=100)),
-                ('value', models.DecimalField(decimal_places=6, help_text='Cost of the actual quantity.', max_digits=20, null=True)),
-                ('is_consumable', models.BooleanField(default=False)),
-                ('work_order_line_id', models.BigIntegerField(null=True)),
-                ('completion', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='production.completion')),
-                ('component', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='inventory.item')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "expected",
+                    models.DecimalField(
+                        decimal_places=6, help_text="By the BOM; stock unit of the component.", max_digits=18
+                    ),
+                ),
+                ("actual", models.DecimalField(decimal_places=6, max_digits=18)),
+                ("reason", models.CharField(blank=True, help_text="Why actual differs from expected.", max_length=100)),
+                (
+                    "value",
+                    models.DecimalField(
+                        decimal_places=6, help_text="Cost of the actual quantity.", max_digits=20, null=True
+                    ),
+                ),
+                ("is_consumable", models.BooleanField(default=False)),
+                ("work_order_line_id", models.BigIntegerField(null=True)),
+                (
+                    "completion",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lines",
+                        to="production.completion",
+                    ),
+                ),
+                (
+                    "component",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="inventory.item",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('id',),
+                "ordering": ("id",),
             },
         ),
         migrations.CreateModel(
-            name='CompletionReversal',
+            name="CompletionReversal",
             fields=[
-                ('posting', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='completion_reversal', serialize=False, to='inventory.posting')),
-                ('good', models.DecimalField(decimal_places=6, max_digits=18)),
-                ('scrapped', models.DecimalField(decimal_places=6, default=Decimal('0'), max_digits=18)),
-                ('completion', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='reversals', to='production.completion')),
+                (
+                    "posting",
+                    models.OneToOneField(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="completion_reversal",
+                        serialize=False,
+                        to="inventory.posting",
+                    ),
+                ),
+                ("good", models.DecimalField(decimal_places=6, max_digits=18)),
+                ("scrapped", models.DecimalField(decimal_places=6, default=Decimal("0"), max_digits=18)),
+                (
+                    "completion",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reversals",
+                        to="production.completion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-posting_id',),
+                "ordering": ("-posting_id",),
             },
         ),
         migrations.CreateModel(
-            name='CompletionReversalLine',
+            name="CompletionReversalLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('expected', models.DecimalField(decimal_places=6, max_digits=18)),
-                ('actual', models.DecimalField(decimal_places=6, max_digits=18)),
-                ('line', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='reversals', to='production.completionline')),
-                ('reversal', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='production.completionreversal')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("expected", models.DecimalField(decimal_places=6, max_digits=18)),
+                ("actual", models.DecimalField(decimal_places=6, max_digits=18)),
+                (
+                    "line",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reversals",
+                        to="production.completionline",
+                    ),
+                ),
+                (
+                    "reversal",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lines",
+                        to="production.completionreversal",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('id',),
+                "ordering": ("id",),
             },
         ),
         migrations.CreateModel(
-            name='HistoricalBom',
+            name="HistoricalBom",
             fields=[
-                ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
-                ('version', models.PositiveIntegerField(help_text='1, 2, 3 ... per item.')),
-                ('state', models.CharField(choices=[('draft', 'Draft'), ('active', 'Active'), ('retired', 'Retired')], default='draft', max_length=8)),
-                ('makes', models.DecimalField(decimal_places=6, default=Decimal('1'), help_text="Quantity one batch of these lines yields, in the item's stock unit.", max_digits=18, validators=[django.core.validators.MinValueValidator(Decimal('0.000001'))])),
-                ('effective_from', models.DateField(blank=True, help_text='First day of use; set when activated.', null=True)),
-                ('effective_to', models.DateField(blank=True, editable=False, help_text='First day it is no longer used.', null=True)),
-                ('deviation_policy', models.CharField(choices=[('free', 'Free'), ('reason', 'Reason required'), ('block', 'Blocked')], default='reason', help_text='When actual differs from standard.', max_length=8)),
-                ('deviation_tolerance_percent', models.DecimalField(decimal_places=3, default=Decimal('0'), max_digits=7, validators=[django.core.validators.MinValueValidator(Decimal('0'))])),
-                ('note', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(blank=True, editable=False)),
-                ('activated_at', models.DateTimeField(editable=False, null=True)),
-                ('history_id', models.AutoField(primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField(db_index=True)),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
-                ('created_by', models.ForeignKey(blank=True, db_constraint=False, editable=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('item', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='inventory.item')),
+                ("id", models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name="ID")),
+                ("version", models.PositiveIntegerField(help_text="1, 2, 3 ... per item.")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("draft", "Draft"), ("active", "Active"), ("retired", "Retired")],
+                        default="draft",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "makes",
+                    models.DecimalField(
+                        decimal_places=6,
+                        default=Decimal("1"),
+                        help_text="Quantity one batch of these lines yields, in the item's stock unit.",
+                        max_digits=18,
+                        validators=[django.core.validators.MinValueValidator(Decimal("0.000001"))],
+                    ),
+                ),
+                (
+                    "effective_from",
+                    models.DateField(blank=True, help_text="First day of use; set when activated.", null=True),
+                ),
+                (
+                    "effective_to",
+                    models.DateField(
+                        blank=True, editable=False, help_text="First day it is no longer used.", null=True
+                    ),
+                ),
+                (
+                    "deviation_policy",
+                    models.CharField(
+                        choices=[("free", "Free"), ("reason", "Reason required"), ("block", "Blocked")],
+                        default="reason",
+                        help_text="When actual differs from standard.",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "deviation_tolerance_percent",
+                    models.DecimalField(
+                        decimal_places=3,
+                        default=Decimal("0"),
+                        max_digits=7,
+                        validators=[django.core.validators.MinValueValidator(Decimal("0"))],
+                    ),
+                ),
+                ("note", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(blank=True, editable=False)),
+                ("activated_at", models.DateTimeField(editable=False, null=True)),
+                ("history_id", models.AutoField(primary_key=True, serialize=False)),
+                ("history_date", models.DateTimeField(db_index=True)),
+                ("history_change_reason", models.CharField(max_length=100, null=True)),
+                (
+                    "history_type",
+                    models.CharField(choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "history_user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "item",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="inventory.item",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'historical BOM',
-                'verbose_name_plural': 'historical BOMs',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
+                "verbose_name": "historical BOM",
+                "verbose_name_plural": "historical BOMs",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
-            name='WorkOrder',
+            name="WorkOrder",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(editable=False, help_text='WO-000042', max_length=24, unique=True)),
-                ('planned', models.DecimalField(decimal_places=6, help_text='Stock unit.', max_digits=18, validators=[django.core.validators.MinValueValidator(Decimal('0.000001'))])),
-                ('good', models.DecimalField(decimal_places=6, default=Decimal('0'), max_digits=18)),
-                ('scrapped', models.DecimalField(decimal_places=6, default=Decimal('0'), max_digits=18)),
-                ('over_completion_percent', models.DecimalField(decimal_places=3, default=Decimal('0'), max_digits=7)),
-                ('state', models.CharField(choices=[('open', 'Open'), ('done', 'Done'), ('closed', 'Closed short')], default='open', max_length=8)),
-                ('due_on', models.DateField(blank=True, null=True)),
-                ('demand_kind', models.CharField(blank=True, max_length=24)),
-                ('demand_ref', models.CharField(blank=True, max_length=64)),
-                ('note', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('closed_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('bom', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='work_orders', to='production.bom')),
-                ('created_by', models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('item', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='work_orders', to='inventory.item')),
-                ('output_location', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='inventory.location')),
-                ('source_location', models.ForeignKey(blank=True, help_text='Components come from here.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='inventory.location')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.CharField(editable=False, help_text="WO-000042", max_length=24, unique=True)),
+                (
+                    "planned",
+                    models.DecimalField(
+                        decimal_places=6,
+                        help_text="Stock unit.",
+                        max_digits=18,
+                        validators=[django.core.validators.MinValueValidator(Decimal("0.000001"))],
+                    ),
+                ),
+                ("good", models.DecimalField(decimal_places=6, default=Decimal("0"), max_digits=18)),
+                ("scrapped", models.DecimalField(decimal_places=6, default=Decimal("0"), max_digits=18)),
+                ("over_completion_percent", models.DecimalField(decimal_places=3, default=Decimal("0"), max_digits=7)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("open", "Open"), ("done", "Done"), ("closed", "Closed short")],
+                        default="open",
+                        max_length=8,
+                    ),
+                ),
+                ("due_on", models.DateField(blank=True, null=True)),
+                ("demand_kind", models.CharField(blank=True, max_length=24)),
+                ("demand_ref", models.CharField(blank=True, max_length=64)),
+                ("note", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("closed_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "bom",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="work_orders", to="production.bom"
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "item",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="work_orders", to="inventory.item"
+                    ),
+                ),
+                (
+                    "output_location",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="inventory.location"
+                    ),
+                ),
+                (
+                    "source_location",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Components come from here.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="inventory.location",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-id',),
-                'permissions': (('close_workorder', 'Can close and reopen work orders'),),
+                "ordering": ("-id",),
+                "permissions": (("close_workorder", "Can close and reopen work orders"),),
             },
         ),
         migrations.AddField(
-            model_name='completion',
-            name='work_order',
-            field=models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='completions', to='production.workorder'),
+            model_name="completion",
+            name="work_order",
+            field=models.ForeignKey(
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="completions",
+                to="production.workorder",
+            ),
         ),
         migrations.CreateModel(
-            name='WorkOrderLine',
+            name="WorkOrderLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('rate_numerator', models.DecimalField(decimal_places=0, max_digits=60)),
-                ('rate_denominator', models.DecimalField(decimal_places=0, max_digits=60)),
-                ('setup_quantity', models.DecimalField(decimal_places=6, default=Decimal('0'), help_text='Stock unit.', max_digits=18)),
-                ('rounding_multiple', models.DecimalField(decimal_places=6, help_text='Stock unit.', max_digits=18, null=True)),
-                ('issue_method', models.CharField(choices=[('backflush', 'Backflush the standard'), ('prompt', 'Ask for the actual'), ('manual', 'Issued by hand, not backflushed')], default='backflush', max_length=10)),
-                ('is_consumable', models.BooleanField(default=False)),
-                ('is_optional', models.BooleanField(default=False)),
-                ('booked', models.DecimalField(decimal_places=6, default=Decimal('0'), max_digits=18)),
-                ('used', models.DecimalField(decimal_places=6, default=Decimal('0'), max_digits=18)),
-                ('component', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='work_order_lines', to='inventory.item')),
-                ('work_order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='production.workorder')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("rate_numerator", models.DecimalField(decimal_places=0, max_digits=60)),
+                ("rate_denominator", models.DecimalField(decimal_places=0, max_digits=60)),
+                (
+                    "setup_quantity",
+                    models.DecimalField(decimal_places=6, default=Decimal("0"), help_text="Stock unit.", max_digits=18),
+                ),
+                (
+                    "rounding_multiple",
+                    models.DecimalField(decimal_places=6, help_text="Stock unit.", max_digits=18, null=True),
+                ),
+                (
+                    "issue_method",
+                    models.CharField(
+                        choices=[
+                            ("backflush", "Backflush the standard"),
+                            ("prompt", "Ask for the actual"),
+                            ("manual", "Issued by hand, not backflushed"),
+                        ],
+                        default="backflush",
+                        max_length=10,
+                    ),
+                ),
+                ("is_consumable", models.BooleanField(default=False)),
+                ("is_optional", models.BooleanField(default=False)),
+                ("booked", models.DecimalField(decimal_places=6, default=Decimal("0"), max_digits=18)),
+                ("used", models.DecimalField(decimal_places=6, default=Decimal("0"), max_digits=18)),
+                (
+                    "component",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="work_order_lines",
+                        to="inventory.item",
+                    ),
+                ),
+                (
+                    "work_order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="lines", to="production.workorder"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('work_order', 'id'),
+                "ordering": ("work_order", "id"),
             },
         ),
         migrations.AddConstraint(
-            model_name='bom',
-            constraint=models.UniqueConstraint(fields=('item', 'version'), name='production_bom_version_once'),
+            model_name="bom",
+            constraint=models.UniqueConstraint(fields=("item", "version"), name="production_bom_version_once"),
         ),
         migrations.AddConstraint(
-            model_name='bom',
-            constraint=models.CheckConstraint(condition=models.Q(('makes__gt', 0)), name='production_bom_makes_something'),
+            model_name="bom",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("makes__gt", 0)), name="production_bom_makes_something"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='bom',
-            constraint=models.CheckConstraint(condition=models.Q(('state', 'draft'), ('effective_from__isnull', False), _connector='OR'), name='production_bom_active_has_a_date'),
+            model_name="bom",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state", "draft"), ("effective_from__isnull", False), _connector="OR"),
+                name="production_bom_active_has_a_date",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='bom',
-            constraint=models.CheckConstraint(condition=models.Q(('effective_to__isnull', True), ('effective_to__gte', models.F('effective_from')), _connector='OR'), name='production_bom_ends_after_start'),
+            model_name="bom",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("effective_to__isnull", True), ("effective_to__gte", models.F("effective_from")), _connector="OR"
+                ),
+                name="production_bom_ends_after_start",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='bom',
-            constraint=models.UniqueConstraint(condition=models.Q(('effective_to__isnull', True), ('state', 'active')), fields=('item',), name='production_bom_one_open_active'),
+            model_name="bom",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("effective_to__isnull", True), ("state", "active")),
+                fields=("item",),
+                name="production_bom_one_open_active",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='bomline',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__gt', 0)), name='production_bomline_quantity_positive'),
+            model_name="bomline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("quantity__gt", 0)), name="production_bomline_quantity_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='bomline',
-            constraint=models.CheckConstraint(condition=models.Q(('unit_denominator__gt', 0), ('unit_numerator__gt', 0)), name='production_bomline_unit_positive'),
+            model_name="bomline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("unit_denominator__gt", 0), ("unit_numerator__gt", 0)),
+                name="production_bomline_unit_positive",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='bomline',
-            constraint=models.CheckConstraint(condition=models.Q(('scrap_percent__gte', 0), ('setup_quantity__gte', 0)), name='production_bomline_losses_not_negative'),
+            model_name="bomline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("scrap_percent__gte", 0), ("setup_quantity__gte", 0)),
+                name="production_bomline_losses_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='bomline',
-            constraint=models.CheckConstraint(condition=models.Q(('rounding_multiple__isnull', True), ('rounding_multiple__gt', 0), _connector='OR'), name='production_bomline_multiple_positive'),
+            model_name="bomline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("rounding_multiple__isnull", True), ("rounding_multiple__gt", 0), _connector="OR"),
+                name="production_bomline_multiple_positive",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='completionline',
-            constraint=models.CheckConstraint(condition=models.Q(('actual__gte', 0), ('expected__gte', 0)), name='production_completionline_not_negative'),
+            model_name="completionline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("actual__gte", 0), ("expected__gte", 0)),
+                name="production_completionline_not_negative",
+            ),
         ),
         migrations.AddIndex(
-            model_name='workorder',
-            index=models.Index(fields=['state', 'due_on'], name='production_workorder_due'),
+            model_name="workorder",
+            index=models.Index(fields=["state", "due_on"], name="production_workorder_due"),
         ),
         migrations.AddConstraint(
-            model_name='workorder',
-            constraint=models.CheckConstraint(condition=models.Q(('planned__gt', 0)), name='production_workorder_planned_positive'),
+            model_name="workorder",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("planned__gt", 0)), name="production_workorder_planned_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='workorder',
-            constraint=models.CheckConstraint(condition=models.Q(('good__gte', 0), ('scrapped__gte', 0)), name='production_workorder_made_not_negative'),
+            model_name="workorder",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("good__gte", 0), ("scrapped__gte", 0)),
+                name="production_workorder_made_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='completion',
-            constraint=models.CheckConstraint(condition=models.Q(('good__gte', 0), ('scrapped__gte', 0), models.Q(('good__gt', 0), ('scrapped__gt', 0), _connector='OR')), name='production_completion_made_something'),
+            model_name="completion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("good__gte", 0),
+                    ("scrapped__gte", 0),
+                    models.Q(("good__gt", 0), ("scrapped__gt", 0), _connector="OR"),
+                ),
+                name="production_completion_made_something",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='completion',
-            constraint=models.CheckConstraint(condition=models.Q(('reversed_good__gte', 0), ('reversed_scrap__gte', 0), ('reversed_good__lte', models.F('good')), ('reversed_scrap__lte', models.F('scrapped'))), name='production_completion_reversed_at_most_made'),
+            model_name="completion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("reversed_good__gte", 0),
+                    ("reversed_scrap__gte", 0),
+                    ("reversed_good__lte", models.F("good")),
+                    ("reversed_scrap__lte", models.F("scrapped")),
+                ),
+                name="production_completion_reversed_at_most_made",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='workorderline',
-            constraint=models.UniqueConstraint(fields=('work_order', 'component', 'is_consumable', 'is_optional'), name='production_workorderline_once'),
+            model_name="workorderline",
+            constraint=models.UniqueConstraint(
+                fields=("work_order", "component", "is_consumable", "is_optional"), name="production_workorderline_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='workorderline',
-            constraint=models.CheckConstraint(condition=models.Q(('rate_denominator__gt', 0), ('rate_numerator__gte', 0)), name='production_workorderline_rate_positive'),
+            model_name="workorderline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("rate_denominator__gt", 0), ("rate_numerator__gte", 0)),
+                name="production_workorderline_rate_positive",
+            ),
         ),
     ]

@@ -99,6 +99,7 @@ class Structures:
     typed: dict[int, TypedLine] = field(default_factory=dict)
     in_force: dict[int, int] = field(default_factory=dict)
     """BOM by item. Complete for the items asked for and for components, as deep as was read."""
+    _explodable: dict[int, BomFact] | None = None
 
     def rates(self, bom_id: int) -> list[Rate]:
         """Exact needs per unit of output, phantoms exploded, services left out; see `unusable_phantoms` first."""
@@ -132,7 +133,10 @@ class Structures:
         return replace(bom, lines=[line for line in bom.lines if not self.items[line.component_id].is_service])
 
     def _phantoms(self) -> Mapping[int, BomFact]:
-        return {item_id: self._goods_only(bom_id) for item_id, bom_id in self.in_force.items()}
+        """Parts to use in the place of an item; worked out once."""
+        if self._explodable is None:
+            self._explodable = {item_id: self._goods_only(bom_id) for item_id, bom_id in self.in_force.items()}
+        return self._explodable
 
 
 def rate_of_line(line: LineFact, makes: Decimal) -> Fraction:

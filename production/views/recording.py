@@ -18,7 +18,7 @@ from inventory.quantities import ZERO, as_text
 from inventory.templatetags.figures import currency_places, grouped
 from inventory.web import Crumb, go_to, part_for, render_page
 from production.errors import ConsumptionVariance, InvalidBom, OverCompletion
-from production.forms import SCRAP_REASONS, CompletionForm, moment_of, new_key, own_places
+from production.forms import SCRAP_REASONS, CompletionForm, moment_of, new_key, own_places, shown
 from production.models import Completion
 from production.operations.completing import (
     CompletionPlan,
@@ -400,6 +400,7 @@ def _page(
         typed=typed,
         button=_button_text(form),
         announcement=_announcement(outlook),
+        **_texts(subject, outlook, form),
         scrap_reasons=SCRAP_REASONS,
         orders=open_orders_of(subject.item) if subject and subject.work_order is None and form else [],
         recent=_recent() if is_whole else [],
@@ -408,6 +409,21 @@ def _page(
     if status == 422 and not is_whole:
         response["HX-Reswap"] = "innerHTML"
     return response
+
+
+def _texts(subject: Subject | None, outlook: Outlook | None, form: CompletionForm | None) -> dict[str, str]:
+    """Figures as text for button values, which must not be grouped."""
+    plan = outlook.plan if outlook else None
+    order = subject.work_order if subject else None
+    short = len(outlook.short) if outlook else 0
+    return {
+        "bom_version": str(plan.bom_version) if plan else "",
+        "remaining_text": shown(order.remaining) if order else "",
+        "completable_text": shown(plan.completable) if plan else "",
+        "allowed_text": shown(outlook.allowed) if outlook else "",
+        "short_badge": f"{short} short" if short else "",
+        "add_text": str(form.data.get("add", "")) if form is not None and form.is_bound else "",
+    }
 
 
 def _recent() -> Sequence[Completion]:

@@ -8,6 +8,7 @@ from django.core.management import call_command
 from channels_sync.credentials import Secrets, encrypt
 from channels_sync.models import PublicationState
 from channels_sync.operations.confirming import confirm_sent
+from channels_sync.operations.offering import channel_locations
 from channels_sync.operations.publishing import publish_due
 from channels_sync.operations.recomputing import absorb_changes
 from channels_sync.sandbox.process import SandboxProcess
@@ -16,6 +17,8 @@ from tests.channels_sync.factories import line_of, make_channel, make_listing, p
 from tests.factories import make_item, make_location, put_on_hand
 
 pytestmark = pytest.mark.django_db
+
+MAIN_WAREHOUSE = "gid://shopify/Location/1001"
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,7 @@ def channel(running_shop):
     return make_channel(
         base_url=running_shop.url,
         credentials=encrypt(Secrets(access_token=running_shop.token)),
-        external_location_id="",
+        external_location_id=MAIN_WAREHOUSE,
     )
 
 
@@ -66,9 +69,13 @@ def test_a_receipt_arrives_in_the_shop_and_is_confirmed(channel, control):
     line = line_of(listing)
     assert control.available(sku="CANDLE") == 2
     assert (line.state, push_of(listing).confirmed_version) == (PublicationState.CONFIRMED, 1)
-    channel.refresh_from_db()
-    assert channel.external_location_id.startswith("gid://shopify/Location/")
+    listing.refresh_from_db()
+    assert listing.external_item_id.startswith("gid://shopify/InventoryItem/")
     assert broken() == []
+
+
+def test_the_locations_of_the_shop_can_be_chosen_from(channel, control):
+    assert MAIN_WAREHOUSE in {place.external_id for place in channel_locations(channel=channel)}
 
 
 def test_many_listings_go_out_in_one_call(channel, control):

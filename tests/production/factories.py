@@ -4,8 +4,8 @@ from datetime import date
 from decimal import Decimal
 from uuid import uuid4
 
-from inventory.units import unit_factor
 from inventory.operations.checking import packs_of
+from inventory.units import unit_factor
 from production.models import Bom, BomLine, BomState
 from production.operations.completing import Actual, CompletionRequest, complete_production
 

@@ -11,6 +11,7 @@ from channels_sync.operations.controlling import (
     rotate_credentials,
     set_channel_mode,
     set_credentials,
+    set_location,
 )
 from channels_sync.operations.publishing import publish_due
 from channels_sync.operations.recomputing import absorb_changes
@@ -161,3 +162,16 @@ def test_a_person_can_have_a_listing_tried_again(shop):
 
     assert (waiting, publish_due(channel_id=listing.channel_id).accepted) == (0, 1)
     assert ListingPush.objects.get().last_error == ""
+
+
+def test_another_location_is_sent_everything_again_after_reading_it(shop):
+    listing = make_due(shop)
+    publish_due(channel_id=listing.channel_id)
+    shop.figures[f"item-{listing.external_sku}"] = 2  # what the other location shows
+
+    set_location(channel=listing.channel, external_location_id="place-2", actor=None)
+    publish_due(channel_id=listing.channel_id)
+
+    (push,) = shop.calls[-1]
+    assert (push.external_location_id, push.expected_quantity, push.quantity) == ("place-2", 2, 10)
+    assert (line_of(listing).before, line_of(listing).after) == (10, 10)

@@ -52,6 +52,18 @@ def test_all_ways_up_add_up_and_the_tops_are_known():
     assert [use.sku for use in found.tops] == ["HAMPER"]
 
 
+def test_an_item_is_added_up_only_when_all_below_it_is():
+    """Fails when a user is taken up before its last component: the short way to AAA comes first, the long one later."""
+    wax, near, far, top = make_item(), make_item(sku="AAA"), make_item(sku="ZZZ"), make_item(sku="TOP")
+    active(far, spec(wax, "10"))
+    active(near, spec(wax, "1"), spec(far, "1"))
+    active(top, spec(near, "2"))
+
+    found = where_used(item_id=wax.pk).above
+
+    assert [(use.sku, use.level, use.per_unit) for use in found] == [("AAA", 1, 11), ("ZZZ", 1, 10), ("TOP", 2, 22)]
+
+
 def test_an_item_used_nowhere_has_no_uses():
     found = where_used(item_id=make_item().pk)
 

@@ -1,0 +1,68 @@
+"""What selling adds to the pages of stock: published quantities on the board and on an item."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+
+from channels_sync.models import ChannelMode, Listing
+from channels_sync.views.channels import state_of, why_of
+from inventory.models import Item
+from inventory.panels import BoardCell, BoardColumn, ItemTab, register_board_column, register_item_tab
+from inventory.templatetags.figures import grouped
+
+
+def _published(item_ids: Sequence[int]) -> Mapping[int, BoardCell]:
+    """Small chips, one a listing, with the figure the channel should show. One query."""
+    rows: dict[int, list[tuple[str, str, str, str, str]]] = {}
+    texts: dict[int, list[str]] = {}
+    found = Listing.objects.filter(item_id__in=item_ids, is_active=True).exclude(channel__mode=ChannelMode.OFF)
+    for listing in found.select_related("channel", "push").order_by("item_id", "channel__name", "external_sku"):
+        push = getattr(listing, "push", None)
+        state = state_of(push, listing.channel)
+        figure = "…" if push is None or push.wanted is None else grouped(push.wanted)
+        name = listing.channel.name
+        rows.setdefault(listing.item_id, []).append(
+            (
+                reverse("channels_sync:why", args=[listing.pk]),
+                state.tone,
+                f"{listing.external_sku} on {name}: {state.word}. {state.meaning}",
+                name,
+                figure,
+            )
+        )
+        texts.setdefault(listing.item_id, []).append(f"{name} {figure}")
+    return {
+        item_id: BoardCell(
+            format_html(
+                '<span class="bf-badges">{}</span>',
+                format_html_join(
+                    "",
+                    '<a class="bf-badge" data-drawer href="{}" data-tone="{}" title="{}">{} <b class="num">{}</b></a>',
+                    chips,
+                ),
+            ),
+            ", ".join(texts[item_id]),
+        )
+        for item_id, chips in rows.items()
+    }
+
+
+def _channels(request: HttpRequest, item: Item) -> dict[str, Any]:
+    """The item's listings with their figures and the arithmetic behind them."""
+    listings = list(Listing.objects.filter(item=item).select_related("channel", "push").order_by("channel__name", "pk"))
+    return {"listings": [(one, getattr(one, "push", None), *_state_and_words(one)) for one in listings]}
+
+
+def _state_and_words(listing: Listing) -> tuple[Any, str]:
+    line = listing.publications.order_by("-version").first()
+    why = why_of(line.derivation) if line else None
+    return state_of(getattr(listing, "push", None), listing.channel), why.derivation.in_words() if why else ""
+
+
+register_board_column(BoardColumn("published", "Published", _published, "channels_sync.view_listing"))
+register_item_tab(
+    ItemTab("channels", "Channels", "channels_sync/_item_channels.html", _channels, 60, "channels_sync.view_listing")
+)

@@ -1,0 +1,370 @@
+"""Channels, their listings, and why a listing shows its figure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth.decorators import permission_required
+from django.core.paginator import Page, Paginator
+from django.db.models import F, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from channels_sync.allocation import Derivation, Term
+from channels_sync.models import (
+    AllocationPolicy,
+    Channel,
+    ChannelMode,
+    Listing,
+    ListingPush,
+    PublicationLine,
+    PublicationState,
+)
+from channels_sync.operations.controlling import pause_channel, resume_channel, retry_listing, set_channel_mode
+from channels_sync.reads.publishing import channel_health
+from inventory.errors import DomainError
+from inventory.filters import Chip, without
+from inventory.quantities import ZERO
+from inventory.templatetags.figures import grouped
+from inventory.web import Cell, Crumb, export_table, go_to, is_htmx, render_page
+
+LISTINGS_PER_PAGE = 50
+HISTORY_PER_PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far a listing's newest figure got: a word, its tone, an icon, and what that means."""
+
+    word: str
+    tone: str
+    icon: str
+    meaning: str
+
+
+UNKNOWN = State("Not worked out", "quiet", "hourglass_empty", "No figure has been worked out yet.")
+STATES = {
+    PublicationState.SHADOW: State("Shadow", "info", "visibility", "Worked out and kept, not sent."),
+    PublicationState.QUEUED: State("Waiting", "look", "schedule", "It will be sent as soon as the channel takes it."),
+    PublicationState.SENT: State("On its way", "info", "send", "Sent; the channel has not answered yet."),
+    PublicationState.ACCEPTED: State("Accepted", "info", "done", "The channel took it; it has not been read back yet."),
+    PublicationState.CONFIRMED: State("Confirmed", "good", "done_all", "The channel was read back and shows it."),
+    PublicationState.FAILED: State("Failed", "blocked", "error", "The channel refused it."),
+    PublicationState.SUPERSEDED: State("Superseded", "quiet", "fast_forward", "A newer figure took its place."),
+}
+
+
+def state_of(push: ListingPush | None, channel: Channel) -> State:
+    """Where a listing's newest figure is."""
+    if push is None or push.wanted is None:
+        return UNKNOWN
+    if push.version > push.sent_version:
+        if channel.mode != ChannelMode.AUTO:
+            return STATES[PublicationState.SHADOW]
+        return STATES[PublicationState.FAILED if push.last_error else PublicationState.QUEUED]
+    if push.sent_version > push.confirmed_version:
+        return STATES[PublicationState.ACCEPTED]
+    return STATES[PublicationState.CONFIRMED]
+
+
+@dataclass(frozen=True, slots=True)
+class ListingRow:
+    listing: Listing
+    push: ListingPush | None
+    state: State
+
+
+@require_GET
+@permission_required("channels_sync.view_channel", raise_exception=True)
+def channels(request: HttpRequest) -> HttpResponse:
+    """Every channel with its state."""
+    found = list(Channel.objects.order_by("name"))
+    health = channel_health(channels=found)
+    return render_page(
+        request,
+        "channels_sync/channels.html",
+        title="Channels",
+        rows=[(channel, health[channel.pk]) for channel in found],
+    )
+
+
+@require_GET
+@permission_required("channels_sync.view_channel", raise_exception=True)
+def channel_page(request: HttpRequest, code: str) -> HttpResponseBase:
+    """One channel: switches, how it is doing, and its listings."""
+    channel = get_object_or_404(Channel.objects.prefetch_related("source_locations"), code=code)
+    return _listings(
+        request,
+        Listing.objects.filter(channel=channel),
+        template="channels_sync/channel.html",
+        title=channel.name,
+        crumbs=[Crumb("Channels", reverse("channels_sync:channels"))],
+        channel=channel,
+        health=channel_health(channels=[channel])[channel.pk],
+        modes=[(ChannelMode(value), *_mode_words(value)) for value in ChannelMode.values],
+        sources=list(channel.source_locations.all()),
+        in_trouble=bool(channel.last_error)
+        and (channel.last_success_at is None or (channel.last_error_at or channel.created_at) > channel.last_success_at),
+    )
+
+
+@require_GET
+@permission_required("channels_sync.view_listing", raise_exception=True)
+def listings(request: HttpRequest) -> HttpResponseBase:
+    """The listings of all channels."""
+    return _listings(request, Listing.objects.all(), template="channels_sync/listings.html", title="Listings")
+
+
+def _mode_words(mode: str) -> tuple[str, str]:
+    label, _, meaning = ChannelMode(mode).label.partition(": ")
+    return label, meaning.capitalize()
+
+
+LISTING_STATES = {"failing": "Failing", "waiting": "Waiting", "differing": "Channel shows something else"}
+
+
+def _listings(
+    request: HttpRequest, base: QuerySet[Listing], *, template: str, title: str, **context: Any
+) -> HttpResponseBase:
+    text = request.GET.get("q", "").strip()[:200]
+    state = request.GET.get("state", "")
+    state = state if state in LISTING_STATES else ""
+    found = base.select_related("channel", "item", "push").order_by("item__sku", "channel__name", "external_sku", "pk")
+    if text:
+        found = found.filter(
+            Q(external_sku__icontains=text) | Q(title__icontains=text) | Q(item__sku__icontains=text)
+        )
+    if state in ("failing", "waiting"):
+        found = found.filter(push__version__gt=F("push__sent_version"), channel__mode=ChannelMode.AUTO)
+        found = found.exclude(push__last_error="") if state == "failing" else found
+    elif state == "differing":
+        found = found.exclude(push__channel_quantity=F("push__wanted")).filter(push__channel_quantity__isnull=False)
+    download = export_table(
+        request.GET.get("export", ""), name="Listings", header=EXPORT_HEADER, rows=_export_rows(found)
+    )
+    if download is not None:
+        return download
+    page: Page[Listing] = Paginator(found, LISTINGS_PER_PAGE).get_page(request.GET.get("page"))
+    chips = [Chip(f"“{text}”", without(request.GET, "q"))] if text else []
+    if state:
+        chips.append(Chip(LISTING_STATES[state], without(request.GET, "state")))
+    return render_page(
+        request,
+        template,
+        part={"listings": "channels_sync/_listings.html"},
+        title=title,
+        page_object=page,
+        rows=[_row(listing) for listing in page.object_list],
+        text=text,
+        state=state,
+        states=LISTING_STATES.items(),
+        chips=chips,
+        clear_url=without(request.GET, "q", "state"),
+        **context,
+    )
+
+
+def _row(listing: Listing) -> ListingRow:
+    push = getattr(listing, "push", None)
+    return ListingRow(listing, push, state_of(push, listing.channel))
+
+
+EXPORT_HEADER = ["Channel", "Channel SKU", "Item", "Pack", "Wanted", "Channel shows", "State", "Error"]
+
+
+def _export_rows(found: QuerySet[Listing]) -> Iterator[list[Cell]]:
+    for listing in found.iterator(chunk_size=1000):
+        row = _row(listing)
+        yield [
+            listing.channel.name,
+            listing.external_sku,
+            listing.item.sku,
+            listing.pack_size,
+            row.push.wanted if row.push else None,
+            row.push.channel_quantity if row.push else None,
+            row.state.word,
+            row.push.last_error if row.push else "",
+        ]
+
+
+@require_POST
+@permission_required("channels_sync.pause_channel", raise_exception=True)
+def pause(request: HttpRequest, code: str) -> HttpResponse:
+    assert request.user.is_authenticated
+    channel = pause_channel(channel=get_object_or_404(Channel, code=code), actor=request.user)
+    message = f"{channel.name} is paused. Nothing is sent; changes wait."
+    return go_to(request, "channels_sync:channel", code, message=message)
+
+
+@require_POST
+@permission_required("channels_sync.pause_channel", raise_exception=True)
+def resume(request: HttpRequest, code: str) -> HttpResponse:
+    assert request.user.is_authenticated
+    channel = resume_channel(channel=get_object_or_404(Channel, code=code), actor=request.user)
+    message = f"{channel.name} sends again. The newest figure of each listing goes out."
+    return go_to(request, "channels_sync:channel", code, message=message)
+
+
+@require_POST
+@permission_required("channels_sync.change_channel", raise_exception=True)
+def change_mode(request: HttpRequest, code: str) -> HttpResponse:
+    assert request.user.is_authenticated
+    wanted = request.POST.get("mode", "")
+    mode = next((one for one in ChannelMode if one.value == wanted), None)
+    if mode is None:
+        return go_to(request, "channels_sync:channel", code, message="Choose a mode first.", level=40)
+    try:
+        channel = set_channel_mode(channel=get_object_or_404(Channel, code=code), mode=mode, actor=request.user)
+    except DomainError as error:
+        return go_to(request, "channels_sync:channel", code, message=error.message, level=40)
+    label, meaning = _mode_words(channel.mode)
+    return go_to(request, "channels_sync:channel", code, message=f"{channel.name} is now {label.lower()}. {meaning}.")
+
+
+@require_GET
+@permission_required("channels_sync.view_listing", raise_exception=True)
+def listing_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """One listing: its figure, why, and every figure before."""
+    listing = get_object_or_404(Listing.objects.select_related("channel", "item", "push"), pk=pk)
+    lines = PublicationLine.objects.filter(listing=listing).select_related("run").order_by("-version")
+    page = Paginator(lines, HISTORY_PER_PAGE).get_page(request.GET.get("page"))
+    newest = lines.first()
+    return render_page(
+        request,
+        "channels_sync/listing.html",
+        title=listing.external_sku,
+        crumbs=[
+            Crumb("Channels", reverse("channels_sync:channels")),
+            Crumb(listing.channel.name, reverse("channels_sync:channel", args=[listing.channel.code])),
+        ],
+        listing=listing,
+        row=_row(listing),
+        newest=newest,
+        why=why_of(newest.derivation) if newest else None,
+        page_object=page,
+        history=[(line, STATES[PublicationState(line.state)]) for line in page.object_list],
+    )
+
+
+@require_POST
+@permission_required("channels_sync.change_listing", raise_exception=True)
+def retry(request: HttpRequest, pk: int) -> HttpResponse:
+    listing = get_object_or_404(Listing, pk=pk)
+    retry_listing(listing=listing)
+    return go_to(request, "channels_sync:listing", pk, message=f"{listing.external_sku} is tried again now.")
+
+
+@dataclass(frozen=True, slots=True)
+class WhyLine:
+    """One term of a published figure. `is_part` stands below the term before it; `url` leads to what it comes from."""
+
+    label: str
+    value: str
+    unit: str = ""
+    hint: str = ""
+    url: str = ""
+    is_part: bool = False
+    is_total: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    derivation: Derivation
+    lines: tuple[WhyLine, ...]
+
+
+@require_GET
+@permission_required("channels_sync.view_listing", raise_exception=True)
+def why(request: HttpRequest, pk: int) -> HttpResponse:
+    """Why a listing shows its figure, now or in an earlier version: in the drawer, or as a page of its own."""
+    listing = get_object_or_404(Listing.objects.select_related("channel", "item"), pk=pk)
+    lines = PublicationLine.objects.filter(listing=listing).select_related("run").order_by("-version")
+    version = request.GET.get("version", "")
+    chosen = lines.filter(version=int(version)).first() if version.isdigit() and len(version) < 19 else lines.first()
+    return render_page(
+        request,
+        "channels_sync/why.html",
+        part="channels_sync/_why.html",
+        title="Why this number?",
+        crumbs=[
+            Crumb(listing.channel.name, reverse("channels_sync:channel", args=[listing.channel.code])),
+            Crumb(listing.external_sku, reverse("channels_sync:listing", args=[listing.pk])),
+        ],
+        listing=listing,
+        line=chosen,
+        why=why_of(chosen.derivation) if chosen else None,
+        versions=list(lines[:20]),
+        is_drawer=is_htmx(request),
+    )
+
+
+def why_of(stored: dict[str, Any]) -> Why | None:
+    """A stored derivation as lines of a sum; None for a format this version does not know."""
+    try:
+        derivation = Derivation.from_json(stored)
+    except ValueError:
+        return None
+    return Why(derivation, tuple(_why_lines(derivation)))
+
+
+def _why_lines(derivation: Derivation) -> Iterator[WhyLine]:
+    offer, snapshot, terms, steps = derivation.offer, derivation.snapshot, derivation.terms, derivation.steps
+    unit = offer.unit
+    ledger = f"{reverse('inventory:item', args=[snapshot.item_id])}?tab=ledger"
+    on_hand = sum((source.on_hand for source in snapshot.sources), ZERO)
+    yield WhyLine("On hand, good for sale", grouped(on_hand), unit, url=ledger)
+    for source in snapshot.sources:
+        url = f"{ledger}&place={source.location_id}"
+        yield WhyLine(source.code, grouped(source.on_hand), unit, url=url, is_part=True)
+        left_out = source.expired + source.withheld
+        if left_out:
+            hint = "held, damaged, expired or not for sale there"
+            yield WhyLine("not counted", grouped(left_out), unit, hint, is_part=True)
+    reserved = sum((source.reserved_pinned + source.reserved_soft for source in snapshot.sources), ZERO)
+    where = f"{reverse('inventory:item', args=[snapshot.item_id])}?tab=where"
+    yield WhyLine("Promised already", grouped(-reserved), unit, url=where if reserved else "")
+    for source in snapshot.sources:
+        if source.available < ZERO:
+            hint = "short there; not taken from elsewhere"
+            yield WhyLine(source.code, grouped(-source.available), unit, hint, is_part=True)
+    yield WhyLine("Available", grouped(steps.available), unit, is_total=True)
+    yield _term_line("Buffer kept back", terms.buffer, lambda value: grouped(-value), unit)
+    yield _term_line("Share for this channel", terms.percent, grouped, "%")
+    yield WhyLine("Leaves", grouped(steps.share), unit, is_total=True)
+    if offer.withdrawn:
+        yield WhyLine("Withdrawn", "0", unit, offer.withdrawn)
+    if terms.minimum.value:
+        hint = "below it, so 0 is shown" if steps.after_minimum != steps.share and not offer.withdrawn else "reached"
+        yield _term_line("Shown from", terms.minimum, grouped, unit, hint)
+    if terms.maximum.value is not None:
+        hint = "caps it" if steps.after_maximum != steps.after_minimum else "not reached"
+        yield _term_line("Shown at most", terms.maximum, grouped, unit, hint)
+    if offer.pack_size != 1:
+        yield WhyLine("Sold in packs of", grouped(offer.pack_size), unit, "rounded down to whole packs")
+    yield WhyLine("Published", grouped(derivation.quantity), "", is_total=True)
+
+
+def _term_line(label: str, term: Term, show: Any, unit: str, note: str = "") -> WhyLine:
+    """A term of the policy with the rule that set it."""
+    rule = term.rule
+    hint = "nobody set a rule" if rule.policy_id is None else f"{rule.scope}, version {rule.version}"
+    if rule.author:
+        hint += f", by {rule.author}"
+    url = ""
+    if rule.policy_id is not None:
+        url = reverse("admin:channels_sync_allocationpolicy_change", args=[rule.policy_id])
+    value = term.value if term.value is not None else Decimal(0)
+    return WhyLine(label, show(value), unit, f"{note}; {hint}" if note else hint, url)
+
+
+def policies_for(listing: Listing) -> QuerySet[AllocationPolicy]:
+    """Every rule in force that has a say in the listing's figure, widest first."""
+    return AllocationPolicy.objects.filter(effective_to__isnull=True).filter(
+        Q(listing=listing)
+        | Q(listing__isnull=True)
+        & (Q(channel=listing.channel_id) | Q(channel__isnull=True))
+        & (Q(item=listing.item_id) | Q(item__isnull=True))
+    )

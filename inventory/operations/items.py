@@ -1,0 +1,35 @@
+"""What may still be changed of an item once it has a history."""
+
+from inventory.errors import InUse
+from inventory.models import UNSTOCKED_KINDS, Item, Movement, Reservation, Tracking
+from inventory.quantities import as_text
+
+
+def check_item_change(*, before: Item, after: Item) -> None:
+    """Refuse changes that would give recorded quantities another meaning. `before` is the item as it is stored.
+
+    Raises InUse for another stock unit, a coarser step, another tracking or a kind without stock, when the item has moved
+    or is reserved.
+    """
+    wanted = _changed_meaning(before, after)
+    if not wanted:
+        return
+    if Movement.objects.filter(item=before).exists() or Reservation.objects.filter(item=before, quantity__gt=0).exists():
+        raise InUse(
+            f"{before.sku} has been in stock, so {' and '.join(wanted)}. Make a new item instead.", item=before.sku
+        )
+
+
+def _changed_meaning(before: Item, after: Item) -> list[str]:
+    found = []
+    if before.stock_unit != after.stock_unit:
+        found.append(f"its unit stays {before.stock_unit}")
+    if after.step > 0 and before.step % after.step:
+        found.append(f"its step {as_text(before.step)} can only be divided, not become {as_text(after.step)}")
+    if before.tracking != after.tracking and before.tracking != Tracking.NONE:
+        found.append(f"its tracking stays {before.get_tracking_display().lower()}")
+    if before.tracking != after.tracking and after.tracking == Tracking.SERIAL:
+        found.append("it cannot be tracked by serial number any more")
+    if before.is_stocked and after.kind in UNSTOCKED_KINDS:
+        found.append("its kind must be one that holds stock")
+    return found
