@@ -14,12 +14,6 @@ BEGIN
   RAISE EXCEPTION '%', reason USING ERRCODE = 'check_violation';
 END $$;
 
--- What the component needs for `started` units, rounded as the service rounds it.
-CREATE FUNCTION bench_rounded(need numeric, step numeric, multiple numeric) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$
-  SELECT CASE WHEN multiple IS NULL THEN stepped ELSE ceil(stepped / multiple) * multiple END
-  FROM (SELECT CASE WHEN step = trunc(step) THEN ceil(round(need / step, 12)) ELSE round(need / step) END * step) AS s(stepped)
-$$;
-
 CREATE FUNCTION bench_complete(
   p_key uuid, p_hash bytea, p_item bigint, p_good numeric, p_source bigint, p_path text, p_target bigint
 ) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -54,16 +48,23 @@ BEGIN
   SELECT array_agg(component_id), array_agg(need), bool_or(special), array_append(array_agg(component_id), p_item)
     INTO v_components, v_needs, v_special, v_items
   FROM (
-    SELECT l.component_id,
-           bench_rounded(sum(l.quantity * l.unit_numerator * (100 + l.scrap_percent) * p_good
-                             / (b.makes * l.unit_denominator * 100)
-                             + l.setup_quantity * l.unit_numerator / l.unit_denominator),
-                         min(i.step), max(l.rounding_multiple * l.unit_numerator / l.unit_denominator)) AS need,
-           bool_or(l.is_phantom OR l.is_consumable OR l.is_optional OR l.issue_method = 'manual'
-                   OR i.kind IN ('phantom', 'service')) AS special
-    FROM production_bom b JOIN production_bomline l ON l.bom_id = b.id JOIN inventory_item i ON i.id = l.component_id
-    WHERE b.id = v_bom
-    GROUP BY l.component_id ORDER BY min(l.position), min(l.id)
+    SELECT component_id, special, position, id,
+           CASE WHEN multiple IS NULL THEN stepped ELSE ceil(stepped / multiple) * multiple END AS need
+    FROM (
+      SELECT component_id, special, position, id, multiple,
+             CASE WHEN step = trunc(step) THEN ceil(round(raw / step, 12)) ELSE round(raw / step) END * step AS stepped
+      FROM (
+        SELECT l.component_id, min(l.position) AS position, min(l.id) AS id, min(i.step) AS step,
+               sum(l.quantity * l.unit_numerator * (100 + l.scrap_percent) * p_good / (b.makes * l.unit_denominator * 100)
+                   + l.setup_quantity * l.unit_numerator / l.unit_denominator) AS raw,
+               max(l.rounding_multiple * l.unit_numerator / l.unit_denominator) AS multiple,
+               bool_or(l.is_phantom OR l.is_consumable OR l.is_optional OR l.issue_method = 'manual'
+                       OR i.kind IN ('phantom', 'service')) AS special
+        FROM production_bom b JOIN production_bomline l ON l.bom_id = b.id JOIN inventory_item i ON i.id = l.component_id
+        WHERE b.id = v_bom
+        GROUP BY l.component_id
+      ) AS added
+    ) AS rounded ORDER BY position, id
   ) AS needs;
   IF v_components IS NULL THEN PERFORM bench_refuse('no BOM in force, or one without lines'); END IF;
   IF v_special THEN PERFORM bench_refuse('only ordinary lines are measured'); END IF;
@@ -198,16 +199,23 @@ BEGIN
   SELECT array_agg(component_id), array_agg(need), bool_or(special), array_append(array_agg(component_id), p_item)
     INTO v_components, v_needs, v_special, v_items
   FROM (
-    SELECT l.component_id,
-           bench_rounded(sum(l.quantity * l.unit_numerator * (100 + l.scrap_percent) * p_good
-                             / (b.makes * l.unit_denominator * 100)
-                             + l.setup_quantity * l.unit_numerator / l.unit_denominator),
-                         min(i.step), max(l.rounding_multiple * l.unit_numerator / l.unit_denominator)) AS need,
-           bool_or(l.is_phantom OR l.is_consumable OR l.is_optional OR l.issue_method = 'manual'
-                   OR i.kind IN ('phantom', 'service')) AS special
-    FROM production_bom b JOIN production_bomline l ON l.bom_id = b.id JOIN inventory_item i ON i.id = l.component_id
-    WHERE b.id = v_bom
-    GROUP BY l.component_id ORDER BY min(l.position), min(l.id)
+    SELECT component_id, special, position, id,
+           CASE WHEN multiple IS NULL THEN stepped ELSE ceil(stepped / multiple) * multiple END AS need
+    FROM (
+      SELECT component_id, special, position, id, multiple,
+             CASE WHEN step = trunc(step) THEN ceil(round(raw / step, 12)) ELSE round(raw / step) END * step AS stepped
+      FROM (
+        SELECT l.component_id, min(l.position) AS position, min(l.id) AS id, min(i.step) AS step,
+               sum(l.quantity * l.unit_numerator * (100 + l.scrap_percent) * p_good / (b.makes * l.unit_denominator * 100)
+                   + l.setup_quantity * l.unit_numerator / l.unit_denominator) AS raw,
+               max(l.rounding_multiple * l.unit_numerator / l.unit_denominator) AS multiple,
+               bool_or(l.is_phantom OR l.is_consumable OR l.is_optional OR l.issue_method = 'manual'
+                       OR i.kind IN ('phantom', 'service')) AS special
+        FROM production_bom b JOIN production_bomline l ON l.bom_id = b.id JOIN inventory_item i ON i.id = l.component_id
+        WHERE b.id = v_bom
+        GROUP BY l.component_id
+      ) AS added
+    ) AS rounded ORDER BY position, id
   ) AS needs;
   IF v_components IS NULL THEN PERFORM bench_refuse('no BOM in force, or one without lines'); END IF;
   IF v_special THEN PERFORM bench_refuse('only ordinary lines are measured'); END IF;

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
@@ -20,12 +20,13 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
-from rest_framework.views import APIView, set_rollback
 
-from inventory.api.fields import ID_MAX
 from inventory.errors import DomainError
 from inventory.operations.transactions import RETRIED
 from inventory.quantities import as_text
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class TokenAuthentication(authentication.TokenAuthentication):
 class ModelOrOperationPermissions(BasePermission):
     """The permission that the view declares for the action. What is not declared is refused, to administrators too."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         if not request.user.is_authenticated:
             raise exceptions.NotAuthenticated("Send a token: Authorization: Token <your token>.")
         action = getattr(view, "action", None)
@@ -104,7 +105,7 @@ class StableCursorPagination(BasePagination):
     size_default: ClassVar[int] = 50
     size_max: ClassVar[int] = 500
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: APIView | None = None) -> list[Any]:
+    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: "APIView | None" = None) -> list[Any]:
         size = self._size(request)
         is_backwards, position = self._position(request)
         is_downwards = bool(getattr(view, "newest_first", False))
@@ -171,7 +172,7 @@ class StableCursorPagination(BasePagination):
             raise exceptions.ValidationError(
                 {self.cursor_parameter: ["This is no cursor of ours. Start without one, then follow `next`."]}
             )
-        return text[0] == "b", min(int(text[1:]), ID_MAX)
+        return text[0] == "b", int(text[1:])
 
     def _address(self, address: str, direction: str, row: Model) -> str:
         cursor = base64.urlsafe_b64encode(f"{direction}{row.pk}".encode()).decode().rstrip("=")
@@ -220,7 +221,6 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
         status, body = 409, _of_database(error)
     else:
         return None
-    set_rollback()
     return Response(body, status=status, headers=headers)
 
 
@@ -243,7 +243,9 @@ def _of_database(error: Exception) -> dict[str, Any]:
     """Somebody else wrote, a moment earlier, what stands in the way of this."""
     constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) or ""
     if _state(error) == _UNIQUE_VIOLATION:
-        return error_body("DUPLICATE", "There is such an object already. Read it and change that one.", {"rule": constraint})
+        return error_body(
+            "DUPLICATE", "There is such an object already. Read it and change that one.", {"rule": constraint}
+        )
     return error_body("IN_USE", "Other objects refer to this one, so it stays.", {"rule": constraint})
 
 

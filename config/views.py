@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET
 from channels_sync.models import Channel, ChannelMode, Listing, ListingPush
 from config.shell import address, menu_for
 from inventory.models import CostPool, Item, Location, Movement, Posting, PostingKind, StockBalance, StockStatus
-from inventory.reads.board import BoardQuestion, board_items
+from inventory.reads.board import EXPIRY_NOTICE_DAYS, BoardQuestion, board_items, expiring
 from inventory.reads.item_ledger import actor_names, fully_reversed
 from inventory.views.suggesting import matching_items
 from inventory.web import is_htmx, render_page
@@ -25,7 +25,6 @@ from production.models import Bom, BomState, Completion, WorkOrder
 
 Person = AbstractBaseUser | AnonymousUser
 
-EXPIRY_NOTICE_DAYS = 30
 RECENT_MAX = 10
 HITS_MAX = 8
 
@@ -83,7 +82,7 @@ def _attention(user: Person) -> Iterable[Attention]:
     if user.has_perm("production.view_workorder"):
         late = WorkOrder.objects.open().filter(due_on__lt=today_).count()
         if late:
-            orders = address("production:work_orders") or "/"
+            orders = reverse("production:work_orders")
             yield Attention("look", "schedule", f"{late} work order{_s(late)} past the due date", orders, "See them")
     if user.has_perm("inventory.view_stockbalance"):
         board = reverse("inventory:board")
@@ -91,27 +90,23 @@ def _attention(user: Person) -> Iterable[Attention]:
         if held:
             text = f"{held} item{_s(held)} on QC hold {_wait(held)} for release"
             yield Attention("look", "hourglass_top", text, f"{board}?status=qc_hold", "Release")
-        low = board_items(BoardQuestion(low=True)).count()
+        low = board_items(BoardQuestion(flag="low")).count()
         if low:
             text = f"{low} item{_s(low)} below the reorder point"
-            yield Attention("look", "trending_down", text, f"{board}?low=1&rows=items", "See them")
-        expired = StockBalance.objects.available().on_hand().filter(lot__expires_on__lt=today_)
-        gone = _items_with(expired)
+            yield Attention("look", "trending_down", text, f"{board}?flag=low&rows=items", "See them")
+        cells = StockBalance.objects.available().on_hand()
+        gone = _items_with(cells.filter(expiring(soon=False)))
         if gone:
-            text = f"{gone} item{_s(gone)} with lots past their last day still counted as stock"
-            yield Attention("look", "event_busy", text, f"{board}?stocked=1", "See them")
-        soon = _items_with(
-            StockBalance.objects.available()
-            .on_hand()
-            .filter(lot__expires_on__gte=today_, lot__expires_on__lte=today_ + timedelta(days=EXPIRY_NOTICE_DAYS))
-        )
+            text = f"{gone} item{_s(gone)} with lots past their last day, still marked available"
+            yield Attention("look", "event_busy", text, f"{board}?flag=expired", "See them")
+        soon = _items_with(cells.filter(expiring(soon=True)))
         if soon:
             text = f"{soon} item{_s(soon)} with lots that expire within {EXPIRY_NOTICE_DAYS} days"
-            yield Attention("look", "event_upcoming", text, f"{board}?stocked=1", "See them")
+            yield Attention("look", "event_upcoming", text, f"{board}?flag=soon", "See them")
         unknown = CostPool.objects.filter(unknown_quantity__gt=0).count()
         if unknown:
             text = f"{unknown} item{_s(unknown)} in stock with a part whose cost is not known"
-            yield Attention("look", "help", text, f"{board}?unknown=1&rows=items", "Correct")
+            yield Attention("look", "help", text, f"{board}?flag=unknown&rows=items", "Correct")
     if user.has_perm("production.view_bom"):
         drafts = Bom.objects.filter(state=BomState.DRAFT, created_at__lt=now - timedelta(hours=1)).count()
         if drafts:
@@ -245,7 +240,7 @@ def _hits(request: HttpRequest, text: str) -> Iterable[Hit]:
             yield Hit(item.sku, item.name, reverse("inventory:item", args=[item.pk]), "inventory_2", is_exact)
     if user.has_perm("production.view_workorder"):
         for order in WorkOrder.objects.filter(number__icontains=text).select_related("item").order_by("-pk")[:HITS_MAX]:
-            url = _order_url(order)
+            url = reverse("production:work_order", args=[order.number])
             is_exact = folded == order.number.casefold()
             yield Hit(order.number, f"Work order · {order.item.sku}", url, "assignment", is_exact)
     if user.has_perm("channels_sync.view_listing"):
@@ -260,17 +255,6 @@ def _hits(request: HttpRequest, text: str) -> Iterable[Hit]:
         for entry, url in entries:
             if folded in entry.title.casefold():
                 yield Hit(entry.title, group.title or "Page", url, entry.icon)
-
-
-def _order_url(order: WorkOrder) -> str:
-    from django.urls import NoReverseMatch
-
-    for name, argument in (("production:work_order", order.pk), ("admin:production_workorder_change", order.pk)):
-        try:
-            return reverse(name, args=[argument])
-        except NoReverseMatch:
-            continue
-    return "/"
 
 
 # --- Refusals in words ------------------------------------------------------------------------------------------------

@@ -11,7 +11,11 @@ def numbers(values: Iterable[int | Decimal | None]) -> str:
 
 def texts(values: Iterable[str]) -> str:
     """For `%s::text[]`; every element is quoted, so that it may hold anything but a zero byte."""
-    return "{" + ",".join(['"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values]) + "}"
+    elements = list(values)
+    joined = '","'.join(elements)
+    if "\\" in joined or joined.count('"') > 2 * max(len(elements) - 1, 0):
+        joined = '","'.join([element.replace("\\", "\\\\").replace('"', '\\"') for element in elements])
+    return f'{{"{joined}"}}' if elements else "{}"
 
 
 def flags(values: Iterable[bool]) -> str:

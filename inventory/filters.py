@@ -74,27 +74,36 @@ def in_tree_order(locations: list[Location]) -> list[Location]:
 BOARD_SORTS = {"sku": "SKU", "name": "Name", "on_hand": "On hand", "value": "Value"}
 
 
-class BoardFilter(forms.Form):
-    """The stock board's filters. Values that do not exist are dropped, so that an old address still works."""
+FLAGS = {
+    "low": "Below reorder point",
+    "soon": "Expiring within 30 days",
+    "expired": "Past expiry",
+    "unknown": "Unknown cost",
+}
 
+
+class _BoardValues(forms.Form):
     q = forms.CharField(required=False, max_length=200)
     site = forms.IntegerField(required=False)
     status = forms.ChoiceField(required=False, choices=[("", ""), *StockStatus.choices])
     category = forms.IntegerField(required=False)
     kind = forms.ChoiceField(required=False, choices=[("", ""), *ItemKind.choices])
+    flag = forms.ChoiceField(required=False, choices=[("", ""), *FLAGS.items()])
     stocked = forms.BooleanField(required=False)
-    low = forms.BooleanField(required=False)
-    unknown = forms.BooleanField(required=False)
     sort = forms.CharField(required=False)
-    rows = forms.ChoiceField(required=False, choices=[("", ""), ("items", "Items"), ("places", "Items and places")])
+    rows = forms.ChoiceField(required=False, choices=[("", ""), ("items", ""), ("places", "")])
+
+
+class BoardFilter:
+    """The stock board's filters. Values that do not exist are dropped, so that an old address still works."""
 
     def __init__(self, request: HttpRequest) -> None:
-        super().__init__(request.GET)
+        form = _BoardValues(request.GET)
+        form.full_clean()
+        values = form.cleaned_data
         self.query = request.GET
         self.categories = list(ItemCategory.objects.order_by("name"))
         self.places = LocationChoices()
-        self.full_clean()
-        values = self.cleaned_data
         self.text: str = (values.get("q") or "").strip()
         self.site: Location | None = self.places.by_id.get(values.get("site") or 0)
         self.status: str = values.get("status") or ""
@@ -102,9 +111,8 @@ class BoardFilter(forms.Form):
             (one for one in self.categories if one.pk == values.get("category")), None
         )
         self.kind: str = values.get("kind") or ""
+        self.flag: str = values.get("flag") or ""
         self.stocked: bool = bool(values.get("stocked"))
-        self.low: bool = bool(values.get("low"))
-        self.unknown: bool = bool(values.get("unknown"))
         sort = values.get("sort") or "sku"
         self.sort: str = sort if sort.removeprefix("-") in BOARD_SORTS else "sku"
         self.rows: str = values.get("rows") or "places"
@@ -123,21 +131,17 @@ class BoardFilter(forms.Form):
             yield "category", f"Category: {self.category.name}"
         if self.kind:
             yield "kind", f"Kind: {ItemKind(self.kind).label}"
+        if self.flag:
+            yield "flag", FLAGS[self.flag]
         if self.stocked:
             yield "stocked", "With stock"
-        if self.low:
-            yield "low", "Below reorder point"
-        if self.unknown:
-            yield "unknown", "Unknown cost"
 
     @property
     def clear_url(self) -> str:
-        return without(self.query, "q", "site", "status", "category", "kind", "stocked", "low", "unknown")
+        return without(self.query, "q", "site", "status", "category", "kind", "flag", "stocked")
 
 
-class LedgerFilter(forms.Form):
-    """The ledger's filters."""
-
+class _LedgerValues(forms.Form):
     item = forms.CharField(required=False, max_length=200)
     place = forms.IntegerField(required=False)
     kind = forms.ChoiceField(required=False, choices=[("", ""), *PostingKind.choices])
@@ -145,12 +149,16 @@ class LedgerFilter(forms.Form):
     until = forms.DateField(required=False)
     reference = forms.CharField(required=False, max_length=100)
 
+
+class LedgerFilter:
+    """The ledger's filters."""
+
     def __init__(self, request: HttpRequest) -> None:
-        super().__init__(request.GET)
+        form = _LedgerValues(request.GET)
+        form.full_clean()
+        values: dict[str, Any] = form.cleaned_data
         self.query = request.GET
         self.places = LocationChoices()
-        self.full_clean()
-        values: dict[str, Any] = self.cleaned_data
         self.item_text: str = (values.get("item") or "").strip()
         self.item: Item | None = find_item(self.item_text) if self.item_text else None
         self.place: Location | None = self.places.by_id.get(values.get("place") or 0)

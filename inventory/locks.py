@@ -153,18 +153,19 @@ def _pools(items: list[int], *, lock: bool) -> tuple[dict[int, Pool], dict[int, 
 def _cells(
     items: list[int], *, within: str | None, locations: Sequence[int], statuses: Sequence[str], lock: bool
 ) -> dict[CellKey, Cell]:
+    # The arrays come from sub-selects and the path is compared by its beginning, so that the planner cannot estimate from
+    # the values: it then keeps one plan, where it would plan anew for each posting, which takes longer than the query.
     sql = (
         "SELECT b.id, b.item_id, b.location_id, b.lot_id, b.status, b.quantity, b.reserved, t.received_on, t.expires_on,"
         " t.code, l.path, l.is_active AND NOT l.is_blocked, l.kind = 'own'"
         " FROM inventory_stockbalance b"
         " JOIN inventory_location l ON l.id = b.location_id JOIN inventory_lot t ON t.id = b.lot_id"
-        " WHERE b.item_id = ANY(%s::bigint[]) AND b.status = ANY(%s::text[])"
-        " AND (l.path LIKE %s OR b.location_id = ANY(%s::bigint[]))"
+        " WHERE b.item_id = ANY(ARRAY(SELECT unnest(%s::bigint[]))) AND b.status = ANY(ARRAY(SELECT unnest(%s::text[])))"
+        " AND (left(l.path, %s::int) = %s OR b.location_id = ANY(%s::bigint[]))"
         " ORDER BY b.item_id, b.location_id, b.lot_id, b.status"
     ) + (" FOR NO KEY UPDATE OF b" if lock else "")
-    pattern = None if within is None else f"{within}%"
     with connection.cursor() as cursor:
-        cursor.execute(sql, [numbers(items), texts(map(str, statuses)), pattern, numbers(locations)])
+        cursor.execute(sql, [numbers(items), texts(map(str, statuses)), len(within or ""), within, numbers(locations)])
         cells = map(Cell._make, cursor.fetchall())
     return {cell.key: cell for cell in cells}
 

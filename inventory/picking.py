@@ -52,26 +52,25 @@ def pick_lots(lots: Iterable[LotOnHand], *, quantity: Decimal, on: date) -> Pick
 
     A lot is good through its expiry day. When there is too little, everything there is and what is missing.
     """
-    usable = sorted((lot for lot in lots if lot.expires_on is None or lot.expires_on >= on), key=picking_order)
-    taken: dict[int, tuple[Decimal, Decimal]] = {}
+    usable = [lot for lot in lots if lot.expires_on is None or lot.expires_on >= on]
+    if len(usable) > 1:
+        usable.sort(key=picking_order)
     missing = quantity
+    promised: dict[int, Decimal] = {}
     for lot in usable:
-        own = min(lot.own, missing)
-        if own > ZERO:
-            taken[lot.cell_id] = (own, own)
-            missing -= own
+        if lot.own > ZERO and missing > ZERO:
+            promised[lot.cell_id] = min(lot.own, missing)
+            missing -= promised[lot.cell_id]
+    picks = []
     for lot in usable:
-        if missing <= ZERO:
-            break
+        own = promised.get(lot.cell_id, ZERO)
         free = min(lot.free, missing)
         if free > ZERO:
-            so_far, own = taken.get(lot.cell_id, (ZERO, ZERO))
-            taken[lot.cell_id] = (so_far + free, own)
             missing -= free
-    picks = tuple(
-        Pick(lot.cell_id, lot.location_id, lot.lot_id, *taken[lot.cell_id]) for lot in usable if lot.cell_id in taken
-    )
-    return Picks(picks, missing)
+            picks.append(Pick(lot.cell_id, lot.location_id, lot.lot_id, own + free, own))
+        elif own > ZERO:
+            picks.append(Pick(lot.cell_id, lot.location_id, lot.lot_id, own, own))
+    return Picks(tuple(picks), missing)
 
 
 def pick_named(lots: Sequence[LotOnHand], *, wanted: Sequence[tuple[int, Decimal]]) -> Picks:

@@ -106,8 +106,8 @@ def explode(root: BomFact, phantoms: Mapping[int, BomFact]) -> list[Rate]:
     """
     found: dict[tuple[int, bool, bool], Rate] = {}
     for rate in _expand(root, Fraction(1), Fraction(0), phantoms, 0):
-        before = found.get(rate.key)
-        found[rate.key] = rate if before is None else _add(before, rate)
+        key = rate.key
+        found[key] = _add(found[key], rate) if key in found else rate
     return list(found.values())
 
 

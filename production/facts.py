@@ -1,7 +1,7 @@
 """What a completion needs to know, read with one statement each: the frozen BOM and its components."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -63,16 +63,16 @@ _BOM = f"""
 WITH RECURSIVE used(bom_id) AS (
   (SELECT b.id FROM production_bom b
    WHERE CASE WHEN %s::bigint IS NULL
-              THEN b.item_id = %s AND b.state = 'active' AND b.effective_from <= %s
-                   AND (b.effective_to IS NULL OR b.effective_to > %s)
+              THEN b.item_id = %s AND b.state <> 'draft' AND b.effective_from <= %s
+                   AND (b.effective_to > %s OR b.effective_to IS NULL AND b.state = 'active')
               ELSE b.id = %s::bigint END
    ORDER BY b.effective_from DESC NULLS LAST, b.version DESC LIMIT 1)
   UNION
   SELECT child.id FROM used u
   JOIN production_bomline l ON l.bom_id = u.bom_id
   JOIN inventory_item i ON i.id = l.component_id AND (l.is_phantom OR i.kind = 'phantom')
-  JOIN production_bom child ON child.item_id = i.id AND child.state = 'active' AND child.effective_from <= %s
-   AND (child.effective_to IS NULL OR child.effective_to > %s)
+  JOIN production_bom child ON child.item_id = i.id AND child.state <> 'draft' AND child.effective_from <= %s
+   AND (child.effective_to > %s OR child.effective_to IS NULL AND child.state = 'active')
 )
 SELECT b.id, b.item_id, b.version, b.makes, b.state, b.deviation_policy, b.deviation_tolerance_percent,
        l.id, l.quantity, l.unit_numerator, l.unit_denominator, l.scrap_percent, l.setup_quantity, l.rounding_multiple,
@@ -122,7 +122,15 @@ def recipe_of_bom(*, item: Item, on: date, bom_id: int | None = None) -> Recipe:
                     item=item.sku,
                     component=sku,
                 )
-    return Recipe(head[0], head[2], head[5], head[6], explode(root, phantoms), components, {}, {})
+    try:
+        rates = explode(root, phantoms)
+    except ValueError as error:
+        raise InvalidBom(
+            f"BOM v{head[2]} of {item.sku} cannot be exploded: {error}. Check the phantoms below it.",
+            item=item.sku,
+            bom=head[0],
+        ) from error
+    return Recipe(head[0], head[2], head[5], head[6], rates, components, {}, {})
 
 
 def _read(rows: Sequence[tuple[Any, ...]]) -> tuple[dict[int, BomFact], dict[int, ComponentFact]]:
@@ -136,9 +144,10 @@ def _read(rows: Sequence[tuple[Any, ...]]) -> tuple[dict[int, BomFact], dict[int
             continue
         component = ComponentFact._make(row[19:27])
         components[component.id] = component
-        if row[18] == ItemKind.SERVICE:
-            continue
-        found.append(LineFact(row[7], component.id, *row[8:18]))
+        line = LineFact(row[7], component.id, *row[8:18])
+        if row[18] == ItemKind.SERVICE:  # costed, not counted, like a consumable
+            line = replace(line, is_consumable=True)
+        found.append(line)
     return {bom_id: BomFact(bom_id, head[1], head[3], lines[bom_id]) for bom_id, head in heads.items()}, components
 
 

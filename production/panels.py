@@ -20,7 +20,7 @@ from inventory.panels import (
 from inventory.templatetags.figures import quantity
 from production.models import Bom, BomState, Completion, CompletionReversal, WorkOrder
 from production.reads.buildable import buildable
-from production.reads.cost_rollup import cost_rollups
+from production.reads.cost_rollup import LineCost, as_unit_cost, cost_rollups
 from production.reads.where_used import where_used
 
 COMPLETIONS_SHOWN_MAX = 50
@@ -79,9 +79,14 @@ def _bom_tab(_request: HttpRequest, item: Item) -> dict[str, Any]:
     return {
         "bom": current,
         "versions": versions,
-        "bom_lines": [(line, costs.get(line.pk)) for line in lines],
+        "bom_lines": [(line, *_costs_of(costs.get(line.pk))) for line in lines],
         "rollup": rollup,
     }
+
+
+def _costs_of(cost: LineCost | None) -> tuple[Decimal | None, Decimal | None]:
+    """Per unit of the component, and per unit of what is made."""
+    return (None, None) if cost is None else (as_unit_cost(cost.unit_cost.value), as_unit_cost(cost.cost))
 
 
 def _where_used_tab(_request: HttpRequest, item: Item) -> dict[str, Any]:

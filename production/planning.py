@@ -157,8 +157,10 @@ def _plan_line(
     else:
         cells = _source_cells(component.id, given)
         lots = [cell.as_lot(own=given.rows.own_quantity(cell.id)) for cell in cells]
-        on_hand = sum((cell.quantity for cell in cells), ZERO)
-        free = _usable(lots, on=given.on)
+        for cell, lot in zip(cells, lots, strict=True):
+            on_hand += cell.quantity
+            if lot.expires_on is None or lot.expires_on >= given.on:
+                free += lot.free + lot.own
         usable[rate.key] = free
         if actual > ZERO:
             found = _pick(lots, usage, actual, given)
@@ -194,10 +196,6 @@ def _source_cells(item_id: int, given: PlanInput) -> list[Cell]:
         return [cell for cell in cells if cell.is_pickable and cell.is_own]
     path = given.source_path
     return [cell for cell in cells if cell.path.startswith(path) and (cell.is_pickable or cell.path == path)]
-
-
-def _usable(lots: Sequence[LotOnHand], *, on: date) -> Decimal:
-    return sum((lot.free + lot.own for lot in lots if lot.expires_on is None or lot.expires_on >= on), ZERO)
 
 
 def _pick(lots: Sequence[LotOnHand], usage: Usage | None, actual: Decimal, given: PlanInput) -> Picks:

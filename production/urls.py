@@ -9,6 +9,7 @@ app_name = "production"
 urlpatterns = [
     path("complete/", recording.record_completion, name="record_completion"),
     path("complete/suggest/", recording.suggest, name="suggest"),
+    path("complete/suggest-items/", recording.suggest_items, name="suggest_items"),
     path("completions/", completions.completions, name="completions"),
     path("completions/<int:pk>/", completions.completion, name="completion"),
     path("completions/<int:pk>/undo/", completions.undo_completion, name="undo_completion"),

@@ -178,7 +178,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 # --- REST -------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.TokenAuthentication",
+        "config.api.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["config.api.ModelOrOperationPermissions"],
@@ -201,7 +201,17 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {},
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "ItemKind": "inventory.models.ItemKind",
+        "LocationKind": "inventory.models.LocationKind",
+        "PostingKind": "inventory.models.PostingKind",
+        "StockStatus": "inventory.models.StockStatus",
+        "BomState": "production.models.BomState",
+        "WorkOrderState": "production.models.WorkOrderState",
+        "PublicationState": "channels_sync.models.PublicationState",
+    },
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 
 # --- Background work --------------------------------------------------------------------------------------------------

@@ -211,7 +211,9 @@ class Day(Described):
         return str(value.isoformat())
 
 
-_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})")
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 class Moment(Described):
@@ -295,8 +297,6 @@ class Anything(Described):
         return value
 
 
-
-
 class TextOut(serializers.CharField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(read_only=True, **kwargs)
@@ -352,7 +352,7 @@ class WordsOut(Described):
 
 
 class IdsOut(Described):
-    """A list of ids."""
+    """The ids of a list of objects."""
 
     described: Schema = {"type": "array", "items": {"type": "integer"}}
 
@@ -360,4 +360,4 @@ class IdsOut(Described):
         super().__init__(read_only=True, **kwargs)
 
     def to_representation(self, value: Any) -> list[int]:
-        return [int(one) for one in value]
+        return [one.pk for one in value]

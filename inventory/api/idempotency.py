@@ -77,7 +77,8 @@ def answer_once(request: Request, work: Callable[[UUID], Reply]) -> HttpResponse
         text = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":"))
         with connection.cursor() as cursor:
             cursor.execute(
-                "UPDATE inventory_storedreply SET status = %s, body = %s::jsonb WHERE key = %s", [reply.status, text, key]
+                "UPDATE inventory_storedreply SET status = %s, body = %s::jsonb WHERE key = %s",
+                [reply.status, text, key],
             )
         return reply.status, text, reply.replayed
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.core.exceptions import ValidationError as ModelValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.http import HttpResponse
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -77,6 +77,12 @@ class Resource(GenericViewSet[Any]):
         """An object as the endpoint answers it, in plain JSON values."""
         return dict(self.get_serializer_class()(found).data)
 
+    def page(self) -> list[Any]:
+        """The rows of the page that is asked for. Raises ValidationError for parameters that say nothing."""
+        refuse_unknown_parameters(self, self.request)
+        found: list[Any] = self.paginate_queryset(self.filter_queryset(self.get_queryset()))  # type: ignore[assignment]
+        return found
+
     def answer(self, found: object) -> Response:
         return Response(self.shape(found), status=self.endpoint.status)
 
@@ -91,11 +97,9 @@ class Resource(GenericViewSet[Any]):
 class ListOne:
     """Lists, page by page, and one object by its id."""
 
-    def list(self: Any, request: Request) -> Response:
+    def list(self: Any, request: Request) -> Response:  # noqa: ARG002
         """Page by page; `next` and `previous` are the addresses of the pages around this one."""
-        refuse_unknown_parameters(self, request)
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        answer: Response = self.get_paginated_response(self.get_serializer(page, many=True).data)
+        answer: Response = self.get_paginated_response(self.get_serializer(self.page(), many=True).data)
         return answer
 
     def retrieve(self: Any, request: Request, pk: str) -> Response:  # noqa: ARG002
@@ -124,8 +128,3 @@ def save_checked(instance: Model) -> None:
     except ModelValidationError as error:
         raise ValidationError(error.message_dict) from None
     instance.save()
-
-
-def reread(queryset: QuerySet[Any], pk: object) -> Any:
-    """The object again with what an answer shows of it."""
-    return queryset.get(pk=pk)

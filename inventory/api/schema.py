@@ -114,7 +114,10 @@ class ApiSchema(AutoSchema):
     def _resolve_path_parameters(self, variables: list[str]) -> list[dict[str, Any]]:
         return [
             build_parameter_type(
-                name=name, location=OpenApiParameter.PATH, description=f"Id of the {self._object_word()}.", schema=ID_SCHEMA
+                name=name,
+                location=OpenApiParameter.PATH,
+                description=f"Id of the {self._object_word()}.",
+                schema=ID_SCHEMA,
             )
             for name in variables
         ]

@@ -295,7 +295,7 @@ class PostingSerializer(serializers.Serializer[Any]):
     note = TextOut()
     actor = TextOut(source="actor.username", allow_null=True, default=None)
     reverses_id = IdOut(allow_null=True)
-    reversed_by = IdsOut()
+    reversed_by = IdsOut(source="reversals.all")
     effective_at = MomentOut(help_text="When it happened.")
     recorded_at = MomentOut(help_text="When we learned of it.")
     movements = MovementSerializer(many=True, read_only=True)
@@ -310,7 +310,9 @@ class ReverseSerializer(Body):
 
 class Timed(Body):
     note = optional_text(500)
-    effective_at = Moment(required=False, allow_null=True, default=None, help_text="When it happened; now when left out.")
+    effective_at = Moment(
+        required=False, allow_null=True, default=None, help_text="When it happened; now when left out."
+    )
 
 
 class LotQuantitySerializer(Body):
@@ -395,7 +397,9 @@ class AdjustmentSerializer(Timed):
 
     item = item_reference()
     location = location_reference()
-    quantity = DecimalIn(signed=True, help_text="The difference: positive for what was found, negative for what is missing.")
+    quantity = DecimalIn(
+        signed=True, help_text="The difference: positive for what was found, negative for what is missing."
+    )
     unit = optional_text(32, help_text=UNIT_HELP)
     reason = Text(length_max=100)
     status = Choice(StockStatus.choices, required=False, default=StockStatus.AVAILABLE.value)
@@ -404,7 +408,9 @@ class AdjustmentSerializer(Timed):
     lots = LotQuantitySerializer(
         many=True, required=False, max_length=LINES_MAX, default=list, help_text="Lots that are missing."
     )
-    value = Money(required=False, allow_null=True, default=None, help_text="Of what was found; the average when left out.")
+    value = Money(
+        required=False, allow_null=True, default=None, help_text="Of what was found; the average when left out."
+    )
     reference = optional_text(100)
 
 

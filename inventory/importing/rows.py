@@ -8,7 +8,7 @@ from inventory.importing.cells import NumberStyle, style_of
 from inventory.importing.errors import CellError
 from inventory.importing.headers import Columns
 from inventory.importing.reports import Report
-from inventory.importing.tables import ERROR_VALUES, Row, Table
+from inventory.importing.tables import ERROR_VALUES, NO_RESULT, Row, Table
 
 T = TypeVar("T")
 
@@ -41,6 +41,13 @@ class RowReader:
         if column is None:
             return ""
         text = self.row.cells[column]
+        if text == NO_RESULT:
+            self.refuse(
+                name,
+                "the cell holds a formula without a stored result. Open the file in a spreadsheet program, save it, and "
+                "import it again.",
+            )
+            return ""
         if text in ERROR_VALUES:
             self.refuse(name, f"the cell shows {text}, a formula that failed. Mend it in the file.")
             return ""

@@ -30,7 +30,9 @@ BLANK_ROWS_IN_A_ROW_MAX = 2_000
 """A sheet that was once formatted far down has many empty rows; after so many the rest is taken for empty."""
 HEADER_WITHIN_ROWS = 30
 DELIMITERS = (",", ";", "\t", "|")
-ERROR_VALUES = frozenset({"#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!"})
+NO_RESULT = "#NO-RESULT!"
+"""Stands for a formula whose result the program that wrote the file did not store."""
+ERROR_VALUES = frozenset({"#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", NO_RESULT})
 """What a spreadsheet shows for a formula that failed."""
 
 
@@ -167,7 +169,7 @@ def _read_workbook(content: bytes, *, name: str, sheet: str) -> tuple[str, list[
         pages = (values[chosen], formulas[chosen])
         for page in pages:
             page.reset_dimensions()  # what the file says of its size is often wrong
-        return chosen, list(_bounded(_evaluated(*pages, name=name), name=name))
+        return chosen, list(_bounded(_evaluated(*pages), name=name))
     finally:
         values.close()
         formulas.close()
@@ -182,18 +184,15 @@ def _choose_sheet(names: Sequence[str], *, wanted: str, name: str) -> str:
     raise UnreadableTable(f"{name} has no sheet “{wanted}”. It has: {', '.join(names)}.", sheets=list(names))
 
 
-def _evaluated(values: Any, formulas: Any, *, name: str) -> Iterator[tuple[int, list[str]]]:
-    """Rows as text. A formula whose result was never stored is refused: it would silently read as empty."""
+def _evaluated(values: Any, formulas: Any) -> Iterator[tuple[int, list[str]]]:
+    """Rows as text. A formula whose result was never stored is marked, else it would silently read as empty."""
     both = zip_longest(values.iter_rows(values_only=True), formulas.iter_rows(values_only=True), fillvalue=())
     for number, (row, written) in enumerate(both, start=1):
-        for column, (value, source) in enumerate(zip(row, written, strict=False), start=1):
+        cells = [cell_text(value) for value in row]
+        for column, (value, source) in enumerate(zip(row, written, strict=False)):
             if value is None and isinstance(source, str) and source.startswith("="):
-                raise UnreadableTable(
-                    f"Cell {get_column_letter(column)}{number} of {name} holds a formula without a stored result. "
-                    "Open the file in a spreadsheet program, save it, and import it again.",
-                    cell=f"{get_column_letter(column)}{number}",
-                )
-        yield number, [cell_text(value) for value in row]
+                cells[column] = NO_RESULT
+        yield number, cells
 
 
 def cell_text(value: object) -> str:

@@ -14,7 +14,10 @@ def check_item_change(*, before: Item, after: Item) -> None:
     wanted = _changed_meaning(before, after)
     if not wanted:
         return
-    if Movement.objects.filter(item=before).exists() or Reservation.objects.filter(item=before, quantity__gt=0).exists():
+    if (
+        Movement.objects.filter(item=before).exists()
+        or Reservation.objects.filter(item=before, quantity__gt=0).exists()
+    ):
         raise InUse(
             f"{before.sku} has been in stock, so {' and '.join(wanted)}. Make a new item instead.", item=before.sku
         )
@@ -26,7 +29,7 @@ def _changed_meaning(before: Item, after: Item) -> list[str]:
         found.append(f"its unit stays {before.stock_unit}")
     if after.step > 0 and before.step % after.step:
         found.append(f"its step {as_text(before.step)} can only be divided, not become {as_text(after.step)}")
-    if before.tracking != after.tracking and before.tracking != Tracking.NONE:
+    if before.tracking not in (after.tracking, Tracking.NONE):
         found.append(f"its tracking stays {before.get_tracking_display().lower()}")
     if before.tracking != after.tracking and after.tracking == Tracking.SERIAL:
         found.append("it cannot be tracked by serial number any more")

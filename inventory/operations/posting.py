@@ -167,7 +167,7 @@ class Draft:
 
         The item's value is rounded once and shared out over the cells, so that the parts sum to it.
         """
-        quantity = sum((q for _, q in cells), ZERO)
+        quantity = cells[0][1] if len(cells) == 1 else sum((q for _, q in cells), ZERO)
         taken = take(self.pool(item_id), quantity, step=self.step)
         self.pools[item_id] = taken.pool
         self._out(cells, taken.value)

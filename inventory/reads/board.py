@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,7 @@ from inventory.models import CostPool, Item, ItemCategory, Location, Reservation
 from inventory.quantities import ZERO, proportion
 from inventory.reads.availability import ItemAvailability, availability
 
+EXPIRY_NOTICE_DAYS = 30
 _AMOUNT: "DecimalField[Any, Any]" = DecimalField(max_digits=30, decimal_places=6)
 
 
@@ -28,8 +29,8 @@ class BoardQuestion:
     category: ItemCategory | None = None
     kind: str = ""
     stocked: bool = False
-    low: bool = False
-    unknown: bool = False
+    flag: str = ""
+    """`low` (below the reorder point), `soon` or `expired` (lots), `unknown` (cost)."""
     sort: str = "sku"
 
 
@@ -74,15 +75,25 @@ def board_items(question: BoardQuestion) -> QuerySet[Item]:
     if question.kind:
         items = items.filter(kind=question.kind)
     cells = _cells(question).filter(item=OuterRef("pk"))
-    if question.stocked or question.status or question.site:
+    if question.stocked or question.status or question.site:  # without stock there, there is no row to show
         items = items.filter(Exists(cells))
     else:
         items = items.filter(Q(is_active=True) | Exists(cells))
-    if question.low:
+    if question.flag == "low":
         items = items.filter(reorder_point__isnull=False).filter(reorder_point__gt=_free_everywhere())
-    if question.unknown:
+    elif question.flag == "unknown":
         items = items.filter(Exists(CostPool.objects.filter(item=OuterRef("pk"), unknown_quantity__gt=0)))
+    elif question.flag in ("soon", "expired"):
+        items = items.filter(Exists(cells.filter(expiring(soon=question.flag == "soon"))))
     return _sorted(items, question, cells)
+
+
+def expiring(*, soon: bool) -> Q:
+    """A condition on cells: their lot expires within EXPIRY_NOTICE_DAYS, or it has expired."""
+    today = timezone.localdate()
+    if soon:
+        return Q(lot__expires_on__gte=today, lot__expires_on__lte=today + timedelta(days=EXPIRY_NOTICE_DAYS))
+    return Q(lot__expires_on__lt=today)
 
 
 def board_rows(items: Sequence[Item], question: BoardQuestion) -> list[BoardRow]:

@@ -161,6 +161,19 @@ def expiry(value: date | None) -> SafeString:
 
 
 @register.simple_tag
+def expiry_badge(value: date | None) -> SafeString:
+    """A mark only when an expiry day wants attention: past, or within thirty days."""
+    today = timezone.localdate()
+    if value is None or value > today + timedelta(days=30):
+        return format_html("")
+    if value < today:
+        return badge("Expired", "blocked", "event_busy", f"since {value:%Y-%m-%d}")
+    days = (value - today).days
+    words = "Last day" if days == 0 else f"{days} day{'s' if days != 1 else ''} left"
+    return badge(words, "look", "event_upcoming", f"{value:%Y-%m-%d}")
+
+
+@register.simple_tag
 def badge(label: str, tone: str = "quiet", icon: str = "", title: str = "") -> SafeString:
     """A word with a colour and, when given, an icon. Tones: good, look, blocked, info, quiet."""
     mark = format_html('<span class="material-symbols-outlined" aria-hidden="true">{}</span>', icon) if icon else ""

@@ -7,7 +7,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_GET
 
-from inventory.filters import BOARD_SORTS, BoardFilter
+from inventory.filters import BOARD_SORTS, FLAGS, BoardFilter
 from inventory.models import Item, ItemKind, StockStatus
 from inventory.panels import BoardColumn, board_columns_for
 from inventory.reads.board import BoardQuestion, BoardRow, all_rows, board_items, board_rows
@@ -28,8 +28,7 @@ def board(request: HttpRequest) -> HttpResponseBase:
         category=chosen.category,
         kind=chosen.kind,
         stocked=chosen.stocked,
-        low=chosen.low,
-        unknown=chosen.unknown,
+        flag=chosen.flag,
         sort=chosen.sort,
     )
     columns = board_columns_for(request)
@@ -57,6 +56,7 @@ def board(request: HttpRequest) -> HttpResponseBase:
         columns=columns,
         sites=chosen.places.options(),
         statuses=StockStatus.choices,
+        flags=FLAGS.items(),
         kinds=[choice for choice in ItemKind.choices if choice[0] not in ("phantom", "service")],
         headers=[(key, BOARD_SORTS[key], *_sort_link(chosen.sort, key)) for key in BOARD_SORTS],
         has_items=bool(page.paginator.count) or bool(chosen.chips()) or Item.objects.exists(),

@@ -33,11 +33,11 @@ class IssueMethod(models.TextChoices):
 
 class BomQuerySet(models.QuerySet["Bom"]):
     def in_force(self, *, on: date) -> Self:
-        """Versions that are used on a day: active, already effective, not yet replaced. At most one per item."""
-        return (
-            self.filter(state=BomState.ACTIVE)
-            .filter(Q(effective_from__lte=on))
-            .filter(Q(effective_to__isnull=True) | Q(effective_to__gt=on))
+        """Versions that are used on a day; a retired one was used until the day it ended. At most one per item."""
+        return self.filter(
+            ~Q(state=BomState.DRAFT),
+            Q(effective_to__gt=on) | Q(effective_to__isnull=True, state=BomState.ACTIVE),
+            effective_from__lte=on,
         )
 
 

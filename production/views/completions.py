@@ -16,7 +16,7 @@ from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_GET, require_http_methods
 
 from inventory.errors import DomainError, IdempotencyMismatch, ReversalBlocked
-from inventory.models import CostEntry, Movement, PostingKind
+from inventory.models import CostEntry, CostEntryKind, Movement, PostingKind
 from inventory.quantities import ZERO
 from inventory.templatetags.figures import grouped
 from inventory.web import Cell, Crumb, add_refusal, export_table, go_to, render_page, safe_next
@@ -24,6 +24,7 @@ from production.forms import UndoForm, new_key
 from production.models import Completion, CompletionLine, CompletionReversal
 from production.operations.reversing import reverse_completion
 from production.panels import completion_url
+from production.views.completion_lines import PickShown
 
 ROWS_PER_PAGE = 50
 USES_SHOWN_MAX = 50
@@ -159,7 +160,7 @@ class LineShown:
 
     line: CompletionLine
     returned: Decimal
-    taken: Sequence[Movement]
+    taken: Sequence[PickShown]
 
     @property
     def variance(self) -> Decimal:
@@ -212,7 +213,7 @@ def undo_completion(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _renewed(form: UndoForm) -> UndoForm:
     """The same form with a key of its own for the next try."""
-    data = form.data.copy()
+    data = dict(form.data.items())
     data["key"] = new_key()
     again = UndoForm(data, item=form.item)
     again.is_valid()
@@ -250,7 +251,6 @@ def _completion_page(
         .prefetch_related("lines")
         .order_by("posting_id")
     )
-    entries = list(CostEntry.objects.filter(posting_id=done.posting_id).select_related("item").order_by("id"))
     status = 422 if refusal is not None or (form.is_bound and form.errors) else 200
     return render_page(
         request,
@@ -262,7 +262,7 @@ def _completion_page(
         completion=done,
         lines=_lines(done, reversals),
         reversals=reversals,
-        entries=entries,
+        entries=_entries(done),
         uses=_uses_of_output(done),
         good_left=done.good - done.reversed_good,
         scrap_left=done.scrapped - done.reversed_scrap,
@@ -276,10 +276,12 @@ def _lines(done: Completion, reversals: Sequence[CompletionReversal]) -> list[Li
     for reversal in reversals:
         for back in reversal.lines.all():
             returned[back.line_id] = returned.get(back.line_id, ZERO) + back.actual
-    taken: dict[int, list[Movement]] = {}
+    taken: dict[int, list[PickShown]] = {}
     moves = Movement.objects.filter(posting_id=done.posting_id, quantity__lt=0).select_related("lot", "location")
     for movement in moves.order_by("id"):
-        taken.setdefault(movement.item_id, []).append(movement)
+        lot = movement.lot
+        pick = PickShown(lot.code, movement.location.code, -movement.quantity, lot.expires_on)
+        taken.setdefault(movement.item_id, []).append(pick)
     lines = done.lines.select_related("component").order_by("id")
     return [
         LineShown(
@@ -289,6 +291,19 @@ def _lines(done: Completion, reversals: Sequence[CompletionReversal]) -> list[Li
         )
         for line in lines
     ]
+
+
+def _entries(done: Completion) -> list[tuple[str, Decimal]]:
+    """What entered or left the books beside counted stock: consumables are a part of the components' cost."""
+    entries = CostEntry.objects.filter(posting_id=done.posting_id).select_related("item").order_by("id")
+    shown = []
+    for entry in entries:
+        sku = f" {entry.item.sku}" if entry.item else ""
+        if entry.kind == CostEntryKind.CONSUMABLES:
+            shown.append((f"of them{sku}, not counted", -entry.amount))
+        elif entry.kind != CostEntryKind.SCRAP or done.good:
+            shown.append((f"{entry.get_kind_display()}{sku}", entry.amount))
+    return shown
 
 
 def _uses_of_output(done: Completion) -> Sequence[Movement]:

@@ -141,6 +141,14 @@ def suggest(request: HttpRequest) -> HttpResponse:
     return render_page(request, "production/_suggestions.html", title="", found=found)
 
 
+@require_GET
+@permission_required("production.view_workorder", raise_exception=True)
+def suggest_items(request: HttpRequest) -> HttpResponse:
+    """Only the items that can be made."""
+    found = [subject for subject in suggestions(request.GET.get("q", "")) if subject.work_order is None]
+    return render_page(request, "production/_suggestions.html", title="", found=found)
+
+
 def _show_scanned(request: HttpRequest) -> HttpResponse:
     what = request.GET.get("what", "").strip()
     found = find_subject(what)
@@ -183,7 +191,7 @@ def _with_button(posted: QueryDict) -> QueryDict:
     """The posted fields after the effect of the button that was pressed: fill in a quantity, show or reset lots."""
     data = posted.copy()
     if "fill" in posted:
-        data["good"] = posted["fill"]
+        data["good"] = posted.get("fill", "")
     for name in ("choose", "automatic"):
         component = posted.get(name)
         if component is None:

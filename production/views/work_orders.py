@@ -316,6 +316,7 @@ def _order_page(
         .order_by("-posting_id")[:COMPLETIONS_SHOWN_MAX]
     )
     lines = _order_lines(order, rest)
+    short = [line for line in lines if line.short > ZERO]
     return render_page(
         request,
         "production/work_order.html",
@@ -325,7 +326,8 @@ def _order_page(
         status=422 if refusal is not None or plan_form is not None else 200,
         order=order,
         lines=lines,
-        short=[line for line in lines if line.short > ZERO],
+        short=short,
+        short_badge=f"{len(short)} short",
         rest=rest,
         problem=problem,
         completable=rest.completable if rest is not None else None,

@@ -268,11 +268,22 @@
       wanted.select?.();
     }
   };
-  document.addEventListener("htmx:afterSettle", (event) => { focusWanted(event.detail.elt); });
+  document.addEventListener("htmx:afterSettle", (event) => { focusWanted(event.detail.elt); fitTables(); });
+
+  /* A table scrolls sideways only when it must: otherwise its head could not stay in view. */
+  const fitTables = () => {
+    document.querySelectorAll(".bf-table-wrap").forEach((wrap) => {
+      wrap.classList.remove("bf-scrolls");
+      wrap.classList.toggle("bf-scrolls", wrap.scrollWidth > wrap.clientWidth + 1);
+    });
+  };
+  window.addEventListener("resize", fitTables);
+  window.addEventListener("load", fitTables);
 
   document.addEventListener("DOMContentLoaded", () => {
     document.querySelectorAll(".bf-toast").forEach(watchToast);
     focusWanted(document);
+    fitTables();
     if (!navigator.onLine) banner(true);
   });
 })();

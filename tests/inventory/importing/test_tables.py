@@ -7,7 +7,7 @@ from openpyxl import Workbook
 from inventory.importing import tables
 from inventory.importing.errors import TableTooLarge, UnreadableTable
 from inventory.importing.headers import Field, count_known, find_columns, normal_title
-from inventory.importing.tables import read_table
+from inventory.importing.tables import NO_RESULT, read_table
 
 FIELDS = (
     Field("sku", "SKU", ("sku", "item code"), is_required=True),
@@ -68,9 +68,17 @@ def test_numbers_and_dates_of_a_workbook_read_as_a_person_would_type_them():
     assert cells(table) == [(2, "A", "0.3", "2026-11-23"), (3, "B", "2741.725", "yes")]
 
 
-def test_a_formula_gives_its_stored_result_and_is_refused_without_one():
-    with pytest.raises(UnreadableTable, match="Cell B2 of parts.csv holds a formula without a stored result"):
-        read(workbook(["SKU", "Qty"], ["A", "=1+1"]))
+def test_a_formula_gives_its_stored_result_and_is_marked_without_one():
+    plain = workbook(["SKU", "Qty"], ["A", "=1+1"])
+    stored = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(plain)) as source, zipfile.ZipFile(stored, "w") as target:
+        for entry in source.infolist():
+            text = source.read(entry).replace(b"<f>1+1</f><v></v>", b"<f>1+1</f><v>2</v>")
+            text = text.replace(b"<f>1+1</f><v />", b"<f>1+1</f><v>2</v>").replace(b"<f>1+1</f><v/>", b"<f>1+1</f><v>2</v>")
+            target.writestr(entry, text)
+
+    assert cells(read(plain)) == [(2, "A", NO_RESULT)]
+    assert cells(read(stored.getvalue())) == [(2, "A", "2")]
 
 
 def test_a_leading_quote_that_guards_a_formula_is_taken_off():

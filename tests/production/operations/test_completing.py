@@ -578,3 +578,29 @@ def test_issue_from_a_lot_made_here_is_possible_at_once(candle, place):
     issued = issue_stock(key=uuid4(), item=item, location=place, quantity=Decimal(3), actor=None)
 
     assert issued.value == Decimal("3.00")
+
+
+def test_a_backdated_completion_uses_the_bom_of_its_day(place):
+    old, new, item = make_item(), make_item(), make_item()
+    today = timezone.localdate()
+    first = make_bom(item=item, lines=[(old, "1")], effective_from=today - timedelta(30))
+    first.state, first.effective_to = BomState.RETIRED, today - timedelta(2)
+    first.save()
+    make_bom(item=item, lines=[(new, "1")], effective_from=today - timedelta(2))
+    for component in (old, new):
+        put_on_hand(component, place, "5", effective_at=timezone.now() - timedelta(days=20))
+
+    complete(item, "1", into=place, effective_at=timezone.now() - timedelta(days=10))
+    complete(item, "2", into=place)
+
+    assert (on_hand(old), on_hand(new)) == (4, 3)
+
+
+def test_services_are_costed_and_not_counted(place):
+    part, sawing, item = make_item(), make_item(kind="service", standard_cost=Decimal("1.25")), make_item()
+    make_bom(item=item, lines=[(part, "1"), (sawing, "2")])
+    put_on_hand(part, place, "5", value="5.00")
+
+    result = complete(item, "2", into=place)
+
+    assert result.completion.output_value == Decimal("7.00")

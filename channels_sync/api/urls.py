@@ -1,0 +1,19 @@
+"""Addresses of the channels' resources."""
+
+from rest_framework.routers import BaseRouter
+
+from channels_sync.api.resources import ChannelResource, ListingResource, PolicyResource, PublicationResource
+from inventory.api.resources import Resource
+
+RESOURCES: dict[str, type[Resource]] = {
+    "channels": ChannelResource,
+    "listings": ListingResource,
+    "publications": PublicationResource,
+    "policies": PolicyResource,
+}
+
+
+def register(router: BaseRouter) -> None:
+    """Add the resources to a router."""
+    for address, resource in RESOURCES.items():
+        router.register(address, resource, basename=address)

@@ -1,0 +1,138 @@
+"""BOM versions: read, written as drafts, activated, compared, and followed up and down."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from inventory.api.fields import Nothing
+from inventory.api.idempotency import Reply
+from inventory.api.references import find_items, find_one
+from inventory.api.resources import Endpoint, ListOne, Resource
+from inventory.models import Item
+from production.api.filters import BomFilter
+from production.api.serializers import (
+    ActivateSerializer,
+    BomDiffSerializer,
+    BomLinesSerializer,
+    BomSerializer,
+    BomSummarySerializer,
+    BomTreeSerializer,
+    DiffQuerySerializer,
+    DraftSerializer,
+    TreeQuerySerializer,
+    WhereUsedQuerySerializer,
+    WhereUsedSerializer,
+)
+from production.bom_checks import BomLineSpec
+from production.models import Bom
+from production.operations.boms import activate_bom, create_draft, discard_draft, replace_lines, retire_bom
+from production.reads.bom_diff import bom_diff
+from production.reads.bom_tree import bom_tree
+from production.reads.where_used import where_used
+
+WITH_LINES = Bom.objects.select_related("item").prefetch_related("lines__component")
+
+
+class BomResource(ListOne, Resource):
+    """Versions of bills of materials."""
+
+    queryset = Bom.objects.select_related("item")
+    filterset_class = BomFilter
+    endpoints = {
+        "list": Endpoint("production.view_bom", BomSummarySerializer),
+        "retrieve": Endpoint("production.view_bom", BomSerializer),
+        "create": Endpoint("production.add_bom", BomSerializer, DraftSerializer, status=201, is_keyed=True),
+        "destroy": Endpoint("production.delete_bom", status=204),
+        "lines": Endpoint("production.change_bom", BomSerializer, BomLinesSerializer),
+        "activate": Endpoint("production.activate_bom", BomSerializer, ActivateSerializer),
+        "retire": Endpoint("production.activate_bom", BomSerializer, Nothing),
+        "diff": Endpoint("production.view_bom", BomDiffSerializer, query=DiffQuerySerializer),
+        "tree": Endpoint("production.view_bom", BomTreeSerializer, query=TreeQuerySerializer),
+        "where_used": Endpoint("production.view_bom", WhereUsedSerializer, query=WhereUsedQuerySerializer),
+    }
+
+    def get_queryset(self) -> Any:
+        return WITH_LINES.all() if self.action == "retrieve" else super().get_queryset()
+
+    def create(self, request: Request) -> HttpResponse:
+        """Make a draft, from lines or as a copy of a version."""
+
+        def work(key: UUID) -> Reply:  # noqa: ARG001  the stored answer is what makes it repeatable
+            values = self.values()
+            (item,) = find_items([(("item",), values.pop("item"))])
+            copy_of = values.pop("copy_of")
+            source = None
+            if copy_of is not None:
+                source = find_one(Bom, "id", where=("copy_of",), name=copy_of, what="BOM version")
+            draft = create_draft(
+                item=item, lines=line_specs(values.pop("lines")), copy_of=source, actor=request.user, **values
+            )
+            return self.reply(WITH_LINES.get(pk=draft.pk))
+
+        return self.answer_once(request, work)
+
+    def destroy(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+        """Discard a draft."""
+        discard_draft(bom=self.get_object(), actor=request.user)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @action(detail=True, methods=["put"])
+    def lines(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+        """Give a draft these lines instead of the ones it has."""
+        bom: Bom = self.get_object()
+        values = self.values()
+        replace_lines(bom=bom, lines=line_specs(values["lines"]), makes=values["makes"], actor=request.user)
+        return self.answer(WITH_LINES.get(pk=bom.pk))
+
+    @action(detail=True, methods=["post"])
+    def activate(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+        """Put a draft in force from a day on."""
+        bom: Bom = self.get_object()
+        activate_bom(bom=bom, effective_from=self.values()["effective_from"], actor=request.user)
+        return self.answer(WITH_LINES.get(pk=bom.pk))
+
+    @action(detail=True, methods=["post"])
+    def retire(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+        """Take an active version out of force."""
+        bom: Bom = self.get_object()
+        self.values()
+        retire_bom(bom=bom, actor=request.user)
+        return self.answer(WITH_LINES.get(pk=bom.pk))
+
+    @action(detail=True, methods=["get"])
+    def diff(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+        """What this version changed against another one."""
+        bom: Bom = self.get_object()
+        against = int(self.parameters()["against"])
+        if not Bom.objects.filter(pk=against).exists():
+            raise ValidationError({"against": [f"There is no BOM version with id {against}. Check it."]})
+        return self.answer(bom_diff(old_id=against, new_id=bom.pk))
+
+    @action(detail=True, methods=["get"])
+    def tree(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+        """Every level below this version with quantities, costs and stock."""
+        bom: Bom = self.get_object()
+        quantity = self.parameters()["quantity"]
+        tree = bom_tree(bom_id=bom.pk, quantity=quantity)
+        return self.answer({"bom_id": bom.pk, "quantity": quantity, "is_complete": tree.is_complete, "rows": tree.rows})
+
+    @action(detail=False, methods=["get"], url_path="where-used")
+    def where_used(self, request: Request) -> Response:  # noqa: ARG002
+        """Which versions use an item, and what needs it further up."""
+        item = Item.objects.filter(pk=int(self.parameters()["item_id"])).first()
+        if item is None:
+            raise NotFound("There is no such item.")
+        uses = where_used(item_id=item.pk)
+        return self.answer({"item": item.sku, "item_id": item.pk, "direct": uses.direct, "above": uses.above})
+
+
+def line_specs(lines: list[dict[str, Any]]) -> list[BomLineSpec]:
+    """Lines of a body as the operations take them. Raises ValidationError for unknown components."""
+    components = find_items([(("lines", number, "component"), line["component"]) for number, line in enumerate(lines)])
+    return [BomLineSpec(**{**line, "component": component}) for line, component in zip(lines, components, strict=True)]

@@ -1,0 +1,20 @@
+"""Addresses of production's resources."""
+
+from rest_framework.routers import BaseRouter
+
+from inventory.api.resources import Resource
+from production.api.boms import BomResource
+from production.api.completions import CompletionResource
+from production.api.work_orders import WorkOrderResource
+
+RESOURCES: dict[str, type[Resource]] = {
+    "boms": BomResource,
+    "completions": CompletionResource,
+    "work-orders": WorkOrderResource,
+}
+
+
+def register(router: BaseRouter) -> None:
+    """Add the resources to a router."""
+    for address, resource in RESOURCES.items():
+        router.register(address, resource, basename=address)

@@ -1,0 +1,11 @@
+"""What production does on a schedule."""
+
+from celery import shared_task
+
+from production.operations.boms import apply_effective_dates
+
+
+@shared_task(acks_late=True, time_limit=120)
+def begin_and_end_boms() -> int:
+    """Retire BOM versions that have ended and tell the apps above of those that begin. Safe to run twice."""
+    return apply_effective_dates()

@@ -1,0 +1,77 @@
+"""What the clients sent and what they were told: the only witness that no kill can touch."""
+
+import json
+import os
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Request:
+    """One intended change, repeated under one key until its fate is known."""
+
+    key: str
+    kind: str  # completion, receipt, issue or reversal
+    path: str
+    body: dict
+    sku: str
+    quantity: int
+    of: "Request | None" = None  # the completion a reversal takes back
+    status: str = "unknown"  # acknowledged, refused or unknown
+    code: str = ""  # of a refusal
+    answer: dict = field(default_factory=dict)
+    attempts: int = 0
+
+    @property
+    def posting_id(self):
+        """The posting it was acknowledged with."""
+        return self.answer.get("id") or self.answer.get("posting_id")
+
+
+class Journal:
+    """Append-only and on the disk before a client goes on. Kept in memory as well, for the checks at the end."""
+
+    def __init__(self, path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._lock = threading.Lock()
+        self.requests = []
+        self.counts = Counter()
+        self.complaints = []
+        """Answers that no run may give."""
+
+    def sent(self, request):
+        with self._lock:
+            self.requests.append(request)
+        self._write({"sent": request.key, "kind": request.kind, "path": request.path, "body": request.body})
+
+    def acknowledged(self, request, answer):
+        request.answer = answer
+        self._write({"acknowledged": request.key, "posting": request.posting_id}, durable=True)
+        request.status = "acknowledged"
+        self.count("acknowledged", request.kind)
+
+    def refused(self, request, code):
+        request.code = code
+        self._write({"refused": request.key, "code": code}, durable=True)
+        request.status = "refused"
+        self.count("refused", code)
+
+    def complain(self, words):
+        self._write({"complaint": words})
+        with self._lock:
+            self.complaints.append(words)
+
+    def count(self, *name):
+        with self._lock:
+            self.counts[" ".join(name)] += 1
+
+    @property
+    def acknowledged_count(self):
+        return sum(number for name, number in list(self.counts.items()) if name.startswith("acknowledged "))
+
+    def _write(self, fact, *, durable=False):
+        os.write(self._descriptor, (json.dumps(fact) + "\n").encode())
+        if durable:
+            os.fsync(self._descriptor)
