@@ -10,9 +10,10 @@ from pathlib import Path
 
 import psycopg
 from django.db import Error as DatabaseError
+from django.db import connections
 
-from bench.drivers import DRIVERS
 from bench.dataset import Shop
+from bench.drivers import DRIVERS
 
 RETRIED = ("40P01", "40001", "55P03")
 """Deadlock, serialisation failure, lock time-out: counted and tried again."""
@@ -78,6 +79,7 @@ class Clients:
     """Processes that work at the same time, each on assemblies of its own."""
 
     def __init__(self, driver_name: str, shop: Shop, *, clients: int) -> None:
+        connections.close_all()  # the processes are forks, and a connection belongs to one process
         share = len(shop.assemblies) // clients
         self.assemblies_each = share
         self._members: list[tuple[multiprocessing.Process, Pipe]] = []

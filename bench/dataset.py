@@ -44,7 +44,9 @@ def make_shop(*, name: str, lines: int, lots: int, assemblies: int, hot: int = 0
     """A data set of `assemblies` with `lines` components each; the first `hot` components are shared by all of them."""
     place = make_place()
     made = Item.objects.bulk_create(
-        Item(sku=f"{name}-A{a}", name=f"Assembly {a}", kind=ItemKind.PRODUCT, tracking=Tracking.LOT, shelf_life_days=730)
+        Item(
+            sku=f"{name}-A{a}", name=f"Assembly {a}", kind=ItemKind.PRODUCT, tracking=Tracking.LOT, shelf_life_days=730
+        )
         for a in range(assemblies)
     )
     shared = _make_components([f"{name}-HOT-{c}" for c in range(hot)])
@@ -62,9 +64,7 @@ def make_shop(*, name: str, lines: int, lots: int, assemblies: int, hot: int = 0
 
 
 def _make_components(skus: Sequence[str]) -> list[Item]:
-    return Item.objects.bulk_create(
-        Item(sku=sku, name=f"Component {sku}", tracking=Tracking.LOT) for sku in skus
-    )
+    return Item.objects.bulk_create(Item(sku=sku, name=f"Component {sku}", tracking=Tracking.LOT) for sku in skus)
 
 
 _FILL = """

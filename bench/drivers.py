@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, LiteralString, Protocol, cast
+from typing import Any, Protocol
 from uuid import UUID
 
 import psycopg
@@ -71,9 +71,8 @@ class Floor:
             prepare_threshold=1,
             options="-c plan_cache_mode=force_generic_plan",  # planning the function's statements anew would slow it by half
         )
-        self.sql = cast(
-            LiteralString,
-            f"SELECT {self.FUNCTION}(%s::uuid, %s::bytea, %s::bigint, %s::numeric, %s::bigint, %s::text, %s::bigint)",
+        self.sql = (
+            f"SELECT {self.FUNCTION}(%s::uuid, %s::bytea, %s::bigint, %s::numeric, %s::bigint, %s::text, %s::bigint)"
         )
 
     def backends(self) -> Sequence[int]:
@@ -83,7 +82,9 @@ class Floor:
         place = self.shop.location_id
         text = f"completion {assembly} {QUANTITY} {place}"
         fingerprint = hashlib.sha256(text.encode()).digest()
-        self.connection.execute(self.sql, (key, fingerprint, assembly, QUANTITY, place, self.shop.path, place)).fetchone()
+        self.connection.execute(
+            self.sql, (key, fingerprint, assembly, QUANTITY, place, self.shop.path, place)
+        ).fetchone()
 
     def close(self) -> None:
         self.connection.close()
@@ -103,7 +104,7 @@ class MinimalFloor(Floor):
         self.sql = "SELECT minimal.complete_assembly(%s::uuid, %s::bigint, %s::numeric, %s::bigint)"
 
     def complete(self, key: UUID, assembly: int) -> None:
-        self.connection.execute(self.sql, (key, assembly, QUANTITY, 1)).fetchone()
+        self.connection.execute(self.sql, (key, assembly, QUANTITY, self.shop.location_id)).fetchone()
 
 
 class OverHttp:

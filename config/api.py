@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, OperationalError, connection
-from django.db.models import Model, QuerySet
+from django.db import DataError, IntegrityError, OperationalError, connection
+from django.db.models import Model
 from django.http import Http404
 from rest_framework import authentication, exceptions
 from rest_framework.pagination import BasePagination
@@ -105,7 +105,7 @@ class StableCursorPagination(BasePagination):
     size_default: ClassVar[int] = 50
     size_max: ClassVar[int] = 500
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: "APIView | None" = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: "APIView | None" = None) -> list[Any]:
         size = self._size(request)
         is_backwards, position = self._position(request)
         is_downwards = bool(getattr(view, "newest_first", False))
@@ -193,6 +193,7 @@ _CODES = {
     429: "THROTTLED",
 }
 _MESSAGES_SHOWN_MAX = 5
+_OUT_OF_RANGE = "22003"
 _UNIQUE_VIOLATION = "23505"
 _FOREIGN_KEY_VIOLATION = "23503"
 
@@ -217,6 +218,11 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
         status = 503
         body = error_body("BUSY", "Other work holds what this needs. Nothing was written; send it again in a moment.")
         headers["Retry-After"] = "1"
+    elif isinstance(error, DataError) and _state(error) == _OUT_OF_RANGE:
+        status = 400
+        body = error_body(
+            "INVALID_QUANTITY", "With this a quantity or a value would grow larger than the books can hold. Give less."
+        )
     elif isinstance(error, IntegrityError) and _state(error) in (_UNIQUE_VIOLATION, _FOREIGN_KEY_VIOLATION):
         status, body = 409, _of_database(error)
     else:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 def numbers(values: Iterable[int | Decimal | None]) -> str:
     """For `%s::bigint[]` and `%s::numeric[]`: `{1,2.50,NULL}`."""
-    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+    return "{" + ",".join(map(str, values)).replace("None", "NULL") + "}"
 
 
 def texts(values: Iterable[str]) -> str:

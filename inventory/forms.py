@@ -170,8 +170,13 @@ class StockForm(forms.Form):
         for name in ("lot_code", "expires_on", "supplier_lot", "lot"):
             if name in self.fields and not is_tracked:
                 del self.fields[name]
-        if "expires_on" in self.fields and item is not None and item.tracking == Tracking.SERIAL:
-            self.fields["lot_code"].label = "Serial number"
+        if "lot_code" in self.fields and item is not None:
+            self.fields["lot_code"].required = True
+            self.fields["lot_code"].error_messages["required"] = (
+                f"{item.sku} is tracked {item.get_tracking_display().lower()}; name the one these goods belong to."
+            )
+            if item.tracking == Tracking.SERIAL:
+                self.fields["lot_code"].label = "Serial number"
         if "lot" in self.fields and item is not None:
             lots = self._lots(item)
             self.lots = {lot.pk: lot for lot, _ in lots}
@@ -182,6 +187,7 @@ class StockForm(forms.Form):
             del self.fields["effective_at"]
 
     must_name_lot = False
+    """Whether a tracked item leaves only by a lot that was named."""
 
     def _lots(self, item: Item) -> list[tuple[Lot, str]]:
         """Lots of the item that can be taken, with what there is of each."""

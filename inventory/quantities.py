@@ -122,7 +122,9 @@ def _proportion(total: Decimal, part: Decimal, whole: Decimal, step: Decimal) ->
     """Exact: products of two columns have at most 40 digits, and the division is one of integers."""
     product = _EXACT.multiply(total, part)
     units = _EXACT.multiply(whole, step)
-    count = _EXACT.divide_int(_EXACT.add(_EXACT.multiply(_EXACT.abs(product), _TWO), units), _EXACT.multiply(units, _TWO))
+    count = _EXACT.divide_int(
+        _EXACT.add(_EXACT.multiply(_EXACT.abs(product), _TWO), units), _EXACT.multiply(units, _TWO)
+    )
     return _EXACT.multiply(count if product >= ZERO else _EXACT.minus(count), step)
 
 

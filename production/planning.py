@@ -156,8 +156,10 @@ def _plan_line(
             draft.expense(component.id, CostEntryKind.CONSUMABLES, None if value is None else -value)
     else:
         cells = _source_cells(component.id, given)
-        lots = [cell.as_lot(own=given.rows.own_quantity(cell.id)) for cell in cells]
-        for cell, lot in zip(cells, lots, strict=True):
+        lots = []
+        for cell in cells:
+            lot = cell.as_lot(own=given.rows.own_quantity(cell.id))
+            lots.append(lot)
             on_hand += cell.quantity
             if lot.expires_on is None or lot.expires_on >= given.on:
                 free += lot.free + lot.own
@@ -206,12 +208,11 @@ def _pick(lots: Sequence[LotOnHand], usage: Usage | None, actual: Decimal, given
 
 def _planned(found: Picks, cells: Sequence[Cell]) -> list[PlannedPick]:
     by_id = {cell.id: cell for cell in cells}
-    return [
-        PlannedPick(
-            pick.lot_id, by_id[pick.cell_id].lot_code, pick.location_id, pick.quantity, by_id[pick.cell_id].expires_on
-        )
-        for pick in found.picks
-    ]
+    planned = []
+    for pick in found.picks:
+        cell = by_id[pick.cell_id]
+        planned.append(PlannedPick(pick.lot_id, cell.lot_code, pick.location_id, pick.quantity, cell.expires_on))
+    return planned
 
 
 def _issue(draft: Draft, item_id: int, found: Picks, short: Decimal) -> Decimal | None:

@@ -2,13 +2,13 @@
 
 import os
 import uuid
+from contextlib import contextmanager
 
 import pytest
 from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
 
-from inventory.invariants import INVARIANTS as INVENTORY_INVARIANTS
-from production.invariants import INVARIANTS as PRODUCTION_INVARIANTS
+from config.invariants import INVARIANTS
 from tests import factories
 
 
@@ -26,7 +26,7 @@ def broken_invariants():
     """Every finding of every invariant, as `name: finding`."""
     return [
         f"{invariant.name}: {finding}"
-        for invariant in (*INVENTORY_INVARIANTS, *PRODUCTION_INVARIANTS)
+        for invariant in INVARIANTS
         for finding in invariant.find()
     ]
 
@@ -38,12 +38,9 @@ def ledger_stays_true(db):
     assert broken_invariants() == []
 
 
-@pytest.fixture
-def committed_db(django_db_setup, django_db_blocker):
-    """A clone of the test database in which commits are real. It is dropped afterwards, since the ledger refuses TRUNCATE.
-
-    Several threads may use it: each opens its own connection to the clone.
-    """
+@contextmanager
+def committed_clone(django_db_blocker):
+    """A clone of the test database in which commits are real, for as long as the block runs."""
     with django_db_blocker.unblock():
         connection = connections["default"]
         template = connection.settings_dict["NAME"]
@@ -63,6 +60,16 @@ def committed_db(django_db_setup, django_db_blocker):
             os.environ.pop("BACKFLUSH_TEST_DATABASE", None)
             with connection._nodb_cursor() as cursor:
                 cursor.execute(f'DROP DATABASE "{clone}" WITH (FORCE)')
+
+
+@pytest.fixture
+def committed_db(django_db_setup, django_db_blocker):
+    """A clone of the test database in which commits are real. It is dropped afterwards, since the ledger refuses TRUNCATE.
+
+    Several threads may use it: each opens its own connection to the clone.
+    """
+    with committed_clone(django_db_blocker) as clone:
+        yield clone
 
 
 @pytest.fixture

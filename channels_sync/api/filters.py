@@ -1,7 +1,6 @@
 """What the lists of channels can be narrowed to."""
 
 from django.db.models import Q
-from django_filters import rest_framework as filters
 
 from channels_sync.models import (
     AllocationPolicy,
@@ -11,12 +10,21 @@ from channels_sync.models import (
     PublicationLine,
     PublicationState,
 )
-from inventory.api.filters import FlagFilter, IdFilter, MomentFilter, Rows, SearchFilter, TextFilter
+from inventory.api.filters import (
+    Filters,
+    FlagFilter,
+    IdFilter,
+    MomentFilter,
+    Rows,
+    SearchFilter,
+    TextFilter,
+    WordFilter,
+)
 
 
-class ChannelFilter(filters.FilterSet):
+class ChannelFilter(Filters):
     code = TextFilter(field_name="code")
-    mode = filters.MultipleChoiceFilter(choices=ChannelMode.choices)
+    mode = WordFilter(ChannelMode)
     is_paused = FlagFilter(field_name="is_paused")
     search = SearchFilter(field_name="name")
 
@@ -25,7 +33,7 @@ class ChannelFilter(filters.FilterSet):
         fields: list[str] = []
 
 
-class ListingFilter(filters.FilterSet):
+class ListingFilter(Filters):
     channel = TextFilter(field_name="channel__code")
     channel_id = IdFilter(field_name="channel_id")
     item = TextFilter(field_name="item__sku")
@@ -42,12 +50,12 @@ class ListingFilter(filters.FilterSet):
         return rows.filter(Q(external_sku__icontains=value) | Q(item__sku__icontains=value) | Q(title__icontains=value))
 
 
-class PublicationFilter(filters.FilterSet):
+class PublicationFilter(Filters):
     listing_id = IdFilter(field_name="listing_id")
     channel = TextFilter(field_name="listing__channel__code")
     item = TextFilter(field_name="listing__item__sku")
     run_id = IdFilter(field_name="run_id")
-    state = filters.MultipleChoiceFilter(choices=PublicationState.choices)
+    state = WordFilter(PublicationState)
     search = SearchFilter(field_name="listing__external_sku")
     recorded_from = MomentFilter(field_name="recorded_at", lookup_expr="gte")
     recorded_before = MomentFilter(field_name="recorded_at", lookup_expr="lt")
@@ -57,7 +65,7 @@ class PublicationFilter(filters.FilterSet):
         fields: list[str] = []
 
 
-class PolicyFilter(filters.FilterSet):
+class PolicyFilter(Filters):
     channel = TextFilter(field_name="channel__code")
     item = TextFilter(field_name="item__sku")
     listing_id = IdFilter(field_name="listing_id")

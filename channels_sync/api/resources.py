@@ -42,14 +42,14 @@ class ChannelResource(ListOne, Resource):
     }
 
     @action(detail=True, methods=["post"])
-    def pause(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+    def pause(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Send nothing more to the channel until it is resumed."""
         channel: Channel = self.get_object()
         self.values()
         return self.answer(pause_channel(channel=channel, actor=request.user))
 
     @action(detail=True, methods=["post"])
-    def resume(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+    def resume(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Send again."""
         channel: Channel = self.get_object()
         self.values()
@@ -78,7 +78,7 @@ class ListingResource(ListOne, Resource):
         _save(listing)
         return self._fresh(listing)
 
-    def partial_update(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+    def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Change an offer."""
         listing: Listing = self.get_object()
         for name, value in self.values(partial=True).items():
@@ -87,7 +87,7 @@ class ListingResource(ListOne, Resource):
         return self._fresh(listing)
 
     @action(detail=True, methods=["post"])
-    def retry(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+    def retry(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Send the newest figure now, whatever went wrong before."""
         listing: Listing = self.get_object()
         self.values()
@@ -116,7 +116,7 @@ class PublicationResource(ListOne, Resource):
         "retrieve": Endpoint("channels_sync.view_publicationline", PublicationDetailSerializer),
     }
 
-    def retrieve(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+    def retrieve(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """One of them by its id, with its derivation."""
         line: PublicationLine = self.get_object()
         line.derivation_in_words = Derivation.from_json(line.derivation).in_words()  # type: ignore[attr-defined]

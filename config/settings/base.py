@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import environ
+import structlog
 from csp.constants import NONE, SELF
 from django.urls import reverse_lazy
 
@@ -204,11 +205,18 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {
         "ItemKind": "inventory.models.ItemKind",
+        "Tracking": "inventory.models.Tracking",
+        "CostMethod": "inventory.models.CostMethod",
+        "SupplyPolicy": "inventory.models.SupplyPolicy",
         "LocationKind": "inventory.models.LocationKind",
         "PostingKind": "inventory.models.PostingKind",
         "StockStatus": "inventory.models.StockStatus",
+        "IssueMethod": "production.models.IssueMethod",
+        "DeviationPolicy": "production.models.DeviationPolicy",
+        "LineChangeKind": "production.reads.bom_diff.Change",
         "BomState": "production.models.BomState",
         "WorkOrderState": "production.models.WorkOrderState",
+        "ChannelMode": "channels_sync.models.ChannelMode",
         "PublicationState": "channels_sync.models.PublicationState",
     },
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
@@ -243,5 +251,24 @@ LOGGING = {
         "httpx": {"level": "WARNING"},
     },
 }
+
+
+def _leave_the_traceback_to_logging(_logger: object, _method: str, event: Any) -> Any:
+    """structlog's own traceback lists local variables, which may be secrets, and takes seconds for each error."""
+    event.pop("exc_info", None)
+    return event
+
+
+structlog.configure(
+    processors=[
+        structlog.stdlib.filter_by_level,
+        structlog.contextvars.merge_contextvars,
+        _leave_the_traceback_to_logging,
+        structlog.processors.LogfmtRenderer(key_order=["event"], drop_missing=True),
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    wrapper_class=structlog.stdlib.BoundLogger,
+    cache_logger_on_first_use=True,
+)
 
 SANDBOX_SHOP_URL = ENVIRONMENT.sandbox_shop_url

@@ -264,6 +264,11 @@ class Body(serializers.Serializer[Any]):
         return values
 
 
+def lines_of(shape: Any, **kwargs: Any) -> Any:
+    """A list of bodies of one shape, at most LINES_MAX."""
+    return shape(many=True, max_length=LINES_MAX, **kwargs)
+
+
 class Nothing(Body):
     """No fields; the body may be left out."""
 

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django import forms
-from django.db.models import Q, QuerySet
-from django_filters import rest_framework as filters
+from django.db.models import Choices, Q, QuerySet
+from django_filters import rest_framework as filters  # type: ignore[import-untyped]
 from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ValidationError
 
@@ -49,7 +49,7 @@ class _Field(forms.Field):
         return parsed
 
 
-class _Strict(filters.Filter):
+class _Strict(filters.Filter):  # type: ignore[misc]
     """A filter that reads one form only; a value in another form is refused, not passed over."""
 
     described: ClassVar[dict[str, Any]] = {}
@@ -141,10 +141,21 @@ class DayFilter(_Strict):
         return _parsed(Day(), text)
 
 
-class ItemFilter(filters.FilterSet):
+class WordFilter(filters.MultipleChoiceFilter):  # type: ignore[misc]
+    """Words of a list; given several times, any of them."""
+
+    def __init__(self, choices: type[Choices], **kwargs: Any) -> None:
+        super().__init__(choices=choices.choices, **kwargs)
+
+
+class Filters(filters.FilterSet):  # type: ignore[misc]
+    """The filters of one list. `Meta.fields` stays empty: each filter is written out."""
+
+
+class ItemFilter(Filters):
     sku = TextFilter(field_name="sku")
     search = SearchFilter(method="find", help_text="Part of SKU or name, or a whole barcode.")
-    kind = filters.MultipleChoiceFilter(choices=ItemKind.choices)
+    kind = WordFilter(ItemKind)
     category_id = IdFilter(field_name="category_id")
     barcode = TextFilter(field_name="barcode", lookup_expr="exact")
     is_active = FlagFilter()
@@ -159,7 +170,7 @@ class ItemFilter(filters.FilterSet):
         return found
 
 
-class ItemUnitFilter(filters.FilterSet):
+class ItemUnitFilter(Filters):
     item = TextFilter(field_name="item__sku")
     item_id = IdFilter(field_name="item_id")
 
@@ -168,7 +179,7 @@ class ItemUnitFilter(filters.FilterSet):
         fields: list[str] = []
 
 
-class CategoryFilter(filters.FilterSet):
+class CategoryFilter(Filters):
     parent_id = IdFilter(field_name="parent_id")
     search = SearchFilter(field_name="name", lookup_expr="icontains")
 
@@ -177,10 +188,10 @@ class CategoryFilter(filters.FilterSet):
         fields: list[str] = []
 
 
-class LocationFilter(filters.FilterSet):
+class LocationFilter(Filters):
     code = TextFilter(field_name="code")
     search = SearchFilter(method="find", help_text="Part of code or name.")
-    kind = filters.MultipleChoiceFilter(choices=LocationKind.choices)
+    kind = WordFilter(LocationKind)
     parent_id = IdFilter(field_name="parent_id")
     within = IdFilter(method="below", help_text="This location and everything below it.")
     is_active = FlagFilter()
@@ -197,7 +208,7 @@ class LocationFilter(filters.FilterSet):
         return rows.filter(path__contains=f"/{value}/")
 
 
-class LotFilter(filters.FilterSet):
+class LotFilter(Filters):
     item = TextFilter(field_name="item__sku")
     item_id = IdFilter(field_name="item_id")
     code = TextFilter(field_name="code")
@@ -209,7 +220,7 @@ class LotFilter(filters.FilterSet):
         fields: list[str] = []
 
 
-class StockFilter(filters.FilterSet):
+class StockFilter(Filters):
     item = TextFilter(field_name="item__sku")
     item_id = IdFilter(field_name="item_id")
     location = TextFilter(field_name="location__code")
@@ -217,7 +228,7 @@ class StockFilter(filters.FilterSet):
     within = IdFilter(method="below", help_text="At this location (id) and everything below it.")
     lot = TextFilter(field_name="lot__code")
     lot_id = IdFilter(field_name="lot_id")
-    status = filters.MultipleChoiceFilter(choices=StockStatus.choices)
+    status = WordFilter(StockStatus)
     search = SearchFilter(method="find", help_text="Part of SKU or name of the item.")
     with_empty = FlagFilter(method="empty", help_text="Also cells that hold nothing now.")
 
@@ -241,7 +252,7 @@ class StockFilter(filters.FilterSet):
         return rows.filter(Q(item__sku__icontains=value) | Q(item__name__icontains=value))
 
 
-class MovementFilter(filters.FilterSet):
+class MovementFilter(Filters):
     item = TextFilter(field_name="item__sku")
     item_id = IdFilter(field_name="item_id")
     location = TextFilter(field_name="location__code")
@@ -249,7 +260,7 @@ class MovementFilter(filters.FilterSet):
     lot = TextFilter(field_name="lot__code")
     lot_id = IdFilter(field_name="lot_id")
     posting_id = IdFilter(field_name="posting_id")
-    status = filters.MultipleChoiceFilter(choices=StockStatus.choices)
+    status = WordFilter(StockStatus)
     effective_from = MomentFilter(field_name="effective_at", lookup_expr="gte")
     effective_before = MomentFilter(field_name="effective_at", lookup_expr="lt")
     recorded_from = MomentFilter(field_name="recorded_at", lookup_expr="gte")
@@ -260,8 +271,8 @@ class MovementFilter(filters.FilterSet):
         fields: list[str] = []
 
 
-class PostingFilter(filters.FilterSet):
-    kind = filters.MultipleChoiceFilter(choices=PostingKind.choices)
+class PostingFilter(Filters):
+    kind = WordFilter(PostingKind)
     reference = TextFilter(field_name="reference")
     key = KeyFilter(field_name="key")
     search = SearchFilter(method="find", help_text="Part of reference, reason or note.")
@@ -278,7 +289,7 @@ class PostingFilter(filters.FilterSet):
         return rows.filter(Q(reference__icontains=value) | Q(reason__icontains=value) | Q(note__icontains=value))
 
 
-class ReservationFilter(filters.FilterSet):
+class ReservationFilter(Filters):
     item = TextFilter(field_name="item__sku")
     item_id = IdFilter(field_name="item_id")
     location = TextFilter(field_name="location__code")

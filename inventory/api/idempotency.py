@@ -101,7 +101,7 @@ def forget_replies(*, before: datetime, rows_max: int = 10_000) -> int:
             " (SELECT id FROM inventory_storedreply WHERE recorded_at < %s ORDER BY id LIMIT %s)",
             [before, rows_max],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def _fingerprint(request: Request) -> bytes:

@@ -47,7 +47,7 @@ class ItemResource(ListOne, Resource):
         save_checked(item)
         return self.answer(item)
 
-    def partial_update(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+    def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Change some fields of an item. What gives recorded quantities their meaning stays once it has moved."""
         item: Item = self.get_object()
         before = Item.objects.get(pk=item.pk)
@@ -58,7 +58,7 @@ class ItemResource(ListOne, Resource):
         return self.answer(item)
 
     @action(detail=True, methods=["get"])
-    def availability(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+    def availability(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """What can be promised of the item now, in all and by site."""
         item: Item = self.get_object()
         found = availability(items=[item.pk])[item.pk].from_sources(())
@@ -147,7 +147,7 @@ class ItemUnitResource(ListOne, Resource):
         save_checked(unit)
         return self.answer(unit)
 
-    def partial_update(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+    def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Rename a unit or change its barcode. Its factor stays; delete it and make another one instead."""
         unit: ItemUnit = self.get_object()
         for name, value in self.values(partial=True).items():
@@ -155,7 +155,7 @@ class ItemUnitResource(ListOne, Resource):
         save_checked(unit)
         return self.answer(unit)
 
-    def destroy(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+    def destroy(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Delete a unit. BOM lines that were typed in it keep their quantities."""
         self.get_object().delete()
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -179,7 +179,7 @@ class CategoryResource(ListOne, Resource):
         save_checked(category)
         return self.answer(category)
 
-    def partial_update(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+    def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Rename a category or move it below another one."""
         category: ItemCategory = self.get_object()
         for name, value in self.values(partial=True).items():

@@ -3,12 +3,15 @@
 What is not there is refused with the place in the body it was named at, all of it at once.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from typing import Any, TypeVar
 
-from django.db.models import Model
+from django.db import connection
+from django.db.models import JSONField, Model
 from rest_framework.exceptions import ValidationError
 
 from inventory.models import Item, ItemUnit, Location, Lot
@@ -98,14 +101,8 @@ def _find(model: type[M], column: str, wanted: Sequence[tuple[Where, Named]], *,
     found: dict[Named, M] = {}
     codes = list({name for _, name in wanted if isinstance(name, str)})
     ids = list({name for _, name in wanted if isinstance(name, int)})
-    table = model._meta.db_table
     if codes:
-        sql = (
-            f"SELECT t.*, w.code AS named FROM unnest(%s::text[]) AS w(code)"
-            f" JOIN {table} t ON upper(t.{column}) = upper(w.code)"
-        )
-        for row in model._default_manager.raw(sql, [codes]):
-            found[row.named] = row  # type: ignore[attr-defined]
+        found |= _by_code(model, column, codes)
     if ids:
         for row in model._default_manager.filter(pk__in=ids):
             found[row.pk] = row
@@ -117,6 +114,35 @@ def _find(model: type[M], column: str, wanted: Sequence[tuple[Where, Named]], *,
         ]
     )
     return [found[name] for _, name in wanted]
+
+
+def _by_code(model: type[M], column: str, codes: list[str]) -> dict[Named, M]:
+    """Objects by the code as it was given. Read without the ORM's query compiler: this is on the way of every posting."""
+    names, columns, json_at = _layout(model)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT w.code, {columns} FROM unnest(%s::text[]) AS w(code)"
+            f" JOIN {model._meta.db_table} t ON upper(t.{column}) = upper(w.code)",
+            [codes],
+        )
+        rows = cursor.fetchall()
+    found: dict[Named, M] = {}
+    for code, *values in rows:
+        for position in json_at:
+            values[position] = json.loads(values[position])
+        found[code] = model.from_db(connection.alias, names, values)
+    return found
+
+
+@cache
+def _layout(model: type[Model]) -> tuple[list[str], str, list[int]]:
+    """Attribute names of a model's columns, the columns for SQL, and which of them hold JSON (read as text by Django)."""
+    fields = model._meta.concrete_fields
+    return (
+        [field.attname for field in fields],
+        ", ".join(f"t.{field.column}" for field in fields),
+        [position for position, field in enumerate(fields) if isinstance(field, JSONField)],
+    )
 
 
 def _shown(name: Named) -> str:

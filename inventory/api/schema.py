@@ -21,7 +21,7 @@ class ErrorSerializer(serializers.Serializer[Any]):
 
     code = TextOut(help_text="Stable word for programs: INVALID, INSUFFICIENT_STOCK, ...")
     detail = TextOut(help_text="For people: what is, what was needed, what to do.")
-    context = Anything(
+    context = Anything(  # type: ignore[assignment]
         read_only=True, help_text="Figures behind the refusal; for INVALID the messages by field of the request."
     )
 
@@ -40,6 +40,8 @@ ERRORS = {
 
 class ApiSchema(AutoSchema):
     """Describes a view of `inventory.api.resources.Resource`."""
+
+    view: Any
 
     @property
     def _endpoint(self) -> "Endpoint":
@@ -125,14 +127,18 @@ class ApiSchema(AutoSchema):
     def _object_word(self) -> str:
         return str(self.view.queryset.model._meta.verbose_name)
 
+    def _get_serializer_name(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> str:
+        name: str = super()._get_serializer_name(serializer, direction, bypass_extensions)
+        return name.removesuffix("InputRequest") + "Request" if name.endswith("InputRequest") else name
+
     def _get_request_body(self, direction: Any = "request") -> Any:
-        found = super()._get_request_body(direction)
+        found = super()._get_request_body(direction)  # type: ignore[no-untyped-call]
         if found is not None and self._endpoint.body is not None and issubclass(self._endpoint.body, Nothing):
             found.pop("required", None)
         return found
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
-        schema = super()._map_basic_serializer(serializer, direction)
+        schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         if direction == "request" and isinstance(serializer, Body):
             schema["additionalProperties"] = False
         return schema

@@ -6,7 +6,6 @@ from typing import Any
 from rest_framework import serializers
 
 from inventory.api.fields import (
-    LINES_MAX,
     Body,
     Choice,
     ChoiceOut,
@@ -29,6 +28,7 @@ from inventory.api.fields import (
     Whole,
     WordsOut,
     item_reference,
+    lines_of,
     location_reference,
     lot_reference,
     optional_text,
@@ -226,7 +226,7 @@ class LocationNodeSerializer(LocationSerializer):
 class LocationInputSerializer(Body):
     code = Text(length_max=64)
     name = Text(length_max=200)
-    parent = location_reference(required=False, allow_null=True)
+    parent = location_reference(required=False, allow_null=True)  # type: ignore[assignment]
     kind = Choice(LocationKind.choices, required=False)
     is_sellable = Flag(required=False)
     is_blocked = Flag(required=False)
@@ -341,7 +341,7 @@ class ReceiptLineSerializer(Body):
 class ReceiptSerializer(Timed):
     """Goods come in, all lines or none."""
 
-    lines = ReceiptLineSerializer(many=True, allow_empty=False, max_length=LINES_MAX)
+    lines = lines_of(ReceiptLineSerializer, allow_empty=False)
     reference = optional_text(100)
 
 
@@ -352,7 +352,7 @@ class Picked(Timed):
     location = location_reference(help_text="Everything below it counts too.")
     quantity = Quantity()
     unit = optional_text(32, help_text=UNIT_HELP)
-    lots = LotQuantitySerializer(many=True, required=False, max_length=LINES_MAX, default=list)
+    lots = lines_of(LotQuantitySerializer, required=False, default=list)
 
 
 class IssueSerializer(Picked):
@@ -375,12 +375,12 @@ class TransferSerializer(Timed):
     """Goods change their place; lots, status and value stay."""
 
     item = item_reference()
-    source = location_reference(help_text="Everything below it counts too.")
+    source = location_reference(help_text="Everything below it counts too.")  # type: ignore[assignment]
     target = location_reference()
     quantity = Quantity()
     unit = optional_text(32, help_text=UNIT_HELP)
     status = Choice(StockStatus.choices, required=False, default=StockStatus.AVAILABLE.value)
-    lots = LotQuantitySerializer(many=True, required=False, max_length=LINES_MAX, default=list)
+    lots = lines_of(LotQuantitySerializer, required=False, default=list)
     reference = optional_text(100)
 
 
@@ -405,9 +405,7 @@ class AdjustmentSerializer(Timed):
     status = Choice(StockStatus.choices, required=False, default=StockStatus.AVAILABLE.value)
     lot = optional_text(64, help_text="Lot that was found.")
     expires_on = Day(required=False, allow_null=True, default=None)
-    lots = LotQuantitySerializer(
-        many=True, required=False, max_length=LINES_MAX, default=list, help_text="Lots that are missing."
-    )
+    lots = lines_of(LotQuantitySerializer, required=False, default=list, help_text="Lots that are missing.")
     value = Money(
         required=False, allow_null=True, default=None, help_text="Of what was found; the average when left out."
     )
@@ -460,7 +458,7 @@ class ReserveSerializer(Body):
     demand_kind = Text(length_max=24, help_text="What needs it, in a word: order, project, ...")
     demand_ref = Text(length_max=64, help_text="Which one.")
     is_pinned = Flag(required=False, default=False, help_text="Promise real lots at real places.")
-    lots = LotQuantitySerializer(many=True, required=False, max_length=LINES_MAX, default=list)
+    lots = lines_of(LotQuantitySerializer, required=False, default=list)
     is_partial = Flag(required=False, default=False, help_text="Promise what is free when not all of it is.")
     rank = Whole(minimum=-RANK_MAX, maximum=RANK_MAX, required=False, default=0)
     expires_at = Moment(required=False, allow_null=True, default=None)

@@ -65,7 +65,7 @@ class LocationResource(ListOne, Resource):
         save_checked(place)
         return self.answer(place)
 
-    def partial_update(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+    def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Change a place, or move it with everything below."""
         place: Location = self.get_object()
         for name, value in self._with_parent(self.values(partial=True)).items():
@@ -154,7 +154,7 @@ class PostingResource(ListOne, Resource):
     }
 
     @action(detail=True, methods=["post"])
-    def reverse(self, request: Request, pk: str) -> HttpResponse:  # noqa: ARG002
+    def reverse(self, request: Request, id: str) -> HttpResponse:  # noqa: ARG002
         """Undo a posting exactly: same lots, places and values. Completions are reversed at their own address."""
 
         def work(key: UUID) -> Reply:

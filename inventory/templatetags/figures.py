@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
 from uuid import uuid4
 
 from django import template
@@ -12,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from inventory.models import Item, StockStatus
-from inventory.quantities import as_text
+from inventory.quantities import PLACES, as_text, round_half_up
 
 register = template.Library()
 
@@ -69,6 +70,14 @@ def quantity(value: Decimal | None, unit: str | Item = "", signed: bool = False)
     return format_html(
         '<span class="num{}">{}<span class="unit">&#8239;{}</span></span>', _sign_class(value), text, name
     )
+
+
+@register.filter
+def exact(value: Fraction | None, unit: str = "") -> SafeString:
+    """An exact ratio as a quantity, shown to six places at most."""
+    if value is None:
+        return NOTHING
+    return quantity(round_half_up(value, PLACES), unit)
 
 
 @register.simple_tag

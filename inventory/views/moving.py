@@ -36,6 +36,8 @@ from inventory.templatetags.figures import grouped, money
 from inventory.web import Crumb, add_refusal, go_to, render_page
 
 RECENT_MAX = 8
+PLACES = ("location", "target")
+"""Fields that are scanned right after the item."""
 CELLS_MAX = 30
 
 
@@ -356,7 +358,8 @@ def _page(request: HttpRequest, action: Action) -> HttpResponse:
         form=form,
         action=action,
         action_url=reverse(f"inventory:{action.name}"),
-        main_fields=[form[n] for n in form.fields if n not in (*action.more, "key", "item", "quantity", "unit")],
+        place_fields=[form[name] for name in PLACES if name in form.fields],
+        main_fields=[form[n] for n in form.fields if n not in (*action.more, *PLACES, "key", "item", "quantity", "unit")],
         more_fields=[form[name] for name in action.more if name in form.fields],
         cells=_cells(form.known_item),
         recent=[] if "HX-Request" in request.headers else _recent(action.kind),

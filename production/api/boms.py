@@ -6,7 +6,7 @@ from uuid import UUID
 from django.http import HttpResponse
 from rest_framework import status
 from rest_framework.decorators import action
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,7 +14,6 @@ from inventory.api.fields import Nothing
 from inventory.api.idempotency import Reply
 from inventory.api.references import find_items, find_one
 from inventory.api.resources import Endpoint, ListOne, Resource
-from inventory.models import Item
 from production.api.filters import BomFilter
 from production.api.serializers import (
     ActivateSerializer,
@@ -77,13 +76,13 @@ class BomResource(ListOne, Resource):
 
         return self.answer_once(request, work)
 
-    def destroy(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+    def destroy(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Discard a draft."""
         discard_draft(bom=self.get_object(), actor=request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @action(detail=True, methods=["put"])
-    def lines(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+    def lines(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Give a draft these lines instead of the ones it has."""
         bom: Bom = self.get_object()
         values = self.values()
@@ -91,14 +90,14 @@ class BomResource(ListOne, Resource):
         return self.answer(WITH_LINES.get(pk=bom.pk))
 
     @action(detail=True, methods=["post"])
-    def activate(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+    def activate(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Put a draft in force from a day on."""
         bom: Bom = self.get_object()
         activate_bom(bom=bom, effective_from=self.values()["effective_from"], actor=request.user)
         return self.answer(WITH_LINES.get(pk=bom.pk))
 
     @action(detail=True, methods=["post"])
-    def retire(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+    def retire(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Take an active version out of force."""
         bom: Bom = self.get_object()
         self.values()
@@ -106,7 +105,7 @@ class BomResource(ListOne, Resource):
         return self.answer(WITH_LINES.get(pk=bom.pk))
 
     @action(detail=True, methods=["get"])
-    def diff(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+    def diff(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """What this version changed against another one."""
         bom: Bom = self.get_object()
         against = int(self.parameters()["against"])
@@ -115,7 +114,7 @@ class BomResource(ListOne, Resource):
         return self.answer(bom_diff(old_id=against, new_id=bom.pk))
 
     @action(detail=True, methods=["get"])
-    def tree(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+    def tree(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Every level below this version with quantities, costs and stock."""
         bom: Bom = self.get_object()
         quantity = self.parameters()["quantity"]
@@ -125,9 +124,7 @@ class BomResource(ListOne, Resource):
     @action(detail=False, methods=["get"], url_path="where-used")
     def where_used(self, request: Request) -> Response:  # noqa: ARG002
         """Which versions use an item, and what needs it further up."""
-        item = Item.objects.filter(pk=int(self.parameters()["item_id"])).first()
-        if item is None:
-            raise NotFound("There is no such item.")
+        (item,) = find_items([(("item",), self.parameters()["item"])])
         uses = where_used(item_id=item.pk)
         return self.answer({"item": item.sku, "item_id": item.pk, "direct": uses.direct, "above": uses.above})
 

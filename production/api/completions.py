@@ -84,7 +84,7 @@ class CompletionResource(ListOne, Resource):
         answer: Response = self.get_paginated_response([summary_of(completion) for completion in page])
         return answer
 
-    def retrieve(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+    def retrieve(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """One of them by its id, with lines and movements."""
         found: Completion = self.get_object()
         return Response(detail_of(DETAILS.get(pk=found.pk)))
@@ -108,7 +108,7 @@ class CompletionResource(ListOne, Resource):
         return Response(preview_of(plan))
 
     @action(detail=True, methods=["post"])
-    def reverse(self, request: Request, pk: str) -> HttpResponse:  # noqa: ARG002
+    def reverse(self, request: Request, id: str) -> HttpResponse:  # noqa: ARG002
         """Take a completion back, whole or by quantity, exactly: same lots, places and values."""
 
         def work(key: UUID) -> Reply:
@@ -197,7 +197,7 @@ def unit_cost_text(value: Decimal | None, good: Decimal) -> str | None:
 def body_of_result(result: CompletionResult, plan: CompletionPlan, *, actor: str) -> dict[str, object]:
     """A completion just posted, as CompletionSerializer describes it."""
     completion, posting = result.completion, result.posting
-    codes = _location_codes({pick.location_id for line in plan.lines for pick in line.picks})
+    codes = _location_codes(plan)
     lot = plan.output_lot_code if plan.good else None
     return {
         **_head(completion, posting, item=plan.item, bom_version=plan.bom_version, output_lot=lot, actor=actor),
@@ -338,7 +338,7 @@ def _stored_line(line: CompletionLine, left: Mapping[int, list[Movement]]) -> di
 
 def preview_of(plan: CompletionPlan) -> dict[str, object]:
     """A plan, as CompletionPreviewSerializer describes it."""
-    codes = _location_codes({pick.location_id for line in plan.lines for pick in line.picks})
+    codes = _location_codes(plan)
     return {
         "item": plan.item.sku,
         "item_id": plan.item.pk,
@@ -377,10 +377,12 @@ def _problem(problem: DomainError) -> dict[str, object]:
     return {"code": problem.code, "detail": problem.message, "context": problem.context}
 
 
-def _location_codes(ids: Iterable[int]) -> dict[int, str]:
-    wanted = list(ids)
-    if not wanted:
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT id, code FROM inventory_location WHERE id = ANY(%s::bigint[])", [wanted])
-        return dict(cursor.fetchall())
+def _location_codes(plan: CompletionPlan) -> dict[int, str]:
+    """The codes of the places components come from; only bins that the request did not name are read."""
+    codes = {place.pk: place.code for place in (plan.source_location, plan.output_location) if place is not None}
+    wanted = {pick.location_id for line in plan.lines for pick in line.picks} - codes.keys()
+    if wanted:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT id, code FROM inventory_location WHERE id = ANY(%s::bigint[])", [list(wanted)])
+            codes.update(cursor.fetchall())
+    return codes

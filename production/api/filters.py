@@ -3,16 +3,25 @@
 from typing import Any
 
 from django.db.models import F, Q
-from django_filters import rest_framework as filters
 
-from inventory.api.filters import DayFilter, FlagFilter, IdFilter, MomentFilter, Rows, SearchFilter, TextFilter
+from inventory.api.filters import (
+    DayFilter,
+    Filters,
+    FlagFilter,
+    IdFilter,
+    MomentFilter,
+    Rows,
+    SearchFilter,
+    TextFilter,
+    WordFilter,
+)
 from production.models import Bom, BomState, Completion, WorkOrder, WorkOrderState
 
 
-class BomFilter(filters.FilterSet):
+class BomFilter(Filters):
     item = TextFilter(field_name="item__sku")
     item_id = IdFilter(field_name="item_id")
-    state = filters.MultipleChoiceFilter(choices=BomState.choices)
+    state = WordFilter(BomState)
     component = TextFilter(method="using", help_text="SKU of a component on one of its lines.")
     search = SearchFilter(method="find", help_text="Part of SKU or name of the item.")
 
@@ -27,7 +36,7 @@ class BomFilter(filters.FilterSet):
         return rows.filter(Q(item__sku__icontains=value) | Q(item__name__icontains=value))
 
 
-class CompletionFilter(filters.FilterSet):
+class CompletionFilter(Filters):
     item = TextFilter(field_name="item__sku")
     item_id = IdFilter(field_name="item_id")
     work_order = TextFilter(field_name="work_order__number")
@@ -52,11 +61,11 @@ class CompletionFilter(filters.FilterSet):
         )
 
 
-class WorkOrderFilter(filters.FilterSet):
+class WorkOrderFilter(Filters):
     number = TextFilter(field_name="number")
     item = TextFilter(field_name="item__sku")
     item_id = IdFilter(field_name="item_id")
-    state = filters.MultipleChoiceFilter(choices=WorkOrderState.choices)
+    state = WordFilter(WorkOrderState)
     demand_kind = TextFilter(field_name="demand_kind", lookup_expr="exact")
     demand_ref = TextFilter(field_name="demand_ref", lookup_expr="exact")
     due_before = DayFilter(field_name="due_on", lookup_expr="lt")

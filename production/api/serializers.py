@@ -7,7 +7,6 @@ from typing import Any
 from rest_framework import serializers
 
 from inventory.api.fields import (
-    LINES_MAX,
     Anything,
     Body,
     Choice,
@@ -26,6 +25,7 @@ from inventory.api.fields import (
     TextOut,
     Whole,
     item_reference,
+    lines_of,
     location_reference,
     optional_text,
 )
@@ -118,7 +118,7 @@ class DraftSerializer(Body):
     """A new draft version. With `copy_of` (the id of a version) everything that is not given comes from there."""
 
     item = item_reference()
-    lines = BomLineInputSerializer(many=True, required=False, max_length=LINES_MAX, default=list)
+    lines = lines_of(BomLineInputSerializer, required=False, default=list)
     makes = Quantity(required=False, allow_null=True, default=None)
     copy_of = Whole(minimum=1, required=False, allow_null=True, default=None)
     deviation_policy = Choice(DeviationPolicy.choices, required=False, allow_null=True, default=None)
@@ -130,7 +130,7 @@ class DraftSerializer(Body):
 class BomLinesSerializer(Body):
     """The lines a draft has from now on, and its batch size when `makes` is given."""
 
-    lines = BomLineInputSerializer(many=True, max_length=LINES_MAX)
+    lines = lines_of(BomLineInputSerializer)
     makes = Quantity(required=False, allow_null=True, default=None)
 
 
@@ -242,7 +242,7 @@ class WhereUsedSerializer(serializers.Serializer[Any]):
 
 
 class WhereUsedQuerySerializer(Body):
-    item_id = serializers.RegexField("^[0-9]{1,18}$")
+    item = Text(length_max=100, help_text="SKU.")
 
 
 # --- Completions ------------------------------------------------------------------------------------------------------
@@ -255,7 +255,7 @@ class ActualSerializer(Body):
     quantity = Quantity()
     unit = optional_text(32, help_text=UNIT_HELP)
     reason = optional_text(100)
-    lots = LotQuantitySerializer(many=True, required=False, max_length=LINES_MAX, default=list)
+    lots = lines_of(LotQuantitySerializer, required=False, default=list)
 
 
 def work_order_reference(**kwargs: Any) -> Reference:
@@ -282,7 +282,7 @@ class CompletionInputSerializer(Body):
     )
     output_lot = optional_text(64, help_text="Lot of the output; made up from day and number when left out.")
     expires_on = Day(required=False, allow_null=True, default=None)
-    actuals = ActualSerializer(many=True, required=False, max_length=LINES_MAX, default=list)
+    actuals = lines_of(ActualSerializer, required=False, default=list)
     bom_id = Whole(minimum=1, required=False, allow_null=True, default=None, help_text="Another version than today's.")
     reason = optional_text(100, help_text="Why it differs from the standard or goes above the plan.")
     reference = optional_text(100)
@@ -365,7 +365,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
 
     code = TextOut()
     detail = TextOut()
-    context = Anything(read_only=True)
+    context = Anything(read_only=True)  # type: ignore[assignment]
 
 
 class PreviewLineSerializer(CompletionLineSerializer):

@@ -48,7 +48,7 @@ class WorkOrderResource(ListOne, Resource):
         "plan": Endpoint("production.change_workorder", WorkOrderSerializer, PlanChangeSerializer),
     }
 
-    def retrieve(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+    def retrieve(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """One of them by its id, with its components."""
         return self._with_lines(self.get_object())
 
@@ -73,20 +73,20 @@ class WorkOrderResource(ListOne, Resource):
         return {**values, **found, "item": item, "planned": planned, "bom": bom}
 
     @action(detail=True, methods=["post"])
-    def close(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+    def close(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Close an order short: what is left of it is not made."""
         order = close_work_order(work_order=self.get_object(), actor=request.user, **self.values())
         return self._with_lines(order)
 
     @action(detail=True, methods=["post"])
-    def reopen(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+    def reopen(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Open a closed order again."""
         order: WorkOrder = self.get_object()
         self.values()
         return self._with_lines(reopen_work_order(work_order=order, actor=request.user))
 
     @action(detail=True, methods=["post"])
-    def plan(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+    def plan(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Plan more or fewer, not fewer than are done."""
         order: WorkOrder = self.get_object()
         values = self.values()

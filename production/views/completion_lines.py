@@ -7,11 +7,12 @@ Lots work alike.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
 from django.http import QueryDict
+from django.utils import timezone
 
 from inventory.errors import DomainError
 from inventory.models import Item, Location, Lot, StockBalance, StockStatus, Tracking
@@ -26,6 +27,7 @@ from production.typed import in_stock_unit, read_quantity
 FIELD_PREFIXES = ("actual-", "standard-", "why-", "lot-", "lotwas-")
 LIST_FIELDS = ("open", "extra")
 LOTS_SHOWN_MAX = 40
+SOON = timedelta(days=30)
 COMPONENTS_MAX = 2_000
 
 
@@ -74,6 +76,11 @@ class PickShown:
     place_code: str
     quantity: Decimal
     expires_on: date | None
+
+    @property
+    def expires_soon(self) -> bool:
+        """Whether its last day is close enough to be worth a word."""
+        return self.expires_on is not None and self.expires_on <= timezone.localdate() + SOON
 
 
 @dataclass(frozen=True, slots=True)

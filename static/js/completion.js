@@ -46,6 +46,10 @@
     const target = event.detail.target;
     const cause = event.detail.requestConfig?.elt;
     if (target?.id === "completion") {
+      if (form() && whatField()) {
+        whatField().value = form().elements.what.value;
+        whatField().dataset.settled = whatField().value;
+      }
       if (cause?.name === "fill") focus(document.getElementById("complete-button"));
       else if (event.detail.xhr?.status === 422 && form()) {
         const invalid = form().querySelector(".make-what .bf-field-error")?.closest(".bf-field")?.querySelector("input, select");
@@ -56,10 +60,6 @@
       } else if (form()) focus(document.getElementById("completion-good"));
       else if (target.querySelector("[data-focus]")) focus(target.querySelector("[data-focus]"));
       else focus(whatField());
-      if (form() && whatField()) {
-        whatField().value = form().elements.what.value;
-        whatField().dataset.settled = whatField().value;
-      }
     } else if (target?.id === "completion-preview" && cause?.name === "choose") {
       focus(document.querySelector(`[name^="lot-${cause.value}-"]`));
     } else if (target?.id === "completion-preview" && cause?.name === "add_component") {
@@ -80,6 +80,11 @@
       if (event.target.value.trim()) form().querySelector('[name="add_component"]')?.click();
       else focus(document.getElementById("complete-button"));
     }
+  }, true);
+
+  /* What was looked up is settled: leaving the field must not look it up again. */
+  document.addEventListener("submit", (event) => {
+    if (event.target.id === "scan-form") whatField().dataset.settled = whatField().value.trim();
   }, true);
 
   document.addEventListener("focusin", (event) => {

@@ -36,7 +36,7 @@ class FakeShop:
 
     `faults` is a queue of one word per call that changes something: ok, refuse, stale, unavailable (nothing done),
     throttled (nothing done), lose_answer (done, no answer), twice (done twice), later, kill_before, kill_after.
-    `during_call` is called while a call is on its way, after the shop has done its work.
+    `before_work` and `during_call` are called while a call is on its way: before the shop does its work, and after it.
     """
 
     name = "fake"
@@ -54,6 +54,7 @@ class FakeShop:
         self.reads = 0
         self.faults = deque()
         self.read_faults = deque()
+        self.before_work = None
         self.during_call = None
         self.last_pushes = ()
         self.places = [ChannelLocation(PLACE, "Warehouse", True, True, False, "US", "")]
@@ -118,6 +119,9 @@ class FakeShop:
             ]
         if fault == "later":
             return [PushOutcome(push.listing_ref, PushState.RETRY_LATER, "BUSY", "Busy.") for push in pushes]
+        if self.before_work is not None:
+            callback, self.before_work = self.before_work, None
+            callback()
         outcomes = [self._set(push) for push in pushes]
         self.last_pushes = tuple(pushes)
         if fault == "twice":

@@ -65,7 +65,7 @@ def test_a_later_recompute_never_writes_an_older_figure(committed_db, monkeypatc
 
 
 def test_two_workers_take_in_all_news_and_none_twice(committed_db):
-    """Fails without SKIP LOCKED or without deleting what was claimed: rows are counted twice or waited for."""
+    """Fails when news is read first and deleted by a statement of its own: both workers then take in the same rows."""
     site, channel = make_location(), make_channel()
     listings = [make_listing(channel=channel) for _ in range(4)]
     for listing in listings:
@@ -87,35 +87,37 @@ def test_two_workers_take_in_all_news_and_none_twice(committed_db):
     assert broken() == []
 
 
-def test_two_senders_send_every_figure_once(committed_db, shop):
-    """Fails when claims do not look at `lease_until`: both senders then take the same rows one after the other."""
+def test_a_second_sender_leaves_alone_what_the_first_one_holds(committed_db, shop):
+    """Fails when claims do not look at `lease_until`: the second sender then takes and sends the first one's rows too."""
     site, channel = make_location(), make_channel()
     listings = [make_listing(channel=channel, shop=shop) for _ in range(20)]
     for listing in listings:
         put_on_hand(listing.item, site, "4")
     absorb_changes(rows_max=1_000)
-    start = threading.Barrier(2)
-    shop.during_call = lambda: shop.slow.wait(0.2)
-    shop.slow = threading.Event()
+    is_out, may_end = threading.Event(), threading.Event()
 
-    def publish_all():
-        start.wait(PATIENCE_SECONDS)
-        return sum(iter(lambda: publish_due(channel_id=channel.pk, rows_max=7).accepted, 0))
+    def hold():
+        is_out.set()
+        assert may_end.wait(PATIENCE_SECONDS)
 
-    with ThreadPoolExecutor(2) as pool:
-        sent = [in_thread(pool, publish_all) for _ in range(2)]
-        total = sum(one.result(PATIENCE_SECONDS) for one in sent)
+    shop.during_call = hold
 
-    assert total == 20
+    with ThreadPoolExecutor(1) as pool:
+        first = in_thread(pool, publish_due, channel_id=channel.pk, rows_max=7)
+        assert is_out.wait(PATIENCE_SECONDS)
+        by_second = sum(iter(lambda: publish_due(channel_id=channel.pk, rows_max=5).claimed, 0))
+        may_end.set()
+        by_first = first.result(PATIENCE_SECONDS).accepted
+
+    assert (by_first, by_second) == (7, 13)
     assert sorted(ref for ref, _, _ in shop.applied) == sorted(str(listing.pk) for listing in listings)
-    assert sum(len(call) for call in shop.calls) == 20
-    assert {push_of(listing).channel_quantity for listing in listings} == {4}
+    assert {push_of(listing).sent_version for listing in listings} == {1}
     assert broken() == []
 
 
 def test_a_version_that_is_written_while_rows_are_claimed_is_not_lost(committed_db, shop):
-    """Fails when claim and line are one statement: the claim waits for the recompute, takes its new version, and does
-    not see that version's line, so the row is held until its lease ends and nobody sends it.
+    """A stress of the moment between the claim's snapshot and its row lock. The moment is too short to be met for certain,
+    so no mutation fails this test every time.
     """
     site = make_location()
     listing = make_listing(channel=make_channel(), shop=shop)

@@ -26,12 +26,12 @@ FAR_TOO_MANY = 900_000_000
 class Client(threading.Thread):
     """One client with its own connection, its own random choices, and its own completions to take back."""
 
-    def __init__(self, *, number, seed, workshop, journal, base_url, stop):
+    def __init__(self, *, number, seed, workshop, journal, base_url, is_over):
         super().__init__(name=f"client-{number}", daemon=True)
         self._chance = random.Random(f"{seed}:{number}")
         self._workshop = workshop
         self._journal = journal
-        self._stop = stop
+        self._is_over = is_over
         self._made = []
         self._http = httpx.Client(
             base_url=base_url,
@@ -41,15 +41,14 @@ class Client(threading.Thread):
         )
 
     def run(self):
-        with self._http:
-            while not self._stop.is_set():
-                request = self._think_of_one()
-                self._journal.sent(request)
-                self.settle(request, seconds=REQUEST_SECONDS_MAX)
-                if request.kind == "completion" and request.status == "acknowledged":
-                    self._made.append(request)
-                if request.status == "acknowledged" and self._chance.random() < 0.05:
-                    self._ask_again(request)
+        while not self._is_over.is_set():
+            request = self._think_of_one()
+            self._journal.sent(request)
+            self.settle(request, seconds=REQUEST_SECONDS_MAX)
+            if request.kind == "completion" and request.status == "acknowledged":
+                self._made.append(request)
+            if request.status == "acknowledged" and self._chance.random() < 0.05:
+                self._ask_again(request)
 
     def settle(self, request, *, seconds):
         """Send until the fate of the request is known, or the time is over."""
@@ -58,7 +57,7 @@ class Client(threading.Thread):
             request.attempts += 1
             response = self._send(request)
             if response is None or response.status_code >= 500:
-                self._journal.count("no clear answer", "nothing" if response is None else str(response.status_code))
+                self._journal.unclear(request, "nothing" if response is None else f"HTTP {response.status_code}")
                 time.sleep(self._chance.uniform(0.05, 0.3))
             elif response.status_code in (200, 201):
                 if response.headers.get("Idempotency-Replayed") == "true":

@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -58,6 +59,10 @@ class Journal:
         request.status = "refused"
         self.count("refused", code)
 
+    def unclear(self, request, what):
+        self._write({"unclear": request.key, "what": what})
+        self.count("no clear answer", what)
+
     def complain(self, words):
         self._write({"complaint": words})
         with self._lock:
@@ -72,6 +77,7 @@ class Journal:
         return sum(number for name, number in list(self.counts.items()) if name.startswith("acknowledged "))
 
     def _write(self, fact, *, durable=False):
-        os.write(self._descriptor, (json.dumps(fact) + "\n").encode())
+        line = json.dumps({"at": round(time.time(), 3), "by": threading.current_thread().name, **fact})
+        os.write(self._descriptor, f"{line}\n".encode())
         if durable:
             os.fsync(self._descriptor)

@@ -10,18 +10,19 @@ from pathlib import Path
 
 from config.embedded.processes import is_alive, started_ticks
 
-VICTIMS = (
-    "web",
-    "one web process",
-    "worker",
-    "one worker process",
-    "beat",
-    "valkey",
-    "sandbox",
-    "postgres alone",
-    "postgres and all its processes",
-    "one postgres process",
-)
+VICTIMS = {
+    "web": ("web", "itself"),
+    "one web process": ("web", "one below"),
+    "worker": ("worker", "itself"),
+    "one worker process": ("worker", "one below"),
+    "beat": ("beat", "itself"),
+    "valkey": ("valkey", "itself"),
+    "sandbox": ("sandbox", "itself"),
+    "postgres alone": ("postgres", "itself"),
+    "postgres and all its processes": ("postgres", "all"),
+    "one postgres process": ("postgres", "one below"),
+}
+"""Names of victims: which child of the supervisor, and what of it."""
 RECOVERY_SECONDS_MAX = 45.0
 
 
@@ -31,18 +32,13 @@ class NoRecovery(Exception):
 
 def kill_one(victim, *, children, chance):
     """Kill the victim, if it lives. Returns the process ids that were killed."""
-    name = {"one": victim.split()[1] if victim.startswith("one ") else ""}.get(victim.split()[0]) or victim.split()[0]
+    name, what = VICTIMS[victim]
     child = children.get(name, {})
     pid = child.get("pid")
     if pid is None or not is_alive(pid) or started_ticks(pid) != child.get("started_ticks"):
         return []  # on its way up from an earlier kill
-    below = descendants(pid)
-    if victim.startswith("one "):
-        pids = [chance.choice(below)] if below else []
-    elif victim == "postgres and all its processes":
-        pids = [pid, *below]
-    else:
-        pids = [pid]
+    below = [] if what == "itself" else descendants(pid)
+    pids = [pid, *below] if what != "one below" else below and [chance.choice(below)]
     killed = []
     for one in pids:
         with contextlib.suppress(ProcessLookupError):

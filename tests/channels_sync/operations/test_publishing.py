@@ -12,6 +12,7 @@ from tests.channels_sync.factories import (
     make_channel,
     make_listing,
     push_of,
+    survive,
     time_passes,
 )
 from tests.factories import make_location, put_on_hand
@@ -292,6 +293,26 @@ def test_an_answer_that_comes_after_the_lease_was_lost_changes_nothing(shop):
     assert (row.version, row.sent_version, row.channel_quantity, row.lease_until) == (2, 2, 11, None)
     assert [version for _, version, _ in shop.applied] == [1, 2]
     assert [line_of(listing, n).state for n in (1, 2)] == [PublicationState.SUPERSEDED, PublicationState.ACCEPTED]
+
+
+def test_a_failure_that_comes_after_the_lease_was_lost_does_not_free_the_row(shop):
+    """Fails when `settle` does not ask whether the lease is still the claim's own."""
+    listing = make_due(shop)
+
+    def another_worker_takes_over_and_is_still_out():
+        time_passes()
+        stock_rises(listing)
+        shop.faults.append("kill_after")
+        survive(publish, listing=listing)
+
+    shop.during_call = another_worker_takes_over_and_is_still_out
+    shop.faults.append("lose_answer")
+
+    publish(listing)
+
+    row = push_of(listing)
+    assert row.lease_until is not None
+    assert (row.attempts, row.next_at, row.last_error) == (0, None, "")
 
 
 @pytest.mark.parametrize("moment", ["kill_before", "kill_after"])

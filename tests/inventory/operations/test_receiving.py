@@ -183,5 +183,5 @@ def test_the_number_of_statements_does_not_depend_on_the_lines(lines, django_ass
     for item in items:
         put_on_hand(item, place, "1", value="1.00")
 
-    with django_assert_num_queries(8):  # savepoint, claim, lots x 2, pools, cells, write, release
+    with django_assert_num_queries(7):  # savepoint, claim, lots, pools, cells, write, release
         receive(*(ReceiptLine(item, place, Decimal(3), value=Decimal("1.00")) for item in items))

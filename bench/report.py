@@ -1,0 +1,98 @@
+"""What was measured, for people and for programs."""
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.database import Connection
+from bench.measuring import Series
+
+
+def rounded(value: float | None, places: int = 2) -> float | None:
+    return None if value is None else round(value, places)
+
+
+def figures(ours: Series, floor: Series) -> dict[str, Any]:
+    """Our figures and the floor's; ratios are medians over the rounds."""
+    return {
+        "ours_per_s": rounded(ours.median("per_second"), 1),
+        "floor_per_s": rounded(floor.median("per_second"), 1),
+        "ratio": rounded(ours.ratio_to(floor, "per_second"), 3),
+        "p50_ms": rounded(ours.median("p50_ms")),
+        "p95_ms": rounded(ours.median("p95_ms")),
+        "floor_p50_ms": rounded(floor.median("p50_ms")),
+        "floor_p95_ms": rounded(floor.median("p95_ms")),
+        "wal_bytes": rounded(ours.median("wal_bytes"), 0),
+        "floor_wal_bytes": rounded(floor.median("wal_bytes"), 0),
+        "wal_ratio": rounded(ours.ratio_to(floor, "wal_bytes"), 3),
+        "cpu_ms": rounded(ours.median("cpu_ms"), 3),
+        "cpu_client_ms": rounded(ours.median("cpu_client_ms"), 3),
+        "floor_cpu_ms": rounded(floor.median("cpu_ms"), 3),
+        "cpu_ratio": rounded(ours.ratio_to(floor, "cpu_ms"), 3),
+        "failures": ours.failures(),
+        "floor_failures": floor.failures(),
+    }
+
+
+def machine(admin: Connection) -> dict[str, Any]:
+    row = admin.execute("SHOW server_version").fetchone()
+    assert row is not None
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cores": os.cpu_count(),
+        "load": [round(value, 2) for value in os.getloadavg()],
+        "python": platform.python_version(),
+        "postgresql": row[0],
+        "system": platform.platform(),
+    }
+
+
+def write(results: Mapping[str, Any], *, path: Path) -> None:
+    """Replace the sections that were measured now in the file of results, and keep the others."""
+    known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**known, **results}, indent=1) + "\n", encoding="utf-8")
+
+
+def show(results: dict[str, Any], path: Path) -> None:
+    columns = ("lines", "lots", "clients", "ours_per_s", "floor_per_s", "ratio", "statements", "p50_ms", "p95_ms")
+    columns += ("wal_bytes", "wal_ratio", "cpu_ms", "cpu_client_ms", "floor_cpu_ms", "cpu_ratio")
+    rows = results["completions"]
+    print_table("Completions, in process", columns, [[row[c] for c in columns] for row in rows])
+    hot = results["hot"]
+    columns = ("lines", "clients", "ours_per_s", "floor_per_s", "ratio", "p50_ms", "p95_ms", "deadlocks", "failures")
+    print_table("One component shared by all", columns, [[hot[c] for c in columns]])
+    for key, title in (("minimal", "The floor on a minimal schema (not judged)"), ("http", "Over HTTP with a token")):
+        if results.get(key):
+            columns = tuple(results[key][0])
+            print_table(title, columns, [[row[c] for c in columns] for row in results[key]])
+    if results["targets"]:
+        words = {True: "reached", False: "MISSED", None: "not measured"}
+        print_table(
+            "Promised figures",
+            ("", "figure", "now", ""),
+            [[t["id"], t["what"], t["value"], words[t["reached"]]] for t in results["targets"]],
+        )
+    findings = results["ledger_findings"]
+    print(f"\nThe ledger after all this: {findings or 'every invariant holds'}")
+    print(f"Load of the machine while measuring: {results['machine']['load']}. Results: {path}")
+
+
+def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    texts = [[_shown(value) for value in row] for row in rows]
+    widths = [max(len(row[n]) for row in [list(header), *texts]) for n in range(len(header))]
+    print(f"\n{title}")
+    for row in [list(header), *texts]:
+        print("  " + "  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)))
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.2f}"
+    return str(value)

@@ -1,0 +1,376 @@
+"""Set-up of channels, listings and allocation policies; runs and pushes to look at."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.safestring import SafeString
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from channels_sync.adapters.registry import ADAPTERS
+from channels_sync.credentials import Secrets
+from channels_sync.models import AllocationPolicy, Channel, Listing, ListingPush, PublicationLine, PublishRun
+from channels_sync.operations.allocating import set_policy
+from channels_sync.operations.controlling import set_credentials
+from channels_sync.operations.offering import create_listing
+from channels_sync.operations.recomputing import tell_items_changed
+from inventory.admin_tools import HistoryAdmin, ReadOnlyAdmin, ReadOnlyInline, ShellAdmin, is_new
+from inventory.errors import DomainError
+from inventory.templatetags.figures import quantity
+
+SECRET_FIELDS = ("access_token", "client_id", "client_secret")
+
+
+class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A channel's account. Secrets go in and never come out: an empty field keeps what is stored."""
+
+    adapter = forms.ChoiceField(
+        choices=[(name, name.capitalize()) for name in sorted(ADAPTERS)],
+        widget=UnfoldAdminSelectWidget,
+        help_text="Which protocol the channel speaks.",
+    )
+    access_token = forms.CharField(required=False, widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}))
+    client_id = forms.CharField(
+        required=False, label="Client id", widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"})
+    )
+    client_secret = forms.CharField(required=False, widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}))
+
+    class Meta:
+        model = Channel
+        fields = (
+            "name",
+            "code",
+            "adapter",
+            "base_url",
+            "storefront_url",
+            "api_version",
+            "external_location_id",
+            "source_locations",
+        )
+
+    @property
+    def secrets(self) -> Secrets:
+        return Secrets(**{name: (self.cleaned_data.get(name) or "").strip() for name in SECRET_FIELDS})
+
+    @property
+    def has_secrets(self) -> bool:
+        return any((self.cleaned_data.get(name) or "").strip() for name in SECRET_FIELDS)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if self.has_secrets and not self.secrets.is_complete:
+            missing = "client_secret" if cleaned.get("client_id") else "client_id"
+            self.add_error(missing, "Give an access token, or a client id together with its secret.")
+        return cleaned
+
+
+@admin.register(Channel)
+class ChannelAdmin(HistoryAdmin):
+    form = ChannelForm
+    list_display = ("name", "code", "adapter", "mode_label", "is_paused", "last_success_at", "has_credentials")
+    list_filter = ("adapter", "mode")
+    search_fields = ("name", "code")
+    autocomplete_fields = ("source_locations",)
+    prepopulated_fields: ClassVar[dict[str, tuple[str, ...]]] = {"code": ("name",)}
+    readonly_fields = ("has_credentials",)
+    actions_detail: ClassVar[list[str]] = ["open_channel_page"]
+    fieldsets = (
+        (None, {"fields": (("name", "code"), ("adapter", "api_version"), ("base_url", "storefront_url"))}),
+        (
+            "Stock",
+            {"fields": ("source_locations", "external_location_id")},
+        ),
+        (
+            "Credentials",
+            {
+                "description": "They are stored encrypted and never shown again. Empty fields keep what is stored.",
+                "fields": ("has_credentials", "access_token", ("client_id", "client_secret")),
+            },
+        ),
+    )
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Model | None = None) -> dict[str, tuple[str, ...]]:
+        return {} if obj is not None else dict(self.prepopulated_fields)
+
+    @display(description="Mode", ordering="mode")
+    def mode_label(self, channel: Channel) -> str:
+        return str(channel.get_mode_display()).partition(":")[0]
+
+    @display(description="Credentials stored", boolean=True)
+    def has_credentials(self, channel: Channel) -> bool:
+        return bool(channel.credentials)
+
+    @action(
+        description="State and listings", url_path="page", icon="storefront", permissions=["view"]
+    )
+    def open_channel_page(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        return redirect("channels_sync:channel", Channel.objects.get(pk=object_id).code)
+
+    def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
+        if not change:
+            obj.save()
+        else:
+            obj.save(update_fields=[name for name in form._meta.fields if name != "source_locations"])
+        if form.has_secrets:
+            assert request.user.is_authenticated
+            set_credentials(channel=obj, secrets=form.secrets, actor=request.user)
+            obj.refresh_from_db()
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if change and "source_locations" in form.changed_data:
+            items = Listing.objects.filter(channel=form.instance).values_list("item_id", flat=True)
+            tell_items_changed(items=set(items), cause="channel sources")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """A channel with history stays; it is switched off instead."""
+        return obj is None or not Listing.objects.filter(channel=obj.pk).exists()
+
+
+class ListingForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Listing
+        fields = ("channel", "item", "external_sku", "external_item_id", "title", "pack_size", "is_active")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if is_new(self) and "external_sku" in self.fields:
+            self.fields["external_sku"].required = False
+            self.fields["external_sku"].help_text = "The SKU on the channel; empty means the item's own."
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        channel = cleaned.get("channel") or self.instance.channel_id and self.instance.channel
+        item = cleaned.get("item")
+        if is_new(self) and item is not None:
+            if not item.is_active or not item.is_sellable:
+                why = "not marked as sellable" if item.is_active else "inactive"
+                self.add_error("item", f"{item.sku} is {why}, so it cannot be listed. Change the item first.")
+            cleaned["external_sku"] = (cleaned.get("external_sku") or "").strip() or item.sku
+            self.instance.external_sku = cleaned["external_sku"]
+        sku = cleaned.get("external_sku")
+        if channel and sku:
+            same = Listing.objects.filter(channel=channel, external_sku__iexact=sku).exclude(pk=self.instance.pk).first()
+            if same is not None:
+                self.add_error("external_sku", f"{channel} already has a listing with the SKU {same.external_sku}.")
+        return cleaned
+
+
+class PublicationInline(ReadOnlyInline):
+    model = PublicationLine
+    fields = ("recorded_at", "before", "after", "state", "error")
+    ordering = ("-version",)
+    per_page = 20
+
+
+@admin.register(Listing)
+class ListingAdmin(HistoryAdmin):
+    form = ListingForm
+    list_display = ("external_sku", "channel", "item", "pack", "is_active")
+    list_filter = ("channel", "is_active")
+    list_select_related = ("channel", "item")
+    search_fields = ("external_sku", "title", "item__sku")
+    autocomplete_fields = ("channel", "item")
+    inlines = (PublicationInline,)
+    actions_detail: ClassVar[list[str]] = ["open_listing_page"]
+    fields = (("channel", "item"), ("external_sku", "title"), ("pack_size", "external_item_id"), "is_active")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        return ("channel", "item") if obj is not None else ()
+
+    @display(description="Pack", ordering="pack_size")
+    def pack(self, listing: Listing) -> SafeString:
+        return quantity(listing.pack_size, listing.item)
+
+    @action(
+        description="Figure and why", url_path="page", icon="sell", permissions=["view"]
+    )
+    def open_listing_page(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        return redirect("channels_sync:listing", object_id)
+
+    def save_model(self, request: HttpRequest, obj: Listing, form: Any, change: bool) -> None:
+        assert request.user.is_authenticated
+        if change:
+            super().save_model(request, obj, form, change)
+            tell_items_changed(items=[obj.item_id], cause="listing")
+            return
+        made = create_listing(
+            channel=obj.channel,
+            item=obj.item,
+            actor=request.user,
+            external_sku=obj.external_sku,
+            external_item_id=obj.external_item_id,
+            title=obj.title,
+            pack_size=obj.pack_size,
+        )
+        obj.pk, obj.title, obj.created_at = made.pk, made.title, made.created_at
+        obj._state.adding = False
+        if not form.cleaned_data["is_active"]:
+            obj.is_active = False
+            obj.save(update_fields=["is_active"])
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """A listing that published something stays; it is set inactive instead."""
+        return obj is None or not PublicationLine.objects.filter(listing=obj.pk).exists()
+
+
+class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The terms of one scope. Saving makes a new version from now on."""
+
+    class Meta:
+        model = AllocationPolicy
+        fields = (
+            "channel",
+            "item",
+            "listing",
+            "percent",
+            "buffer",
+            "minimum_to_list",
+            "maximum_to_list",
+            "note",
+        )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("listing") and (cleaned.get("channel") or cleaned.get("item")):
+            self.add_error("listing", "A listing says its channel and item itself. Leave those empty.")
+        low, high = cleaned.get("minimum_to_list"), cleaned.get("maximum_to_list")
+        if low is not None and high is not None and low > high:
+            self.add_error("minimum_to_list", "It is above the maximum, so the listing would always show 0.")
+        return cleaned
+
+    def validate_constraints(self) -> None:
+        """The version and its dates are given by the operation, which keeps the constraints."""
+
+
+@admin.register(AllocationPolicy)
+class AllocationPolicyAdmin(ShellAdmin):
+    form = PolicyForm
+    list_display = (
+        "scope_words",
+        "version",
+        "share",
+        "kept_back",
+        "lowest",
+        "highest",
+        "effective_from",
+        "in_force",
+    )
+    list_display_links = ("scope_words",)
+    list_filter = ("channel", ("effective_to", admin.EmptyFieldListFilter))
+    list_select_related = ("channel", "item", "listing", "listing__channel")
+    search_fields = ("item__sku", "listing__external_sku", "note")
+    autocomplete_fields = ("channel", "item", "listing")
+    fieldsets = (
+        (
+            "For what",
+            {
+                "description": "All empty means everything. The narrower rule decides: listing, item on a channel, item, "
+                "channel, everything.",
+                "fields": (("channel", "item"), "listing"),
+            },
+        ),
+        (
+            "Terms",
+            {
+                "description": "An empty term is inherited from the wider rule.",
+                "fields": (("percent", "buffer"), ("minimum_to_list", "maximum_to_list"), "note"),
+            },
+        ),
+    )
+
+    @display(description="For", ordering="channel__name")
+    def scope_words(self, policy: AllocationPolicy) -> str:
+        return policy.scope
+
+    @display(description="Percent", ordering="percent")
+    def share(self, policy: AllocationPolicy) -> SafeString:
+        return quantity(policy.percent, "%")
+
+    @display(description="Buffer", ordering="buffer")
+    def kept_back(self, policy: AllocationPolicy) -> SafeString:
+        return quantity(policy.buffer)
+
+    @display(description="Shown from", ordering="minimum_to_list")
+    def lowest(self, policy: AllocationPolicy) -> SafeString:
+        return quantity(policy.minimum_to_list)
+
+    @display(description="At most", ordering="maximum_to_list")
+    def highest(self, policy: AllocationPolicy) -> SafeString:
+        return quantity(policy.maximum_to_list)
+
+    @display(description="In force", boolean=True)
+    def in_force(self, policy: AllocationPolicy) -> bool:
+        return policy.effective_to is None
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Versions are never edited: a change of the rule is a new one."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    actions_detail: ClassVar[list[str]] = ["new_version"]
+
+    @action(
+        description="Change this rule",
+        url_path="new-version",
+        icon="edit",
+        permissions=["add"],
+    )
+    def new_version(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """The form for the next version, filled in with this one."""
+        from urllib.parse import urlencode
+
+        from django.urls import reverse
+
+        policy = AllocationPolicy.objects.get(pk=object_id)
+        values = {name: getattr(policy, name) for name in PolicyForm.Meta.fields if name not in ("channel", "item", "listing")}
+        values |= {"channel": policy.channel_id, "item": policy.item_id, "listing": policy.listing_id}
+        query = urlencode({name: value for name, value in values.items() if value not in (None, "")})
+        return redirect(f"{reverse('admin:channels_sync_allocationpolicy_add')}?{query}")
+
+    def save_model(self, request: HttpRequest, obj: AllocationPolicy, form: Any, change: bool) -> None:
+        assert request.user.is_authenticated
+        policy = set_policy(
+            actor=request.user, **{name: form.cleaned_data.get(name) for name in PolicyForm.Meta.fields}
+        )
+        obj.pk, obj.version, obj.effective_from = policy.pk, policy.version, policy.effective_from
+        obj._state.adding = False
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            response: HttpResponse = super().changeform_view(request, *args, **kwargs)
+        except DomainError as error:
+            messages.error(request, error.message)
+            return redirect(request.get_full_path())
+        return response
+
+
+class LineInline(ReadOnlyInline):
+    model = PublicationLine
+    fields = ("listing", "before", "after", "state", "error")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PublicationLine]:
+        return super().get_queryset(request).select_related("listing", "listing__channel")  # type: ignore[no-any-return]
+
+
+@admin.register(PublishRun)
+class PublishRunAdmin(ReadOnlyAdmin):
+    list_display = ("id", "recorded_at", "channel", "cause", "listings_checked", "listings_changed")
+    list_filter = ("channel",)
+    list_select_related = ("channel",)
+    inlines = (LineInline,)
+
+
+@admin.register(ListingPush)
+class ListingPushAdmin(ReadOnlyAdmin):
+    list_display = ("listing", "wanted", "channel_quantity", "version", "sent_version", "confirmed_version", "last_error")
+    list_filter = ("channel",)
+    list_select_related = ("listing", "listing__channel")
+    search_fields = ("listing__external_sku",)
+    ordering = ("listing_id",)

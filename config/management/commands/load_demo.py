@@ -1,0 +1,52 @@
+"""`manage.py load_demo`: the demo company, through operations. Loading again changes nothing."""
+
+import os
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+
+from config.demo.catalogue import ensure_boms, ensure_items, ensure_places
+from config.demo.making import ensure_history
+from config.demo.people import Logins, ensure_people
+from config.demo.shop import ensure_shop
+from config.demo.steps import is_done
+from inventory.models import Item, Posting
+from production.models import Completion, WorkOrder
+
+
+class Command(BaseCommand):
+    help = "Load the demo company: places, items, BOMs, stock, work orders, users and the sandbox shop."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--force", action="store_true", help="also into a database that has other items")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        if Item.objects.exists() and not is_done("opening") and not options["force"]:
+            raise CommandError(
+                f"This database has {Item.objects.count()} items that are not the demo company's. Load the demo into an empty "
+                "database, or add --force if it may stand beside them."
+            )
+        with transaction.atomic():
+            logins = ensure_people()
+            actor = User.objects.get(username="administrator")
+            ensure_places()
+            ensure_items(actor)
+            ensure_boms(actor)
+            ensure_history(actor)
+        channel = ensure_shop(actor)
+        self._say(logins, None if channel is None else channel.storefront_url)
+
+    def _say(self, logins: Logins, shop: str | None) -> None:
+        lines = [
+            f"{Item.objects.count()} items, {Posting.objects.count()} postings, {Completion.objects.count()} completions, "
+            f"{WorkOrder.objects.count()} work orders",
+            f"address    {os.environ.get('BACKFLUSH_BASE_URL', 'http://127.0.0.1:8000')}",
+            f"shop       {shop or 'none: no sandbox shop runs beside this checkout'}",
+            *(f"log-in     {name:<14} {password}" for name, password in logins.passwords.items()),
+            f"API token  {logins.api_token}",
+            f"kept in    {logins.path}",
+        ]
+        for line in lines:
+            self.stdout.write(line)

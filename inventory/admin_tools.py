@@ -1,0 +1,114 @@
+"""What the admin screens of every app share: read-only ledgers, paging without counting, the person behind a change."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import DecimalField, Model, TextField
+from django.forms import BaseModelForm
+from django.http import HttpRequest
+from simple_history.admin import SimpleHistoryAdmin
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.overrides import FORMFIELD_OVERRIDES_INLINE
+from unfold.paginator import InfinitePaginator
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminExpandableTextareaWidget
+
+from inventory.quantities import as_text
+
+
+class PlainDecimalWidget(UnfoldAdminDecimalFieldWidget):  # type: ignore[misc]
+    """A number without trailing zeros, whatever the column keeps."""
+
+    def format_value(self, value: Any) -> str | None:
+        if isinstance(value, Decimal):
+            return as_text(value)
+        text = super().format_value(value)
+        return None if text is None else str(text)
+
+
+def without_trailing_zeros(content: str) -> str:
+    """A read-only figure as people read it; anything else stays."""
+    text = str(content)
+    if "." not in text or not text.replace(",", "").replace(".", "").lstrip("-").isdigit():
+        return content
+    return text.rstrip("0").rstrip(".")
+
+
+class FiguresInForms:
+    """Decimals without trailing zeros, in fields and where they are only shown."""
+
+    model: type[Model]
+
+    @property
+    def readonly_preprocess_fields(self) -> dict[str, Callable[[str], str]]:
+        return {
+            column.name: without_trailing_zeros
+            for column in self.model._meta.get_fields()
+            if isinstance(column, DecimalField)
+        }
+
+
+class ShellAdmin(FiguresInForms, ModelAdmin):  # type: ignore[misc]
+    """A screen of the set-up: fifty rows a page, labels above their fields, unsaved changes are warned about."""
+
+    list_per_page = 50
+    list_filter_submit = False
+    warn_unsaved_form = True
+    show_full_result_count = False
+    compressed_fields = False
+    formfield_overrides = {
+        DecimalField: {"widget": PlainDecimalWidget},
+        TextField: {"widget": UnfoldAdminExpandableTextareaWidget},
+    }
+
+
+class ShellInline(FiguresInForms, TabularInline):  # type: ignore[misc]
+    """Rows that belong to something, edited with it."""
+
+    extra = 0
+    formfield_overrides = {**FORMFIELD_OVERRIDES_INLINE, DecimalField: {"widget": PlainDecimalWidget}}
+
+
+class HistoryAdmin(SimpleHistoryAdmin, ShellAdmin):  # type: ignore[misc]
+    """A screen of master data whose changes are kept with their author."""
+
+    history_list_per_page = 50
+
+
+class ReadOnlyAdmin(ShellAdmin):
+    """Looking only. What stands here is written by operations and never by hand."""
+
+    paginator = InfinitePaginator
+    list_disable_select_all = True
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class ReadOnlyInline(ShellInline):
+    """Rows that belong to something, to look at."""
+
+    can_delete = False
+    per_page = 50
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+def is_new(form: "BaseModelForm[Any]") -> bool:
+    """Whether a form makes a row rather than changing one."""
+    return form.instance._state.adding
+

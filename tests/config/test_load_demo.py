@@ -1,0 +1,122 @@
+import io
+import json
+import stat
+from decimal import Decimal
+
+import pytest
+from django.core.management import CommandError, call_command
+from rest_framework.authtoken.models import Token
+
+from channels_sync.models import Listing
+from channels_sync.sandbox.process import SandboxProcess
+from config.invariants import verify
+from inventory.models import Item, Posting, StockBalance
+from production.models import Bom, Completion, WorkOrder
+from tests.factories import make_item, on_hand
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def var(tmp_path, settings):
+    settings.VAR_DIR = tmp_path
+    settings.SANDBOX_SHOP_URL = None
+    return tmp_path
+
+
+def load(*arguments):
+    said = io.StringIO()
+    call_command("load_demo", *arguments, stdout=said)
+    return said.getvalue()
+
+
+def test_builds_a_company_whose_ledger_verifies(var):
+    said = load()
+
+    assert [one.invariant.name for one in verify() if one.findings] == []
+    assert {bom.state for bom in Bom.objects.filter(item__sku="CANDLE-LAVENDER")} == {"retired", "active", "draft"}
+    assert list(
+        Bom.objects.filter(item__sku="CANDLE-LAVENDER").order_by("version").values_list("version", "state")
+    ) == [
+        (1, "retired"),
+        (2, "active"),
+        (3, "draft"),
+    ]
+    assert Completion.objects.filter(reversed_good=140).count() == 1
+    assert {order.state for order in WorkOrder.objects.all()} == {"open", "closed"}
+    assert on_hand(Item.objects.get(sku="GIFT-SET"), status="qc_hold") == Decimal(8)
+    assert on_hand(Item.objects.get(sku="CANDLE-LAVENDER")) == Decimal(120 + 80 + 40 - 20 + 80)
+    assert StockBalance.objects.filter(location__kind="3pl", quantity=60).exists()
+    assert "log-in     planner" in said
+
+
+def test_loading_again_changes_nothing_and_keeps_what_people_changed(var):
+    load()
+    Item.objects.filter(sku="CANDLE-CEDAR").update(name="Cedar, renamed by a person")
+    before = (
+        Posting.objects.count(),
+        Bom.objects.count(),
+        Item.objects.count(),
+        (var / "demo_logins.json").read_text(),
+    )
+
+    load()
+
+    assert (
+        Posting.objects.count(),
+        Bom.objects.count(),
+        Item.objects.count(),
+        (var / "demo_logins.json").read_text(),
+    ) == before
+    assert Item.objects.get(sku="CANDLE-CEDAR").name == "Cedar, renamed by a person"
+
+
+def test_log_ins_are_random_work_and_are_for_the_owner_of_the_file_alone(var, client):
+    load()
+
+    path = var / "demo_logins.json"
+    logins = json.loads(path.read_text())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [one["username"] for one in logins["users"]] == ["viewer", "operator", "planner", "administrator"]
+    assert len({one["password"] for one in logins["users"]}) == 4
+    assert all(client.login(**one) for one in logins["users"])
+    assert Token.objects.get(key=logins["api_token"]).user.username == "administrator"
+
+
+def test_a_lost_log_in_file_is_made_anew_with_passwords_that_work(var, client):
+    load()
+    old = json.loads((var / "demo_logins.json").read_text())
+    (var / "demo_logins.json").unlink()
+
+    load()
+
+    new = json.loads((var / "demo_logins.json").read_text())
+    assert not client.login(**old["users"][0])
+    assert client.login(**new["users"][0])
+
+
+def test_refuses_to_mix_with_items_of_a_real_company(var):
+    make_item(sku="REAL")
+
+    with pytest.raises(CommandError, match="has 1 items that are not the demo company's"):
+        load()
+
+    assert Item.objects.count() == 1
+
+
+def test_the_sandbox_shop_gets_its_products_and_their_quantities(var, settings, monkeypatch):
+    with SandboxProcess(data=var / "sandbox") as shop:
+        settings.SANDBOX_SHOP_URL = shop.url
+        monkeypatch.setenv("SANDBOX_TOKEN", shop.token)
+
+        load()
+        call_command("sync_channels", stdout=io.StringIO())
+
+        with shop.control() as control:
+            shown = {one["sku"]: one["available"] for one in control.products()}
+        stock = Decimal(300)  # lavender candles, the partner's included
+        assert Listing.objects.count() == 5
+        assert shown["CANDLE-LAVENDER"] == int((stock - 2) * Decimal("0.9"))
+        assert shown["CANDLE-LAVENDER-3"] == int((stock - 2) * Decimal("0.9")) // 3
+        assert shown["GIFT-SET"] == int((12 - 2) * Decimal("0.9"))
+        assert shown["GARDEN-ROBOT"] == 2
