@@ -19,10 +19,13 @@ def main() -> None:
     parser.add_argument("--plan", choices=("full", "quick", "tiny"), help="tiny only shows that it runs")
     parser.add_argument("--no-http", action="store_true", help="leave the web server out")
     parser.add_argument("--output", type=Path, default=DEFAULT_OUTPUT, help="where the results go")
+    parser.add_argument(
+        "--database", default="backflush_bench", help="the database that is made for it, and dropped first"
+    )
     options = parser.parse_args()
 
     multiprocessing.set_start_method("fork")
-    make_database("backflush_bench")
+    make_database(options.database)
     django.setup()
     from bench.running import PLANS, run  # it needs the models
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from django.db import connection
 
-from inventory.models import Item, ItemKind, Location, Tracking
+from inventory.models import CostPool, Item, ItemKind, Location, Tracking
 from production.models import Bom, BomLine
 
 QUANTITY = Decimal(10)
@@ -59,6 +59,7 @@ def make_shop(*, name: str, lines: int, lots: int, assemblies: int, hot: int = 0
         for position, component in enumerate([*shared, *parts[number * own : (number + 1) * own]], start=1)
     )
     Bom.objects.filter(pk__in=[bom.pk for bom in boms]).update(state="active", effective_from=date(2020, 1, 1))
+    CostPool.objects.bulk_create(CostPool(item=item) for item in made)  # as after the first completion
     fill([component.pk for component in (*shared, *parts)], place=place, lots=lots)
     return Shop(name, lines, lots, [item.pk for item in made], place.pk, place.path)
 
@@ -108,13 +109,14 @@ def fill(items: Sequence[int], *, place: Location, lots: int) -> None:
 
 
 _RESTOCK = """
-WITH posting AS (
-  INSERT INTO inventory_posting (key, request_hash, kind, reference, reason, note, effective_at, recorded_at)
-  VALUES (gen_random_uuid(), '\\x00', 'adjustment', 'BENCH', '', '', now(), now()) RETURNING id, recorded_at
-), low AS (
+WITH low AS (
   SELECT b.id, b.item_id, b.location_id, b.lot_id, b.status, %(few)s - b.quantity AS quantity
   FROM inventory_item i JOIN inventory_stockbalance b ON b.item_id = i.id
   WHERE i.sku LIKE %(skus)s AND b.quantity < %(few)s AND b.status = 'available'
+), posting AS (
+  INSERT INTO inventory_posting (key, request_hash, kind, reference, reason, note, effective_at, recorded_at)
+  SELECT gen_random_uuid(), '\\x00', 'adjustment', 'BENCH', '', '', now(), now() WHERE EXISTS (SELECT 1 FROM low)
+  RETURNING id, recorded_at
 ), balances AS (
   UPDATE inventory_stockbalance b SET quantity = b.quantity + low.quantity FROM low WHERE b.id = low.id
 ), pools AS (

@@ -61,8 +61,6 @@ class Service:
 class Floor:
     """The same writes on the same tables by one function: writable CTEs."""
 
-    FUNCTION = "bench_complete"
-
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
         self.connection = psycopg.connect(
@@ -72,7 +70,7 @@ class Floor:
             options="-c plan_cache_mode=force_generic_plan",  # planning the function's statements anew would slow it by half
         )
         self.sql = (
-            f"SELECT {self.FUNCTION}(%s::uuid, %s::bytea, %s::bigint, %s::numeric, %s::bigint, %s::text, %s::bigint)"
+            "SELECT bench_complete(%s::uuid, %s::bytea, %s::bigint, %s::numeric, %s::bigint, %s::text, %s::bigint)"
         )
 
     def backends(self) -> Sequence[int]:
@@ -88,12 +86,6 @@ class Floor:
 
     def close(self) -> None:
         self.connection.close()
-
-
-class FloorOfArrays(Floor):
-    """The same again, by separate statements over arrays inside the function."""
-
-    FUNCTION = "bench_complete_arrays"
 
 
 class MinimalFloor(Floor):
@@ -147,7 +139,6 @@ class NothingOverHttp(OverHttp):
 DRIVERS: dict[str, type[Driver]] = {
     "ours": Service,
     "floor": Floor,
-    "floor_arrays": FloorOfArrays,
     "floor_minimal": MinimalFloor,
     "http": OverHttp,
     "http_nothing": NothingOverHttp,

@@ -37,14 +37,15 @@ class Series:
 
     def median(self, name: str) -> float | None:
         values = [getattr(one, name) for one in self.rounds]
-        return None if None in values else float(statistics.median(values))
+        known = [float(value) for value in values if value is not None]
+        return float(statistics.median(known)) if len(known) == len(values) else None
 
     def ratio_to(self, other: "Series", name: str) -> float | None:
         """The median over the rounds of our figure divided by the other's of the same round."""
         pairs = [(getattr(one, name), getattr(two, name)) for one, two in zip(self.rounds, other.rounds, strict=True)]
         if any(a is None or not b for a, b in pairs):
             return None
-        return statistics.median(a / b for a, b in pairs)
+        return float(statistics.median(a / b for a, b in pairs))
 
     def failures(self) -> dict[str, int]:
         total: dict[str, int] = {}

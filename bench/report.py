@@ -58,28 +58,33 @@ def write(results: Mapping[str, Any], *, path: Path) -> None:
     path.write_text(json.dumps({**known, **results}, indent=1) + "\n", encoding="utf-8")
 
 
-def show(results: dict[str, Any], path: Path) -> None:
-    columns = ("lines", "lots", "clients", "ours_per_s", "floor_per_s", "ratio", "statements", "p50_ms", "p95_ms")
-    columns += ("wal_bytes", "wal_ratio", "cpu_ms", "cpu_client_ms", "floor_cpu_ms", "cpu_ratio")
-    rows = results["completions"]
-    print_table("Completions, in process", columns, [[row[c] for c in columns] for row in rows])
-    hot = results["hot"]
-    columns = ("lines", "clients", "ours_per_s", "floor_per_s", "ratio", "p50_ms", "p95_ms", "deadlocks", "failures")
-    print_table("One component shared by all", columns, [[hot[c] for c in columns]])
-    for key, title in (("minimal", "The floor on a minimal schema (not judged)"), ("http", "Over HTTP with a token")):
-        if results.get(key):
-            columns = tuple(results[key][0])
-            print_table(title, columns, [[row[c] for c in columns] for row in results[key]])
-    if results["targets"]:
-        words = {True: "reached", False: "MISSED", None: "not measured"}
-        print_table(
-            "Promised figures",
-            ("", "figure", "now", ""),
-            [[t["id"], t["what"], t["value"], words[t["reached"]]] for t in results["targets"]],
-        )
-    findings = results["ledger_findings"]
-    print(f"\nThe ledger after all this: {findings or 'every invariant holds'}")
-    print(f"Load of the machine while measuring: {results['machine']['load']}. Results: {path}")
+def show(results: Mapping[str, Any], path: Path) -> None:
+    """Print what was measured, and which of the promised figures were reached."""
+    print_rows(
+        "Completions, in process",
+        results["completions"],
+        "lines lots clients ours_per_s floor_per_s ratio statements p50_ms p95_ms wal_bytes wal_ratio cpu_ms cpu_client_ms"
+        " floor_cpu_ms cpu_ratio",
+    )
+    print_rows(
+        "One component shared by all",
+        [results["hot"]],
+        "lines clients ours_per_s floor_per_s ratio p50_ms p95_ms deadlocks failures",
+    )
+    print_rows("The floor on a minimal schema (not judged)", results["minimal"])
+    print_rows("Over HTTP with a token", results.get("http", []))
+    words = {True: "reached", False: "MISSED", None: "not measured"}
+    rows = [[t["id"], t["what"], t["value"], words[t["reached"]]] for t in results["targets"]]
+    print_table("Promised figures", ("", "figure", "now", ""), rows)
+    print(f"\nThe ledger after all this: {results['ledger_findings'] or 'every invariant holds'}")
+    print(f"Load of the machine before measuring: {results['machine']['load']}. Results: {path}")
+
+
+def print_rows(title: str, rows: Sequence[Mapping[str, Any]], names: str = "") -> None:
+    """A table of some or all values of the rows; nothing when there are none."""
+    if rows:
+        header = names.split() or list(rows[0])
+        print_table(title, header, [[row[name] for name in header] for row in rows])
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

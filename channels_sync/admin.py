@@ -1,14 +1,17 @@
 """Set-up of channels, listings and allocation policies; runs and pushes to look at."""
 
+# ruff: noqa: ARG002  Django decides the signatures of these methods
+
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.safestring import SafeString
-from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from channels_sync.adapters.registry import ADAPTERS
@@ -18,7 +21,7 @@ from channels_sync.operations.allocating import set_policy
 from channels_sync.operations.controlling import set_credentials
 from channels_sync.operations.offering import create_listing
 from channels_sync.operations.recomputing import tell_items_changed
-from inventory.admin_tools import HistoryAdmin, ReadOnlyAdmin, ReadOnlyInline, ShellAdmin, is_new
+from inventory.admin_tools import HistoryAdmin, ReadOnlyAdmin, ReadOnlyInline, ShellAdmin, is_new, page_button
 from inventory.errors import DomainError
 from inventory.templatetags.figures import quantity
 
@@ -54,7 +57,8 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
 
     @property
     def secrets(self) -> Secrets:
-        return Secrets(**{name: (self.cleaned_data.get(name) or "").strip() for name in SECRET_FIELDS})
+        typed = {name: str(self.cleaned_data.get(name) or "").strip() for name in SECRET_FIELDS}
+        return Secrets(typed["access_token"], typed["client_id"], typed["client_secret"])
 
     @property
     def has_secrets(self) -> bool:
@@ -96,17 +100,15 @@ class ChannelAdmin(HistoryAdmin):
     def get_prepopulated_fields(self, request: HttpRequest, obj: Model | None = None) -> dict[str, tuple[str, ...]]:
         return {} if obj is not None else dict(self.prepopulated_fields)
 
-    @display(description="Mode", ordering="mode")
+    @admin.display(description="Mode", ordering="mode")
     def mode_label(self, channel: Channel) -> str:
         return str(channel.get_mode_display()).partition(":")[0]
 
-    @display(description="Credentials stored", boolean=True)
+    @admin.display(description="Credentials stored", boolean=True)
     def has_credentials(self, channel: Channel) -> bool:
         return bool(channel.credentials)
 
-    @action(
-        description="State and listings", url_path="page", icon="storefront", permissions=["view"]
-    )
+    @page_button(description="State and listings", icon="storefront")
     def open_channel_page(self, request: HttpRequest, object_id: int) -> HttpResponse:
         return redirect("channels_sync:channel", Channel.objects.get(pk=object_id).code)
 
@@ -114,7 +116,7 @@ class ChannelAdmin(HistoryAdmin):
         if not change:
             obj.save()
         else:
-            obj.save(update_fields=[name for name in form._meta.fields if name != "source_locations"])
+            obj.save(update_fields=[name for name in ChannelForm.Meta.fields if name != "source_locations"])
         if form.has_secrets:
             assert request.user.is_authenticated
             set_credentials(channel=obj, secrets=form.secrets, actor=request.user)
@@ -144,7 +146,7 @@ class ListingForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
-        channel = cleaned.get("channel") or self.instance.channel_id and self.instance.channel
+        channel = cleaned.get("channel") or (self.instance.channel_id and self.instance.channel)
         item = cleaned.get("item")
         if is_new(self) and item is not None:
             if not item.is_active or not item.is_sellable:
@@ -154,7 +156,9 @@ class ListingForm(forms.ModelForm):  # type: ignore[type-arg]
             self.instance.external_sku = cleaned["external_sku"]
         sku = cleaned.get("external_sku")
         if channel and sku:
-            same = Listing.objects.filter(channel=channel, external_sku__iexact=sku).exclude(pk=self.instance.pk).first()
+            same = (
+                Listing.objects.filter(channel=channel, external_sku__iexact=sku).exclude(pk=self.instance.pk).first()
+            )
             if same is not None:
                 self.add_error("external_sku", f"{channel} already has a listing with the SKU {same.external_sku}.")
         return cleaned
@@ -182,13 +186,11 @@ class ListingAdmin(HistoryAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         return ("channel", "item") if obj is not None else ()
 
-    @display(description="Pack", ordering="pack_size")
+    @admin.display(description="Pack", ordering="pack_size")
     def pack(self, listing: Listing) -> SafeString:
         return quantity(listing.pack_size, listing.item)
 
-    @action(
-        description="Figure and why", url_path="page", icon="sell", permissions=["view"]
-    )
+    @page_button(description="Figure and why", icon="sell")
     def open_listing_page(self, request: HttpRequest, object_id: int) -> HttpResponse:
         return redirect("channels_sync:listing", object_id)
 
@@ -283,27 +285,27 @@ class AllocationPolicyAdmin(ShellAdmin):
         ),
     )
 
-    @display(description="For", ordering="channel__name")
+    @admin.display(description="For", ordering="channel__name")
     def scope_words(self, policy: AllocationPolicy) -> str:
         return policy.scope
 
-    @display(description="Percent", ordering="percent")
+    @admin.display(description="Percent", ordering="percent")
     def share(self, policy: AllocationPolicy) -> SafeString:
         return quantity(policy.percent, "%")
 
-    @display(description="Buffer", ordering="buffer")
+    @admin.display(description="Buffer", ordering="buffer")
     def kept_back(self, policy: AllocationPolicy) -> SafeString:
         return quantity(policy.buffer)
 
-    @display(description="Shown from", ordering="minimum_to_list")
+    @admin.display(description="Shown from", ordering="minimum_to_list")
     def lowest(self, policy: AllocationPolicy) -> SafeString:
         return quantity(policy.minimum_to_list)
 
-    @display(description="At most", ordering="maximum_to_list")
+    @admin.display(description="At most", ordering="maximum_to_list")
     def highest(self, policy: AllocationPolicy) -> SafeString:
         return quantity(policy.maximum_to_list)
 
-    @display(description="In force", boolean=True)
+    @admin.display(description="In force", boolean=True)
     def in_force(self, policy: AllocationPolicy) -> bool:
         return policy.effective_to is None
 
@@ -316,20 +318,16 @@ class AllocationPolicyAdmin(ShellAdmin):
 
     actions_detail: ClassVar[list[str]] = ["new_version"]
 
-    @action(
-        description="Change this rule",
-        url_path="new-version",
-        icon="edit",
-        permissions=["add"],
-    )
+    def has_new_version_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return self.has_add_permission(request) is True
+
+    @page_button(description="Change this rule", icon="edit", permissions=["new_version"], url_path="new-version")
     def new_version(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """The form for the next version, filled in with this one."""
-        from urllib.parse import urlencode
-
-        from django.urls import reverse
-
         policy = AllocationPolicy.objects.get(pk=object_id)
-        values = {name: getattr(policy, name) for name in PolicyForm.Meta.fields if name not in ("channel", "item", "listing")}
+        values = {
+            name: getattr(policy, name) for name in PolicyForm.Meta.fields if name not in ("channel", "item", "listing")
+        }
         values |= {"channel": policy.channel_id, "item": policy.item_id, "listing": policy.listing_id}
         query = urlencode({name: value for name, value in values.items() if value not in (None, "")})
         return redirect(f"{reverse('admin:channels_sync_allocationpolicy_add')}?{query}")
@@ -369,7 +367,15 @@ class PublishRunAdmin(ReadOnlyAdmin):
 
 @admin.register(ListingPush)
 class ListingPushAdmin(ReadOnlyAdmin):
-    list_display = ("listing", "wanted", "channel_quantity", "version", "sent_version", "confirmed_version", "last_error")
+    list_display = (
+        "listing",
+        "wanted",
+        "channel_quantity",
+        "version",
+        "sent_version",
+        "confirmed_version",
+        "last_error",
+    )
     list_filter = ("channel",)
     list_select_related = ("listing", "listing__channel")
     search_fields = ("listing__external_sku",)

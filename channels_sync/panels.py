@@ -8,7 +8,8 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
 from channels_sync.models import ChannelMode, Listing
-from channels_sync.views.channels import state_of, why_of
+from channels_sync.reads.publishing import published_figures
+from channels_sync.views.channels import state_of
 from inventory.models import Item
 from inventory.panels import BoardCell, BoardColumn, ItemTab, register_board_column, register_item_tab
 from inventory.templatetags.figures import grouped
@@ -50,16 +51,16 @@ def _published(item_ids: Sequence[int]) -> Mapping[int, BoardCell]:
     }
 
 
-def _channels(request: HttpRequest, item: Item) -> dict[str, Any]:
+def _channels(_request: HttpRequest, item: Item) -> dict[str, Any]:
     """The item's listings with their figures and the arithmetic behind them."""
     listings = list(Listing.objects.filter(item=item).select_related("channel", "push").order_by("channel__name", "pk"))
-    return {"listings": [(one, getattr(one, "push", None), *_state_and_words(one)) for one in listings]}
-
-
-def _state_and_words(listing: Listing) -> tuple[Any, str]:
-    line = listing.publications.order_by("-version").first()
-    why = why_of(line.derivation) if line else None
-    return state_of(getattr(listing, "push", None), listing.channel), why.derivation.in_words() if why else ""
+    figures = published_figures(listings=listings)
+    return {
+        "listings": [
+            (one, getattr(one, "push", None), state_of(getattr(one, "push", None), one.channel), figure.in_words)
+            for one, figure in zip(listings, figures, strict=True)
+        ]
+    }
 
 
 register_board_column(BoardColumn("published", "Published", _published, "channels_sync.view_listing"))

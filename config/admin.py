@@ -1,5 +1,7 @@
 """People, roles, tokens, schedules and log-in attempts, in the look of the shell."""
 
+# ruff: noqa: ARG002  Django decides the signatures of these methods
+
 from typing import Any
 
 from axes import admin as axes_admin  # noqa: F401  registers its own screens before ours replace them
@@ -44,7 +46,7 @@ for model in (
 
 
 @admin.register(User)
-class UserAdmin(BaseUserAdmin, ShellAdmin):  # type: ignore[misc]
+class UserAdmin(BaseUserAdmin, ShellAdmin):  # type: ignore[misc,type-arg]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm

@@ -1,6 +1,6 @@
 """Addresses of the REST API, its OpenAPI document and its reference page."""
 
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth.decorators import login_not_required, login_required
 from django.http import HttpRequest, JsonResponse
 from django.urls import include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
@@ -18,6 +18,7 @@ for app in (inventory_api, production_api, channels_api):
     app.register(router)
 
 
+@login_not_required
 @csrf_exempt
 def nothing_here(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
     """The answer below /api/v1/ to an address that is none, in the one shape of errors."""
@@ -31,5 +32,5 @@ urlpatterns = [
     path("schema/", SpectacularJSONAPIView.as_view(permission_classes=[IsAuthenticated]), name="api-schema"),
     path("docs/", login_required(SpectacularSwaggerView.as_view(url_name="api-schema")), name="api-docs"),
     path("", include(router.urls)),
-    re_path(r"^.*$", nothing_here),
+    re_path(r"^[\s\S]*$", nothing_here),
 ]

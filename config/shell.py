@@ -151,15 +151,15 @@ def _current(path: str, entries: list[tuple[Entry, str]]) -> Entry | None:
     return found[1]
 
 
-def stylesheet(request: HttpRequest) -> str:
+def stylesheet(_request: HttpRequest) -> str:
     return static("css/backflush.css")
 
 
-def script(request: HttpRequest) -> str:
+def script(_request: HttpRequest) -> str:
     return static("js/backflush.js")
 
 
-def favicon(request: HttpRequest) -> str:
+def favicon(_request: HttpRequest) -> str:
     return static("css/icon.svg")
 
 
@@ -191,5 +191,5 @@ UNFOLD: dict[str, Any] = {
         },
     },
     "SIDEBAR": {"show_search": True, "command_search": True, "navigation": navigation},
-    "LOGIN": {"redirect_after": lambda request: "/"},
+    "LOGIN": {"redirect_after": lambda _request: "/"},
 }

@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("stock/", include("inventory.urls")),
     path("make/", include("production.urls")),
     path("channels/", include("channels_sync.urls")),
+    path("import/", include("inventory.urls_importing")),
     path("api/v1/", include("config.api_urls")),
     path("admin/", admin.site.urls),
 ]

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Count, F, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -23,7 +23,7 @@ from inventory.views.suggesting import matching_items
 from inventory.web import is_htmx, render_page
 from production.models import Bom, BomState, Completion, WorkOrder
 
-Person = AbstractBaseUser | AnonymousUser
+Person = User | AnonymousUser
 
 RECENT_MAX = 10
 HITS_MAX = 8
@@ -63,55 +63,81 @@ def today(request: HttpRequest) -> HttpResponse:
 
 
 def _attention(user: Person) -> Iterable[Attention]:
-    """Worst first; each by one statement."""
-    now = timezone.now()
-    today_ = timezone.localdate()
+    """Worst first; a fixed number of statements."""
     if user.has_perm("channels_sync.view_channel"):
-        broken = Channel.objects.exclude(mode=ChannelMode.OFF).exclude(last_error="")
-        for channel in broken.filter(Q(last_success_at__isnull=True) | Q(last_error_at__gt=F("last_success_at"))):
-            url = reverse("channels_sync:channel", args=[channel.code])
-            yield Attention("blocked", "sync_problem", f"{channel.name}: {channel.last_error}", url, "Look")
-        for channel in Channel.objects.filter(is_paused=True).exclude(mode=ChannelMode.OFF):
-            url = reverse("channels_sync:channel", args=[channel.code])
-            text = f"{channel.name} is paused: changes wait and nothing is sent"
-            yield Attention("look", "pause_circle", text, url, "Look")
-        stuck = ListingPush.objects.filter(version__gt=F("sent_version"), attempts__gt=2).count()
-        if stuck:
-            text = f"{stuck} listing{_s(stuck)} could not be sent after several attempts"
-            yield Attention("blocked", "error", text, f"{reverse('channels_sync:listings')}?state=failing", "Look")
+        yield from _channel_attention()
     if user.has_perm("production.view_workorder"):
-        late = WorkOrder.objects.open().filter(due_on__lt=today_).count()
+        late = WorkOrder.objects.open().filter(due_on__lt=timezone.localdate()).count()
         if late:
-            orders = reverse("production:work_orders")
-            yield Attention("look", "schedule", f"{late} work order{_s(late)} past the due date", orders, "See them")
+            text = f"{late} work order{_s(late)} past the due date"
+            yield Attention("look", "schedule", text, reverse("production:work_orders"), "See them")
     if user.has_perm("inventory.view_stockbalance"):
-        board = reverse("inventory:board")
-        held = _items_with(StockBalance.objects.on_hand().filter(status=StockStatus.QC_HOLD))
-        if held:
-            text = f"{held} item{_s(held)} on QC hold {_wait(held)} for release"
-            yield Attention("look", "hourglass_top", text, f"{board}?status=qc_hold", "Release")
-        low = board_items(BoardQuestion(flag="low")).count()
-        if low:
-            text = f"{low} item{_s(low)} below the reorder point"
-            yield Attention("look", "trending_down", text, f"{board}?flag=low&rows=items", "See them")
-        cells = StockBalance.objects.available().on_hand()
-        gone = _items_with(cells.filter(expiring(soon=False)))
-        if gone:
-            text = f"{gone} item{_s(gone)} with lots past their last day, still marked available"
-            yield Attention("look", "event_busy", text, f"{board}?flag=expired", "See them")
-        soon = _items_with(cells.filter(expiring(soon=True)))
-        if soon:
-            text = f"{soon} item{_s(soon)} with lots that expire within {EXPIRY_NOTICE_DAYS} days"
-            yield Attention("look", "event_upcoming", text, f"{board}?flag=soon", "See them")
-        unknown = CostPool.objects.filter(unknown_quantity__gt=0).count()
-        if unknown:
-            text = f"{unknown} item{_s(unknown)} in stock with a part whose cost is not known"
-            yield Attention("look", "help", text, f"{board}?flag=unknown&rows=items", "Correct")
+        yield from _stock_attention(user)
     if user.has_perm("production.view_bom"):
-        drafts = Bom.objects.filter(state=BomState.DRAFT, created_at__lt=now - timedelta(hours=1)).count()
-        if drafts:
+        waiting = Bom.objects.filter(state=BomState.DRAFT, created_at__lt=timezone.now() - timedelta(hours=1)).count()
+        if waiting:
             url = f"{reverse('admin:production_bom_changelist')}?state__exact=draft"
-            yield Attention("look", "edit_note", f"{drafts} BOM draft{_s(drafts)} not activated", url, "See them")
+            yield Attention("look", "edit_note", f"{waiting} BOM draft{_s(waiting)} not activated", url, "See them")
+
+
+def _channel_attention() -> Iterable[Attention]:
+    broken = Channel.objects.exclude(mode=ChannelMode.OFF).exclude(last_error="")
+    for channel in broken.filter(Q(last_success_at__isnull=True) | Q(last_error_at__gt=F("last_success_at"))):
+        url = reverse("channels_sync:channel", args=[channel.code])
+        yield Attention("blocked", "sync_problem", f"{channel.name}: {channel.last_error}", url, "Look")
+    stuck = ListingPush.objects.filter(version__gt=F("sent_version"), attempts__gt=2).count()
+    if stuck:
+        text = f"{stuck} listing{_s(stuck)} could not be sent after several attempts"
+        yield Attention("blocked", "error", text, f"{reverse('channels_sync:listings')}?state=failing", "Look")
+    for channel in Channel.objects.filter(is_paused=True).exclude(mode=ChannelMode.OFF):
+        url = reverse("channels_sync:channel", args=[channel.code])
+        text = f"{channel.name} is paused: changes wait and nothing is sent"
+        yield Attention("look", "pause_circle", text, url, "Look")
+
+
+def _stock_attention(user: Person) -> Iterable[Attention]:
+    board = reverse("inventory:board")
+    cells = StockBalance.objects.available().on_hand()
+    found = (
+        (
+            _items_with(StockBalance.objects.on_hand().filter(status=StockStatus.QC_HOLD)),
+            "hourglass_top",
+            "on QC hold, waiting for release",
+            "?status=qc_hold",
+            "Release" if user.has_perm("inventory.change_stock_status") else "See them",
+        ),
+        (
+            board_items(BoardQuestion(flag="low")).count(),
+            "trending_down",
+            "below the reorder point",
+            "?flag=low&rows=items",
+            "See them",
+        ),
+        (
+            _items_with(cells.filter(expiring(soon=False))),
+            "event_busy",
+            "with lots past their last day, still marked available",
+            "?flag=expired",
+            "See them",
+        ),
+        (
+            _items_with(cells.filter(expiring(soon=True))),
+            "event_upcoming",
+            f"with lots that expire within {EXPIRY_NOTICE_DAYS} days",
+            "?flag=soon",
+            "See them",
+        ),
+        (
+            CostPool.objects.filter(unknown_quantity__gt=0).count(),
+            "help",
+            "in stock with a part whose cost is not known",
+            "?flag=unknown&rows=items",
+            "Correct" if user.has_perm("inventory.correct_cost") else "See them",
+        ),
+    )
+    for count, icon, words, query, action in found:
+        if count:
+            yield Attention("look", icon, f"{count} item{_s(count)} {words}", f"{board}{query}", action)
 
 
 def _items_with(cells: Any) -> int:
@@ -121,10 +147,6 @@ def _items_with(cells: Any) -> int:
 
 def _s(count: int) -> str:
     return "" if count == 1 else "s"
-
-
-def _wait(count: int) -> str:
-    return "waits" if count == 1 else "wait"
 
 
 def _completions() -> list[Completion]:
@@ -260,7 +282,7 @@ def _hits(request: HttpRequest, text: str) -> Iterable[Hit]:
 # --- Refusals in words ------------------------------------------------------------------------------------------------
 
 
-def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
     """403: who one is here, and who can help."""
     return _refusal(request, 403, "You may not do this", "config/403.html", roles=_roles(request))
 

@@ -1,5 +1,7 @@
 """Set-up of items, categories, locations and lots; the ledger to look at."""
 
+# ruff: noqa: ARG002  Django decides the signatures of these methods
+
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -11,9 +13,16 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.decorators import action, display
 
-from inventory.admin_tools import HistoryAdmin, ReadOnlyAdmin, ReadOnlyInline, ShellAdmin, ShellInline, is_new
+from inventory.admin_tools import (
+    HistoryAdmin,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    ShellAdmin,
+    ShellInline,
+    is_new,
+    page_button,
+)
 from inventory.models import (
     CostEntry,
     CostPool,
@@ -36,15 +45,13 @@ from inventory.templatetags.figures import money, quantity, status_badge
 class ItemForm(forms.ModelForm):  # type: ignore[type-arg]
     """An item; what its stock rests on cannot change under it."""
 
-    class Meta:
-        model = Item
-        exclude = ()
-
     def clean_sku(self) -> str:
         sku: str = self.cleaned_data["sku"].strip()
         same = Item.objects.filter(sku__iexact=sku).exclude(pk=self.instance.pk).first()
         if same is not None:
-            raise forms.ValidationError(f"{same.sku} is {same.name} already. Choose another SKU; case makes no difference.")
+            raise forms.ValidationError(
+                f"{same.sku} is {same.name} already. Choose another SKU; case makes no difference."
+            )
         return sku
 
     def clean_compliance_tags(self) -> list[str]:
@@ -73,14 +80,15 @@ class ItemForm(forms.ModelForm):  # type: ignore[type-arg]
                     f"{as_text(uneven.quantity)} {before.stock_unit} are on hand, which is not a multiple of "
                     f"{as_text(step)}. Adjust the stock first, or choose a finer step.",
                 )
-        if cleaned.get("tracking") != before.tracking and before.tracking != Tracking.NONE:
-            if before.balances.on_hand().exclude(lot__code="").exists():
-                self.add_error(
-                    "tracking", f"Lots of {before.sku} are on hand. Use them up or move them out before tracking changes."
-                )
-        if cleaned.get("kind") != before.kind and before.is_stocked and not Item(kind=cleaned.get("kind", "")).is_stocked:
-            if before.balances.on_hand().exists():
-                self.add_error("kind", f"{before.sku} has stock; an item of this kind cannot. Move the stock out first.")
+        held = before.balances.on_hand()
+        leaves_tracking = before.tracking not in (Tracking.NONE, cleaned.get("tracking"))
+        if leaves_tracking and held.exclude(lot__code="").exists():
+            self.add_error(
+                "tracking",
+                f"Lots of {before.sku} are on hand. Use them up or move them out before tracking changes.",
+            )
+        if not Item(kind=cleaned.get("kind", "")).is_stocked and held.exists():
+            self.add_error("kind", f"{before.sku} has stock; an item of this kind cannot. Move the stock out first.")
         return cleaned
 
 
@@ -100,9 +108,7 @@ def _on_hand(queryset: QuerySet[Item]) -> QuerySet[Item]:
         .annotate(total=Sum("quantity"))
         .values("total")
     )
-    return queryset.annotate(
-        on_hand_total=Subquery(totals, output_field=DecimalField(max_digits=30, decimal_places=6))
-    )
+    return queryset.annotate(on_hand_total=Subquery(totals, output_field=DecimalField(max_digits=30, decimal_places=6)))
 
 
 @admin.register(Item)
@@ -152,7 +158,7 @@ class ItemAdmin(HistoryAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Item]:
         return _on_hand(super().get_queryset(request))
 
-    @display(description="On hand", ordering="on_hand_total")
+    @admin.display(description="On hand", ordering="on_hand_total")
     def on_hand(self, item: Item) -> SafeString:
         if not item.is_stocked:
             return format_html("–")
@@ -160,7 +166,7 @@ class ItemAdmin(HistoryAdmin):
         url = reverse("inventory:item", args=[item.pk])
         return format_html('<a href="{}">{}</a>', url, quantity(total, item))
 
-    @action(description="Stock, ledger and cost", url_path="page", icon="inventory_2", permissions=["view"])
+    @page_button(description="Stock, ledger and cost", icon="inventory_2")
     def open_item_page(self, request: HttpRequest, object_id: int) -> HttpResponse:
         return redirect("inventory:item", object_id)
 
@@ -183,15 +189,13 @@ class ItemCategoryAdmin(ShellAdmin):
 
 
 class LocationForm(forms.ModelForm):  # type: ignore[type-arg]
-    class Meta:
-        model = Location
-        exclude = ()
-
     def clean_code(self) -> str:
         code: str = self.cleaned_data["code"].strip()
         same = Location.objects.filter(code__iexact=code).exclude(pk=self.instance.pk).first()
         if same is not None:
-            raise forms.ValidationError(f"{same.code} is {same.name} already. Choose another code; case makes no difference.")
+            raise forms.ValidationError(
+                f"{same.code} is {same.name} already. Choose another code; case makes no difference."
+            )
         return code
 
     def clean_is_active(self) -> bool:
@@ -220,7 +224,7 @@ class LocationAdmin(HistoryAdmin):
         ("Use", {"fields": (("is_sellable", "is_blocked", "is_active"), "stock_as_of")}),
     )
 
-    @display(description="Code", ordering="path")
+    @admin.display(description="Code", ordering="path")
     def tree_code(self, location: Location) -> SafeString:
         return format_html('<span style="padding-left: {}rem">{}</span>', location.depth * 1.5, location.code)
 
@@ -251,15 +255,15 @@ class LotAdmin(ShellAdmin):
 class FiguresMixin:
     """Columns with figures as people read them."""
 
-    @display(description="Quantity", ordering="quantity")
+    @admin.display(description="Quantity", ordering="quantity")
     def amount(self, row: Any) -> SafeString:
         return quantity(row.quantity, row.item)
 
-    @display(description="Value", ordering="value")
+    @admin.display(description="Value", ordering="value")
     def worth(self, row: Any) -> SafeString:
         return money(row.value)
 
-    @display(description="Status", ordering="status")
+    @admin.display(description="Status", ordering="status")
     def state(self, row: Any) -> SafeString:
         return status_badge(row.status)
 
@@ -267,8 +271,6 @@ class FiguresMixin:
 class MovementInline(FiguresMixin, ReadOnlyInline):
     model = Movement
     fields = ("item", "location", "lot", "state", "amount", "worth")
-    readonly_fields = ("state", "amount", "worth")
-    ordering = ("id",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Movement]:
         return super().get_queryset(request).select_related("item", "location", "lot")  # type: ignore[no-any-return]
@@ -291,11 +293,11 @@ class PostingAdmin(ReadOnlyAdmin):
     inlines = (MovementInline, CostEntryInline)
     actions_detail: ClassVar[list[str]] = ["open_posting_page"]
 
-    @display(description="Posting", ordering="id")
+    @admin.display(description="Posting", ordering="id")
     def number(self, posting: Posting) -> str:
         return str(posting)
 
-    @action(description="Open with undo", url_path="page", icon="receipt_long", permissions=["view"])
+    @page_button(description="Open with undo", icon="receipt_long")
     def open_posting_page(self, request: HttpRequest, object_id: int) -> HttpResponse:
         return redirect("inventory:posting", object_id)
 
@@ -317,7 +319,7 @@ class StockBalanceAdmin(FiguresMixin, ReadOnlyAdmin):
     search_fields = ("item__sku", "location__code", "lot__code")
     ordering = ("id",)
 
-    @display(description="Reserved", ordering="reserved")
+    @admin.display(description="Reserved", ordering="reserved")
     def held(self, balance: StockBalance) -> SafeString:
         return quantity(balance.reserved, balance.item)
 
@@ -329,7 +331,7 @@ class CostPoolAdmin(FiguresMixin, ReadOnlyAdmin):
     search_fields = ("item__sku",)
     ordering = ("id",)
 
-    @display(description="With unknown cost", ordering="unknown_quantity")
+    @admin.display(description="Came in without a cost", ordering="unknown_quantity")
     def unknown(self, pool: CostPool) -> SafeString:
         return quantity(pool.unknown_quantity, pool.item)
 
@@ -342,7 +344,7 @@ class CostEntryAdmin(ReadOnlyAdmin):
     search_fields = ("item__sku",)
     ordering = ("-id",)
 
-    @display(description="Amount", ordering="amount")
+    @admin.display(description="Amount", ordering="amount")
     def sum(self, entry: CostEntry) -> SafeString:
         return money(entry.amount, signed=True)
 

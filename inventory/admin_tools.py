@@ -1,14 +1,17 @@
 """What the admin screens of every app share: read-only ledgers, paging without counting, the person behind a change."""
 
-from collections.abc import Callable
+# ruff: noqa: ARG002  Django decides the signatures of these methods
+
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from django.db.models import DecimalField, Model, TextField
 from django.forms import BaseModelForm
 from django.http import HttpRequest
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action
 from unfold.overrides import FORMFIELD_OVERRIDES_INLINE
 from unfold.paginator import InfinitePaginator
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminExpandableTextareaWidget
@@ -69,6 +72,17 @@ class ShellInline(FiguresInForms, TabularInline):  # type: ignore[misc]
     formfield_overrides = {**FORMFIELD_OVERRIDES_INLINE, DecimalField: {"widget": PlainDecimalWidget}}
 
 
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def page_button(
+    *, description: str, icon: str, permissions: Sequence[str] = ("view",), url_path: str = "page"
+) -> Callable[[Method], Method]:
+    """A button at the top of an admin screen that leads to another page of the same thing."""
+    decorator = action(description=description, url_path=url_path, icon=icon, permissions=list(permissions))
+    return cast(Callable[[Method], Method], decorator)
+
+
 class HistoryAdmin(SimpleHistoryAdmin, ShellAdmin):  # type: ignore[misc]
     """A screen of master data whose changes are kept with their author."""
 
@@ -97,6 +111,10 @@ class ReadOnlyInline(ShellInline):
 
     can_delete = False
     per_page = 50
+    ordering: Sequence[str] | None = ("pk",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[str]:
+        return self.fields or ()
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -110,5 +128,4 @@ class ReadOnlyInline(ShellInline):
 
 def is_new(form: "BaseModelForm[Any]") -> bool:
     """Whether a form makes a row rather than changing one."""
-    return form.instance._state.adding
-
+    return bool(form.instance._state.adding)

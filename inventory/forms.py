@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from django import forms
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import ValidationError
 from django.template.loader import render_to_string
 from django.urls import reverse_lazy
@@ -23,7 +23,7 @@ from inventory.quantities import as_text, from_text, is_exact
 from inventory.templatetags.figures import grouped
 from inventory.web import add_refusal
 
-Person = AbstractBaseUser | AnonymousUser
+Person = User | AnonymousUser
 
 LIKELY_UNITS = {"kg": ("g",), "g": ("kg",), "l": ("ml",), "ml": ("l",), "m": ("cm", "mm"), "cm": ("m",), "mm": ("m",)}
 """Units people type for a stock unit beside the item's own packs."""
@@ -36,7 +36,7 @@ STATUS_REASONS = ("Failed inspection", "Customer complaint", "Damaged in storage
 class ShellInput(forms.TextInput):
     """A text field whose template stands with the other templates of the shell."""
 
-    def _render(self, template_name: str, context: dict[str, Any], renderer: Any = None) -> SafeString:
+    def _render(self, template_name: str, context: dict[str, Any], renderer: Any = None) -> SafeString:  # noqa: ARG002
         return render_to_string(template_name, context)
 
 
@@ -74,7 +74,8 @@ class ItemField(forms.CharField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
-            widget=SuggestInput(url=reverse_lazy("inventory:suggest_items"), placeholder="Scan or type an item"), **kwargs
+            widget=SuggestInput(url=reverse_lazy("inventory:suggest_items"), placeholder="Scan or type an item"),
+            **kwargs,
         )
 
     def prepare_value(self, value: Any) -> Any:
@@ -163,7 +164,9 @@ class StockForm(forms.Form):
     def _shape(self) -> None:
         """Leave out what does not concern the chosen item."""
         item = self.known_item
-        if "unit" in self.fields:
+        if item is None:
+            self.fields.pop("unit", None)
+        elif "unit" in self.fields:
             unit = cast(forms.ChoiceField, self.fields["unit"])
             unit.choices = [(name, name) for name in units_of(item)]
         is_tracked = item is not None and item.tracking != Tracking.NONE
@@ -183,7 +186,7 @@ class StockForm(forms.Form):
             field = cast(forms.ChoiceField, self.fields["lot"])
             automatic = "Choose a lot" if self.must_name_lot else "Automatic: first to expire, then oldest"
             field.choices = [("", automatic), *((str(lot.pk), label) for lot, label in lots)]
-        if "effective_at" in self.fields and not self.user.has_perm("inventory.backdate_posting"):  # type: ignore[union-attr]
+        if "effective_at" in self.fields and not self.user.has_perm("inventory.backdate_posting"):
             del self.fields["effective_at"]
 
     must_name_lot = False
@@ -242,10 +245,8 @@ class StockForm(forms.Form):
         return ((lot, abs(self.cleaned_data["quantity"])),) if lot else ()
 
 
-def units_of(item: Item | None) -> list[str]:
+def units_of(item: Item) -> list[str]:
     """Units that can be typed for an item, its stock unit first."""
-    if item is None:
-        return []
     likely = LIKELY_UNITS.get(item.stock_unit.casefold(), ())
     return [item.stock_unit, *(unit.name for unit in item.units.all()), *likely]
 

@@ -74,7 +74,7 @@ def standard_factor(unit: str, into: str) -> Fraction | None:
         return None
     try:
         return Fraction(_registry().Quantity(Fraction(1), one).to(other).magnitude)
-    except (pint.UndefinedUnitError, pint.DimensionalityError, pint.OffsetUnitCalculusError, AttributeError):
+    except (pint.PintError, AttributeError, ValueError, OverflowError):  # NaN and inf are numbers to the parser
         return None
 
 
@@ -92,7 +92,7 @@ def _is_defined(word: str) -> bool:
         return False
     try:
         _registry().Quantity(Fraction(1), word)
-    except (pint.UndefinedUnitError, AttributeError):
+    except (pint.PintError, AttributeError, ValueError, OverflowError):
         return False
     return True
 

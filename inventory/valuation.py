@@ -1,13 +1,12 @@
 """What stock is worth when it moves: moving average by pools (rule S20). Pure; values are exact, residues are kept."""
 
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from inventory.quantities import ZERO, proportion
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(NamedTuple):
     """Quantity (stock unit) and value (base currency) of an item's stock; see models.CostPool."""
 
     quantity: Decimal = ZERO
@@ -24,8 +23,7 @@ class Pool:
         return None if self.is_unknown or not self.quantity else self.value / self.quantity
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """What an issue is worth, the pool after it, and known value that was left on zero units of a partly unknown pool."""
 
     value: Decimal | None

@@ -1,5 +1,7 @@
 """Set-up of BOMs: versions with their lines, what they cost and how many they make; orders and completions to look at."""
 
+# ruff: noqa: ARG002  Django decides the signatures of these methods
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,15 +19,14 @@ from django.utils.dateparse import parse_date
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
-from unfold.decorators import action, display
 from unfold.forms import PaginationInlineFormSet
 
-from inventory.admin_tools import HistoryAdmin, ReadOnlyAdmin, ReadOnlyInline, ShellInline
+from inventory.admin_tools import HistoryAdmin, ReadOnlyAdmin, ReadOnlyInline, ShellInline, page_button
 from inventory.errors import DomainError
 from inventory.models import Item
 from inventory.templatetags.figures import NOTHING, badge, grouped, money, quantity, unit_cost
 from production.bom_checks import BomLineSpec
-from production.models import Bom, BomLine, BomState, Completion, CompletionLine, WorkOrder, WorkOrderLine
+from production.models import Bom, BomLine, BomState, Completion, CompletionLine, IssueMethod, WorkOrder, WorkOrderLine
 from production.operations.boms import (
     activate_bom,
     create_draft,
@@ -41,6 +42,8 @@ from production.reads.buildable import Buildable, ComponentLimit, buildable_by_b
 from production.reads.cost_rollup import CostRollup, LineCost, as_unit_cost, cost_rollups
 from production.reads.where_used import WhereUsed, where_used
 
+ISSUE_WORDS = [(IssueMethod.BACKFLUSH, "Backflush"), (IssueMethod.PROMPT, "Ask"), (IssueMethod.MANUAL, "By hand")]
+"""Short enough for a row of many fields."""
 TREE_ROWS_MAX = 300
 VERSIONS_SHOWN_MAX = 12
 STATE_TONES = {
@@ -60,8 +63,6 @@ def state_badge(bom: Bom) -> SafeString:
 
 class BomLineForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
-        model = BomLine
-        exclude = ()
         labels: ClassVar[dict[str, str]] = {
             "scrap_percent": "Scrap %",
             "setup_quantity": "Set-up",
@@ -71,7 +72,9 @@ class BomLineForm(forms.ModelForm):  # type: ignore[type-arg]
             "is_optional": "Optional",
             "is_phantom": "Explode",
         }
-        help_texts: ClassVar[dict[str, str]] = dict.fromkeys(("quantity", "scrap_percent", "is_consumable", "reference"), "")
+        help_texts: ClassVar[dict[str, str]] = dict.fromkeys(
+            ("quantity", "scrap_percent", "is_consumable", "reference"), ""
+        )
 
 
 class BomLineFormSet(PaginationInlineFormSet):  # type: ignore[misc]
@@ -175,6 +178,11 @@ class BomLineInline(ShellInline):
     def get_queryset(self, request: HttpRequest) -> QuerySet[BomLine]:
         return super().get_queryset(request).select_related("component", "bom__item")  # type: ignore[no-any-return]
 
+    def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "issue_method":
+            kwargs["choices"] = ISSUE_WORDS
+        return super().formfield_for_choice_field(db_field, request, **kwargs)
+
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Without the buttons that add or change a component from here: the row needs the room."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
@@ -183,17 +191,19 @@ class BomLineInline(ShellInline):
                 setattr(field.widget, right, False)
         return field
 
-    @display(description="Cost each")
+    @admin.display(description="Cost each")
     def cost(self, line: BomLine) -> SafeString | str:
         figures: Figures | None = getattr(self, "figures", None)
         found = figures.costs.get(line.pk) if figures and line.pk else None
         if found is None:
             return NOTHING
-        return money(as_unit_cost(found.cost), places=4) if found.cost is None or found.cost < 1 else money(
-            as_unit_cost(found.cost)
+        return (
+            money(as_unit_cost(found.cost), places=4)
+            if found.cost is None or found.cost < 1
+            else money(as_unit_cost(found.cost))
         )
 
-    @display(description="Enough for")
+    @admin.display(description="Enough for")
     def enough_for(self, line: BomLine) -> SafeString | str:
         figures: Figures | None = getattr(self, "figures", None)
         limit = figures.limits.get(line.component_id) if figures and line.pk else None
@@ -251,19 +261,19 @@ class BomAdmin(HistoryAdmin):
         ),
     )
 
-    @display(description="Version", ordering="item__sku")
+    @admin.display(description="Version", ordering="item__sku")
     def version_name(self, bom: Bom) -> str:
         return str(bom)
 
-    @display(description="Name", ordering="item__name")
+    @admin.display(description="Name", ordering="item__name")
     def item_name(self, bom: Bom) -> str:
         return bom.item.name
 
-    @display(description="State", ordering="state")
+    @admin.display(description="State", ordering="state")
     def state_label(self, bom: Bom) -> SafeString:
         return state_badge(bom)
 
-    @display(description="Makes", ordering="makes")
+    @admin.display(description="Makes", ordering="makes")
     def makes_words(self, bom: Bom) -> SafeString:
         return quantity(bom.makes, bom.item)
 
@@ -373,9 +383,9 @@ class BomAdmin(HistoryAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         def button(name: str, view: Callable[..., HttpResponse]) -> URLPattern:
-            return path(
-                f"<int:pk>/{name}/", self.admin_site.admin_view(require_POST(view)), name=f"production_bom_{name}"
-            )
+            wrapped = self.admin_site.admin_view(require_POST(view))
+            pattern: URLPattern = path(f"<int:pk>/{name}/", wrapped, name=f"production_bom_{name}")
+            return pattern
 
         return [
             button("draft", self.make_draft),
@@ -392,7 +402,9 @@ class BomAdmin(HistoryAdmin):
     def activate(self, request: HttpRequest, pk: int) -> HttpResponse:
         bom = self._bom(request, pk, "production.activate_bom")
         day = parse_date(request.POST.get("effective_from", "") or "") if request.POST.get("effective_from") else None
-        return self._run(request, bom, lambda actor: _activated(activate_bom(bom=bom, effective_from=day, actor=actor).bom))
+        return self._run(
+            request, bom, lambda actor: _activated(activate_bom(bom=bom, effective_from=day, actor=actor).bom)
+        )
 
     def discard(self, request: HttpRequest, pk: int) -> HttpResponse:
         bom = self._bom(request, pk, "production.delete_bom")
@@ -449,7 +461,9 @@ def _change_url(bom: Bom) -> str:
 
 
 def _drafted(draft: Bom) -> tuple[str, str]:
-    return _change_url(draft), f"{draft} is a draft to edit. The active version stays in force until you activate this one."
+    return _change_url(
+        draft
+    ), f"{draft} is a draft to edit. The active version stays in force until you activate this one."
 
 
 def _activated(bom: Bom) -> tuple[str, str]:
@@ -477,19 +491,19 @@ class WorkOrderAdmin(ReadOnlyAdmin):
     inlines = (WorkOrderLineInline,)
     actions_detail: ClassVar[list[str]] = ["open_order_page"]
 
-    @display(description="Planned", ordering="planned")
+    @admin.display(description="Planned", ordering="planned")
     def wanted(self, order: WorkOrder) -> SafeString:
         return quantity(order.planned, order.item)
 
-    @display(description="Good", ordering="good")
+    @admin.display(description="Good", ordering="good")
     def made(self, order: WorkOrder) -> SafeString:
         return quantity(order.good, order.item)
 
-    @display(description="Scrapped", ordering="scrapped")
+    @admin.display(description="Scrapped", ordering="scrapped")
     def lost(self, order: WorkOrder) -> SafeString:
         return quantity(order.scrapped, order.item)
 
-    @action(description="Open the order", url_path="page", icon="assignment", permissions=["view"])
+    @page_button(description="Open the order", icon="assignment")
     def open_order_page(self, request: HttpRequest, object_id: int) -> HttpResponse:
         return redirect("production:work_order", WorkOrder.objects.get(pk=object_id).number)
 
@@ -510,19 +524,19 @@ class CompletionAdmin(ReadOnlyAdmin):
     inlines = (CompletionLineInline,)
     actions_detail: ClassVar[list[str]] = ["open_completion_page"]
 
-    @display(description="Good", ordering="good")
+    @admin.display(description="Good", ordering="good")
     def made(self, completion: Completion) -> SafeString:
         return quantity(completion.good, completion.item)
 
-    @display(description="Scrapped", ordering="scrapped")
+    @admin.display(description="Scrapped", ordering="scrapped")
     def lost(self, completion: Completion) -> SafeString:
         return quantity(completion.scrapped, completion.item)
 
-    @display(description="Cost", ordering="output_value")
+    @admin.display(description="Cost", ordering="output_value")
     def cost(self, completion: Completion) -> SafeString:
         return money(completion.output_value)
 
-    @action(description="Open with undo", url_path="page", icon="task_alt", permissions=["view"])
+    @page_button(description="Open with undo", icon="task_alt")
     def open_completion_page(self, request: HttpRequest, object_id: int) -> HttpResponse:
         return redirect("production:completion", object_id)
 

@@ -1,4 +1,4 @@
-"""What a completion needs to know, read with one statement each: the frozen BOM and its components."""
+"""What a completion needs to know, read with one statement each (two with phantoms): the frozen BOM and its components."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -59,21 +59,25 @@ class Recipe:
 
 _COMPONENT = "i.id, i.sku, i.name, i.stock_unit, i.step, i.tracking, i.standard_cost, i.is_active"
 
-_BOM = f"""
+_IN_FORCE = """
+SELECT b.id FROM production_bom b
+WHERE b.item_id = %(item)s AND b.state <> 'draft' AND b.effective_from <= %(on)s
+  AND (b.effective_to > %(on)s OR b.effective_to IS NULL AND b.state = 'active')
+ORDER BY b.effective_from DESC NULLS LAST, b.version DESC LIMIT 1
+"""
+_GIVEN = "SELECT b.id FROM production_bom b WHERE b.id = %(bom)s"
+_ALONE = "WITH used(bom_id) AS MATERIALIZED ({root})"
+_WITH_PHANTOMS = """
 WITH RECURSIVE used(bom_id) AS (
-  (SELECT b.id FROM production_bom b
-   WHERE CASE WHEN %s::bigint IS NULL
-              THEN b.item_id = %s AND b.state <> 'draft' AND b.effective_from <= %s
-                   AND (b.effective_to > %s OR b.effective_to IS NULL AND b.state = 'active')
-              ELSE b.id = %s::bigint END
-   ORDER BY b.effective_from DESC NULLS LAST, b.version DESC LIMIT 1)
+  ({root})
   UNION
   SELECT child.id FROM used u
   JOIN production_bomline l ON l.bom_id = u.bom_id
   JOIN inventory_item i ON i.id = l.component_id AND (l.is_phantom OR i.kind = 'phantom')
-  JOIN production_bom child ON child.item_id = i.id AND child.state <> 'draft' AND child.effective_from <= %s
-   AND (child.effective_to > %s OR child.effective_to IS NULL AND child.state = 'active')
-)
+  JOIN production_bom child ON child.item_id = i.id AND child.state <> 'draft' AND child.effective_from <= %(on)s
+   AND (child.effective_to > %(on)s OR child.effective_to IS NULL AND child.state = 'active')
+)"""
+_LINES = f"""
 SELECT b.id, b.item_id, b.version, b.makes, b.state, b.deviation_policy, b.deviation_tolerance_percent,
        l.id, l.quantity, l.unit_numerator, l.unit_denominator, l.scrap_percent, l.setup_quantity, l.rounding_multiple,
        l.issue_method, l.is_consumable, l.is_optional, l.is_phantom OR i.kind = 'phantom', i.kind,
@@ -85,14 +89,28 @@ ORDER BY b.id, l.position, l.id
 """
 
 
+def _bom_rows(*, item: Item, on: date, bom_id: int | None) -> list[tuple[Any, ...]]:
+    """The lines of the BOM; when some of them explode, read again together with the BOMs of their parts.
+
+    Few BOMs have phantoms, and looking for them at every level takes longer than all the rest.
+    """
+    root = _IN_FORCE if bom_id is None else _GIVEN
+    wanted: dict[str, Any] = {"item": item.pk, "on": on} if bom_id is None else {"bom": bom_id}
+    with connection.cursor() as cursor:
+        cursor.execute(_ALONE.format(root=root) + _LINES, wanted)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        if any(row[17] for row in rows):
+            cursor.execute(_WITH_PHANTOMS.format(root=root) + _LINES, {**wanted, "on": on})
+            rows = cursor.fetchall()
+    return rows
+
+
 def recipe_of_bom(*, item: Item, on: date, bom_id: int | None = None) -> Recipe:
     """The recipe of the BOM in force for `item` on a day, or of the given version; phantoms are exploded.
 
     Raises InvalidBom when there is none, when it is a draft, when it has no lines, or when a phantom has no BOM in force.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_BOM, [bom_id, item.pk, on, on, bom_id, on, on])
-        rows = cursor.fetchall()
+    rows = _bom_rows(item=item, on=on, bom_id=bom_id)
     head = next((row for row in rows if row[1] == item.pk and (bom_id is None or row[0] == bom_id)), None)
     if head is None:
         raise InvalidBom(

@@ -97,6 +97,7 @@ class CompletionForm(forms.Form):
         places: Mapping[str, Location],
         **options: Any,
     ) -> None:
+        options["auto_id"] = "completion-%s"
         super().__init__(*args, **options)
         self.item, self.work_order = item, work_order
         self.fields["output_location"] = PlaceField(label="Into", places=places, required=False)
@@ -120,8 +121,6 @@ class CompletionForm(forms.Form):
                 lot.label = "Serial number"
             lot.widget.attrs["placeholder"] = "automatic"
             lot.widget.attrs["autocomplete"] = "off"
-        for name, field in self.fields.items():
-            field.widget.attrs.setdefault("id", f"completion-{name.replace('_', '-')}")
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

@@ -3,7 +3,7 @@
     python scripts/kill_test.py --kills 500 --seed 7
 
 Starts the whole product on a throw-away database (BACKFLUSH_VAR, by default var/reliability), runs tests/reliability/run.py
-in it and removes everything afterwards. Exit code 0: every check held; 1: one did not; 2: the product did not come back.
+in it and removes everything afterwards. Exit code 0: every check held; 1: one did not; 2: the run could not be started.
 `--sabotage` breaks a promise on purpose (names in tests/reliability/sabotage.py): the run must then fail.
 """
 

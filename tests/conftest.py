@@ -24,11 +24,7 @@ def django_db_setup(request, django_test_environment, django_db_blocker, django_
 
 def broken_invariants():
     """Every finding of every invariant, as `name: finding`."""
-    return [
-        f"{invariant.name}: {finding}"
-        for invariant in INVARIANTS
-        for finding in invariant.find()
-    ]
+    return [f"{invariant.name}: {finding}" for _, invariant in INVARIANTS for finding in invariant.find()]
 
 
 @pytest.fixture

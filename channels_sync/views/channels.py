@@ -107,7 +107,9 @@ def channel_page(request: HttpRequest, code: str) -> HttpResponseBase:
         modes=[(ChannelMode(value), *_mode_words(value)) for value in ChannelMode.values],
         sources=list(channel.source_locations.all()),
         in_trouble=bool(channel.last_error)
-        and (channel.last_success_at is None or (channel.last_error_at or channel.created_at) > channel.last_success_at),
+        and (
+            channel.last_success_at is None or (channel.last_error_at or channel.created_at) > channel.last_success_at
+        ),
     )
 
 
@@ -134,9 +136,7 @@ def _listings(
     state = state if state in LISTING_STATES else ""
     found = base.select_related("channel", "item", "push").order_by("item__sku", "channel__name", "external_sku", "pk")
     if text:
-        found = found.filter(
-            Q(external_sku__icontains=text) | Q(title__icontains=text) | Q(item__sku__icontains=text)
-        )
+        found = found.filter(Q(external_sku__icontains=text) | Q(title__icontains=text) | Q(item__sku__icontains=text))
     if state in ("failing", "waiting"):
         found = found.filter(push__version__gt=F("push__sent_version"), channel__mode=ChannelMode.AUTO)
         found = found.exclude(push__last_error="") if state == "failing" else found

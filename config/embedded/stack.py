@@ -234,4 +234,4 @@ def _has_said(words: str) -> Callable[[Child], bool]:
 def _serves_collected_files(environment: dict[str, str]) -> bool:
     """Whether static files come from the collected directory; with DEBUG they come straight from the apps."""
     production = environment["DJANGO_SETTINGS_MODULE"].endswith(".prod")
-    return production or not environ.Env().bool("DEBUG", default=True)
+    return production or not environ.Env().bool("DEBUG", default=False)

@@ -110,8 +110,11 @@ class ApiSchema(AutoSchema):
     def get_filter_backends(self) -> list[Any]:
         return self.view.filter_backends if self.view.action == "list" else []
 
-    def _is_list_view(self, serializer: Any = None) -> bool:  # noqa: ARG002
-        return bool(self.view.action == "list")
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        return self.view.action == "list" or isinstance(serializer, serializers.ListSerializer)
+
+    def _get_paginator(self) -> Any:
+        return None if self._endpoint.is_array else super()._get_paginator()  # type: ignore[no-untyped-call]
 
     def _resolve_path_parameters(self, variables: list[str]) -> list[dict[str, Any]]:
         return [

@@ -1,5 +1,6 @@
 """The cells of one row by field, with every reading error noted at its row and column."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -12,7 +13,7 @@ from inventory.importing.tables import ERROR_VALUES, NO_RESULT, Row, Table
 
 T = TypeVar("T")
 
-_TOTALS = frozenset({"total", "totals", "subtotal", "sub total", "sum", "grand total", "summe", "gesamt"})
+_TOTAL = re.compile(r"^(?:(?:sub|grand)[ -]?)?(?:totals?|sum|summe|gesamt)\b\s*:?[\s\d.,'€$£]*$", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -94,4 +95,4 @@ def read_rows(table: Table, columns: Columns, report: Report, *, numbers: tuple[
 
 def is_total(row: Row) -> bool:
     """Whether a row is a sum below a table: a cell says so."""
-    return any(cell.casefold().rstrip(":").strip() in _TOTALS for cell in row.cells)
+    return any(_TOTAL.match(cell) for cell in row.cells)

@@ -97,6 +97,8 @@ def run_import(
 
     def work() -> Report:
         report = kind.perform(table, wanted, actor)
+        columns = {title: place for place, title in enumerate(table.titles)}
+        report.problems.sort(key=lambda problem: (problem.row, columns.get(problem.column, -1)))
         is_wanted = mode == Mode.CLEAN or (mode == Mode.ALL and report.is_clean)
         report.is_applied = is_wanted and (not expected or report.fingerprint == expected)
         if not report.is_applied:

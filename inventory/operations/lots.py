@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from django.db import connection
 
-from inventory.arrays import numbers, texts
+from inventory.arrays import days, numbers, texts
 from inventory.errors import DuplicateSerial, LotMismatch, LotRequired
 from inventory.models import Item, StockBalance, Tracking
 from inventory.quantities import as_text
@@ -83,9 +83,9 @@ def ensure_lots(specs: Sequence[LotSpec]) -> dict[tuple[int, str], int]:
             [
                 items,
                 codes,
-                [s.received_on for s in ordered],
-                [s.expires_on for s in ordered],
-                [s.supplier_lot for s in ordered],
+                days(s.received_on for s in ordered),
+                days(s.expires_on for s in ordered),
+                texts(s.supplier_lot for s in ordered),
                 items,
                 codes,
             ],

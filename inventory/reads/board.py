@@ -115,7 +115,7 @@ def board_rows(items: Sequence[Item], question: BoardQuestion) -> list[BoardRow]
             next_expiry=Min("lot__expires_on"),
         )
     ):
-        places.setdefault(cell["item_id"], []).append(cell)
+        places.setdefault(cell["item_id"], []).append(dict(cell))
     sources = [question.site.pk] if question.site else []
     free = availability(items=ids, sources=sources)
     return [_row(item, places.get(item.pk, []), pools.get(item.pk), free.get(item.pk), sources) for item in items]

@@ -18,8 +18,10 @@ from inventory.quantities import PLACES, as_text, round_half_up
 register = template.Library()
 
 MINUS = "\u2212"
-UNKNOWN = format_html('<span class="bf-unknown" title="The cost is not known yet">unknown</span>')
+UNKNOWN = format_html('<span class="bf-unknown" title="{}">unknown</span>', "The cost is not known yet")
 NOTHING = format_html('<span class="bf-quiet">{}</span>', "\u2013")
+
+NO_MARK = SafeString("")
 
 STATUS_TONES = {
     StockStatus.AVAILABLE: ("good", "check_circle"),
@@ -44,8 +46,12 @@ def grouped(value: Decimal | int, *, places: int | None = None) -> str:
     return (f"{text}.{fraction}" if fraction else text).replace("-", MINUS)
 
 
-def _sign_class(value: Decimal | int) -> str:
-    return " bf-negative" if value < 0 else ""
+LONG_FROM = 15
+"""Figures of this many characters and more are set smaller, so that a table still fits."""
+
+
+def _classes(value: Decimal | int, text: str) -> str:
+    return f"num{' bf-negative' if value < 0 else ''}{' bf-long' if len(text) >= LONG_FROM else ''}"
 
 
 @register.filter
@@ -53,7 +59,8 @@ def number(value: Decimal | int | None) -> str:
     """A bare figure."""
     if value is None:
         return NOTHING
-    return format_html('<span class="num{}">{}</span>', _sign_class(value), grouped(value))
+    text = grouped(value)
+    return format_html('<span class="{}">{}</span>', _classes(value, text), text)
 
 
 @register.simple_tag
@@ -66,9 +73,9 @@ def quantity(value: Decimal | None, unit: str | Item = "", signed: bool = False)
     if signed and value > 0:
         text = f"+{text}"
     if not name:
-        return format_html('<span class="num{}">{}</span>', _sign_class(value), text)
+        return format_html('<span class="{}">{}</span>', _classes(value, text), text)
     return format_html(
-        '<span class="num{}">{}<span class="unit">&#8239;{}</span></span>', _sign_class(value), text, name
+        '<span class="{}">{}<span class="unit">&#8239;{}</span></span>', _classes(value, text), text, name
     )
 
 
@@ -90,8 +97,8 @@ def money(value: Decimal | None, places: int | None = None, signed: bool = False
     if signed and value > 0:
         text = f"+{text}"
     return format_html(
-        '<span class="num{}">{}<span class="unit">&#8239;{}</span></span>',
-        _sign_class(value),
+        '<span class="{}">{}<span class="unit">&#8239;{}</span></span>',
+        _classes(value, text),
         text,
         settings.BASE_CURRENCY,
     )
@@ -174,7 +181,7 @@ def expiry_badge(value: date | None) -> SafeString:
     """A mark only when an expiry day wants attention: past, or within thirty days."""
     today = timezone.localdate()
     if value is None or value > today + timedelta(days=30):
-        return format_html("")
+        return NO_MARK
     if value < today:
         return badge("Expired", "blocked", "event_busy", f"since {value:%Y-%m-%d}")
     days = (value - today).days

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
@@ -24,7 +24,7 @@ UNKNOWN_ROWS_MAX = 50
 
 @require_GET
 @permission_required("inventory.view_item", raise_exception=True)
-def item_by_code(request: HttpRequest, code: str) -> HttpResponse:
+def item_by_code(_request: HttpRequest, code: str) -> HttpResponse:
     """Find an item by SKU or barcode and go to its page."""
     item = find_item(code)
     if item is None:
@@ -36,7 +36,9 @@ def item_by_code(request: HttpRequest, code: str) -> HttpResponse:
 @permission_required("inventory.view_item", raise_exception=True)
 def item_page(request: HttpRequest, pk: int) -> HttpResponse:
     """One tab of the item's page; the head with its figures is left out when htmx only changes the tab."""
-    item = get_object_or_404(Item.objects.select_related("category"), pk=pk)
+    item = Item.objects.select_related("category").filter(pk=pk).first()
+    if item is None:  # SKUs and barcodes may be digits alone
+        return item_by_code(request, str(pk))
     tabs = _tabs(request)
     wanted = request.GET.get("tab", "where")
     tab = next((one for one in tabs if one.key == wanted), tabs[0])
@@ -61,9 +63,7 @@ def _tabs(request: HttpRequest) -> list[ItemTab]:
         ItemTab("ledger", "Ledger", "inventory/_item_ledger.html", _ledger, 20),
         ItemTab("cost", "Cost", "inventory/_item_cost.html", _cost, 40),
     ]
-    added = [
-        tab for tab in registry.item_tabs.values() if not tab.permission or request.user.has_perm(tab.permission)
-    ]
+    added = [tab for tab in registry.item_tabs.values() if not tab.permission or request.user.has_perm(tab.permission)]
     return sorted([*own, *added], key=lambda tab: tab.order)
 
 
@@ -83,7 +83,11 @@ def _figures(request: HttpRequest, item: Item) -> list[Figure]:
     figures = [
         Figure("On hand", quantity(worth.quantity, item), "where"),
         Figure(
-            "Available", quantity(available, item), "where", hint, "blocked" if available < 0 else "look" if is_low else ""
+            "Available",
+            quantity(available, item),
+            "where",
+            hint,
+            "blocked" if available < 0 else "look" if is_low else "",
         ),
         Figure("Reserved", quantity(reserved, item), "where"),
     ]
@@ -98,7 +102,7 @@ def _figures(request: HttpRequest, item: Item) -> list[Figure]:
     return figures
 
 
-def _where(request: HttpRequest, item: Item) -> dict[str, Any]:
+def _where(_request: HttpRequest, item: Item) -> dict[str, Any]:
     cells = list(
         StockBalance.objects.on_hand()
         .filter(item=item)
@@ -115,7 +119,8 @@ def _where(request: HttpRequest, item: Item) -> dict[str, Any]:
     )
     return {
         "cells": [
-            (cell, sites.get(cell.location.site_id, cell.location), share_of_pool(pool, cell.quantity)) for cell in cells
+            (cell, sites.get(cell.location.site_id, cell.location), share_of_pool(pool, cell.quantity))
+            for cell in cells
         ],
         "total": sum((cell.quantity for cell in cells), ZERO),
         "reservations": reservations,
@@ -129,7 +134,7 @@ def _ledger(request: HttpRequest, item: Item) -> dict[str, Any]:
     place = places.by_id.get(_number(request.GET.get("place")) or 0)
     status = request.GET.get("status", "")
     status = status if status in StockStatus.values else ""
-    lot = Lot.objects.filter(item=item, pk=_number(request.GET.get("lot"))).first() if request.GET.get("lot") else None
+    lot = Lot.objects.filter(item=item, pk=_number(request.GET.get("lot")) or 0).first()
     page = item_ledger(
         item=item,
         place=place,
@@ -158,7 +163,7 @@ def _line(places: LocationChoices, location_id: int) -> list[int]:
     return [int(part) for part in location.path.strip("/").split("/")] if location else []
 
 
-def _cost(request: HttpRequest, item: Item) -> dict[str, Any]:
+def _cost(_request: HttpRequest, item: Item) -> dict[str, Any]:
     worth = worth_of(item)
     unknown = list(
         Movement.objects.for_item(item)

@@ -130,7 +130,9 @@ def _transfer(form: StockForm, actor: Actor) -> Done:
         note=data["note"],
     ).posting
     where = f"from {data['location'].code} to {data['target'].code}"
-    return Done(posting, format_html("{} · {}.", _moved("Moved", data["item"], data["quantity"], where), _link(posting)))
+    return Done(
+        posting, format_html("{} · {}.", _moved("Moved", data["item"], data["quantity"], where), _link(posting))
+    )
 
 
 def _adjust(form: StockForm, actor: Actor) -> Done:
@@ -359,7 +361,9 @@ def _page(request: HttpRequest, action: Action) -> HttpResponse:
         action=action,
         action_url=reverse(f"inventory:{action.name}"),
         place_fields=[form[name] for name in PLACES if name in form.fields],
-        main_fields=[form[n] for n in form.fields if n not in (*action.more, *PLACES, "key", "item", "quantity", "unit")],
+        main_fields=[
+            form[n] for n in form.fields if n not in (*action.more, *PLACES, "key", "item", "quantity", "unit")
+        ],
         more_fields=[form[name] for name in action.more if name in form.fields],
         cells=_cells(form.known_item),
         recent=[] if "HX-Request" in request.headers else _recent(action.kind),

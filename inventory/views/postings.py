@@ -60,7 +60,9 @@ def ledger(request: HttpRequest) -> HttpResponseBase:
 
 
 def _movements(chosen: LedgerFilter) -> QuerySet[Movement]:
-    movements = Movement.objects.select_related("posting", "posting__reverses", "item", "location", "lot").order_by("-pk")
+    movements = Movement.objects.select_related("posting", "posting__reverses", "item", "location", "lot").order_by(
+        "-pk"
+    )
     if chosen.item_text:
         movements = movements.filter(item=chosen.item) if chosen.item else movements.none()
     if chosen.place:

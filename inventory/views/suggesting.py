@@ -23,8 +23,8 @@ def suggest_items(request: HttpRequest) -> HttpResponse:
 @permission_required("inventory.view_location", raise_exception=True)
 def suggest_locations(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
-    found = Location.objects.active().filter(Q(code__icontains=text) | Q(name__icontains=text)) if text else []
-    places = list(found.order_by("path")[:SUGGESTIONS_MAX]) if text else []  # type: ignore[union-attr]
+    found = Location.objects.active().filter(Q(code__icontains=text) | Q(name__icontains=text)).order_by("path")
+    places = list(found[:SUGGESTIONS_MAX]) if text else []
     return render(request, "inventory/_suggest_locations.html", {"places": places, "text": text})
 
 

@@ -96,7 +96,7 @@ FIELDS = (
         help_text="standard, optional, consumable, phantom; others are left out.",
     ),
     Field("scrap_percent", "Scrap %", ("scrap percent", "scrap %", "scrap", "waste %", "loss %")),
-    Field("setup_quantity", "Set-up", ("setup quantity", "set up quantity", "setup")),
+    Field("setup_quantity", "Set-up", ("setup quantity", "set up quantity", "setup", "set up")),
     Field("rounding_multiple", "Multiple", ("rounding multiple", "multiple")),
     Field("issue_method", "Issue method", ("issue method",)),
     Field("is_consumable", "Consumable", ("is consumable", "consumable")),

@@ -66,7 +66,7 @@ def create_draft(
     specs = [spec_of(line) for line in copied] if copied else list(lines)
     problems = check_bom(item=item, lines=specs, makes=makes)
     if copied:  # what else became wrong since the version was saved is for the person to mend in the draft
-        problems = [problem for problem in problems if isinstance(problem.error, BomCycle)]
+        problems = [problem for problem in problems if isinstance(problem.error, BomCycle) or problem.field == "makes"]
     version = (Bom.objects.filter(item=item).aggregate(last=Max("version"))["last"] or 0) + 1
     raise_problems(problems, what=f"BOM v{version} of {item.sku} cannot be saved")
     draft = Bom(

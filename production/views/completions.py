@@ -19,7 +19,7 @@ from inventory.errors import DomainError, IdempotencyMismatch, ReversalBlocked
 from inventory.models import CostEntry, CostEntryKind, Movement, PostingKind
 from inventory.quantities import ZERO
 from inventory.templatetags.figures import grouped
-from inventory.web import Cell, Crumb, add_refusal, export_table, go_to, render_page, safe_next
+from inventory.web import Cell, Crumb, add_refusal, export_table, go_to, key_from, render_page, safe_next
 from production.forms import UndoForm, new_key
 from production.models import Completion, CompletionLine, CompletionReversal
 from production.operations.reversing import reverse_completion
@@ -186,8 +186,7 @@ def undo_completion(request: HttpRequest, pk: int) -> HttpResponse:
     """Take back a completion. What stands in the way is shown on its page, in words."""
     done = _completion(pk)
     data = request.POST.copy()
-    if not data.get("key"):
-        data["key"] = new_key()
+    data["key"] = str(key_from(request))
     form = UndoForm(data, item=done.item)
     if form.is_valid():
         try:

@@ -20,7 +20,7 @@ from inventory.errors import DomainError
 from inventory.models import Item, StockBalance
 from inventory.quantities import ZERO
 from inventory.templatetags.figures import grouped
-from inventory.web import Crumb, add_refusal, go_to, render_page
+from inventory.web import Crumb, add_refusal, go_to, key_from, render_page
 from production.explosion import Rate, expected_usage
 from production.facts import recipe_of_work_order
 from production.forms import PlanForm, WorkOrderForm, new_key, own_places, shown
@@ -164,29 +164,32 @@ def new_work_order(request: HttpRequest) -> HttpResponse:
     initial = {"key": new_key(), "item": request.GET.get("item", ""), "planned": request.GET.get("planned", "")}
     if len(places) == 1:
         initial["output_location"] = next(iter(places.values())).code
-    form = WorkOrderForm(request.POST or None, initial=initial, places=places)
+    data = None
     if request.method == "POST":
+        data = request.POST.copy()
+        data["key"] = str(key_from(request))
         known = request.session.get(OPENED_IN_SESSION, {}).get(request.POST.get("key", ""))
         if known:
             return redirect("production:work_order", known)
+    form = WorkOrderForm(data, initial=initial, places=places)
     if form.is_valid():
-        data = form.cleaned_data
+        cleaned = form.cleaned_data
         try:
             order = open_work_order(
-                item=data["item"],
-                planned=data["planned"],
-                output_location=data["output_location"],
-                source_location=data["source_location"],
-                due_on=data["due_on"],
-                over_completion_percent=data["over_completion_percent"],
-                note=data["note"],
+                item=cleaned["item"],
+                planned=cleaned["planned"],
+                output_location=cleaned["output_location"],
+                source_location=cleaned["source_location"],
+                due_on=cleaned["due_on"],
+                over_completion_percent=cleaned["over_completion_percent"],
+                note=cleaned["note"],
                 actor=request.user,
             )
         except DomainError as error:
             add_refusal(form, error, field=_field_of(error))
         else:
             opened = request.session.get(OPENED_IN_SESSION, {})
-            opened[str(data["key"])] = order.number
+            opened[str(cleaned["key"])] = order.number
             request.session[OPENED_IN_SESSION] = dict(list(opened.items())[-KEYS_KEPT_MAX:])
             return go_to(
                 request,

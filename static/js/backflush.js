@@ -263,6 +263,8 @@
   const focusWanted = (root) => {
     const wanted = root.querySelector?.("[data-focus]");
     const active = document.activeElement;
+    const invalid = root.querySelector?.("[data-invalid] [data-focus]");
+    if (invalid) { invalid.focus(); invalid.select?.(); return; }
     if (wanted && (!active || active === document.body || (active.matches("[data-suggest]") && root.contains(active)))) {
       wanted.focus();
       wanted.select?.();

@@ -94,7 +94,7 @@
   /* A scanner types faster than anybody and ends with Enter. When its code lands in a figure, the figure is put back and the
      code is looked up, as if it had been scanned into the field above. */
   const burst = { field: null, before: "", keys: "", last: 0 };
-  const KEY_GAP = 35;
+  const KEY_GAP = 50; /* milliseconds */
   const CODE_MIN = 6;
   document.addEventListener("keydown", (event) => {
     const field = event.target;

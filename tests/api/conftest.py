@@ -5,26 +5,26 @@ import pytest
 from tests.api.client import ApiClient
 
 
-@pytest.fixture()
+@pytest.fixture
 def as_administrator(administrator):
     return ApiClient(administrator)
 
 
-@pytest.fixture()
+@pytest.fixture
 def as_planner(planner):
     return ApiClient(planner)
 
 
-@pytest.fixture()
+@pytest.fixture
 def as_operator(operator):
     return ApiClient(operator)
 
 
-@pytest.fixture()
+@pytest.fixture
 def as_viewer(viewer):
     return ApiClient(viewer)
 
 
-@pytest.fixture()
+@pytest.fixture
 def as_nobody(db):
     return ApiClient()

@@ -63,9 +63,6 @@ CODES = {
     "lot": ["W1", "W2"],
     "work_order": ["WO-000001"],
     "channel": ["shop"],
-    "quantity": ["1", "2", "0.5", "100000"],
-    "good": ["1", "3", "0"],
-    "unit": ["", "pcs", "g", "kg"],
 }
 
 
@@ -73,13 +70,8 @@ def with_real_names(node):
     """The document with the codes of real objects wherever a body names one; integers stay free."""
     if isinstance(node, dict):
         for name, schema in (node.get("properties") or {}).items():
-            if name in CODES and isinstance(schema, dict) and not schema.get("readOnly"):
-                options = schema.get("oneOf", [schema])
-                for option in options:
-                    if option.get("type") == "string":
-                        option["enum"] = CODES[name]
-                        for bound in ("pattern", "minLength", "maxLength", "format"):
-                            option.pop(bound, None)
+            if name in CODES and "oneOf" in schema:
+                schema["oneOf"][0] = {"type": "string", "enum": CODES[name]}
         for value in node.values():
             with_real_names(value)
     elif isinstance(node, list):
@@ -139,37 +131,41 @@ document = load()
     suppress_health_check=list(HealthCheck),
 )
 def test_every_answer_is_declared_and_none_is_a_server_error(case, callers):
-    for caller in callers.values():
-        case.call_and_validate(headers=caller.headers, checks=CHECKS)
+    case.call_and_validate(headers=callers["administrator"].headers, checks=CHECKS)
 
 
 @pytest.mark.slow
-def test_ledger_is_true_after_generated_requests(committed_db):
-    """Every operation that posts, with generated bodies; afterwards every invariant holds."""
-    fill()
-    caller = ApiClient(make_user(role="administrator"))
-
-    accepted = 0
+def test_viewer_gets_declared_answers_too(callers):
     for result in document.get_all_operations():
-        operation = result.ok()
-        if operation.method == "post":
-            accepted += posted(operation, caller)
+        for case, answer in generated(result.ok(), callers["viewer"], examples=EXAMPLES):
+            case.validate_response(answer, checks=CHECKS[:5])
+            assert case.method == "GET" or answer.status_code == 403
+
+
+@pytest.mark.slow
+def test_ledger_is_true_after_generated_requests(callers):
+    accepted = 0
+
+    for result in document.get_all_operations():
+        if result.ok().method == "post":
+            for _, answer in generated(result.ok(), callers["administrator"], examples=EXAMPLES * 3):
+                assert answer.status_code < 500
+                accepted += answer.status_code == 201
 
     assert accepted > 0
     assert broken_invariants() == []
 
 
-def posted(operation, caller):
-    """Send generated valid requests; return how many were accepted."""
-    count = 0
+def generated(operation, caller, *, examples):
+    """Valid requests to one address, sent; the cases with their answers."""
+    sent = []
 
-    @settings(max_examples=EXAMPLES * 3, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=examples, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
     @given(case=operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
     def send(case):
-        nonlocal count
-        answer = case.call(headers=caller.headers)
-        assert answer.status_code < 500, answer.text
-        count += answer.status_code == 201
+        sent.append((case, case.call(headers=caller.headers)))
 
     send()
-    return count
+    return sent

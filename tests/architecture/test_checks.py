@@ -35,8 +35,8 @@ def test_production_settings_are_fit_for_deployment():
     words = ["manage.py", "check", "--deploy", "--fail-level", "WARNING"]
 
     done = subprocess.run(
-        [sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
 
-    assert (done.returncode, done.stderr) == (0, done.stderr), done.stderr
-    assert "no issues" in done.stdout
+    assert done.returncode == 0, done.stderr
+    assert "no issues" in done.stdout + done.stderr

@@ -59,13 +59,18 @@ def test_a_changed_balance_is_found(workshop):
 
 
 def test_a_changed_movement_is_found(workshop):
-    alter_movement("UPDATE inventory_movement SET quantity = quantity - 0.001 WHERE item_id = %s AND quantity < 0", [workshop[0].pk])
+    alter_movement(
+        "UPDATE inventory_movement SET quantity = quantity - 0.001 WHERE item_id = %s AND quantity < 0",
+        [workshop[0].pk],
+    )
 
     assert broken() == {"balances", "pools", "completions consume"}
 
 
 def test_a_changed_value_of_a_movement_is_found(workshop):
-    alter_movement("UPDATE inventory_movement SET value = value + 0.01 WHERE item_id = %s AND quantity < 0", [workshop[0].pk])
+    alter_movement(
+        "UPDATE inventory_movement SET value = value + 0.01 WHERE item_id = %s AND quantity < 0", [workshop[0].pk]
+    )
 
     assert broken() == {"pools", "completion value"}
 

@@ -138,6 +138,10 @@ def make_and_take_back(product, place, *, unit_costs=None, quantity=Decimal(1)):
 def state():
     """Every balance and pool that is not empty."""
     return (
-        sorted(StockBalance.objects.exclude(quantity=0).values_list("item_id", "location_id", "lot_id", "status", "quantity")),
+        sorted(
+            StockBalance.objects.exclude(quantity=0).values_list(
+                "item_id", "location_id", "lot_id", "status", "quantity"
+            )
+        ),
         sorted(CostPool.objects.exclude(quantity=0).values_list("item_id", "quantity", "value", "unknown_quantity")),
     )

@@ -10,7 +10,9 @@ BOM_SETS = Path(__file__).resolve().parents[3] / "shared" / "data" / "bom"
 
 
 def needs(name):
-    return pytest.mark.skipif(not (BOM_SETS / name).is_dir(), reason=f"the data set {name} is not beside the repository")
+    return pytest.mark.skipif(
+        not (BOM_SETS / name).is_dir(), reason=f"the data set {name} is not beside the repository"
+    )
 
 
 def content(*parts):

@@ -23,7 +23,9 @@ def source():
     units = {row["ComponentID"]: row["UnitMeasureCode"] for row in lines}
     items = [{**row, "Unit": units.get(key, "EA"), "SellEndDate": ""} for key, row in products.items()]
     for line in lines:
-        line["ProductAssemblyID"] = products[line["ProductAssemblyID"]]["ProductNumber"] if line["ProductAssemblyID"] else ""
+        line["ProductAssemblyID"] = (
+            products[line["ProductAssemblyID"]]["ProductNumber"] if line["ProductAssemblyID"] else ""
+        )
         line["ComponentID"] = products[line["ComponentID"]]["ProductNumber"]
     costs = {row["ProductNumber"]: row["StandardCost"] for row in products.values() if Decimal(row["StandardCost"])}
     return as_csv(items), as_csv(lines), costs
@@ -84,7 +86,9 @@ def test_rows_that_ended_before_the_day_are_left_out_and_come_back_on_an_earlier
     then = check("boms", lines, "BillOfMaterials.csv", on=date(2021, 4, 15))
 
     ended = [result for result in now.results if result.note == f"not valid on {ON}"]
-    assert len(ended) == 151 - sum(1 for line in rows("adventureworks", "BillOfMaterials.csv") if line["EndDate"] and not line["ProductAssemblyID"])
+    assert len(ended) == 151 - sum(
+        1 for line in rows("adventureworks", "BillOfMaterials.csv") if line["EndDate"] and not line["ProductAssemblyID"]
+    )
     assert now.counts()["new"] == 1860
     assert 0 < then.counts()["new"] < 1860
     assert now.problems == then.problems == []

@@ -1,4 +1,5 @@
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 
@@ -8,7 +9,6 @@ from tests.conftest import broken_invariants
 from tests.data_sets.building import import_all, make_and_take_back
 from tests.data_sets.sources import as_csv, content, needs, rows
 from tests.factories import make_location
-from uuid import uuid4
 
 pytestmark = [needs("inventree_demo"), pytest.mark.django_db]
 
@@ -55,7 +55,9 @@ def test_stock_of_another_system_comes_in_with_lots_and_statuses_and_a_second_im
         make_location(code=(code or "nowhere")[:64])
     places = {}
     for row in records:
-        lot = "-".join(part for part in (row["batch"], row["serial"]) if part) or ("none" if row["part"] in tracked else "")
+        lot = "-".join(part for part in (row["batch"], row["serial"]) if part) or (
+            "none" if row["part"] in tracked else ""
+        )
         key = (row["part"], (row["location"] or "nowhere")[:64], lot, STATUSES[row["status"]])
         places[key] = places.get(key, Decimal(0)) + Decimal(row["quantity"])
     stock = as_csv(
@@ -68,7 +70,9 @@ def test_stock_of_another_system_comes_in_with_lots_and_statuses_and_a_second_im
     report = import_all("opening_stock", stock, "stock.csv")
 
     assert report.counts()["new"] == len(places)
-    assert sum(StockBalance.objects.values_list("quantity", flat=True)) == sum(Decimal(row["quantity"]) for row in records)
+    assert sum(StockBalance.objects.values_list("quantity", flat=True)) == sum(
+        Decimal(row["quantity"]) for row in records
+    )
     assert broken_invariants() == []
     for posting in Posting.objects.order_by("-pk"):
         reverse_posting(key=uuid4(), posting=posting, actor=None)

@@ -11,14 +11,18 @@ from tests.factories import make_location
 pytestmark = [needs("mendel90"), pytest.mark.django_db]
 
 
-@pytest.mark.parametrize(("variant", "lines", "parts", "pieces"), [("dibond", 303, 152, 823), ("dibond_E3D", 300, 150, 816)])
+@pytest.mark.parametrize(
+    ("variant", "lines", "parts", "pieces"), [("dibond", 303, 152, 823), ("dibond_E3D", 300, 150, 816)]
+)
 def test_explodes_to_the_published_totals_and_is_made_and_taken_back(variant, lines, parts, pieces):
     report = import_all("boms", content("mendel90", variant, "bom_lines.csv"), f"{variant}.csv")
     machine = Item.objects.get(sku="machine_assembly")
 
     made = make_and_take_back(machine, make_location())
 
-    published = {row["component"]: Decimal(row["total_quantity"]) for row in rows("mendel90", variant, "published_totals.csv")}
+    published = {
+        row["component"]: Decimal(row["total_quantity"]) for row in rows("mendel90", variant, "published_totals.csv")
+    }
     assert {item.sku: need for item, need in made.needs.bought.items()} == published
     assert report.counts() == {"new": lines, "changed": 0, "unchanged": 0, "skipped": 0, "refused": 0}
     assert Bom.objects.count() == 26
@@ -37,5 +41,8 @@ def test_the_other_hot_end_is_an_engineering_change_of_the_same_machine():
     again = {bom.item.sku for bom in Bom.objects.filter(version=2).select_related("item")}
     groups = {result.group.split(" v2")[0] for result in report.results if result.outcome in ("changed", "new")}
     assert again == groups
-    published = {row["component"]: Decimal(row["total_quantity"]) for row in rows("mendel90", "dibond_E3D", "published_totals.csv")}
+    published = {
+        row["component"]: Decimal(row["total_quantity"])
+        for row in rows("mendel90", "dibond_E3D", "published_totals.csv")
+    }
     assert {i.sku: n for i, n in needs_of(Item.objects.get(sku="machine_assembly")).bought.items()} == published

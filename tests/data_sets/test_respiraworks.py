@@ -14,7 +14,7 @@ ROOT = "RW-VENTILATOR"
 METRES = {"ea": Decimal(1), "m": Decimal(1), "cm": Decimal("0.01"), "cm2": Decimal("0.0001"), "m2": Decimal(1)}
 
 
-@pytest.fixture()
+@pytest.fixture
 def imported(db):
     items = import_all("items", content("respiraworks_ventilator", "parts.csv"), "parts.csv")
     boms = import_all("boms", content("respiraworks_ventilator", "bom_lines.csv"), "bom_lines.csv")
@@ -70,7 +70,9 @@ def test_only_what_is_consumed_becomes_a_line(imported):
     types = {}
     for row in rows("respiraworks_ventilator", "bom_lines.csv"):
         types[row["line_type"]] = types.get(row["line_type"], 0) + 1
-    left_out = types["do_not_place"] + types["tool"] + types["alternate"] + types["alternate_companion"] + types["reference"]
+    left_out = (
+        types["do_not_place"] + types["tool"] + types["alternate"] + types["alternate_companion"] + types["reference"]
+    )
 
     assert boms.counts()["skipped"] == left_out == 38
     assert BomLine.objects.filter(is_optional=True).count() == types["optional"] == 5

@@ -26,13 +26,13 @@ FAR_TOO_MANY = 900_000_000
 class Client(threading.Thread):
     """One client with its own connection, its own random choices, and its own completions to take back."""
 
-    def __init__(self, *, number, seed, workshop, journal, base_url, is_over):
+    def __init__(self, *, number, seed, workshop, journal, base_url, is_over, made):
         super().__init__(name=f"client-{number}", daemon=True)
         self._chance = random.Random(f"{seed}:{number}")
         self._workshop = workshop
         self._journal = journal
         self._is_over = is_over
-        self._made = []
+        self._made = made
         self._http = httpx.Client(
             base_url=base_url,
             timeout=ANSWER_SECONDS_MAX,
@@ -97,15 +97,16 @@ class Client(threading.Thread):
         chance = self._chance.random()
         if chance < 0.10:
             return self._receipt()
-        if chance < 0.20 and self._made:
-            return self._reversal()
-        if chance < 0.28 and self._made:
-            return self._issue()
+        awake = [made for made in self._made if made.sku not in self._journal.resting]
+        if chance < 0.20 and awake:
+            return self._reversal(self._chance.choice(awake))
+        if chance < 0.28 and awake:
+            return self._issue(self._chance.choice(awake))
         return self._completion()
 
     def _completion(self):
         """One in twenty asks for far more than can be made, and must be refused."""
-        sku = self._chance.choice(self._workshop.products)
+        sku = self._chance.choice([sku for sku in self._workshop.products if sku not in self._journal.resting])
         good = FAR_TOO_MANY if self._chance.random() < 0.05 else self._chance.randint(1, 9)
         body = {"item": sku, "good": str(good), "output_location": PLACE, "source_location": PLACE}
         return self._request("completion", "/api/v1/completions/", body, sku, good)
@@ -115,13 +116,13 @@ class Client(threading.Thread):
         line = {"item": sku, "location": PLACE, "quantity": str(quantity), "value": f"{quantity}.37"}
         return self._request("receipt", "/api/v1/receipts/", {"lines": [line]}, sku, quantity)
 
-    def _issue(self):
-        sku, quantity = self._chance.choice(self._made).sku, self._chance.randint(1, 4)
+    def _issue(self, made):
+        sku, quantity = made.sku, self._chance.randint(1, 4)
         body = {"item": sku, "location": PLACE, "quantity": str(quantity)}
         return self._request("issue", "/api/v1/issues/", body, sku, quantity)
 
-    def _reversal(self):
-        made = self._made.pop(self._chance.randrange(len(self._made)))
+    def _reversal(self, made):
+        self._made.remove(made)
         path = f"/api/v1/completions/{made.posting_id}/reverse/"
         return self._request("reversal", path, {}, made.sku, made.quantity, of=made)
 

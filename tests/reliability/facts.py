@@ -78,6 +78,19 @@ def lines_by_state():
     return Counter(dict(rows("SELECT state, count(*) FROM channels_sync_publicationline GROUP BY 1", [])))
 
 
+def refusals_by_the_shop():
+    """What the shop refused for good, in words, with how often: trouble on the way is no refusal."""
+    return Counter(
+        dict(
+            rows(
+                "SELECT regexp_replace(error, 'KILL-[A-Z0-9]+', 'SKU', 'g'), count(*) FROM channels_sync_publicationline"
+                " WHERE state = 'failed' GROUP BY 1",
+                [],
+            )
+        )
+    )
+
+
 def errors_of_pushes():
     return [
         f"{sku}: {words}"

@@ -41,6 +41,9 @@ class Journal:
         self.counts = Counter()
         self.complaints = []
         """Answers that no run may give."""
+        self.resting = frozenset()
+        """Products that nobody touches until the next check; see let_rest."""
+        self._changed_at = {}
 
     def sent(self, request):
         with self._lock:
@@ -51,6 +54,8 @@ class Journal:
         request.answer = answer
         self._write({"acknowledged": request.key, "posting": request.posting_id}, durable=True)
         request.status = "acknowledged"
+        with self._lock:
+            self._changed_at[request.sku] = time.monotonic()
         self.count("acknowledged", request.kind)
 
     def refused(self, request, code):
@@ -71,6 +76,19 @@ class Journal:
     def count(self, *name):
         with self._lock:
             self.counts[" ".join(name)] += 1
+
+    def let_rest(self, products, *, changed_within_seconds, at_most):
+        """Nobody shall touch products that changed just now: the news of a later change would mend what was lost."""
+        with self._lock:
+            since = time.monotonic() - changed_within_seconds
+            just_changed = sorted(
+                (sku for sku in products if self._changed_at.get(sku, 0) > since and sku not in self.resting),
+                key=lambda sku: -self._changed_at[sku],
+            )
+            self.resting |= set(just_changed[:at_most])
+
+    def wake_all(self):
+        self.resting = frozenset()
 
     @property
     def acknowledged_count(self):

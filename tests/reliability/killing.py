@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import random
 import signal
 import time
 from collections import Counter
@@ -23,7 +22,8 @@ VICTIMS = {
     "one postgres process": ("postgres", "one below"),
 }
 """Names of victims: which child of the supervisor, and what of it."""
-RECOVERY_SECONDS_MAX = 45.0
+RECOVERY_SECONDS_MAX = 90.0
+REST_AT_MOST = 4
 
 
 class NoRecovery(Exception):
@@ -62,13 +62,13 @@ def descendants(pid):
     return found
 
 
-def kill_at_random(*, kills, seed, children, journal, say):
+def kill_at_random(*, kills, chance, children, journal, products, say):
     """Kill so many times, each victim as often as the others, in random order. Returns the counts by victim.
 
     Four times in five the stream must have moved on after the last kill, so that recovery is part of every round; else the
-    next victim falls while the last one is still on the ground. Raises NoRecovery.
+    next victim falls while the last one is still on the ground. Products that changed just before a kill are left alone from
+    then on, so that what the kill may have lost is still lost when the shop is looked at. Raises NoRecovery.
     """
-    chance = random.Random(f"{seed}:kills")
     counts, waiting, done = Counter(), [], 0
     while done < kills:
         if not waiting:
@@ -77,7 +77,7 @@ def kill_at_random(*, kills, seed, children, journal, say):
         victim = waiting.pop()
         if chance.random() < 0.8:
             wait_for_progress(journal)
-            time.sleep(chance.uniform(0.0, 2.5))
+            time.sleep(chance.uniform(0.0, 2.0))
         else:
             time.sleep(chance.uniform(0.0, 0.3))
         killed = kill_one(victim, children=children(), chance=chance)
@@ -85,6 +85,8 @@ def kill_at_random(*, kills, seed, children, journal, say):
             waiting.insert(0, victim)
             time.sleep(0.2)
             continue
+        if len(journal.resting) < len(products) * 2 // 3:
+            journal.let_rest(products, changed_within_seconds=1.0, at_most=REST_AT_MOST)
         done += 1
         counts[victim] += 1
         say(f"kill {done:3} of {kills}: {victim} ({len(killed)} processes), {journal.acknowledged_count} acknowledged")

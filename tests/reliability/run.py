@@ -1,13 +1,15 @@
 """One run inside the running product: stream, kills, settling, checks. Started by scripts/kill_test.py.
 
-The exit code is 0 when every check held, 1 when one did not, 2 when the product did not come back at all.
+The exit code is 0 when every check held and 1 when one did not or the product did not come back.
 """
 
 import argparse
 import os
+import random
 import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import django
@@ -19,6 +21,8 @@ from tests.reliability.journal import Journal
 from tests.reliability.killing import NoRecovery, kill_at_random, wait_for_progress
 from tests.reliability.workshop import make_workshop
 
+KILLS_PER_ROUND = 50
+"""After so many kills everything is checked, then the stream goes on."""
 SWEEP_SECONDS = 5
 SWEEPS_MAX = 2
 SLACK_SECONDS = 20
@@ -36,23 +40,38 @@ def main():
     say(
         f"seed {options.seed}: {len(workshop.recipes)} products, {len(workshop.rules)} listings, {options.clients} clients"
     )
+    chance = random.Random(f"{options.seed}:kills")
+    made = [[] for _ in range(options.clients)]
+    killed = Counter()
+    while killed.total() < options.kills:
+        kills = min(KILLS_PER_ROUND, options.kills - killed.total())
+        failed, counts = _round(options, workshop, journal, chance=chance, start=killed.total(), kills=kills, made=made)
+        killed += counts
+        if failed:
+            say(f"FAILED (seed {options.seed}, {killed.total()} kills)")
+            return 1
+    say(f"passed (seed {options.seed}, {killed.total()} kills, {journal.acknowledged_count} acknowledged)")
+    return 0
+
+
+def _round(options, workshop, journal, *, chance, start, kills, made):
+    """Stream and kills, settling, checks. Returns whether a check failed, and the kills by victim."""
     _close_connection()
     began = time.monotonic()
     try:
-        killed, clients = _stream(options, workshop, journal)
+        killed, clients = _stream(options, workshop, journal, chance=chance, start=start, kills=kills, made=made)
         children = _wait_until_all_are_ready()
     except NoRecovery as error:
-        say(f"FAILED (seed {options.seed}): {error}")
-        return 2
+        say(f"FAILED  {error}")
+        return True, Counter(killed=kills)
     say(f"stream: {time.monotonic() - began:.0f} s, {_counts(journal.counts)}")
-    say(f"kills: {_counts(killed)}")
+    say(f"kills: {_counts(killed)}; {len(journal.resting)} products left alone after one")
     say(f"restarts: {_counts({name: child['restarts'] for name, child in children.items()})}")
     for request in journal.requests:
         clients[0].settle(request, seconds=REPEAT_SECONDS_MAX)
-    waiting = _settle()
-    failed = _check(workshop, journal, waiting)
-    say(f"{'FAILED' if failed else 'passed'} (seed {options.seed}, {sum(killed.values())} kills)")
-    return 1 if failed else 0
+    failed = _check(workshop, journal, _settle())
+    journal.wake_all()
+    return failed, killed
 
 
 def say(text):
@@ -60,16 +79,17 @@ def say(text):
     sys.stdout.flush()
 
 
-def _stream(options, workshop, journal):
+def _stream(options, workshop, journal, *, chance, start, kills, made):
     is_over = threading.Event()
     clients = [
         Client(
             number=number,
-            seed=options.seed,
+            seed=f"{options.seed}:{start}",
             workshop=workshop,
             journal=journal,
             base_url=os.environ["BACKFLUSH_BASE_URL"],
             is_over=is_over,
+            made=made[number],
         )
         for number in range(options.clients)
     ]
@@ -77,7 +97,9 @@ def _stream(options, workshop, journal):
         client.start()
     try:
         wait_for_progress(journal)
-        killed = kill_at_random(kills=options.kills, seed=options.seed, children=_children, journal=journal, say=say)
+        killed = kill_at_random(
+            kills=kills, chance=chance, children=_children, journal=journal, products=workshop.products, say=say
+        )
     finally:
         is_over.set()
         for client in clients:
@@ -124,6 +146,7 @@ def _check(workshop, journal, waiting):
     made = sum(1 for request in requests if request.kind == "completion" and request.status == "acknowledged")
     say(f"database: {len(stored.postings)} postings, {len(stored.completions)} completions; {made} acknowledged")
     say(f"published figures: {_counts(facts.lines_by_state())}")
+    say(f"refused by the shop: {_counts(facts.refusals_by_the_shop()) or 'nothing'}")
     all_checks = {
         "every invariant of verify_ledger holds": facts.broken_invariants(),
         "every fate is known": checks.every_fate_is_known(requests),

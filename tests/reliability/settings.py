@@ -2,4 +2,4 @@
 
 from config.settings.dev import *  # noqa: F403
 
-INSTALLED_APPS = [*INSTALLED_APPS, "tests.reliability"]  # noqa: F405
+INSTALLED_APPS = ["tests.reliability", *INSTALLED_APPS]  # noqa: F405  first, so that its commands win

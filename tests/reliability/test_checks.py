@@ -144,3 +144,15 @@ def test_the_journal_is_on_the_disk_before_the_client_goes_on(tmp_path):
     sent, told = (json.loads(line) for line in (tmp_path / "journal.jsonl").read_text().splitlines())
     assert (sent["sent"], told["acknowledged"], told["posting"]) == ("key-1", "key-1", 9)
     assert (request.status, journal.acknowledged_count) == ("acknowledged", 1)
+
+
+def test_products_that_changed_just_now_are_left_alone_until_they_are_woken(tmp_path):
+    journal = Journal(tmp_path / "journal.jsonl")
+    for number in range(6):
+        journal.acknowledged(make_request(key=f"key-{number}", sku=f"P{number}"), {"id": number})
+
+    journal.let_rest(["P0", "P1", "P5", "P9"], changed_within_seconds=60, at_most=2)
+
+    assert journal.resting == {"P1", "P5"}
+    journal.wake_all()
+    assert journal.resting == frozenset()

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
 
-PRODUCTS = 24
+PRODUCTS = 72
 COMPONENTS = 4
 PLACE = "KILL-HALL"
 ON_HAND_FIRST = 1_000_000

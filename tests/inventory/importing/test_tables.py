@@ -38,7 +38,11 @@ def workbook(*rows, before=()):
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_finds_the_separator(delimiter):
     text = "\n".join(delimiter.join(row) for row in (("SKU", "Qty", "Note"), ("A", "1,5", "x, y; z"), ("B", "2", "")))
-    text = text if delimiter not in ",;" else f'SKU{delimiter}Qty{delimiter}Note\nA{delimiter}"1,5"{delimiter}"x, y; z"\nB{delimiter}2{delimiter}\n'
+    text = (
+        text
+        if delimiter not in ",;"
+        else f'SKU{delimiter}Qty{delimiter}Note\nA{delimiter}"1,5"{delimiter}"x, y; z"\nB{delimiter}2{delimiter}\n'
+    )
 
     assert cells(read(text)) == [(2, "A", "1,5", "x, y; z"), (3, "B", "2", "")]
 
@@ -63,7 +67,9 @@ def test_a_separator_line_of_a_spreadsheet_program_is_heeded():
 def test_numbers_and_dates_of_a_workbook_read_as_a_person_would_type_them():
     from datetime import date
 
-    table = read(workbook(["SKU", "Qty", "Note"], ["A", 0.1 + 0.2, date(2026, 11, 23)], ["B", 2741.7250000000004, True]))
+    table = read(
+        workbook(["SKU", "Qty", "Note"], ["A", 0.1 + 0.2, date(2026, 11, 23)], ["B", 2741.7250000000004, True])
+    )
 
     assert cells(table) == [(2, "A", "0.3", "2026-11-23"), (3, "B", "2741.725", "yes")]
 
@@ -74,7 +80,9 @@ def test_a_formula_gives_its_stored_result_and_is_marked_without_one():
     with zipfile.ZipFile(io.BytesIO(plain)) as source, zipfile.ZipFile(stored, "w") as target:
         for entry in source.infolist():
             text = source.read(entry).replace(b"<f>1+1</f><v></v>", b"<f>1+1</f><v>2</v>")
-            text = text.replace(b"<f>1+1</f><v />", b"<f>1+1</f><v>2</v>").replace(b"<f>1+1</f><v/>", b"<f>1+1</f><v>2</v>")
+            text = text.replace(b"<f>1+1</f><v />", b"<f>1+1</f><v>2</v>").replace(
+                b"<f>1+1</f><v/>", b"<f>1+1</f><v>2</v>"
+            )
             target.writestr(entry, text)
 
     assert cells(read(plain)) == [(2, "A", NO_RESULT)]
@@ -131,7 +139,7 @@ def test_a_sheet_is_chosen_by_name():
     book.save(file)
 
     assert cells(read(file.getvalue(), sheet="parts")) == [(2, "B", "2")]
-    with pytest.raises(UnreadableTable, match="has no sheet “Else”. It has: Sheet, Parts"):
+    with pytest.raises(UnreadableTable, match=r"has no sheet “Else”\. It has: Sheet, Parts"):
         read(file.getvalue(), sheet="Else")
 
 
@@ -148,5 +156,5 @@ def test_titles_are_matched_however_they_are_spelled():
 
 
 def test_a_missing_column_is_named_with_what_there_is():
-    with pytest.raises(UnreadableTable, match="no column for: Quantity .* are “SKU”, “Note”"):
+    with pytest.raises(UnreadableTable, match=r"no column for: Quantity .* are “SKU”, “Note”"):
         find_columns(read("SKU,Note\nA,x\n"), FIELDS)

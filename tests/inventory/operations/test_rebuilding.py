@@ -24,7 +24,11 @@ pytestmark = pytest.mark.django_db
 
 def projections():
     return (
-        sorted(StockBalance.objects.exclude(quantity=0).values_list("item", "location", "lot", "status", "quantity", "reserved")),
+        sorted(
+            StockBalance.objects.exclude(quantity=0).values_list(
+                "item", "location", "lot", "status", "quantity", "reserved"
+            )
+        ),
         sorted(CostPool.objects.exclude(quantity=0).values_list("item", "quantity", "value", "unknown_quantity")),
     )
 
@@ -33,7 +37,11 @@ def projections():
 def stocked():
     """Three items with a past: lots, a transfer, an issue, unknown costs, a pinned reservation."""
     shelf, bench = make_location(code="SHELF"), make_location(code="BENCH")
-    wax, wick, jar = make_item(sku="WAX", unit="kg", step="0.001", tracking="lot"), make_item(sku="WICK"), make_item(sku="JAR")
+    wax, wick, jar = (
+        make_item(sku="WAX", unit="kg", step="0.001", tracking="lot"),
+        make_item(sku="WICK"),
+        make_item(sku="JAR"),
+    )
     put_on_hand(wax, shelf, "10", value="45.00", lot="W1", expires_on=date(2030, 1, 1))
     put_on_hand(wax, shelf, "5.5", value="26.40", lot="W2")
     transfer_stock(key=uuid4(), item=wax, source=shelf, target=bench, quantity=Decimal(3), actor=None)
@@ -111,7 +119,9 @@ def test_unknown_quantities_replay_to_what_the_operations_kept(seed):
     item, shelf, bench = make_item(sku="THING"), make_location(), make_location()
     postings = []
     for _ in range(60):
-        what = random.choice(["known", "unknown", "issue", "issue", "adjust", "transfer", "reverse", "reverse", "correct"])
+        what = random.choice(
+            ["known", "unknown", "issue", "issue", "adjust", "transfer", "reverse", "reverse", "correct"]
+        )
         quantity = Decimal(random.randint(1, 9))
         try:
             if what in ("known", "unknown"):

@@ -16,7 +16,7 @@ from tests.production.factories import complete, make_bom
 pytestmark = pytest.mark.usefixtures("ledger_stays_true")
 
 
-@pytest.fixture()
+@pytest.fixture
 def candle(db):
     """A candle made of wax (100 g, from two lots) and a wick, both at the bench."""
     bench, shelf = make_location(code="BENCH"), make_location(code="SHELF")

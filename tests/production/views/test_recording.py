@@ -540,3 +540,17 @@ def test_lists_recent_completions_newest_first_at_a_fixed_number_of_queries(as_o
 
     assert len(one) == len(many)
     assert [done.good for done in response.context["recent"]] == [Decimal(2)] * 8 + [Decimal(1)]
+
+
+def test_an_error_is_tied_to_its_field_for_people_who_listen(as_operator, workshop):
+    content = post(as_operator, workshop, "x").content.decode()
+
+    assert 'aria-describedby="completion-good_error"' in content
+    assert 'id="completion-good_error"' in content
+
+
+def test_a_form_without_a_key_still_posts(as_operator, workshop):
+    response = as_operator.post(URL, {**body(workshop), "key": "nonsense", "action": "complete"})
+
+    assert response.status_code == 302
+    assert on_hand(workshop.candle) == 5

@@ -1,0 +1,191 @@
+"""Who may do what over the REST API: every address and method, for every role. An address that is missing here fails."""
+
+import re
+
+import pytest
+from django.urls import get_resolver
+from rest_framework.viewsets import ViewSetMixin
+
+from config import api_urls
+from tests.api.client import ApiClient
+from tests.factories import make_user
+
+VIEWER, OPERATOR, PLANNER, ADMINISTRATOR = "viewer", "operator", "planner", "administrator"
+ROLES = (VIEWER, OPERATOR, PLANNER, ADMINISTRATOR)
+ALL = frozenset(ROLES)
+WORKERS = frozenset({OPERATOR, PLANNER, ADMINISTRATOR})
+PLANNERS = frozenset({PLANNER, ADMINISTRATOR})
+ADMINISTRATORS = frozenset({ADMINISTRATOR})
+
+READ_ONLY = ["lots", "stock", "movements", "publications"]
+ALLOWED = {
+    **{("GET", f"{address}/"): ALL for address in READ_ONLY},
+    **{("GET", f"{address}/1/"): ALL for address in READ_ONLY},
+    **{
+        (method, path): who
+        for address in ("items", "item-units", "categories", "locations")
+        for method, path, who in (
+            ("GET", f"{address}/", ALL),
+            ("GET", f"{address}/1/", ALL),
+            ("POST", f"{address}/", PLANNERS),
+            ("PATCH", f"{address}/1/", PLANNERS),
+        )
+    },
+    ("DELETE", "item-units/1/"): PLANNERS,
+    ("GET", "items/1/availability/"): ALL,
+    ("GET", "locations/tree/"): ALL,
+    ("GET", "postings/"): ALL,
+    ("GET", "postings/1/"): ALL,
+    ("POST", "postings/1/reverse/"): PLANNERS,
+    ("GET", "reservations/"): ALL,
+    ("GET", "reservations/1/"): ALL,
+    ("POST", "reservations/"): PLANNERS,
+    ("POST", "reservations/release/"): PLANNERS,
+    ("POST", "receipts/"): WORKERS,
+    ("POST", "issues/"): WORKERS,
+    ("POST", "transfers/"): WORKERS,
+    ("POST", "scraps/"): WORKERS,
+    ("POST", "status-changes/"): WORKERS,
+    ("POST", "adjustments/"): PLANNERS,
+    ("POST", "cost-corrections/"): ADMINISTRATORS,
+    ("GET", "boms/"): ALL,
+    ("GET", "boms/1/"): ALL,
+    ("GET", "boms/1/diff/"): ALL,
+    ("GET", "boms/1/tree/"): ALL,
+    ("GET", "boms/where-used/"): ALL,
+    ("POST", "boms/"): PLANNERS,
+    ("DELETE", "boms/1/"): PLANNERS,
+    ("PUT", "boms/1/lines/"): PLANNERS,
+    ("POST", "boms/1/activate/"): PLANNERS,
+    ("POST", "boms/1/retire/"): PLANNERS,
+    ("GET", "completions/"): ALL,
+    ("GET", "completions/1/"): ALL,
+    ("POST", "completions/"): WORKERS,
+    ("POST", "completions/preview/"): WORKERS,
+    ("POST", "completions/1/reverse/"): WORKERS,
+    ("GET", "work-orders/"): ALL,
+    ("GET", "work-orders/1/"): ALL,
+    ("POST", "work-orders/"): PLANNERS,
+    ("POST", "work-orders/1/close/"): PLANNERS,
+    ("POST", "work-orders/1/reopen/"): PLANNERS,
+    ("POST", "work-orders/1/plan/"): PLANNERS,
+    ("GET", "channels/"): ALL,
+    ("GET", "channels/1/"): ALL,
+    ("POST", "channels/1/pause/"): PLANNERS,
+    ("POST", "channels/1/resume/"): PLANNERS,
+    ("GET", "listings/"): ALL,
+    ("GET", "listings/1/"): ALL,
+    ("POST", "listings/"): PLANNERS,
+    ("PATCH", "listings/1/"): PLANNERS,
+    ("POST", "listings/1/retry/"): PLANNERS,
+    ("GET", "policies/"): ALL,
+    ("GET", "policies/1/"): ALL,
+    ("POST", "policies/"): PLANNERS,
+    ("GET", "schema/"): ALL,
+}
+PAGES = {"docs/"}
+"""A page for people who have signed in; everybody else is sent to the sign-in page."""
+
+
+def routes():
+    """Every (method, path) of the API, ids as 1, with the view behind it."""
+    found = {}
+    for pattern in get_resolver("config.api_urls").url_patterns:
+        for entry in getattr(pattern, "url_patterns", [pattern]):
+            path = re.sub(r"\(\?P<id>[^)]*\)", "1", str(entry.pattern)).removeprefix("^").removesuffix("$")
+            if entry.callback is api_urls.nothing_here:
+                continue
+            view = entry.callback
+            actions = getattr(view, "actions", None)
+            for method in [m.upper() for m in actions if m != "head"] if actions else ["GET"]:
+                found[(method, path)] = view
+    return found
+
+
+def test_table_names_every_address_and_nothing_else():
+    assert set(routes()) == set(ALLOWED) | {("GET", page) for page in PAGES}
+
+
+def test_every_action_declares_its_permission():
+    for (method, path), view in routes().items():
+        if path in ("schema/", *PAGES):
+            continue
+        assert issubclass(view.cls, ViewSetMixin)
+        action = view.actions[method.lower()]
+        assert action in view.cls.endpoints, f"{method} {path} ({action}) declares no permission"
+        assert view.cls.endpoints[action].permission
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_may_do_what_the_table_says_and_nothing_else(role):
+    caller = ApiClient(make_user(role=role))
+
+    answers = {address: caller.send(address[0], address[1], {"x": 1}).status_code for address in ALLOWED}
+
+    refused = {address for address, status in answers.items() if status == 403}
+    assert refused == {address for address, who in ALLOWED.items() if role not in who}
+    assert not {address: status for address, status in answers.items() if status >= 500}
+
+
+@pytest.mark.django_db
+def test_nobody_and_the_inactive_and_the_roleless_get_nothing(as_nobody):
+    inactive = make_user(role=ADMINISTRATOR)
+    gone = ApiClient(inactive)
+    inactive.is_active = False
+    inactive.save()
+    roleless = ApiClient(make_user())
+
+    for method, path in ALLOWED:
+        assert as_nobody.send(method, path).status_code == 401, path
+        assert gone.send(method, path).status_code == 401, path
+        if path != "schema/":
+            assert roleless.send(method, path).status_code == 403, path
+
+
+@pytest.mark.django_db
+def test_undeclared_action_is_refused_to_a_superuser_too(monkeypatch):
+    caller = ApiClient(make_user(superuser=True))
+    view = routes()[("GET", "items/")].cls
+    assert caller.get("items/").status_code == 200
+    monkeypatch.setattr(view, "endpoints", {})
+
+    assert caller.get("items/").status_code == 403
+
+
+@pytest.mark.django_db
+def test_right_given_to_the_person_alone_counts():
+    from django.contrib.auth.models import Permission
+
+    user = make_user()
+    user.user_permissions.add(Permission.objects.get(codename="view_item"))
+
+    assert ApiClient(user).get("items/").status_code == 200
+    assert ApiClient(user).get("lots/").status_code == 403
+
+
+@pytest.mark.django_db
+def test_page_sends_nobody_to_the_sign_in(client, viewer):
+    assert client.get("/api/v1/docs/").status_code == 302
+
+    client.force_login(viewer)
+
+    assert client.get("/api/v1/docs/").status_code == 200
+
+
+@pytest.mark.django_db
+def test_session_of_a_page_may_read_but_not_post_without_csrf_token(administrator):
+    from django.test import Client
+
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(administrator)
+
+    assert browser.get("/api/v1/items/").status_code == 200
+    refused = browser.post("/api/v1/categories/", {"name": "X"}, content_type="application/json")
+    assert (refused.status_code, refused.json()["code"]) == (403, "FORBIDDEN")
+
+
+def test_resources_are_all_routed():
+    assert {prefix for prefix, *_ in api_urls.router.registry} == {path.split("/")[0] for _, path in ALLOWED} - {
+        "schema"
+    }

@@ -1,0 +1,150 @@
+"""Migrations up, down and up again on a filled book (F11)."""
+
+from datetime import date
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group
+from django.db import DatabaseError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
+
+from channels_sync.operations.recomputing import absorb_changes
+from inventory.models import Movement
+from production.operations.reversing import reverse_completion
+from tests.channels_sync.factories import make_channel, make_listing
+from tests.conftest import broken_invariants
+from tests.factories import make_item, make_location, put_on_hand
+from tests.production.factories import complete, make_bom
+
+pytestmark = pytest.mark.slow
+
+APPS = ("channels_sync", "production", "inventory")
+"""From the top down: whoever refers to a table goes before it."""
+
+_SHAPE = """
+SELECT 'column', table_name, column_name, concat_ws(' ', data_type, numeric_precision, numeric_scale, is_nullable,
+       character_maximum_length, column_default) FROM information_schema.columns WHERE table_schema = 'public'
+UNION ALL SELECT 'index', tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+UNION ALL SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+  WHERE connamespace = 'public'::regnamespace AND conrelid <> 0
+UNION ALL SELECT 'trigger', tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+"""
+
+
+@pytest.fixture
+def filled_book(committed_db):
+    """Receipts with and without a lot, a completion, a partial reversal, and a figure worked out for a channel."""
+    place = make_location(code="WORKSHOP")
+    wax, wick, candle = (
+        make_item(sku="WAX", step="0.001"),
+        make_item(sku="WICK", tracking="lot"),
+        make_item(sku="CANDLE"),
+    )
+    make_bom(item=candle, lines=[(wax, "0.2"), (wick, "1")])
+    put_on_hand(wax, place, "10", value="33.33")
+    put_on_hand(wick, place, "50", value="4.99", lot="W-1", expires_on=date(2099, 1, 1))
+    candle.is_sellable = True
+    candle.save()
+    make_listing(channel=make_channel(), item=candle)
+    made = complete(candle, "7", into=place).completion
+    reverse_completion(key=uuid4(), completion=made, good=Decimal(2), actor=None)
+    absorb_changes()
+    assert broken_invariants() == []
+
+
+def rows(sql):
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchall()
+
+
+def shape():
+    return set(rows(_SHAPE))
+
+
+def contents():
+    """Every row of our tables, as text."""
+    tables = sorted(
+        model._meta.db_table
+        for label in APPS
+        for model in apps.get_app_config(label).get_models(include_auto_created=True)
+    )
+    return {table: sorted(text for (text,) in rows(f'SELECT t::text FROM "{table}" t')) for table in tables}
+
+
+def roles():
+    return {
+        group.name: set(group.permissions.values_list("content_type__app_label", "codename"))
+        for group in Group.objects.all()
+    }
+
+
+def migrate(targets):
+    """Go to these (app, name) targets; None as a name takes the app away. Forward states are worked out once for all."""
+    executor = MigrationExecutor(connection)
+    executor.migrate(list(targets))
+
+
+def newest():
+    graph = MigrationExecutor(connection).loader.graph
+    return [node for app in APPS for node in graph.leaf_nodes(app)]
+
+
+def oldest_that_keep_the_tables():
+    """For each app its earliest migration that can be gone back to without taking the tables of any app away."""
+    executor = MigrationExecutor(connection)
+    nodes = sorted(node for node in executor.loader.graph.nodes if node[0] in APPS)
+    first = {app: min(node for node in nodes if node[0] == app) for app in APPS}
+
+    def keeps_the_tables(node):
+        undone = {(migration.app_label, migration.name) for migration, _ in executor.migration_plan([node])}
+        return not undone & set(first.values())
+
+    return [next(node for node in nodes if node[0] == app and keeps_the_tables(node)) for app in APPS]
+
+
+def test_data_survive_the_way_back_to_the_first_tables_and_forward_again(filled_book):
+    shape_before, contents_before, roles_before = shape(), contents(), roles()
+    targets = oldest_that_keep_the_tables()
+
+    migrate(targets)
+    shape_between = shape()
+    migrate(newest())
+
+    assert set(targets) != set(newest())
+    assert shape_between != shape_before
+    assert contents() == contents_before
+    assert shape() == shape_before
+    assert roles() == roles_before
+    assert broken_invariants() == []
+
+
+def test_everything_can_be_taken_down_and_built_up_again(filled_book):
+    """The new ledger refuses changes like the old one."""
+    shape_before, roles_before = shape(), roles()
+
+    migrate((app, None) for app in APPS)
+    left = {table for kind, table, *_ in shape() if kind == "column" and table.startswith(APPS)}
+    migrate(newest())
+    put_on_hand(make_item(), make_location(), "1")
+
+    assert left == set()
+    assert shape() == shape_before
+    assert roles() == roles_before
+    with pytest.raises(DatabaseError), transaction.atomic():
+        Movement.objects.update(quantity=1)
+
+
+def test_every_migration_of_ours_can_be_reversed():
+    stuck = [
+        f"{label}.{name}: {operation.describe()}"
+        for (label, name), migration in MigrationLoader(None).disk_migrations.items()
+        if label in APPS
+        for operation in migration.operations
+        if not operation.reversible
+    ]
+
+    assert stuck == []

@@ -1,0 +1,149 @@
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from inventory.models import Item, Posting
+from production.models import Bom
+from tests.factories import make_item, make_location, make_user
+
+pytestmark = pytest.mark.django_db
+
+ITEMS = "SKU,Name\nWAX,Soy wax\nJAR,Glass jar\n"
+
+
+def send(client, text, *, kind="items", name="items.csv", **fields):
+    file = SimpleUploadedFile(name, text.encode() if isinstance(text, str) else text)
+    return client.post(reverse("import_table", args=[kind]), {"file": file, **fields})
+
+
+def test_leads_to_the_first_kind_a_person_may_import(as_planner):
+    response = as_planner.get(reverse("imports"))
+
+    assert response.url == reverse("import_table", args=["items"])
+    page = as_planner.get(response.url).content.decode()
+    assert all(words in page for words in ("Items", "Bills of materials", "Opening stock", "Check the file"))
+
+
+@pytest.mark.parametrize("address", [("imports",), ("import_table", "items"), ("import_template", "items")])
+def test_is_for_people_who_may_change_what_is_imported(as_viewer, address):
+    name, *arguments = address
+
+    assert as_viewer.get(reverse(name, args=arguments)).status_code == 403
+    assert Client().get(reverse(name, args=arguments)).status_code == 302
+
+
+def test_an_operator_imports_opening_stock_but_no_items(as_operator):
+    assert as_operator.get(reverse("imports")).url == reverse("import_table", args=["opening_stock"])
+    assert send(as_operator, ITEMS).status_code == 403
+    assert not Item.objects.exists()
+
+
+def test_a_check_shows_the_rows_and_writes_nothing(as_planner):
+    response = send(as_planner, ITEMS, action="check")
+
+    page = response.content.decode()
+    assert response.status_code == 200
+    assert "is in order. This is what importing it would do." in page
+    assert "WAX" in page
+    assert "Import as shown" in page
+    assert not Item.objects.exists()
+
+
+def test_imports_what_was_shown_in_the_name_of_the_person(as_planner, planner):
+    seen = send(as_planner, ITEMS, action="check").context["report"]
+
+    response = send(as_planner, ITEMS, action="import", expected=seen.fingerprint)
+
+    assert response.url == reverse("import_table", args=["items"])
+    assert Item.objects.count() == 2
+    assert Item.objects.get(sku="WAX").history.get().history_user == planner
+
+
+@pytest.mark.parametrize("expected", ["", "0" * 32])
+def test_imports_nothing_that_was_not_shown(as_planner, expected):
+    response = send(as_planner, ITEMS, action="import", expected=expected)
+
+    assert "Nothing was imported" in response.content.decode()
+    assert not Item.objects.exists()
+
+
+def test_problems_are_listed_and_the_sound_rows_may_be_imported(as_planner):
+    text = "SKU,Name,Kind\nA,One,gadget\nB,Two,material\n"
+    response = send(as_planner, text, action="check")
+
+    page = response.content.decode()
+    assert "1 problem in items.csv. Nothing was written." in page
+    assert "“gadget” is no kind of item" in page
+    send(as_planner, text, action="clean", expected=response.context["report"].fingerprint)
+    assert list(Item.objects.values_list("sku", flat=True)) == ["B"]
+
+
+def test_htmx_gets_the_outcome_alone_so_that_the_chosen_file_stays(as_planner):
+    file = SimpleUploadedFile("items.csv", ITEMS.encode())
+    response = as_planner.post(
+        reverse("import_table", args=["items"]),
+        {"file": file, "action": "check"},
+        headers={"HX-Request": "true", "HX-Target": "import-outcome"},
+    )
+
+    page = response.content.decode()
+    assert 'type="file"' not in page
+    assert 'name="expected"' in page
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "The submitted file is empty"),
+        ("\x00\x01", "neither text nor a workbook"),
+        ("Colour\nred\n", "has no column for: SKU"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused_in_words(as_planner, text, words):
+    response = send(as_planner, text, action="check")
+
+    assert response.status_code == 422
+    assert words in response.content.decode()
+
+
+def test_a_parts_list_without_parents_asks_for_its_product(as_planner):
+    text = "Item,Qty\nWAX,190 g\n"
+    asked = send(as_planner, text, kind="boms", action="check", create_items="on", activate="on")
+    fields = {"product": "CANDLE", "create_items": "on", "activate": "on"}
+    seen = send(as_planner, text, kind="boms", action="check", **fields).context["report"]
+
+    send(as_planner, text, kind="boms", action="import", expected=seen.fingerprint, **fields)
+
+    assert "it is the BOM of one product" in str(asked.context["form"].errors["product"])
+    assert Bom.objects.get().item.sku == "CANDLE"
+
+
+def test_opening_stock_goes_to_the_chosen_location(as_operator):
+    make_item(sku="JAR"), make_location(code="SHELF")
+    text = "SKU,Quantity\nJAR,12\n"
+    seen = send(as_operator, text, kind="opening_stock", action="check", location="SHELF").context["report"]
+
+    send(as_operator, text, kind="opening_stock", action="import", location="SHELF", expected=seen.fingerprint)
+
+    assert Posting.objects.get().actor_id is not None
+
+
+@pytest.mark.parametrize(("wanted", "starts"), [("csv", b"\xef\xbb\xbfSKU,Name"), ("xlsx", b"PK")])
+def test_an_empty_table_with_the_right_titles_can_be_had(as_planner, wanted, starts):
+    response = as_planner.get(reverse("import_template", args=["items"]), {"as": wanted})
+
+    assert b"".join(response.streaming_content).startswith(starts)
+
+
+def test_a_page_of_many_rows_costs_the_same_number_of_statements(client):
+    client.force_login(make_user(role="planner"))
+    counts = []
+    for rows in (1, 1, 20):
+        text = "SKU,Name\n" + "".join(f"N-{n},Name\n" for n in range(rows))
+        with CaptureQueriesContext(connection) as queries:
+            send(client, text, action="check")
+        counts.append(len(queries))
+    assert counts[1] == counts[2]

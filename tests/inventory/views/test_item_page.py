@@ -1,0 +1,133 @@
+from datetime import timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from inventory.operations.issuing import issue_stock
+from inventory.operations.reversing import reverse_posting
+from inventory.operations.transferring import transfer_stock
+from tests.factories import make_item, make_location, put_on_hand
+
+pytestmark = pytest.mark.django_db
+
+
+def page(client, item, **query):
+    return client.get(reverse("inventory:item", args=[item.pk]), query)
+
+
+def ledger(client, item, **query):
+    return page(client, item, tab="ledger", **query).context["ledger"]
+
+
+def take(item, place, quantity, actor=None):
+    return issue_stock(key=uuid4(), item=item, location=place, quantity=Decimal(quantity), actor=actor).posting
+
+
+def test_the_ledger_runs_a_balance_back_from_what_is_there(as_viewer):
+    item, shelf = make_item(), make_location()
+    put_on_hand(item, shelf, "10")
+    take(item, shelf, "3")
+    put_on_hand(item, shelf, "5")
+
+    rows = ledger(as_viewer, item).rows
+
+    assert [(row.movement.quantity, row.balance) for row in rows] == [(5, 12), (-3, 7), (10, 10)]
+
+
+def test_older_pages_go_on_with_the_balance(as_viewer):
+    item, shelf = make_item(), make_location()
+    for _ in range(60):
+        put_on_hand(item, shelf, "1")
+
+    first = ledger(as_viewer, item)
+    second = ledger(as_viewer, item, before=first.next_before)
+
+    assert [row.balance for row in first.rows] == list(range(60, 10, -1))
+    assert [row.balance for row in second.rows] == list(range(10, 0, -1))
+    assert second.next_before is None
+
+
+def test_the_balance_of_one_place_counts_only_that_place(as_viewer):
+    item, shelf, other = make_item(), make_location(), make_location()
+    put_on_hand(item, shelf, "10")
+    transfer_stock(key=uuid4(), item=item, source=shelf, target=other, quantity=Decimal(4), actor=None)
+
+    rows = ledger(as_viewer, item, place=other.pk).rows
+
+    assert [(row.movement.quantity, row.balance) for row in rows] == [(4, 4)]
+
+
+def test_reversed_movements_are_struck_through_and_their_reversal_is_not(as_viewer):
+    item, shelf = make_item(), make_location()
+    put_on_hand(item, shelf, "10")
+    reverse_posting(key=uuid4(), posting=take(item, shelf, "3"), actor=None)
+
+    response = page(as_viewer, item, tab="ledger")
+
+    assert [row.is_reversed for row in response.context["ledger"].rows] == [False, True, False]
+    assert response.content.decode().count('class="bf-reversed"') == 1
+
+
+def test_where_lists_lots_with_status_and_expiry(as_viewer):
+    item, shelf = make_item(tracking="lot"), make_location(code="BIN-7")
+    put_on_hand(item, shelf, "4", lot="L-1", expires_on=timezone.localdate() - timedelta(days=1))
+    put_on_hand(item, shelf, "2", lot="L-2", status="qc_hold")
+
+    text = page(as_viewer, item).content.decode()
+
+    assert "L-1" in text
+    assert "expired" in text
+    assert "QC hold" in text
+    assert "BIN-7" in text
+
+
+def test_unknown_cost_is_listed_with_where_it_came_in(as_viewer):
+    item, shelf = make_item(), make_location()
+    posting = put_on_hand(item, shelf, "4")
+    put_on_hand(item, shelf, "6", value="12")
+
+    response = page(as_viewer, item, tab="cost")
+
+    assert response.context["worth"].value is None
+    assert response.context["worth"].known_value == Decimal("12")
+    assert [movement.posting for movement in response.context["unknown"]] == [posting]
+
+
+@pytest.mark.parametrize("tab", ["where", "ledger", "cost"])
+def test_each_tab_costs_the_same_number_of_queries_with_many_rows(as_viewer, tab):
+    item, shelf = make_item(tracking="lot"), make_location()
+    put_on_hand(item, shelf, "1", lot="first", value="1")
+
+    def queries():
+        with CaptureQueriesContext(connection) as seen:
+            assert page(as_viewer, item, tab=tab).status_code == 200
+        return len(seen)
+
+    queries()
+    few = queries()
+    for number in range(20):
+        put_on_hand(item, make_location(), "1", lot=f"L{number}", value="1")
+
+    assert queries() == few
+
+
+def test_htmx_gets_the_tab_without_the_head(as_viewer):
+    item = make_item()
+
+    url = reverse("inventory:item", args=[item.pk])
+    response = as_viewer.get(url, {"tab": "cost"}, headers={"HX-Request": "true", "HX-Target": "tab"})
+
+    assert "<html" not in response.content.decode()
+    assert "What the stock is worth" in response.content.decode()
+
+
+def test_quantities_of_twelve_digits_are_shown_whole(as_viewer):
+    item = make_item(step="0.000001", unit="kg")
+    put_on_hand(item, make_location(), "123456789012.123456")
+
+    assert "123,456,789,012.123456" in page(as_viewer, item).content.decode()
