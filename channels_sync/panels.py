@@ -1,6 +1,7 @@
 """What selling adds to the pages of stock: published quantities on the board and on an item."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest
@@ -8,11 +9,13 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
 from channels_sync.models import ChannelMode, Listing
+from channels_sync.operations.recomputing import publication_outlook
 from channels_sync.reads.publishing import published_figures
 from channels_sync.views.channels import state_of
 from inventory.models import Item
 from inventory.panels import BoardCell, BoardColumn, ItemTab, register_board_column, register_item_tab
 from inventory.templatetags.figures import grouped
+from production.panels import PublishedChange, register_publication_outlook
 
 
 def _published(item_ids: Sequence[int]) -> Mapping[int, BoardCell]:
@@ -63,6 +66,26 @@ def _channels(_request: HttpRequest, item: Item) -> dict[str, Any]:
     }
 
 
+def _outlook(changes: Mapping[int, Decimal]) -> list[PublishedChange]:
+    """What the channels would show of these items if so much more were available."""
+    wanted = publication_outlook(changes=changes)
+    listings = Listing.objects.filter(pk__in=list(wanted)).select_related("channel", "push")
+    return [
+        PublishedChange(
+            channel=listing.channel.name,
+            label=listing.external_sku,
+            before=None
+            if (push := getattr(listing, "push", None)) is None or push.wanted is None
+            else Decimal(push.wanted),
+            after=Decimal(wanted[listing.pk]),
+            note="" if listing.channel.is_sending else "computed, not sent",
+            url=reverse("channels_sync:listing", args=[listing.pk]),
+        )
+        for listing in listings.order_by("channel__name", "external_sku")
+    ]
+
+
+register_publication_outlook("channels", _outlook)
 register_board_column(BoardColumn("published", "Published", _published, "channels_sync.view_listing"))
 register_item_tab(
     ItemTab("channels", "Channels", "channels_sync/_item_channels.html", _channels, 60, "channels_sync.view_listing")

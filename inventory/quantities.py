@@ -1,5 +1,6 @@
 """Exact arithmetic of stock and money. Nothing here rounds unless its name says so; nothing is a binary float."""
 
+import re
 from collections.abc import Iterable, Sequence
 from decimal import Context, Decimal, InvalidOperation
 from fractions import Fraction
@@ -14,6 +15,10 @@ MONEY_MAX = Decimal("99999999999999.999999")
 
 _EXACT = Context(prec=60)
 _TWO = Decimal(2)
+
+
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 
 
 def is_exact(quantity: Decimal) -> bool:
@@ -33,12 +38,19 @@ def as_text(quantity: Decimal) -> str:
 
 
 def from_text(text: str) -> Decimal:
-    """Read a decimal as people type it: `12.5`, `1,250.00`, ` 3 `.
+    """Read a decimal as people type it: `12.5`, `1,250.00`, ` 3 `, and `8,6` with a decimal comma.
+
+    A comma before exactly three digits groups thousands: `8,600` is 8600.
 
     Raises InvalidQuantity for anything that is not one finite number.
     """
+    plain = text.strip().replace("\u202f", "").replace("\u00a0", "")
+    if _GROUPED.fullmatch(plain):
+        plain = plain.replace(",", "")
+    elif _DECIMAL_COMMA.fullmatch(plain):
+        plain = plain.replace(",", ".")
     try:
-        number = Decimal(text.strip().replace(",", "").replace("\u202f", "").replace("\u00a0", ""))
+        number = Decimal(plain)
     except InvalidOperation:
         raise InvalidQuantity(
             f"“{text}” is not a number. Type digits with a point, such as 12.5.", given=text

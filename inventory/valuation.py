@@ -63,8 +63,9 @@ def put(pool: Pool, quantity: Decimal, value: Decimal | None) -> Pool:
 def take_back(pool: Pool, quantity: Decimal, value: Decimal | None, *, step: Decimal) -> Taken:
     """Undo a receipt of `quantity` worth `value`: its very value leaves, so far as the pool still has it (rule S14).
 
-    Goods of unknown cost (None) leave unknown, or at the average when their cost was corrected since. `Taken.value` is what really leaves: where the exact value would leave value on zero units, or a negative value, the
-    caller books the difference to `value` as reversal variance.
+    Goods of unknown cost (None) leave unknown, or at the average when their cost was corrected since. `Taken.value` is
+    what really leaves: where the exact value would leave value on zero units, or a negative value, the caller books the
+    difference to `value` as reversal variance.
     """
     left = pool.quantity - quantity
     if left < ZERO:

@@ -178,6 +178,10 @@ class BomLineInline(ShellInline):
     def get_queryset(self, request: HttpRequest) -> QuerySet[BomLine]:
         return super().get_queryset(request).select_related("component", "bom__item")  # type: ignore[no-any-return]
 
+    def get_extra(self, request: HttpRequest, obj: Bom | None = None, **kwargs: Any) -> int:
+        """Empty rows to begin with; more come by the button below them."""
+        return 3 if obj is None else 0
+
     def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "issue_method":
             kwargs["choices"] = ISSUE_WORDS

@@ -11,233 +11,568 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('inventory', '0001_initial'),
+        ("inventory", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Channel',
+            name="Channel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(max_length=32, unique=True)),
-                ('name', models.CharField(max_length=100)),
-                ('adapter', models.CharField(default='shopify', help_text='Which protocol the channel speaks.', max_length=32)),
-                ('mode', models.CharField(choices=[('off', 'Off: nothing is computed or sent'), ('shadow', 'Shadow: computed and compared, not sent'), ('auto', 'Automatic: changes are sent')], default='shadow', max_length=8)),
-                ('is_paused', models.BooleanField(default=False, help_text='Kill switch: nothing is sent while set; changes wait.')),
-                ('base_url', models.URLField(help_text='For Shopify https://your-shop.myshopify.com', max_length=250)),
-                ('storefront_url', models.URLField(blank=True, help_text='Where a shopper sees the listings.', max_length=250)),
-                ('api_version', models.CharField(blank=True, help_text="Empty means the adapter's default.", max_length=16)),
-                ('credentials', models.TextField(blank=True, editable=False, help_text='Encrypted; set through the credentials form.')),
-                ('external_location_id', models.CharField(blank=True, help_text="The channel's location to write to.", max_length=100)),
-                ('last_success_at', models.DateTimeField(editable=False, null=True)),
-                ('last_error', models.CharField(blank=True, editable=False, max_length=500)),
-                ('last_error_at', models.DateTimeField(editable=False, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('source_locations', models.ManyToManyField(blank=True, help_text='Sites whose stock is offered here; empty means every sellable one.', related_name='+', to='inventory.location')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.SlugField(max_length=32, unique=True)),
+                ("name", models.CharField(max_length=100)),
+                (
+                    "adapter",
+                    models.CharField(default="shopify", help_text="Which protocol the channel speaks.", max_length=32),
+                ),
+                (
+                    "mode",
+                    models.CharField(
+                        choices=[
+                            ("off", "Off: nothing is computed or sent"),
+                            ("shadow", "Shadow: computed and compared, not sent"),
+                            ("auto", "Automatic: changes are sent"),
+                        ],
+                        default="shadow",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "is_paused",
+                    models.BooleanField(
+                        default=False, help_text="Kill switch: nothing is sent while set; changes wait."
+                    ),
+                ),
+                ("base_url", models.URLField(help_text="For Shopify https://your-shop.myshopify.com", max_length=250)),
+                (
+                    "storefront_url",
+                    models.URLField(blank=True, help_text="Where a shopper sees the listings.", max_length=250),
+                ),
+                (
+                    "api_version",
+                    models.CharField(blank=True, help_text="Empty means the adapter's default.", max_length=16),
+                ),
+                (
+                    "credentials",
+                    models.TextField(
+                        blank=True, editable=False, help_text="Encrypted; set through the credentials form."
+                    ),
+                ),
+                (
+                    "external_location_id",
+                    models.CharField(blank=True, help_text="The channel's location to write to.", max_length=100),
+                ),
+                ("last_success_at", models.DateTimeField(editable=False, null=True)),
+                ("last_error", models.CharField(blank=True, editable=False, max_length=500)),
+                ("last_error_at", models.DateTimeField(editable=False, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "source_locations",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Sites whose stock is offered here; empty means every sellable one.",
+                        related_name="+",
+                        to="inventory.location",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('name',),
-                'permissions': (('pause_channel', 'Can pause and resume sending to channels'),),
+                "ordering": ("name",),
+                "permissions": (("pause_channel", "Can pause and resume sending to channels"),),
             },
         ),
         migrations.CreateModel(
-            name='HistoricalChannel',
+            name="HistoricalChannel",
             fields=[
-                ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
-                ('code', models.SlugField(max_length=32)),
-                ('name', models.CharField(max_length=100)),
-                ('adapter', models.CharField(default='shopify', help_text='Which protocol the channel speaks.', max_length=32)),
-                ('mode', models.CharField(choices=[('off', 'Off: nothing is computed or sent'), ('shadow', 'Shadow: computed and compared, not sent'), ('auto', 'Automatic: changes are sent')], default='shadow', max_length=8)),
-                ('is_paused', models.BooleanField(default=False, help_text='Kill switch: nothing is sent while set; changes wait.')),
-                ('base_url', models.URLField(help_text='For Shopify https://your-shop.myshopify.com', max_length=250)),
-                ('storefront_url', models.URLField(blank=True, help_text='Where a shopper sees the listings.', max_length=250)),
-                ('api_version', models.CharField(blank=True, help_text="Empty means the adapter's default.", max_length=16)),
-                ('external_location_id', models.CharField(blank=True, help_text="The channel's location to write to.", max_length=100)),
-                ('created_at', models.DateTimeField(blank=True, editable=False)),
-                ('history_id', models.AutoField(primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField(db_index=True)),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
-                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name="ID")),
+                ("code", models.SlugField(max_length=32)),
+                ("name", models.CharField(max_length=100)),
+                (
+                    "adapter",
+                    models.CharField(default="shopify", help_text="Which protocol the channel speaks.", max_length=32),
+                ),
+                (
+                    "mode",
+                    models.CharField(
+                        choices=[
+                            ("off", "Off: nothing is computed or sent"),
+                            ("shadow", "Shadow: computed and compared, not sent"),
+                            ("auto", "Automatic: changes are sent"),
+                        ],
+                        default="shadow",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "is_paused",
+                    models.BooleanField(
+                        default=False, help_text="Kill switch: nothing is sent while set; changes wait."
+                    ),
+                ),
+                ("base_url", models.URLField(help_text="For Shopify https://your-shop.myshopify.com", max_length=250)),
+                (
+                    "storefront_url",
+                    models.URLField(blank=True, help_text="Where a shopper sees the listings.", max_length=250),
+                ),
+                (
+                    "api_version",
+                    models.CharField(blank=True, help_text="Empty means the adapter's default.", max_length=16),
+                ),
+                (
+                    "external_location_id",
+                    models.CharField(blank=True, help_text="The channel's location to write to.", max_length=100),
+                ),
+                ("created_at", models.DateTimeField(blank=True, editable=False)),
+                ("history_id", models.AutoField(primary_key=True, serialize=False)),
+                ("history_date", models.DateTimeField(db_index=True)),
+                ("history_change_reason", models.CharField(max_length=100, null=True)),
+                (
+                    "history_type",
+                    models.CharField(choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1),
+                ),
+                (
+                    "history_user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'historical channel',
-                'verbose_name_plural': 'historical channels',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
+                "verbose_name": "historical channel",
+                "verbose_name_plural": "historical channels",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
-            name='HistoricalListing',
+            name="HistoricalListing",
             fields=[
-                ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
-                ('external_sku', models.CharField(help_text='The SKU on the channel.', max_length=100)),
-                ('external_item_id', models.CharField(blank=True, help_text="For Shopify the inventory item's gid.", max_length=100)),
-                ('title', models.CharField(blank=True, max_length=250)),
-                ('pack_size', models.DecimalField(decimal_places=6, default=Decimal('1'), help_text='Stock units in one sold unit.', max_digits=18, validators=[django.core.validators.MinValueValidator(Decimal('0.000001'))])),
-                ('is_active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(blank=True, editable=False)),
-                ('history_id', models.AutoField(primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField(db_index=True)),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
-                ('channel', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='channels_sync.channel')),
-                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('item', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='inventory.item')),
+                ("id", models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name="ID")),
+                ("external_sku", models.CharField(help_text="The SKU on the channel.", max_length=100)),
+                (
+                    "external_item_id",
+                    models.CharField(blank=True, help_text="For Shopify the inventory item's gid.", max_length=100),
+                ),
+                ("title", models.CharField(blank=True, max_length=250)),
+                (
+                    "pack_size",
+                    models.DecimalField(
+                        decimal_places=6,
+                        default=Decimal("1"),
+                        help_text="Stock units in one sold unit.",
+                        max_digits=18,
+                        validators=[django.core.validators.MinValueValidator(Decimal("0.000001"))],
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField(blank=True, editable=False)),
+                ("history_id", models.AutoField(primary_key=True, serialize=False)),
+                ("history_date", models.DateTimeField(db_index=True)),
+                ("history_change_reason", models.CharField(max_length=100, null=True)),
+                (
+                    "history_type",
+                    models.CharField(choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1),
+                ),
+                (
+                    "channel",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="channels_sync.channel",
+                    ),
+                ),
+                (
+                    "history_user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "item",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="inventory.item",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'historical listing',
-                'verbose_name_plural': 'historical listings',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
+                "verbose_name": "historical listing",
+                "verbose_name_plural": "historical listings",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
-            name='Listing',
+            name="Listing",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('external_sku', models.CharField(help_text='The SKU on the channel.', max_length=100)),
-                ('external_item_id', models.CharField(blank=True, help_text="For Shopify the inventory item's gid.", max_length=100)),
-                ('title', models.CharField(blank=True, max_length=250)),
-                ('pack_size', models.DecimalField(decimal_places=6, default=Decimal('1'), help_text='Stock units in one sold unit.', max_digits=18, validators=[django.core.validators.MinValueValidator(Decimal('0.000001'))])),
-                ('is_active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('channel', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='listings', to='channels_sync.channel')),
-                ('item', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='listings', to='inventory.item')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("external_sku", models.CharField(help_text="The SKU on the channel.", max_length=100)),
+                (
+                    "external_item_id",
+                    models.CharField(blank=True, help_text="For Shopify the inventory item's gid.", max_length=100),
+                ),
+                ("title", models.CharField(blank=True, max_length=250)),
+                (
+                    "pack_size",
+                    models.DecimalField(
+                        decimal_places=6,
+                        default=Decimal("1"),
+                        help_text="Stock units in one sold unit.",
+                        max_digits=18,
+                        validators=[django.core.validators.MinValueValidator(Decimal("0.000001"))],
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "channel",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="listings", to="channels_sync.channel"
+                    ),
+                ),
+                (
+                    "item",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="listings", to="inventory.item"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('channel', 'external_sku'),
+                "ordering": ("channel", "external_sku"),
             },
         ),
         migrations.CreateModel(
-            name='AllocationPolicy',
+            name="AllocationPolicy",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('percent', models.DecimalField(blank=True, decimal_places=3, help_text='Share of what is available after the buffer.', max_digits=6, null=True, validators=[django.core.validators.MinValueValidator(Decimal('0')), django.core.validators.MaxValueValidator(Decimal('100'))])),
-                ('buffer', models.DecimalField(blank=True, decimal_places=6, help_text='Stock units withheld from the channel.', max_digits=18, null=True, validators=[django.core.validators.MinValueValidator(Decimal('0'))])),
-                ('minimum_to_list', models.DecimalField(blank=True, decimal_places=6, help_text='Below this many stock units the listing shows 0.', max_digits=18, null=True, validators=[django.core.validators.MinValueValidator(Decimal('0'))])),
-                ('maximum_to_list', models.DecimalField(blank=True, decimal_places=6, help_text='Never more than this many stock units.', max_digits=18, null=True, validators=[django.core.validators.MinValueValidator(Decimal('0'))])),
-                ('note', models.CharField(blank=True, max_length=250)),
-                ('effective_from', models.DateTimeField()),
-                ('effective_to', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('item', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='inventory.item')),
-                ('channel', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='policies', to='channels_sync.channel')),
-                ('listing', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='policies', to='channels_sync.listing')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("version", models.PositiveIntegerField(default=1)),
+                (
+                    "percent",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=3,
+                        help_text="Share of what is available after the buffer.",
+                        max_digits=6,
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(Decimal("0")),
+                            django.core.validators.MaxValueValidator(Decimal("100")),
+                        ],
+                    ),
+                ),
+                (
+                    "buffer",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=6,
+                        help_text="Stock units withheld from the channel.",
+                        max_digits=18,
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(Decimal("0"))],
+                    ),
+                ),
+                (
+                    "minimum_to_list",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=6,
+                        help_text="Below this many stock units the listing shows 0.",
+                        max_digits=18,
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(Decimal("0"))],
+                    ),
+                ),
+                (
+                    "maximum_to_list",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=6,
+                        help_text="Never more than this many stock units.",
+                        max_digits=18,
+                        null=True,
+                        validators=[django.core.validators.MinValueValidator(Decimal("0"))],
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=250)),
+                ("effective_from", models.DateTimeField()),
+                ("effective_to", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "item",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="inventory.item",
+                    ),
+                ),
+                (
+                    "channel",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="policies",
+                        to="channels_sync.channel",
+                    ),
+                ),
+                (
+                    "listing",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="policies",
+                        to="channels_sync.listing",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'allocation policies',
-                'ordering': ('-effective_from', '-id'),
+                "verbose_name_plural": "allocation policies",
+                "ordering": ("-effective_from", "-id"),
             },
         ),
         migrations.CreateModel(
-            name='PublishRun',
+            name="PublishRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('cause', models.CharField(help_text='What made the figures change.', max_length=100)),
-                ('posting_id', models.BigIntegerField(help_text='Newest posting among the changes that were taken in.', null=True)),
-                ('changed_at', models.DateTimeField(help_text='Oldest of the changes that were taken in.', null=True)),
-                ('listings_checked', models.PositiveIntegerField(default=0)),
-                ('listings_changed', models.PositiveIntegerField(default=0)),
-                ('recorded_at', models.DateTimeField(auto_now_add=True)),
-                ('channel', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='channels_sync.channel')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("cause", models.CharField(help_text="What made the figures change.", max_length=100)),
+                (
+                    "posting_id",
+                    models.BigIntegerField(help_text="Newest posting among the changes that were taken in.", null=True),
+                ),
+                ("changed_at", models.DateTimeField(help_text="Oldest of the changes that were taken in.", null=True)),
+                ("listings_checked", models.PositiveIntegerField(default=0)),
+                ("listings_changed", models.PositiveIntegerField(default=0)),
+                ("recorded_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "channel",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="runs",
+                        to="channels_sync.channel",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-id',),
+                "ordering": ("-id",),
             },
         ),
         migrations.CreateModel(
-            name='PublicationLine',
+            name="PublicationLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.PositiveBigIntegerField()),
-                ('before', models.PositiveIntegerField(help_text='Published before; null for the first time.', null=True)),
-                ('after', models.PositiveIntegerField()),
-                ('derivation', models.JSONField(help_text='Every term of the figure with its source; see allocation.Derivation.')),
-                ('state', models.CharField(choices=[('shadow', 'Shadow, not sent'), ('queued', 'Queued'), ('sent', 'Sent'), ('accepted', 'Accepted'), ('confirmed', 'Confirmed'), ('failed', 'Failed'), ('superseded', 'Superseded')], default='queued', max_length=12)),
-                ('error', models.CharField(blank=True, max_length=500)),
-                ('recorded_at', models.DateTimeField(auto_now_add=True)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('accepted_at', models.DateTimeField(null=True)),
-                ('confirmed_at', models.DateTimeField(null=True)),
-                ('listing', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='publications', to='channels_sync.listing')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='channels_sync.publishrun')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("version", models.PositiveBigIntegerField()),
+                (
+                    "before",
+                    models.PositiveIntegerField(help_text="Published before; null for the first time.", null=True),
+                ),
+                ("after", models.PositiveIntegerField()),
+                (
+                    "derivation",
+                    models.JSONField(help_text="Every term of the figure with its source; see allocation.Derivation."),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("shadow", "Shadow, not sent"),
+                            ("queued", "Queued"),
+                            ("sent", "Sent"),
+                            ("accepted", "Accepted"),
+                            ("confirmed", "Confirmed"),
+                            ("failed", "Failed"),
+                            ("superseded", "Superseded"),
+                        ],
+                        default="queued",
+                        max_length=12,
+                    ),
+                ),
+                ("error", models.CharField(blank=True, max_length=500)),
+                ("recorded_at", models.DateTimeField(auto_now_add=True)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("accepted_at", models.DateTimeField(null=True)),
+                ("confirmed_at", models.DateTimeField(null=True)),
+                (
+                    "listing",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="publications",
+                        to="channels_sync.listing",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="lines", to="channels_sync.publishrun"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-id',),
+                "ordering": ("-id",),
             },
         ),
         migrations.CreateModel(
-            name='ListingPush',
+            name="ListingPush",
             fields=[
-                ('listing', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='push', serialize=False, to='channels_sync.listing')),
-                ('wanted', models.PositiveIntegerField(help_text='Null until first computed.', null=True)),
-                ('version', models.PositiveBigIntegerField(default=0)),
-                ('sent_version', models.PositiveBigIntegerField(default=0)),
-                ('confirmed_version', models.PositiveBigIntegerField(default=0)),
-                ('channel_quantity', models.IntegerField(help_text='Last figure the channel is known to show; below zero where it oversold.', null=True)),
-                ('channel_quantity_at', models.DateTimeField(null=True)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('next_at', models.DateTimeField(help_text='Not sent or read back before.', null=True)),
-                ('attempts', models.PositiveIntegerField(default=0, help_text='Failed attempts to send or to confirm this version.')),
-                ('last_error', models.CharField(blank=True, max_length=500)),
-                ('channel', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='channels_sync.channel')),
+                (
+                    "listing",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="push",
+                        serialize=False,
+                        to="channels_sync.listing",
+                    ),
+                ),
+                ("wanted", models.PositiveIntegerField(help_text="Null until first computed.", null=True)),
+                ("version", models.PositiveBigIntegerField(default=0)),
+                ("sent_version", models.PositiveBigIntegerField(default=0)),
+                ("confirmed_version", models.PositiveBigIntegerField(default=0)),
+                (
+                    "channel_quantity",
+                    models.IntegerField(
+                        help_text="Last figure the channel is known to show; below zero where it oversold.", null=True
+                    ),
+                ),
+                ("channel_quantity_at", models.DateTimeField(null=True)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("next_at", models.DateTimeField(help_text="Not sent or read back before.", null=True)),
+                (
+                    "attempts",
+                    models.PositiveIntegerField(
+                        default=0, help_text="Failed attempts to send or to confirm this version."
+                    ),
+                ),
+                ("last_error", models.CharField(blank=True, max_length=500)),
+                (
+                    "channel",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="channels_sync.channel",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'listing pushes',
+                "verbose_name_plural": "listing pushes",
             },
         ),
         migrations.AddConstraint(
-            model_name='listing',
-            constraint=models.UniqueConstraint(models.F('channel'), django.db.models.functions.text.Upper('external_sku'), name='channels_sync_listing_sku_once'),
+            model_name="listing",
+            constraint=models.UniqueConstraint(
+                models.F("channel"),
+                django.db.models.functions.text.Upper("external_sku"),
+                name="channels_sync_listing_sku_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='listing',
-            constraint=models.CheckConstraint(condition=models.Q(('pack_size__gt', 0)), name='channels_sync_listing_pack_positive'),
+            model_name="listing",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("pack_size__gt", 0)), name="channels_sync_listing_pack_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='allocationpolicy',
-            constraint=models.CheckConstraint(condition=models.Q(('listing__isnull', True), models.Q(('channel__isnull', True), ('item__isnull', True)), _connector='OR'), name='channels_sync_policy_listing_says_it_all'),
+            model_name="allocationpolicy",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("listing__isnull", True),
+                    models.Q(("channel__isnull", True), ("item__isnull", True)),
+                    _connector="OR",
+                ),
+                name="channels_sync_policy_listing_says_it_all",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='allocationpolicy',
-            constraint=models.CheckConstraint(condition=models.Q(('percent__isnull', True), models.Q(('percent__gte', 0), ('percent__lte', 100)), _connector='OR'), name='channels_sync_policy_percent_is_a_share'),
+            model_name="allocationpolicy",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("percent__isnull", True), models.Q(("percent__gte", 0), ("percent__lte", 100)), _connector="OR"
+                ),
+                name="channels_sync_policy_percent_is_a_share",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='allocationpolicy',
-            constraint=models.UniqueConstraint(fields=('channel', 'item', 'listing', 'version'), name='channels_sync_policy_version_once', nulls_distinct=False),
+            model_name="allocationpolicy",
+            constraint=models.UniqueConstraint(
+                fields=("channel", "item", "listing", "version"),
+                name="channels_sync_policy_version_once",
+                nulls_distinct=False,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='allocationpolicy',
-            constraint=models.UniqueConstraint(condition=models.Q(('effective_to__isnull', True)), fields=('channel', 'item', 'listing'), name='channels_sync_policy_one_open', nulls_distinct=False),
+            model_name="allocationpolicy",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("effective_to__isnull", True)),
+                fields=("channel", "item", "listing"),
+                name="channels_sync_policy_one_open",
+                nulls_distinct=False,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='publicationline',
-            constraint=models.UniqueConstraint(fields=('listing', 'version'), name='channels_sync_publicationline_version_once'),
+            model_name="publicationline",
+            constraint=models.UniqueConstraint(
+                fields=("listing", "version"), name="channels_sync_publicationline_version_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='listingpush',
-            index=models.Index(condition=models.Q(('version__gt', models.F('sent_version'))), fields=['channel', 'listing'], name='channels_sync_push_due'),
+            model_name="listingpush",
+            index=models.Index(
+                condition=models.Q(("version__gt", models.F("sent_version"))),
+                fields=["channel", "listing"],
+                name="channels_sync_push_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='listingpush',
-            index=models.Index(condition=models.Q(('sent_version__gt', models.F('confirmed_version'))), fields=['channel', 'listing'], name='channels_sync_push_unconfirmed'),
+            model_name="listingpush",
+            index=models.Index(
+                condition=models.Q(("sent_version__gt", models.F("confirmed_version"))),
+                fields=["channel", "listing"],
+                name="channels_sync_push_unconfirmed",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='listingpush',
-            constraint=models.CheckConstraint(condition=models.Q(('sent_version__lte', models.F('version'))), name='channels_sync_push_sent_is_known'),
+            model_name="listingpush",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("sent_version__lte", models.F("version"))), name="channels_sync_push_sent_is_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='listingpush',
-            constraint=models.CheckConstraint(condition=models.Q(('confirmed_version__lte', models.F('sent_version'))), name='channels_sync_push_confirmed_was_sent'),
+            model_name="listingpush",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("confirmed_version__lte", models.F("sent_version"))),
+                name="channels_sync_push_confirmed_was_sent",
+            ),
         ),
     ]

@@ -8,8 +8,8 @@ never carries an older figure. The number of statements does not depend on the n
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -248,29 +248,64 @@ def _offer(
 
 
 def _plan(facts: Sequence[_Facts], *, locked: Mapping[int, _Locked], now: datetime, send_again: bool) -> list[_Plan]:
+    plans: dict[int, _Plan] = {}
+    for one, quantity, derivation in _figures(facts, now=now):
+        plan = plans.get(one.channel_id)
+        if plan is None:
+            state = PublicationState.SHADOW if one.mode == ChannelMode.SHADOW else PublicationState.QUEUED
+            plan = plans[one.channel_id] = _Plan(one.channel_id, state)
+        plan.checked += 1
+        before = locked[one.listing_id]
+        if send_again or before.version == 0 or before.wanted != quantity:
+            plan.changes.append((before, derivation))
+    return list(plans.values())
+
+
+def _figures(
+    facts: Sequence[_Facts], *, now: datetime, changes: Mapping[int, Decimal] | None = None
+) -> Iterator[tuple[_Facts, int, Derivation]]:
+    """Each listing with its figure; `changes` (item id to stock units) supposes that much more were available."""
     channels = sorted({one.channel_id for one in facts})
     items = sorted({one.item_id for one in facts})
     sources = _sources_of(channels)
     policies = _policies_for(facts, channels=channels, items=items, now=now)
     stock = availability(items=items, sources={place for places in sources.values() for place in places}, at=now)
     snapshots: dict[tuple[int, int], Snapshot] = {}
-    plans: dict[int, _Plan] = {}
     for one in facts:
-        plan = plans.get(one.channel_id)
-        if plan is None:
-            state = PublicationState.SHADOW if one.mode == ChannelMode.SHADOW else PublicationState.QUEUED
-            plan = plans[one.channel_id] = _Plan(one.channel_id, state)
         snapshot = snapshots.get((one.channel_id, one.item_id))
         if snapshot is None:
             snapshot = _snapshot(stock[one.item_id].from_sources(sources.get(one.channel_id, ())))
+            if changes is not None:
+                snapshot = _supposing(snapshot, changes.get(one.item_id, Decimal(0)))
             snapshots[(one.channel_id, one.item_id)] = snapshot
-        terms = policies.terms_of(one)
-        quantity, derivation = published_quantity(snapshot=snapshot, terms=terms, offer=one.offer, now=now)
-        plan.checked += 1
-        before = locked[one.listing_id]
-        if send_again or before.version == 0 or before.wanted != quantity:
-            plan.changes.append((before, derivation))
-    return list(plans.values())
+        quantity, derivation = published_quantity(
+            snapshot=snapshot, terms=policies.terms_of(one), offer=one.offer, now=now
+        )
+        yield one, quantity, derivation
+
+
+def _supposing(snapshot: Snapshot, change: Decimal) -> Snapshot:
+    """The snapshot with `change` more on hand at the source that has most."""
+    if not snapshot.sources:
+        return replace(snapshot, sources=(SourceStock(location_id=0, code="", on_hand=max(change, Decimal(0))),))
+    most = max(snapshot.sources, key=lambda source: source.on_hand)
+    sources = tuple(
+        replace(source, on_hand=max(source.on_hand + change, Decimal(0))) if source is most else source
+        for source in snapshot.sources
+    )
+    return replace(snapshot, sources=sources)
+
+
+def publication_outlook(*, changes: Mapping[int, Decimal]) -> dict[int, int]:
+    """What each published listing of the items would show if `changes` (item id to stock units) were available.
+
+    By listing id. Nothing is locked or written; the real figure is worked out after the posting.
+    """
+    ids = list(Listing.objects.published().filter(item__in=list(changes)).values_list("pk", flat=True))
+    facts = _read_facts({listing_id: _Locked(0, None) for listing_id in ids}) if ids else []
+    if not facts:
+        return {}
+    return {one.listing_id: quantity for one, quantity, _ in _figures(facts, now=timezone.now(), changes=changes)}
 
 
 def _snapshot(stock: ItemAvailability) -> Snapshot:

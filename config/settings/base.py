@@ -109,7 +109,9 @@ def database(url: str) -> dict[str, Any]:
 
 
 DATABASE_OWNER_URL = ENVIRONMENT.database_owner_url or ENVIRONMENT.database_url
-DATABASES = {"default": database(DATABASE_OWNER_URL if "BACKFLUSH_AS_OWNER" in os.environ else ENVIRONMENT.database_url)}
+DATABASES = {
+    "default": database(DATABASE_OWNER_URL if "BACKFLUSH_AS_OWNER" in os.environ else ENVIRONMENT.database_url)
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- People -----------------------------------------------------------------------------------------------------------
@@ -137,7 +139,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = ENVIRONMENT.time_zone
 USE_I18N = True
 USE_TZ = True
-USE_THOUSAND_SEPARATOR = True
+USE_THOUSAND_SEPARATOR = False
 BASE_CURRENCY = ENVIRONMENT.base_currency
 CURRENCY_STEP = Decimal("0.01")
 FIELD_ENCRYPTION_KEYS = list(ENVIRONMENT.field_encryption_keys)

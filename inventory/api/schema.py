@@ -51,6 +51,9 @@ class ApiSchema(AutoSchema):
     def get_operation_id(self) -> str:
         return f"{self.view.basename.replace('-', '_')}_{self.view.action}"
 
+    def get_summary(self) -> str:
+        return self.get_description().partition("\n")[0]
+
     def get_tags(self) -> list[str]:
         return [str(self.view.basename)]
 

@@ -53,9 +53,7 @@ def packs_of(item: Item) -> Mapping[str, Fraction]:
     }
 
 
-def to_stock_unit(
-    item: Item, quantity: Decimal, unit: str, *, packs: Mapping[str, Fraction] | None = None
-) -> Decimal:
+def to_stock_unit(item: Item, quantity: Decimal, unit: str, *, packs: Mapping[str, Fraction] | None = None) -> Decimal:
     """A typed quantity in the item's stock unit, converted exactly. `packs` are the item's own units when already read.
 
     Raises InvalidUnit, or InvalidQuantityStep when the result is not a multiple of the item's step.

@@ -207,6 +207,8 @@ class Draft:
         self.pools[key[0]] = Pool(pool.quantity, pool.value + amount, ZERO)
         if amount:
             self.lines.append(Line(*key, ZERO, amount))
+        elif pool.is_unknown:  # the ledger must show that the cost became known, though the sum stays the same
+            self.lines += [Line(*key, ZERO, self.step), Line(*key, ZERO, -self.step)]
 
     def restore_value(self, key: CellKey, amount: Decimal) -> None:
         """Undo a movement of value alone: add `amount` (signed) to the pool and keep what is unknown of it."""

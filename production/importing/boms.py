@@ -370,7 +370,7 @@ def _save_bom(
     old = [spec_of(line) for line in current.lines.all()] if current else []
     specs = _specs(group, items, old)
     if current is not None and specs == old and makes == current.makes:
-        return _results(group, specs, specs, Outcome.UNCHANGED, f"{item.sku} v{current.version}")
+        return _results(group, specs, specs, Outcome.UNCHANGED, _version_name(current, "in force"))
     draft = next((v for v in reversed(versions) if v.is_draft and _holds(v, specs, makes)), None)
     is_made = draft is None
     if draft is None:
@@ -386,12 +386,19 @@ def _save_bom(
     if options.activate:
         activate_bom(bom=draft, actor=actor)
     elif not is_made:
-        return _results(group, specs, specs, Outcome.UNCHANGED, f"{item.sku} v{draft.version}, draft")
-    state = "in force from today" if options.activate else "draft"
-    name = f"{item.sku} v{draft.version}, {state}"
+        return _results(group, specs, specs, Outcome.UNCHANGED, _version_name(draft, "draft"))
+    name = _version_name(draft, "in force from today" if options.activate else "draft")
     if current is not None and makes != current.makes:
-        report.summary.append(f"{name}: makes {as_text(current.makes)} -> {as_text(makes)} {item.stock_unit}.")
+        was = f"{as_text(current.makes)} {item.stock_unit}"
+        report.summary.append(f"{name}: the quantities are for another batch than before, which was for {was}.")
     return _results(group, old, specs, Outcome.NEW if current is None else Outcome.CHANGED, name)
+
+
+def _version_name(version: Bom, state: str) -> str:
+    """`CANDLE v2 for 40 pcs, draft`; the batch is left out where it is one."""
+    item = version.item
+    batch = "" if version.makes == 1 else f" for {as_text(version.makes)} {item.stock_unit}"
+    return f"{item.sku} v{version.version}{batch}, {state}"
 
 
 def _holds(version: Bom, specs: Sequence[BomLineSpec], makes: Decimal) -> bool:

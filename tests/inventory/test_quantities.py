@@ -32,13 +32,22 @@ def test_text_has_no_exponent_and_no_trailing_zeros(number, text):
 
 
 @pytest.mark.parametrize(
-    ("typed", "number"), [(" 12.5 ", "12.5"), ("1,250.00", "1250.00"), ("-3", "-3"), ("1e3", "1000")]
+    ("typed", "number"),
+    [
+        (" 12.5 ", "12.5"),
+        ("1,250.00", "1250.00"),
+        ("-3", "-3"),
+        ("1e3", "1000"),
+        ("8,6", "8.6"),
+        ("0,125", "0.125"),
+        ("8,600", "8600"),
+    ],
 )
 def test_reads_numbers_as_people_type_them(typed, number):
     assert from_text(typed) == Decimal(number)
 
 
-@pytest.mark.parametrize("typed", ["", "abc", "NaN", "Infinity", "1.2.3", "12 kg"])
+@pytest.mark.parametrize("typed", ["", "abc", "NaN", "Infinity", "1.2.3", "12 kg", "1,2,3"])
 def test_refuses_what_is_not_a_number(typed):
     with pytest.raises(InvalidQuantity):
         from_text(typed)

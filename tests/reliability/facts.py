@@ -60,18 +60,19 @@ def shown_in_the_shop():
 
 
 def work_that_waits():
-    """Counts of what the workers still have to do, and of rows that somebody holds."""
+    """Counts of what the workers still have to do and of rows that somebody holds; seconds of leases, and of pauses."""
     (found,) = rows(
         "SELECT (SELECT count(*) FROM inventory_stockchange),"
         " count(*) FILTER (WHERE p.version > p.sent_version),"
         " count(*) FILTER (WHERE p.sent_version > p.confirmed_version),"
         " count(*) FILTER (WHERE p.lease_until IS NOT NULL),"
-        " coalesce(extract(epoch FROM max(greatest(p.lease_until, p.next_at)) - clock_timestamp()), 0)"
+        " coalesce(extract(epoch FROM max(p.lease_until) - clock_timestamp()), 0),"
+        " coalesce(extract(epoch FROM max(p.next_at) - clock_timestamp()), 0)"
         " FROM channels_sync_listingpush p JOIN channels_sync_channel c ON c.id = p.channel_id WHERE c.code = %s",
         [CHANNEL],
     )
     names = ("news", "to send", "to confirm", "held")
-    return Counter(dict(zip(names, found[:4], strict=True))), max(0.0, float(found[4]))
+    return Counter(dict(zip(names, found[:4], strict=True))), max(0.0, float(found[4])), max(0.0, float(found[5]))
 
 
 def lines_by_state():

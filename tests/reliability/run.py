@@ -25,6 +25,8 @@ KILLS_PER_ROUND = 50
 """After so many kills everything is checked, then the stream goes on."""
 SWEEP_SECONDS = 5
 SWEEPS_MAX = 2
+LEASE_SECONDS, BACKOFF_SECONDS_MAX = 120.0, 300.0
+"""The product's own, written down again on purpose."""
 SLACK_SECONDS = 20
 """For a busy machine, on top of the sweeps, the leases and the pauses after failures that still run."""
 READY_SECONDS_MAX = 60
@@ -126,15 +128,18 @@ def _wait_until_all_are_ready():
 def _settle():
     """Wait until the workers have nothing left to do. Returns what still waits when the time is over.
 
-    What may last: the leases of dead senders and the pauses after failures that run now, and then two sweeps.
+    What may last: the leases of dead senders and the pauses after failures that run now, and then two sweeps. A lease or a
+    pause that is longer than the product's longest one is a fault, and not waited for.
     """
-    waiting, pause = facts.work_that_waits()
+    waiting, lease, pause = facts.work_that_waits()
     began = time.monotonic()
-    limit = pause + SWEEPS_MAX * SWEEP_SECONDS + SLACK_SECONDS
-    say(f"settling: {_counts(waiting)}; leases and pauses end in {pause:.0f} s")
+    lease = min(lease, float(os.environ.get("BACKFLUSH_KILL_LEASE_SECONDS") or LEASE_SECONDS))
+    pause = min(pause, BACKOFF_SECONDS_MAX)
+    limit = max(lease, pause) + SWEEPS_MAX * SWEEP_SECONDS + SLACK_SECONDS
+    say(f"settling: {_counts(waiting) or 'nothing waits'}; leases end in {lease:.0f} s, pauses in {pause:.0f} s")
     while (waiting["news"] or waiting["to send"] or waiting["to confirm"]) and time.monotonic() - began < limit:
         time.sleep(0.25)
-        waiting, _ = facts.work_that_waits()
+        waiting, *_ = facts.work_that_waits()
     say(f"settled after {time.monotonic() - began:.1f} s (allowed {limit:.0f}): {_counts(waiting) or 'nothing waits'}")
     return waiting
 

@@ -203,7 +203,7 @@ def test_a_deviation_needs_a_reason_beyond_the_tolerance(place):
     item, part = policy_bom(DeviationPolicy.REASON, place, deviation_tolerance_percent=Decimal(5))
 
     complete(item, "10", into=place, actuals=[(part, "10.5")])
-    with pytest.raises(ConsumptionVariance, match="PART: standard 10, actual 10.51 pcs"):
+    with pytest.raises(ConsumptionVariance, match=r"PART: standard 10, actual 10\.51 pcs"):
         complete(item, "10", into=place, actuals=[(part, "10.51")])
     complete(item, "10", into=place, actuals=[(part, "10.51")], reason="new supplier")
 
