@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON_BIN := $(CURDIR)/.venv/bin/python
 EMBEDDED := $(PYTHON_BIN) -m config.embedded
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= -n 2 --dist loadfile
 BENCH_ARGS ?=
 DEMO_ARGS ?=
 

@@ -136,8 +136,8 @@ def _wal_written(admin: Connection, since: str, *, has_wal: bool) -> float:
     read = "SELECT coalesce(sum(record_size), 0) FROM pg_get_wal_stats(%s::pg_lsn, pg_current_wal_flush_lsn())"
     try:
         row = admin.execute(read if has_wal else "SELECT pg_current_wal_insert_lsn() - %s::pg_lsn", (since,)).fetchone()
-    except psycopg.errors.InternalError_:  # there is no record after the position: nothing was written
-        return 0.0
+    except (psycopg.errors.InternalError_, psycopg.errors.InvalidParameterValue):
+        return 0.0  # there is no record after the position: nothing was written
     assert row is not None
     return float(row[0])
 

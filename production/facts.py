@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -122,14 +123,44 @@ def recipe_of_bom(*, item: Item, on: date, bom_id: int | None = None) -> Recipe:
         raise InvalidBom(
             f"BOM v{head[2]} of {item.sku} is a draft. Activate it before it is used.", item=item.sku, bom=head[0]
         )
-    boms, components = _read(rows)
-    root = boms[head[0]]
-    if not root.lines:
+    if not any(row[0] == head[0] and row[7] is not None for row in rows):
         raise InvalidBom(
             f"BOM v{head[2]} of {item.sku} has no lines. Add components and activate it again.",
             item=item.sku,
             bom=head[0],
         )
+    components = {row[19]: ComponentFact._make(row[19:27]) for row in rows if row[7] is not None}
+    if any(row[17] for row in rows):
+        rates = _exploded(rows, components, item=item, on=on, head=head)
+    else:
+        rates = _plain_rates(head[3], tuple(row[7:20] for row in rows))
+    return Recipe(head[0], head[2], head[5], head[6], rates, components, {}, {})
+
+
+@lru_cache(maxsize=2_000)
+def _plain_rates(makes: Decimal, lines: tuple[tuple[Any, ...], ...]) -> Sequence[Rate]:
+    """The rates of a BOM without phantoms, remembered by what its lines say: many completions go by few BOMs."""
+    return tuple(explode(BomFact(0, 0, makes, [_line(row) for row in lines]), {}))
+
+
+def _line(row: Sequence[Any]) -> LineFact:
+    """From the columns of a line, the kind of its component and its id, in this order."""
+    line = LineFact(row[0], row[12], *row[1:11])
+    # A service is costed, not counted, like a consumable.
+    return replace(line, is_consumable=True) if row[11] == ItemKind.SERVICE else line
+
+
+def _exploded(
+    rows: Sequence[tuple[Any, ...]],
+    components: dict[int, ComponentFact],
+    *,
+    item: Item,
+    on: date,
+    head: tuple[Any, ...],
+) -> Sequence[Rate]:
+    """The rates of a BOM and of the phantoms below it. Raises InvalidBom when one of them has no BOM in force."""
+    boms = _read(rows)
+    root = boms[head[0]]
     phantoms = {bom.item_id: bom for bom in boms.values() if bom.bom_id != root.bom_id}
     for bom in boms.values():
         for line in bom.lines:
@@ -141,32 +172,24 @@ def recipe_of_bom(*, item: Item, on: date, bom_id: int | None = None) -> Recipe:
                     component=sku,
                 )
     try:
-        rates = explode(root, phantoms)
+        return explode(root, phantoms)
     except ValueError as error:
         raise InvalidBom(
             f"BOM v{head[2]} of {item.sku} cannot be exploded: {error}. Check the phantoms below it.",
             item=item.sku,
             bom=head[0],
         ) from error
-    return Recipe(head[0], head[2], head[5], head[6], rates, components, {}, {})
 
 
-def _read(rows: Sequence[tuple[Any, ...]]) -> tuple[dict[int, BomFact], dict[int, ComponentFact]]:
+def _read(rows: Sequence[tuple[Any, ...]]) -> dict[int, BomFact]:
     lines: dict[int, list[LineFact]] = {}
     heads: dict[int, tuple[Any, ...]] = {}
-    components: dict[int, ComponentFact] = {}
     for row in rows:
         heads[row[0]] = row
         found = lines.setdefault(row[0], [])
-        if row[7] is None:
-            continue
-        component = ComponentFact._make(row[19:27])
-        components[component.id] = component
-        line = LineFact(row[7], component.id, *row[8:18])
-        if row[18] == ItemKind.SERVICE:  # costed, not counted, like a consumable
-            line = replace(line, is_consumable=True)
-        found.append(line)
-    return {bom_id: BomFact(bom_id, head[1], head[3], lines[bom_id]) for bom_id, head in heads.items()}, components
+        if row[7] is not None:
+            found.append(_line(row[7:20]))
+    return {bom_id: BomFact(bom_id, head[1], head[3], lines[bom_id]) for bom_id, head in heads.items()}
 
 
 _ORDER_LINES = f"""

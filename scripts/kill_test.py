@@ -82,7 +82,11 @@ def _clean_up(places: Places, environment: dict[str, str], *, keep: bool, failed
         if journal.is_file():
             shutil.copy(journal, aside)
         print(f"Logs and the clients' journal are in {aside}.")
-    subprocess.run([*words, "destroy", "--yes"], cwd=ROOT, env=environment, check=False, stdout=subprocess.DEVNULL)
+    done = subprocess.run(
+        [*words, "destroy", "--yes"], cwd=ROOT, env=environment, check=False, stdout=subprocess.DEVNULL
+    )
+    if done.returncode == 0:
+        shutil.rmtree(places.var, ignore_errors=True)
 
 
 def _options() -> argparse.Namespace:

@@ -147,7 +147,7 @@ class FieldChangeSerializer(serializers.Serializer[Any]):
 
 
 class LineChangeSerializer(serializers.Serializer[Any]):
-    change = ChoiceOut([(change.value, change.value) for change in Change])
+    change = ChoiceOut([(change.value, change.name) for change in Change])
     component = TextOut(source="component.sku")
     component_id = IdOut(source="component.id")
     reference = TextOut()

@@ -71,5 +71,5 @@ def test_component_names_are_words_of_the_domain(document):
     assert not [
         name
         for name in names
-        if "Serializer" in name or "Input" in name or name.endswith("Enum") and name != "NullEnum"
+        if "Serializer" in name or "Input" in name or (name.endswith("Enum") and name != "NullEnum")
     ]

@@ -6,7 +6,6 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from inventory.models import Item, Posting
-from production.models import Bom
 from tests.factories import make_item, make_location, make_user
 
 pytestmark = pytest.mark.django_db
@@ -107,18 +106,6 @@ def test_a_file_that_is_no_table_is_refused_in_words(as_planner, text, words):
 
     assert response.status_code == 422
     assert words in response.content.decode()
-
-
-def test_a_parts_list_without_parents_asks_for_its_product(as_planner):
-    text = "Item,Qty\nWAX,190 g\n"
-    asked = send(as_planner, text, kind="boms", action="check", create_items="on", activate="on")
-    fields = {"product": "CANDLE", "create_items": "on", "activate": "on"}
-    seen = send(as_planner, text, kind="boms", action="check", **fields).context["report"]
-
-    send(as_planner, text, kind="boms", action="import", expected=seen.fingerprint, **fields)
-
-    assert "it is the BOM of one product" in str(asked.context["form"].errors["product"])
-    assert Bom.objects.get().item.sku == "CANDLE"
 
 
 def test_opening_stock_goes_to_the_chosen_location(as_operator):
