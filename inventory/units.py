@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from fractions import Fraction
-from functools import cache
+from functools import lru_cache
 
 import pint
 
@@ -49,7 +49,7 @@ _STANDARD_WORDS = {
 _STANDARD = re.compile(r"^[A-Za-zµμ]+(\*\*[23])?$")
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _registry() -> "pint.UnitRegistry[Fraction]":
     return pint.UnitRegistry(non_int_type=Fraction, cache_folder=None)
 
@@ -62,7 +62,7 @@ def normal_unit(unit: str) -> str:
     return _STANDARD_WORDS.get(word.casefold(), _STANDARD_WORDS.get(word, word))
 
 
-@cache
+@lru_cache(maxsize=4096)
 def standard_factor(unit: str, into: str) -> Fraction | None:
     """How many `into` one `unit` is, exactly, by the standard units; None when they have no common dimension."""
     one, other = normal_unit(unit), normal_unit(into)
@@ -86,7 +86,7 @@ def is_standard(unit: str) -> bool:
     return standard_factor(word, word) is not None and _is_defined(word)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _is_defined(word: str) -> bool:
     if not _STANDARD.match(word):
         return False

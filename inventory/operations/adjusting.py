@@ -91,8 +91,8 @@ def adjust_stock(
     day = timezone.localdate(claim.posting.effective_at)
     if quantity > ZERO:
         spec = LotSpec(item, code, day, expires_on)
-        lot_ids = ensure_lots([spec])
         rows = lock_for_posting(items=[item.pk], locations=[location.pk], statuses=[status])
+        lot_ids = ensure_lots([spec])
         refuse_serials_on_hand([spec], lot_ids)
         draft = Draft(rows)
         pool = draft.pool(item.pk)

@@ -166,7 +166,7 @@ def _unknown_after(unknown: Decimal, *, quantity: Decimal, value: Decimal | None
     if quantity > ZERO:  # put
         return unknown + quantity if value is None else unknown
     if quantity == ZERO:  # a correction makes all of it known; the reversal of a value alone does not
-        return unknown
+        return ZERO if kind == PostingKind.COST_CORRECTION else unknown
     if left == ZERO:
         return ZERO
     if kind != PostingKind.REVERSAL:  # take: what leaves a partly unknown pool is unknown, and the rest stays so

@@ -84,11 +84,11 @@ def receive_stock(
         LotSpec(line.item, code, day, line.expires_on, line.supplier_lot)
         for line, code in zip(lines, codes, strict=True)
     ]
-    lots = ensure_lots(specs)
     statuses = [line.status or _arrival_status(line.item) for line in lines]
     rows = lock_for_posting(
         items=[line.item.pk for line in lines], locations=[line.location.pk for line in lines], statuses=statuses
     )
+    lots = ensure_lots(specs)  # under the lock of the pools, like every posting that makes lots
     refuse_serials_on_hand(specs, lots)
 
     draft = Draft(rows)

@@ -148,6 +148,28 @@ def test_unknown_quantities_replay_to_what_the_operations_kept(seed):
         assert result.differences == [], f"after {what} of {quantity}: {pool and pool.unknown_quantity}"
 
 
+def test_a_pool_that_was_emptied_begins_anew_without_unknown_units():
+    item, shelf = make_item(), make_location()
+    put_on_hand(item, shelf, "5")
+    issue_stock(key=uuid4(), item=item, location=shelf, quantity=Decimal(5), actor=None, reason="use")
+    put_on_hand(item, shelf, "3", value="3.00")
+
+    assert CostPool.objects.get(item=item).unknown_quantity == 0
+    assert rebuild_balances(dry_run=True).differences == []
+
+
+def test_no_more_units_are_unknown_than_a_reversal_leaves():
+    item, shelf, bench = make_item(), make_location(), make_location()
+    seven = put_on_hand(item, bench, "7", value="7.00")
+    put_on_hand(item, bench, "3", value="3.00")
+    put_on_hand(item, shelf, "6")
+    issue_stock(key=uuid4(), item=item, location=shelf, quantity=Decimal(6), actor=None, reason="use")
+    reverse_posting(key=uuid4(), posting=seven, actor=None)
+
+    assert CostPool.objects.get(item=item).unknown_quantity == Decimal(3)
+    assert rebuild_balances(dry_run=True).differences == []
+
+
 def test_the_command_shows_and_corrects(stocked):
     CostPool.objects.filter(item=stocked[0]).update(value=Decimal("1.00"))
     said = io.StringIO()
