@@ -84,6 +84,26 @@ class PhantomNotStocked(DomainError):
     http_status = 400
 
 
+class NegativeNotAllowed(DomainError):
+    """Stock below zero without the item's consent, the privilege or a reason."""
+
+    code = "NEGATIVE_NOT_ALLOWED"
+    http_status = 403
+
+
+class PickReasonRequired(DomainError):
+    """Lots were picked by hand out of the picking order, and no reason was given."""
+
+    code = "PICK_REASON_REQUIRED"
+    http_status = 400
+
+
+class PeriodLocked(DomainError):
+    """A date in a closed period."""
+
+    code = "PERIOD_LOCKED"
+
+
 class ReversalBlocked(DomainError):
     """What a reversal must take back is no longer there. `context["blocked_by"]` lists what stands in the way."""
 

@@ -51,7 +51,7 @@ def pools_equal_movements() -> list[str]:
         """
         SELECT coalesce(p.item_id, m.item_id), coalesce(p.quantity, 0), coalesce(m.quantity, 0), coalesce(p.value, 0),
                coalesce(m.value, 0)
-        FROM (SELECT item_id, sum(quantity) AS quantity, sum(value) AS value FROM inventory_costpool GROUP BY 1) p
+        FROM (SELECT item_id, quantity, value FROM inventory_costpool WHERE lot_id IS NULL) p
         FULL JOIN (SELECT item_id, sum(quantity) AS quantity, coalesce(sum(value), 0) AS value
                    FROM inventory_movement GROUP BY 1) m USING (item_id)
         WHERE coalesce(p.quantity, 0) <> coalesce(m.quantity, 0) OR coalesce(p.value, 0) <> coalesce(m.value, 0)
@@ -62,7 +62,8 @@ def pools_equal_movements() -> list[str]:
 
 def nothing_negative() -> list[str]:
     return query(
-        "SELECT item_id, location_id, lot_id, status, quantity FROM inventory_stockbalance WHERE quantity < 0",
+        "SELECT item_id, location_id, lot_id, status, quantity FROM inventory_stockbalance"
+        " WHERE quantity < 0 AND NOT negative_allowed",
         words="item {0} at location {1}, lot {2}, {3}: {4}",
     )
 
@@ -79,6 +80,65 @@ def neutral_postings_sum_to_zero() -> list[str]:
         """,
         [[str(kind) for kind in NEUTRAL_KINDS]],
         words="posting {0}, item {1}: quantities sum to {2}, values to {3}",
+    )
+
+
+def lot_pools_equal_movements() -> list[str]:
+    """Where lots carry their cost, each lot's pool is the sum of its movements, and the item's pool that of its lots."""
+    return query(
+        """
+        WITH by_lot AS (SELECT item_id FROM inventory_costpool WHERE lot_id IS NULL AND method = 'lot'),
+        moved AS (
+          SELECT m.item_id, m.lot_id, sum(m.quantity) AS quantity, coalesce(sum(m.value), 0) AS value
+          FROM inventory_movement m JOIN by_lot USING (item_id) GROUP BY 1, 2
+        ), kept AS (
+          SELECT p.item_id, p.lot_id, p.quantity, p.value FROM inventory_costpool p JOIN by_lot USING (item_id)
+          WHERE p.lot_id IS NOT NULL
+        ), per_item AS (
+          SELECT item_id, sum(quantity) AS quantity, sum(value) AS value FROM kept GROUP BY 1
+        )
+        SELECT 'lot ' || coalesce(k.lot_id, m.lot_id), coalesce(k.item_id, m.item_id), coalesce(k.quantity, 0),
+               coalesce(m.quantity, 0), coalesce(k.value, 0), coalesce(m.value, 0)
+        FROM kept k FULL JOIN moved m USING (item_id, lot_id)
+        WHERE coalesce(k.quantity, 0) <> coalesce(m.quantity, 0)
+        UNION ALL
+        SELECT 'all lots', p.item_id, coalesce(s.quantity, 0), p.quantity, coalesce(s.value, 0), p.value
+        FROM inventory_costpool p JOIN by_lot USING (item_id) LEFT JOIN per_item s USING (item_id)
+        WHERE p.lot_id IS NULL AND (p.quantity, p.value) <> (coalesce(s.quantity, 0), coalesce(s.value, 0))
+        """,
+        words="item {1}, {0}: pools of lots {2} worth {4}, ledger {3} worth {5}",
+    )
+
+
+def layers_equal_their_pool() -> list[str]:
+    """Of first-in-first-out items: layers sum to the item's pool, and each layer to its changes."""
+    return query(
+        """
+        SELECT 'pool of item ' || p.item_id, coalesce(y.quantity, 0), p.quantity, coalesce(y.value, 0), p.value
+        FROM inventory_costpool p
+        LEFT JOIN (SELECT item_id, sum(quantity) AS quantity, sum(value) AS value FROM inventory_costlayer GROUP BY 1) y
+          USING (item_id)
+        WHERE p.lot_id IS NULL AND p.method = 'fifo'
+          AND (p.quantity, p.value) <> (coalesce(y.quantity, 0), coalesce(y.value, 0))
+        UNION ALL
+        SELECT 'layer ' || y.id, y.quantity, coalesce(c.quantity, 0), coalesce(y.value, 0), coalesce(c.value, 0)
+        FROM inventory_costlayer y
+        LEFT JOIN (SELECT layer_id, sum(quantity) AS quantity, sum(value) AS value, bool_or(value IS NULL) AS is_unknown
+                   FROM inventory_costlayerchange GROUP BY 1) c ON c.layer_id = y.id
+        WHERE y.quantity <> coalesce(c.quantity, 0)
+           OR (NOT coalesce(c.is_unknown, false) AND coalesce(y.value, 0) <> coalesce(c.value, 0))
+        """,
+        words="{0}: layers {1} worth {3}, against {2} worth {4}",
+    )
+
+
+def pools_know_their_method() -> list[str]:
+    return query(
+        """
+        SELECT i.sku, i.cost_method, p.method FROM inventory_costpool p JOIN inventory_item i ON i.id = p.item_id
+        WHERE p.lot_id IS NULL AND p.method <> i.cost_method
+        """,
+        words="{0} is valued by {1}, its pool by {2}",
     )
 
 
@@ -134,7 +194,7 @@ def postings_have_movements() -> list[str]:
     return query(
         """
         SELECT p.id, p.kind FROM inventory_posting p
-        WHERE p.kind NOT IN ('cost_correction')
+        WHERE p.kind NOT IN ('cost_correction', 'landed_cost')
           AND NOT EXISTS (SELECT 1 FROM inventory_movement m WHERE m.posting_id = p.id)
           AND NOT EXISTS (SELECT 1 FROM inventory_costentry e WHERE e.posting_id = p.id)
         """,
@@ -181,7 +241,14 @@ def serials_are_single() -> list[str]:
 INVARIANTS: tuple[Invariant, ...] = (
     Invariant("balances", "Every balance is the sum of its movements.", balances_equal_movements),
     Invariant("pools", "Every cost pool is the sum of its movements, in quantity and value.", pools_equal_movements),
-    Invariant("not negative", "No balance is below zero.", nothing_negative),
+    Invariant(
+        "lot costs",
+        "Where lots carry their cost, each lot's pool is the sum of its movements.",
+        lot_pools_equal_movements,
+    ),
+    Invariant("layers", "Cost layers sum to their pool, and each to its changes.", layers_equal_their_pool),
+    Invariant("cost methods", "Pools are valued by the method of their item.", pools_know_their_method),
+    Invariant("not negative", "No balance is below zero without leave.", nothing_negative),
     Invariant("transfers", "Transfers and status changes sum to zero.", neutral_postings_sum_to_zero),
     Invariant("reversals", "A reversal and what it reverses cancel, but for the variance it booked.", reversals_cancel),
     Invariant(

@@ -6,7 +6,7 @@ postings of one item queue up; that is what makes its cost right, and no balance
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
@@ -14,10 +14,10 @@ from typing import NamedTuple
 from django.db import connection
 
 from inventory.arrays import numbers, texts
-from inventory.models import StockStatus
+from inventory.models import CostMethod, StockStatus
 from inventory.picking import LotOnHand
 from inventory.quantities import ZERO
-from inventory.valuation import Pool
+from inventory.valuation import Layer, LayerUse, Pool, UnitCost
 
 CellKey = tuple[int, int, int, str]
 """(item id, location id, lot id, status)"""
@@ -74,6 +74,16 @@ class StockRows:
     cells: dict[CellKey, Cell]
     own: dict[int, list["OwnReservation"]] = field(default_factory=dict)
     """By cell id: what the demand that posts has pinned there."""
+    methods: dict[int, str] = field(default_factory=dict)
+    """Cost method of the items that are not of moving average."""
+    layers: dict[int, list[Layer]] = field(default_factory=dict)
+    """Open cost layers of first-in-first-out items, oldest first."""
+    lot_pools: dict[tuple[int, int], Pool] = field(default_factory=dict)
+    """By (item id, lot id), of items whose lots carry their cost."""
+    last_costs: dict[int, UnitCost] = field(default_factory=dict)
+    """What was last paid for items whose pool is at zero; only read where something may go below zero."""
+    uses: dict[int, list[LayerUse]] = field(default_factory=dict)
+    """What the posting that is undone took out of cost layers and has not put back, in the order it took it."""
     _by_item: dict[int, list[Cell]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -87,7 +97,15 @@ class StockRows:
     def where(self, keep: Callable[[Cell], bool]) -> "StockRows":
         """The same rows with only the cells that `keep` accepts, for choosing among them."""
         cells = {key: cell for key, cell in self.cells.items() if keep(cell)}
-        return StockRows(self.pools, self.pool_ids, cells, self.own)
+        return replace(self, cells=cells)
+
+    def note_cell_id(self, key: CellKey, cell_id: int) -> None:
+        """Remember a cell that was made, empty, for this posting."""
+        if key not in self.cells:
+            day = date.min
+            cell = Cell(cell_id, *key, ZERO, ZERO, day, None, "", "", is_pickable=True, is_own=True)
+            self.cells[key] = cell
+            self._by_item.setdefault(cell.item_id, []).append(cell)
 
     def own_quantity(self, cell_id: int) -> Decimal:
         return sum((r.quantity for r in self.own[cell_id]), ZERO) if cell_id in self.own else ZERO
@@ -120,17 +138,20 @@ def lock_for_posting(
     valued = sorted({*wanted, *pools_of})
     if not valued:
         return StockRows({}, {}, {})
-    pools, pool_ids = _pools(valued, lock=lock)
+    pools, pool_ids, methods = _pools(valued, lock=lock)
     cells = _cells(wanted, within=within, locations=locations, statuses=statuses, lock=lock) if wanted else {}
     rows = StockRows(pools, pool_ids, cells)
+    if methods:
+        _read_costs(rows, methods)
     if demand is not None and cells:
         rows.own = _own_reservations(wanted, cells, demand=demand, lock=lock)
     return rows
 
 
-def _pools(items: list[int], *, lock: bool) -> tuple[dict[int, Pool], dict[int, int]]:
+def _pools(items: list[int], *, lock: bool) -> tuple[dict[int, Pool], dict[int, int], dict[int, str]]:
+    """Pools and their ids by item, and the cost method of those that are not of moving average."""
     sql = (
-        "SELECT id, item_id, quantity, value, unknown_quantity FROM inventory_costpool"
+        "SELECT id, item_id, quantity, value, unknown_quantity, method FROM inventory_costpool"
         " WHERE item_id = ANY(%s::bigint[]) AND lot_id IS NULL ORDER BY item_id"
     ) + (" FOR NO KEY UPDATE" if lock else "")
     with connection.cursor() as cursor:
@@ -138,16 +159,84 @@ def _pools(items: list[int], *, lock: bool) -> tuple[dict[int, Pool], dict[int, 
         rows = cursor.fetchall()
         if lock and len(rows) < len(items):
             cursor.execute(
-                "INSERT INTO inventory_costpool (item_id, lot_id, quantity, value, unknown_quantity)"
-                " SELECT i, NULL, 0, 0, 0 FROM unnest(%s::bigint[]) AS i ORDER BY i ON CONFLICT DO NOTHING",
+                "INSERT INTO inventory_costpool (item_id, lot_id, method, quantity, value, unknown_quantity)"
+                " SELECT i.id, NULL, i.cost_method, 0, 0, 0 FROM inventory_item i WHERE i.id = ANY(%s::bigint[])"
+                " ORDER BY i.id ON CONFLICT DO NOTHING",
                 [numbers(items)],
             )
             cursor.execute(sql, [numbers(items)])
             rows = cursor.fetchall()
-    pools = {item_id: Pool(quantity, value, unknown) for _, item_id, quantity, value, unknown in rows}
+    pools = {item_id: Pool(quantity, value, unknown) for _, item_id, quantity, value, unknown, _ in rows}
     if not lock:
         pools = {item_id: pools.get(item_id, Pool()) for item_id in items}
-    return pools, {item_id: pool_id for pool_id, item_id, *_ in rows}
+    methods = {item_id: method for _, item_id, *_, method in rows if method != CostMethod.AVERAGE}
+    return pools, {item_id: pool_id for pool_id, item_id, *_ in rows}, methods
+
+
+def _read_costs(rows: StockRows, methods: dict[int, str]) -> None:
+    """Layers and pools of lots. The pool of the item is their lock: nobody changes them without holding it."""
+    rows.methods = methods
+    by_lot = [item_id for item_id, method in methods.items() if method == CostMethod.LOT]
+    fifo = [item_id for item_id, method in methods.items() if method == CostMethod.FIFO]
+    with connection.cursor() as cursor:
+        if by_lot:
+            cursor.execute(
+                "SELECT item_id, lot_id, quantity, value, unknown_quantity FROM inventory_costpool"
+                " WHERE item_id = ANY(%s::bigint[]) AND lot_id IS NOT NULL ORDER BY item_id, lot_id",
+                [numbers(by_lot)],
+            )
+            rows.lot_pools = {(item, lot): Pool(q, v, unknown) for item, lot, q, v, unknown in cursor.fetchall()}
+        if fifo:
+            rows.layers = {item_id: [] for item_id in fifo}
+            cursor.execute(
+                "SELECT item_id, id, posting_id, lot_id, received_quantity, quantity, value FROM inventory_costlayer"
+                " WHERE item_id = ANY(%s::bigint[]) AND quantity > 0 ORDER BY item_id, id",
+                [numbers(fifo)],
+            )
+            for item_id, *layer in cursor.fetchall():
+                rows.layers[item_id].append(Layer(*layer))
+
+
+def read_last_costs(rows: StockRows, *, items: Iterable[int]) -> None:
+    """What units of `items` would leave at that are not there (rule S22): the cost they last came in at or left at."""
+    empty = [item_id for item_id in items if item_id in rows.pools and not rows.pools[item_id].quantity]
+    if not empty:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT i.id, last.value, last.quantity FROM unnest(%s::bigint[]) AS i(id) CROSS JOIN LATERAL ("
+            " SELECT abs(m.value) AS value, abs(m.quantity) AS quantity FROM inventory_movement m"
+            " WHERE m.item_id = i.id AND m.value IS NOT NULL AND m.quantity <> 0 ORDER BY m.id DESC LIMIT 1) last",
+            [numbers(empty)],
+        )
+        rows.last_costs.update({item: UnitCost(value, quantity) for item, value, quantity in cursor.fetchall()})
+
+
+def read_layer_uses(rows: StockRows, *, posting_ids: Sequence[int]) -> None:
+    """What a posting and its reversals (`posting_ids`, the posting first) took net out of cost layers.
+
+    The layers it touched join the open ones, at their old place in the queue.
+    """
+    if not rows.layers:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT y.item_id, y.id, y.posting_id, y.lot_id, y.received_quantity, y.quantity, y.value,"
+            " sum(c.quantity), CASE WHEN bool_or(c.value IS NULL) THEN NULL ELSE sum(c.value) END"
+            " FROM inventory_costlayerchange c JOIN inventory_costlayer y ON y.id = c.layer_id"
+            " WHERE c.posting_id = ANY(%s::bigint[]) AND y.item_id = ANY(%s::bigint[]) GROUP BY y.id ORDER BY y.id",
+            [numbers(posting_ids), numbers(rows.layers)],
+        )
+        for item_id, layer_id, posting_id, lot_id, received, quantity, value, moved, worth in cursor.fetchall():
+            known = next((layer for layer in rows.layers[item_id] if layer.id == layer_id), None)
+            if known is None:
+                known = Layer(layer_id, posting_id, lot_id, received, quantity, value)
+                rows.layers[item_id].append(known)
+            if moved < ZERO:
+                used = LayerUse(known, -moved, None if worth is None else -worth)
+                rows.uses.setdefault(item_id, []).append(used)
+    for layers in rows.layers.values():
+        layers.sort(key=lambda layer: layer.id or 0)
 
 
 def _cells(

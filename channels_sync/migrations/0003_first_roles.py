@@ -1,4 +1,4 @@
-"""The first roles: viewer, operator, planner, administrator."""
+"""The first roles: viewer, counter, operator, planner, approver, administrator."""
 
 from django.apps import apps as installed
 from django.contrib.auth.management import create_permissions
@@ -6,10 +6,15 @@ from django.db import migrations
 
 APPS = ("inventory", "production", "channels_sync")
 
-VIEWER = ["view"]
+VIEWER = []
+COUNTER = ["inventory.count_stock"]
 OPERATOR = [
     "inventory.receive_stock",
+    "inventory.receive_purchaseorder",
     "inventory.issue_stock",
+    "inventory.ship_stock",
+    "inventory.return_stock",
+    "inventory.count_stock",
     "inventory.transfer_stock",
     "inventory.scrap_stock",
     "inventory.change_stock_status",
@@ -33,6 +38,23 @@ PLANNER = [
     "inventory.change_reservation",
     "inventory.adjust_stock",
     "inventory.reverse_posting",
+    "inventory.change_lots",
+    "inventory.use_expired",
+    "inventory.plan_counts",
+    "inventory.approve_count",
+    "inventory.add_supplier",
+    "inventory.change_supplier",
+    "inventory.add_supplieritem",
+    "inventory.change_supplieritem",
+    "inventory.delete_supplieritem",
+    "inventory.add_supplierstock",
+    "inventory.change_supplierstock",
+    "inventory.add_purchaseorder",
+    "inventory.change_purchaseorder",
+    "inventory.place_purchaseorder",
+    "inventory.over_receive",
+    "inventory.add_landed_cost",
+    "inventory.share_savedview",
     "production.add_bom",
     "production.change_bom",
     "production.delete_bom",
@@ -50,9 +72,19 @@ PLANNER = [
     "channels_sync.change_allocationpolicy",
     "channels_sync.pause_channel",
 ]
+APPROVER = ["inventory.approve_count"]
 ADMINISTRATOR = ["everything"]
 
-ROLES = {"viewer": VIEWER, "operator": OPERATOR, "planner": PLANNER, "administrator": ADMINISTRATOR}
+ROLES = {
+    "viewer": VIEWER,
+    "counter": COUNTER,
+    "operator": OPERATOR,
+    "planner": PLANNER,
+    "approver": APPROVER,
+    "administrator": ADMINISTRATOR,
+}
+SEES_NOTHING_ELSE = {"counter"}
+"""Roles that do not see the rest; whoever counts blind must not look up what is expected."""
 
 
 def make_roles(apps, schema_editor):
@@ -66,7 +98,7 @@ def make_roles(apps, schema_editor):
     views = ours.filter(codename__startswith="view_")
     for name, granted in ROLES.items():
         group, _ = Group.objects.get_or_create(name=name)
-        permissions = set(views)
+        permissions = set() if name in SEES_NOTHING_ELSE else set(views)
         for word in granted:
             if word == "everything":
                 permissions |= set(ours)
@@ -87,7 +119,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("channels_sync", "0002_periodic_tasks"),
         ("production", "0002_bom_frozen_once_used"),
-        ("inventory", "0002_ledger_append_only"),
+        ("inventory", "0005_count_classes"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("authtoken", "0004_alter_tokenproxy_options"),
         ("django_celery_beat", "0019_alter_periodictasks_options"),

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Self
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -30,6 +31,16 @@ class Tracking(models.TextChoices):
 
 class CostMethod(models.TextChoices):
     AVERAGE = "average", "Moving average"
+    FIFO = "fifo", "First in, first out"
+    LOT = "lot", "Actual cost of the lot"
+
+
+class CountGroup(models.TextChoices):
+    """Classes of an ABC analysis: how much of the year's usage value an item stands for."""
+
+    A = "A", "A · counted most often"
+    B = "B", "B"
+    C = "C", "C · counted least often"
 
 
 class SupplyPolicy(models.TextChoices):
@@ -45,6 +56,8 @@ class ItemCategory(models.Model):
 
     name = models.CharField(max_length=100)
     parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="children")
+
+    history = HistoricalRecords()
 
     class Meta:
         verbose_name_plural = "item categories"
@@ -106,6 +119,19 @@ class Item(models.Model):
     inspection_required = models.BooleanField(default=False, help_text="Outputs and receipts go to QC hold first.")
 
     cost_method = models.CharField(max_length=8, choices=CostMethod, default=CostMethod.AVERAGE)
+    negative_allowed = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="May be used below zero with a privilege and a reason; only for untracked items of average cost.",
+    )
+    count_group = models.CharField(
+        max_length=1,
+        choices=CountGroup,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="ABC class for cycle counts. Empty: by the value used in a year.",
+    )
     standard_cost = models.DecimalField(
         max_digits=20,
         decimal_places=6,
@@ -149,11 +175,32 @@ class Item(models.Model):
             models.CheckConstraint(
                 condition=~Q(tracking=Tracking.SERIAL) | Q(step=1), name="inventory_item_serials_are_whole"
             ),
+            models.CheckConstraint(
+                condition=~Q(cost_method=CostMethod.LOT) | ~Q(tracking=Tracking.NONE),
+                name="inventory_item_lot_cost_needs_lots",
+            ),
+            models.CheckConstraint(
+                condition=Q(negative_allowed=False) | Q(tracking=Tracking.NONE, cost_method=CostMethod.AVERAGE),
+                name="inventory_item_negative_is_untracked",
+            ),
         )
         indexes = (models.Index(fields=("kind", "sku"), name="inventory_item_kind"),)
 
     def __str__(self) -> str:
         return self.sku
+
+    def clean(self) -> None:
+        if self.cost_method == CostMethod.LOT and self.tracking == Tracking.NONE:
+            raise ValidationError(
+                {"cost_method": "The cost of a lot needs lots. Choose another cost method, or track the item by lot."}
+            )
+        if self.negative_allowed and (self.tracking != Tracking.NONE or self.cost_method != CostMethod.AVERAGE):
+            raise ValidationError(
+                {
+                    "negative_allowed": "Only an untracked item of average cost may go below zero. "
+                    "Untick this, or change tracking and cost method."
+                }
+            )
 
     @property
     def is_stocked(self) -> bool:
@@ -178,6 +225,8 @@ class ItemUnit(models.Model):
     )
     barcode = models.CharField(max_length=64, blank=True, db_index=True)
     is_purchase_unit = models.BooleanField(default=False)
+
+    history = HistoricalRecords()
 
     class Meta:
         ordering = ("item", "name")

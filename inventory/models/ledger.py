@@ -7,7 +7,7 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 
-from inventory.models.items import Item
+from inventory.models.items import CostMethod, Item
 from inventory.models.locations import Location
 from inventory.models.lots import Lot
 
@@ -23,17 +23,25 @@ class StockStatus(models.TextChoices):
 class PostingKind(models.TextChoices):
     RECEIPT = "receipt", "Receipt"
     ISSUE = "issue", "Issue"
+    SHIPMENT = "shipment", "Shipment"
     TRANSFER = "transfer", "Transfer"
     STATUS_CHANGE = "status_change", "Status change"
+    LOT_CHANGE = "lot_change", "Lot change"
     ADJUSTMENT = "adjustment", "Adjustment"
+    COUNT = "count", "Count"
     SCRAP = "scrap", "Scrap"
+    CUSTOMER_RETURN = "customer_return", "Customer return"
+    SUPPLIER_RETURN = "supplier_return", "Supplier return"
     COMPLETION = "completion", "Completion"
     COST_CORRECTION = "cost_correction", "Cost correction"
+    LANDED_COST = "landed_cost", "Landed cost"
     REVERSAL = "reversal", "Reversal"
 
 
 NEUTRAL_KINDS = frozenset({PostingKind.TRANSFER, PostingKind.STATUS_CHANGE})
 """Kinds whose movements sum to zero per item and lot, in quantity and in value."""
+VALUE_KINDS = frozenset({PostingKind.COST_CORRECTION, PostingKind.LANDED_COST})
+"""Kinds that change what stock is worth and move no quantity; they may leave no movement at all."""
 
 
 class PostingQuerySet(models.QuerySet["Posting"]):
@@ -65,6 +73,16 @@ class Posting(models.Model):
     reverses = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="reversals", db_index=False
     )
+    related = models.ForeignKey(
+        "self",
+        on_delete=models.DO_NOTHING,
+        null=True,
+        blank=True,
+        related_name="related_postings",
+        db_constraint=False,
+        db_index=False,
+        help_text="The posting this one follows from: the shipment that is returned, the receipt that goes back.",
+    )
     effective_at = models.DateTimeField(help_text="When it happened.")
     recorded_at = models.DateTimeField(auto_now_add=True, help_text="When we learned of it.")
 
@@ -82,6 +100,12 @@ class Posting(models.Model):
             ("change_stock_status", "Can change the status of stock"),
             ("correct_cost", "Can correct the cost of stock"),
             ("reverse_posting", "Can reverse postings"),
+            ("ship_stock", "Can ship stock"),
+            ("return_stock", "Can take back and send back goods"),
+            ("change_lots", "Can split, merge and relabel lots"),
+            ("go_negative", "Can use stock below zero"),
+            ("use_expired", "Can use expired lots by name"),
+            ("add_landed_cost", "Can post landed cost"),
         )
         constraints = (
             models.CheckConstraint(
@@ -90,7 +114,11 @@ class Posting(models.Model):
                 name="inventory_posting_reversal_names_what",
             ),
         )
-        indexes = (BrinIndex(fields=("recorded_at",), pages_per_range=32, name="inventory_posting_recorded"),)
+        indexes = (
+            BrinIndex(fields=("recorded_at",), pages_per_range=32, name="inventory_posting_recorded"),
+            models.Index(fields=("reverses",), condition=Q(reverses__isnull=False), name="inventory_posting_reversals"),
+            models.Index(fields=("related",), condition=Q(related__isnull=False), name="inventory_posting_related"),
+        )
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.pk}"
@@ -138,6 +166,7 @@ class Movement(models.Model):
             models.Index(fields=("item", "id"), name="inventory_movement_item"),
             models.Index(fields=("posting",), name="inventory_movement_posting"),
             BrinIndex(fields=("recorded_at",), pages_per_range=32, name="inventory_movement_recorded"),
+            models.Index(fields=("item",), condition=Q(value__isnull=True), name="inventory_movement_unknown"),
         )
 
     def __str__(self) -> str:
@@ -176,6 +205,9 @@ class StockBalance(models.Model):
     reserved = models.DecimalField(
         max_digits=18, decimal_places=6, default=0, db_default=0, help_text="Pinned to demands; the sum of their rows."
     )
+    negative_allowed = models.BooleanField(
+        default=False, db_default=False, help_text="Set when the cell went below zero with a privilege and a reason."
+    )
 
     objects = StockBalanceQuerySet.as_manager()
 
@@ -184,9 +216,11 @@ class StockBalance(models.Model):
             models.UniqueConstraint(
                 fields=("item", "location", "lot", "status"), name="inventory_stockbalance_cell_once"
             ),
-            models.CheckConstraint(condition=Q(quantity__gte=0), name="inventory_stockbalance_not_negative"),
             models.CheckConstraint(
-                condition=Q(reserved__gte=0) & Q(reserved__lte=F("quantity")),
+                condition=Q(quantity__gte=0) | Q(negative_allowed=True), name="inventory_stockbalance_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(reserved=0) | (Q(reserved__gt=0) & Q(reserved__lte=F("quantity"))),
                 name="inventory_stockbalance_reserved_is_on_hand",
             ),
         )
@@ -200,10 +234,11 @@ class StockBalance(models.Model):
 
 
 class CostPool(models.Model):
-    """What the stock of one item is worth: the company-wide pool of its moving average.
+    """What the stock of one item is worth; with a lot, what that lot is worth, for items whose lots carry their cost.
 
+    The row without a lot is the sum over all of the item's stock whatever its cost method, and the lock of the item.
     `value` is the sum of the known movement values. While `unknown_quantity` is above zero the pool holds units of unknown
-    cost, and what is issued from it has an unknown cost too.
+    cost, and what is issued from it has an unknown cost too. Below zero `value` is the debt at the cost it was issued at.
     """
 
     item = models.ForeignKey(
@@ -219,6 +254,13 @@ class CostPool(models.Model):
         db_index=False,
         help_text="Set where each lot has a cost of its own.",
     )
+    method = models.CharField(
+        max_length=8,
+        choices=CostMethod,
+        default=CostMethod.AVERAGE,
+        db_default=CostMethod.AVERAGE,
+        help_text="How issues are valued now; the item's cost method, kept here so that the lock tells it.",
+    )
     quantity = models.DecimalField(max_digits=18, decimal_places=6, default=0, db_default=0)
     value = models.DecimalField(max_digits=20, decimal_places=6, default=0, db_default=0)
     unknown_quantity = models.DecimalField(max_digits=18, decimal_places=6, default=0, db_default=0)
@@ -226,8 +268,14 @@ class CostPool(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=("item", "lot"), nulls_distinct=False, name="inventory_costpool_once"),
-            models.CheckConstraint(condition=Q(quantity__gte=0), name="inventory_costpool_not_negative"),
-            models.CheckConstraint(condition=Q(value__gte=0), name="inventory_costpool_value_not_negative"),
+            models.CheckConstraint(
+                condition=Q(quantity__gte=0) | Q(lot__isnull=True, method=CostMethod.AVERAGE),
+                name="inventory_costpool_negative_is_average",
+            ),
+            models.CheckConstraint(
+                condition=Q(quantity__gte=0, value__gte=0) | Q(quantity__lt=0, value__lte=0),
+                name="inventory_costpool_value_has_the_sign_of_its_quantity",
+            ),
             models.CheckConstraint(
                 condition=~Q(quantity=0) | Q(value=0, unknown_quantity=0),
                 name="inventory_costpool_empty_is_worth_nothing",
@@ -241,12 +289,80 @@ class CostPool(models.Model):
         return f"Cost pool of item {self.item_id}"
 
 
+class CostLayer(models.Model):
+    """What came into stock at once of an item of first-in-first-out cost, and what is left of it: the sum of its changes.
+
+    Layers are used in order of id. `value` is null when the cost of the layer is not known.
+    """
+
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    lot = models.ForeignKey(
+        Lot,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        help_text="The lot that came in; which lots leave does not follow from the layers.",
+    )
+    posting = models.ForeignKey(Posting, on_delete=models.PROTECT, related_name="cost_layers")
+    received_quantity = models.DecimalField(max_digits=18, decimal_places=6, help_text="Stock unit.")
+    quantity = models.DecimalField(max_digits=18, decimal_places=6, help_text="Left, in the stock unit.")
+    value = models.DecimalField(
+        max_digits=20, decimal_places=6, null=True, help_text="Of what is left, in base currency; null when unknown."
+    )
+
+    class Meta:
+        ordering = ("item", "id")
+        constraints = (
+            models.CheckConstraint(condition=Q(received_quantity__gt=0), name="inventory_costlayer_received_positive"),
+            models.CheckConstraint(
+                condition=Q(quantity__gte=0, quantity__lte=F("received_quantity")),
+                name="inventory_costlayer_left_of_received",
+            ),
+            models.CheckConstraint(
+                condition=Q(value__isnull=True) | (Q(value__gte=0) & (~Q(quantity=0) | Q(value=0))),
+                name="inventory_costlayer_empty_is_worth_nothing",
+            ),
+        )
+        indexes = (models.Index(fields=("item", "id"), condition=Q(quantity__gt=0), name="inventory_costlayer_open"),)
+
+    def __str__(self) -> str:
+        return f"{self.quantity:f} of item {self.item_id} from posting {self.posting_id}"
+
+
+class CostLayerChange(models.Model):
+    """What one posting put into a cost layer or took out of it. Never changed or deleted."""
+
+    layer = models.ForeignKey(CostLayer, on_delete=models.PROTECT, related_name="changes")
+    posting = models.ForeignKey(Posting, on_delete=models.PROTECT, related_name="layer_changes")
+    quantity = models.DecimalField(max_digits=18, decimal_places=6, help_text="Signed, in the stock unit.")
+    value = models.DecimalField(
+        max_digits=20, decimal_places=6, null=True, help_text="Signed, in base currency; null when unknown."
+    )
+    recorded_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.CheckConstraint(
+                condition=~Q(quantity=0) | Q(value__isnull=False), name="inventory_costlayerchange_changes_something"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.quantity:+f} in layer {self.layer_id}"
+
+
 class CostEntryKind(models.TextChoices):
     SCRAP = "scrap", "Scrap expense"
     REVERSAL_VARIANCE = "reversal_variance", "Reversal variance"
     COST_CORRECTION = "cost_correction", "Cost correction"
     UNKNOWN_COST = "unknown_cost", "Left with goods of unknown cost"
     CONSUMABLES = "consumables", "Consumables absorbed"
+    PURCHASE_VARIANCE = "purchase_variance", "Purchase variance"
+    NEGATIVE_VARIANCE = "negative_variance", "Negative stock variance"
+    LANDED_COST = "landed_cost", "Landed cost invoiced"
+    LANDED_EXPENSE = "landed_expense", "Landed cost of goods already used"
 
 
 class CostEntry(models.Model):

@@ -36,6 +36,12 @@ class Location(models.Model):
     is_sellable = models.BooleanField(default=True, help_text="Stock here counts as available.")
     is_blocked = models.BooleanField(default=False, help_text="Nothing is picked from here automatically.")
     is_active = models.BooleanField(default=True)
+    owner = models.CharField(
+        max_length=100, blank=True, default="", db_default="", help_text="Whose goods stand here, when not ours."
+    )
+    freshness_hours = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Figures of this place that are older count as stale. Empty: never."
+    )
     stock_as_of = models.DateTimeField(
         null=True, blank=True, help_text="When figures of a place we do not run were last confirmed."
     )

@@ -6,6 +6,7 @@ from typing import Self
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Upper
+from simple_history.models import HistoricalRecords
 
 from inventory.models.items import Item
 
@@ -31,9 +32,13 @@ class Lot(models.Model):
     received_on = models.DateField(help_text="First day the lot was here; orders picking by age.")
     expires_on = models.DateField(null=True, blank=True, help_text="Last day of use.")
     supplier_lot = models.CharField(max_length=64, blank=True)
+    owner = models.CharField(
+        max_length=100, blank=True, default="", db_default="", help_text="Whose goods these are, when not ours."
+    )
     note = models.CharField(max_length=250, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    history = HistoricalRecords()
     objects = LotQuerySet.as_manager()
 
     class Meta:

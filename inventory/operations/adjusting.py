@@ -7,11 +7,12 @@ from fractions import Fraction
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Sum
 from django.utils import timezone
 
 from inventory.errors import InvalidQuantity, NoStockToRevalue
 from inventory.locks import ANYWHERE, lock_for_posting
-from inventory.models import CostEntryKind, Item, Location, Posting, PostingKind, StockStatus
+from inventory.models import CostEntryKind, Item, Location, Movement, Posting, PostingKind, StockStatus
 from inventory.operations.checking import check_effective_at, check_item, check_location, check_quantity
 from inventory.operations.issuing import cells_of, issued_value, lots_request
 from inventory.operations.lots import LotSpec, check_lot_code, ensure_lots, refuse_serials_on_hand
@@ -147,10 +148,16 @@ def correct_cost(
         raise NoStockToRevalue(f"Nothing of {item.sku} is on hand, so there is no value to correct.", item=item.sku)
     worth = round_half_up(Fraction(unit_cost) * Fraction(pool.quantity), settings.CURRENCY_STEP)
     amount = worth - pool.value
-    draft.revalue(held[0].key, amount)
+    draft.revalue(held[0].key, amount, unknown_moved=_unknown_moved(item))
     draft.expense(item.pk, CostEntryKind.COST_CORRECTION, -amount)
     post(posting=claim.posting, draft=draft)
     return AdjustmentResult(claim.posting, amount, replayed=False)
+
+
+def _unknown_moved(item: Item) -> Decimal:
+    """The sum of the item's movements whose value is not known; stock unit."""
+    moved = Movement.objects.filter(item=item, value__isnull=True).aggregate(total=Sum("quantity"))["total"]
+    return moved or ZERO
 
 
 def _adjusted_value(posting: Posting) -> Decimal | None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
+from django.db import connection
 from django.utils import timezone
 
 from inventory.errors import (
@@ -12,12 +13,16 @@ from inventory.errors import (
     InvalidQuantityStep,
     ItemInactive,
     LocationBlocked,
+    PeriodLocked,
     PhantomNotStocked,
 )
 from inventory.models import Item, ItemUnit, Location
 from inventory.operations.posting import Actor
 from inventory.quantities import as_text, check_step, to_decimal
 from inventory.units import unit_factor
+
+PERIOD_LOCK = 7_301_957
+"""Advisory lock: shared by postings with an earlier date, exclusive for closing a period."""
 
 
 def check_item(item: Item) -> None:
@@ -84,4 +89,24 @@ def check_effective_at(effective_at: datetime | None, *, actor: Actor) -> None:
             f"{timezone.localtime(effective_at):%Y-%m-%d} is before today, and you may not backdate. "
             "Record it with today's date, or ask somebody with the privilege.",
             effective_at=effective_at.isoformat(),
+        )
+    refuse_closed_period(effective_at)
+
+
+def refuse_closed_period(effective_at: datetime) -> None:
+    """Refuse a moment in a closed period. Until the transaction ends nobody closes a period over it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [PERIOD_LOCK])
+        cursor.execute(
+            "SELECT through FROM inventory_periodclose WHERE reopened_at IS NULL AND ends_at > %s"
+            " ORDER BY ends_at DESC LIMIT 1",
+            [effective_at],
+        )
+        row = cursor.fetchone()
+    if row is not None:
+        raise PeriodLocked(
+            f"The books are closed through {row[0]}; nothing can be recorded for "
+            f"{timezone.localtime(effective_at):%Y-%m-%d} any more. Use a later date, or have the period reopened.",
+            effective_at=effective_at.isoformat(),
+            closed_through=str(row[0]),
         )

@@ -13,7 +13,7 @@ from inventory.locks import CellKey, lock_for_posting
 from inventory.models import CostEntryKind, Item, Location, Posting, PostingKind, StockStatus
 from inventory.operations.checking import check_effective_at, check_item, check_quantity
 from inventory.operations.posting import Actor, Draft, claim_posting, post
-from inventory.operations.taking import LotQuantity, Wanted, choose_cells
+from inventory.operations.taking import LotQuantity, Wanted, check_picked_in_order, choose_cells, take_cells
 from inventory.operations.transactions import operation
 from inventory.picking import Pick
 
@@ -39,12 +39,14 @@ def issue_stock(
     reason: str = "",
     note: str = "",
     demand: tuple[str, str] | None = None,
+    may_go_below: bool = False,
 ) -> IssueResult:
     """Take `quantity` (stock unit, positive) of available stock out of `location` and everything below it.
 
-    Without `lots` the earliest expiry goes first, then the oldest. `demand` (kind, reference) uses that demand's own pinned
-    stock first. Raises InsufficientStock, ReservedByOther, LotExpired, LotMismatch, InvalidQuantityStep,
-    BackdatingNotAllowed or IdempotencyMismatch; nothing is written then.
+    Without `lots` the earliest expiry goes first, then the oldest; lots out of that order need a `reason`. `demand` (kind,
+    reference) uses that demand's own pinned stock first. With `may_go_below` an item that allows it goes below zero at
+    `location`. Raises InsufficientStock, ReservedByOther, LotExpired, LotMismatch, PickReasonRequired, NegativeNotAllowed,
+    InvalidQuantityStep, BackdatingNotAllowed, PeriodLocked or IdempotencyMismatch; nothing is written then.
     """
     check_item(item)
     check_quantity(item, quantity)
@@ -61,6 +63,7 @@ def issue_stock(
             "reference": reference,
             "reason": reason,
             "demand": demand,
+            **({"may_go_below": True} if may_go_below else {}),
         },
         actor=actor,
         effective_at=effective_at,
@@ -73,9 +76,11 @@ def issue_stock(
 
     rows = lock_for_posting(items=[item.pk], within=location.path, demand=demand)
     wanted = Wanted(item, quantity, location, lots=lots)
-    picks = choose_cells(rows, wanted, on=timezone.localdate(claim.posting.effective_at))
     draft = Draft(rows)
-    value = draft.issue(item.pk, cells_of(item, picks, StockStatus.AVAILABLE))
+    day = timezone.localdate(claim.posting.effective_at)
+    check_picked_in_order(rows, wanted, on=day, reason=reason)
+    cells, picks = take_cells(draft, wanted, on=day, actor=actor, reason=reason, may_go_below=may_go_below)
+    value = draft.issue(item.pk, cells)
     fulfil(draft, item, picks)
     post(posting=claim.posting, draft=draft)
     return IssueResult(claim.posting, value, replayed=False)

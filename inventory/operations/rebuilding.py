@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from inventory.errors import DomainError
 from inventory.locks import ANYWHERE, lock_for_posting
-from inventory.models import NEUTRAL_KINDS, Item, PostingKind, StockChange, StockStatus
+from inventory.models import NEUTRAL_KINDS, VALUE_KINDS, Item, PostingKind, StockChange, StockStatus
 from inventory.operations.transactions import run_in_transaction
 from inventory.quantities import ZERO, as_text
 from inventory.wakeups import wake_after_commit
@@ -163,6 +163,8 @@ def _unknown_quantities(items: list[int]) -> dict[int, Decimal]:
 
 def _unknown_after(unknown: Decimal, *, quantity: Decimal, value: Decimal | None, left: Decimal, kind: str) -> Decimal:
     """The unknown quantity after one movement: the same steps as put, take and take_back of inventory.valuation."""
+    if kind in VALUE_KINDS and quantity:  # late costs take units of unknown cost out and put them in at a known one
+        return max(unknown + quantity, ZERO) if kind == PostingKind.LANDED_COST and value is None else unknown
     if quantity > ZERO:  # put
         return unknown + quantity if value is None else unknown
     if quantity == ZERO:  # a correction makes all of it known; the reversal of a value alone does not

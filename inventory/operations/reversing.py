@@ -6,7 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from inventory.errors import AlreadyReversed, NotReversible, ReversalBlocked
-from inventory.locks import CellKey, StockRows, lock_for_posting
+from inventory.locks import CellKey, StockRows, lock_for_posting, read_layer_uses
 from inventory.models import (
     NEUTRAL_KINDS,
     CostEntry,
@@ -23,6 +23,8 @@ from inventory.operations.transactions import operation
 from inventory.quantities import ZERO, as_text
 
 REVERSED_ELSEWHERE = {
+    PostingKind.COUNT: "Count again instead.",
+    PostingKind.LANDED_COST: "Post the credit note as a landed cost with a negative amount instead.",
     PostingKind.COMPLETION: "Reverse the completion itself, so that its work order follows.",
     PostingKind.REVERSAL: "Record it again instead.",
     PostingKind.COST_CORRECTION: "Record another correction with the right cost instead.",
@@ -38,7 +40,9 @@ class ReversalResult:
 
 @operation
 def reverse_posting(*, key: UUID, posting: Posting, actor: Actor, reason: str = "") -> ReversalResult:
-    """Undo a receipt, issue, transfer, status change, adjustment or scrap, whole.
+    """Undo a posting that is no completion, whole.
+
+    Receipts, issues, shipments, transfers, returns, changes of lot or status, adjustments and scrap.
 
     Everything the posting put somewhere must still be there and not be reserved. Raises AlreadyReversed, ReversalBlocked
     with the list of what stands in the way, or NotReversible for kinds that are undone in another way.
@@ -60,15 +64,18 @@ def reverse_posting(*, key: UUID, posting: Posting, actor: Actor, reason: str = 
         return ReversalResult(claim.posting, replayed=True)
 
     movements = movements_of(posting)
-    rows = lock_for_reversal(movements)
+    rows = lock_for_reversal(movements, posting_ids=[posting.pk])
     if Posting.objects.filter(reverses=posting).exclude(pk=claim.posting.pk).exists():
         raise AlreadyReversed(f"{posting} was reversed before. There is nothing left to undo.", posting=posting.pk)
     refuse_blocked(rows, movements, what=str(posting))
     draft = Draft(rows)
-    if posting.kind in NEUTRAL_KINDS:
+    if posting.kind in NEUTRAL_KINDS or posting.kind == PostingKind.LOT_CHANGE:
         for movement in movements:
             value = None if movement.value is None else -movement.value
-            draft.carry_back(cell_key(movement), -movement.quantity, value)
+            if posting.kind == PostingKind.LOT_CHANGE:
+                draft.carry_back_lot(cell_key(movement), -movement.quantity, value)
+            else:
+                draft.carry_back(cell_key(movement), -movement.quantity, value)
     else:
         undo_movements(draft, movements)
         undo_entries(draft, posting)
@@ -85,13 +92,18 @@ def cell_key(movement: Movement) -> CellKey:
     return (movement.item_id, movement.location_id, movement.lot_id, movement.status)
 
 
-def lock_for_reversal(movements: Sequence[Movement]) -> StockRows:
-    """Lock every pool and cell that undoing the movements touches."""
-    return lock_for_posting(
+def lock_for_reversal(movements: Sequence[Movement], *, posting_ids: Sequence[int]) -> StockRows:
+    """Lock every pool and cell that undoing the movements touches, and read what the posting took out of cost layers.
+
+    `posting_ids` are the posting and its earlier reversals.
+    """
+    rows = lock_for_posting(
         items=[m.item_id for m in movements],
         locations=sorted({m.location_id for m in movements}),
         statuses=sorted({m.status for m in movements}),
     )
+    read_layer_uses(rows, posting_ids=posting_ids)
+    return rows
 
 
 def undo_movements(draft: Draft, movements: Sequence[Movement]) -> None:
@@ -99,12 +111,12 @@ def undo_movements(draft: Draft, movements: Sequence[Movement]) -> None:
     for movement in movements:
         if movement.quantity < ZERO:
             value = None if movement.value is None else -movement.value
-            draft.receive(cell_key(movement), -movement.quantity, value)
+            draft.put_back(cell_key(movement), -movement.quantity, value)
     for movement in movements:
         if movement.quantity == ZERO and movement.value is not None:
             draft.restore_value(cell_key(movement), -movement.value)
         elif movement.quantity > ZERO:
-            draft.take_back(cell_key(movement), movement.quantity, movement.value)
+            draft.take_back(cell_key(movement), movement.quantity, movement.value, posting_id=movement.posting_id)
 
 
 def undo_entries(draft: Draft, posting: Posting) -> None:

@@ -1,13 +1,23 @@
 """Choosing the cells stock leaves: by hand-picked lots, or automatically, with a refusal that says what there is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from decimal import Decimal
 
-from inventory.errors import InsufficientStock, LotExpired, LotMismatch, LotRequired, ReservedByOther
-from inventory.locks import Cell, StockRows
+from inventory.errors import (
+    InsufficientStock,
+    LotExpired,
+    LotMismatch,
+    LotRequired,
+    NegativeNotAllowed,
+    PickReasonRequired,
+    ReservedByOther,
+)
+from inventory.locks import Cell, CellKey, StockRows, read_last_costs
 from inventory.models import Item, Location, Lot, StockStatus, Tracking
+from inventory.operations.lots import LotSpec, ensure_lots
+from inventory.operations.posting import Actor, Draft
 from inventory.picking import Pick, pick_lots, pick_named
 from inventory.quantities import ZERO, as_text
 
@@ -26,6 +36,8 @@ class Wanted:
     lots: Sequence[LotQuantity] = ()
     allow_expired: bool = False
     must_name_lot: bool = False
+    shelf_life_days_min: int = 0
+    """Lots must be good for at least so many days after the day of the posting."""
 
 
 def choose_cells(rows: StockRows, wanted: Wanted, *, on: date) -> tuple[Pick, ...]:
@@ -33,9 +45,15 @@ def choose_cells(rows: StockRows, wanted: Wanted, *, on: date) -> tuple[Pick, ..
 
     Raises LotRequired, LotMismatch, LotExpired, InsufficientStock or ReservedByOther.
     """
-    cells = rows.of_item(wanted.item.pk, status=wanted.status)
-    if not wanted.lots:  # a blocked bin is used only by name
-        cells = [cell for cell in cells if cell.is_pickable or cell.location_id == wanted.location.pk]
+    picks, missing = find_cells(rows, wanted, on=on)
+    if missing > ZERO:
+        raise shortage(wanted, _takeable(rows, wanted), on=on)
+    return picks
+
+
+def find_cells(rows: StockRows, wanted: Wanted, *, on: date) -> tuple[tuple[Pick, ...], Decimal]:
+    """As choose_cells, but what is missing is told and not refused."""
+    cells = _takeable(rows, wanted)
     lots = [cell.as_lot(own=rows.own_quantity(cell.id)) for cell in cells]
     if wanted.lots:
         _check_named(wanted, on=on)
@@ -47,11 +65,79 @@ def choose_cells(rows: StockRows, wanted: Wanted, *, on: date) -> tuple[Pick, ..
                 "come from.",
                 item=wanted.item.sku,
             )
-        day = date.min if wanted.allow_expired else on
+        day = date.min if wanted.allow_expired else on + timedelta(days=wanted.shelf_life_days_min)
         found = pick_lots(lots, quantity=wanted.quantity, on=day)
-    if found.missing > ZERO:
-        raise shortage(wanted, cells, on=on)
-    return found.picks
+    return found.picks, found.missing
+
+
+def _takeable(rows: StockRows, wanted: Wanted) -> list[Cell]:
+    """Cells that are looked at: a blocked bin is used only by name."""
+    cells = rows.of_item(wanted.item.pk, status=wanted.status)
+    if wanted.lots:
+        return cells
+    return [cell for cell in cells if cell.is_pickable or cell.location_id == wanted.location.pk]
+
+
+def take_cells(
+    draft: Draft, wanted: Wanted, *, on: date, actor: Actor, reason: str = "", may_go_below: bool = False
+) -> tuple[list[tuple[CellKey, Decimal]], tuple[Pick, ...]]:
+    """The cells with quantities that leave, and the picks among them that came by the picking order.
+
+    With `may_go_below` what is missing of an item that allows it leaves the very place that was named, which goes below
+    zero (rules S16, S22). Raises as choose_cells, and NegativeNotAllowed without item, privilege or reason for it.
+    """
+    rows = draft.rows
+    picks, missing = find_cells(rows, wanted, on=on)
+    cells = [((wanted.item.pk, p.location_id, p.lot_id, str(wanted.status)), p.quantity) for p in picks]
+    if missing == ZERO:
+        return cells, picks
+    if not may_go_below or wanted.lots:
+        raise shortage(wanted, _takeable(rows, wanted), on=on)
+    check_negative(wanted.item, actor=actor, reason=reason)
+    lot_ids = ensure_lots([LotSpec(wanted.item, "", on)])
+    key: CellKey = (wanted.item.pk, wanted.location.pk, lot_ids[(wanted.item.pk, "")], str(wanted.status))
+    if key in rows.cells and rows.cells[key].reserved > ZERO:
+        raise shortage(wanted, _takeable(rows, wanted), on=on)
+    read_last_costs(rows, items=[wanted.item.pk])
+    draft.overdrawn.add(key)
+    taken = dict(cells)
+    taken[key] = taken.get(key, ZERO) + missing
+    return list(taken.items()), picks
+
+
+def check_picked_in_order(rows: StockRows, wanted: Wanted, *, on: date, reason: str) -> None:
+    """Refuse lots that were picked by hand out of the picking order without a reason (Spec: FEFO, override with reason)."""
+    if not wanted.lots or reason.strip():
+        return
+    automatic = replace(wanted, lots=(), must_name_lot=False)
+    picks, _ = find_cells(rows, automatic, on=on)
+    usual: dict[int, Decimal] = {}
+    for pick in picks:
+        usual[pick.lot_id] = usual.get(pick.lot_id, ZERO) + pick.quantity
+    chosen: dict[int, Decimal] = {}
+    for lot, quantity in wanted.lots:
+        chosen[lot.pk] = chosen.get(lot.pk, ZERO) + quantity
+    if chosen != usual and picks:
+        codes = {cell.lot_id: cell.lot_code for cell in rows.of_item(wanted.item.pk)}
+        first = ", ".join(f"{codes[lot_id] or 'no lot'} {as_text(quantity)}" for lot_id, quantity in usual.items())
+        raise PickReasonRequired(
+            f"By expiry and age {wanted.item.sku} would come from {first}. Other lots need a reason: say why.",
+            item=wanted.item.sku,
+        )
+
+
+def check_negative(item: Item, *, actor: Actor, reason: str) -> None:
+    """Refuse to go below zero unless the item allows it, the person may, and there is a reason."""
+    if not item.negative_allowed:
+        raise NegativeNotAllowed(
+            f"{item.sku} may not go below zero. Receive or count it first, or allow it on the item.", item=item.sku
+        )
+    if actor is not None and not actor.has_perm("inventory.go_negative"):  # type: ignore[union-attr]
+        raise NegativeNotAllowed(
+            f"You may not take {item.sku} below zero. Ask somebody with the privilege, or take less.", item=item.sku
+        )
+    if not reason.strip():
+        raise NegativeNotAllowed(f"Taking {item.sku} below zero needs a reason. Say why.", item=item.sku)
 
 
 def _check_named(wanted: Wanted, *, on: date) -> None:

@@ -22,7 +22,8 @@ class SourceAvailability:
     is_site: bool
     """Whether this source counts when no sources are named: a root of the tree that no sales channel keeps for itself."""
     on_hand: Decimal
-    """In sellable cells: status available, place sellable, active and not blocked, lot good on the day asked about."""
+    """In sellable cells: status available, place sellable, active and not blocked, lot good on the day asked about. A cell
+    below zero counts as empty: what one place lacks is not taken from another."""
     reserved_pinned: Decimal
     """Of `on_hand`, pinned to demands."""
     reserved_soft: Decimal
@@ -85,7 +86,7 @@ WITH wanted AS (
   WHERE b.item_id = ANY(%(items)s::bigint[]) AND b.quantity <> 0
 ), held AS (
   SELECT c.item_id, s.id AS source_id,
-         sum(c.quantity) FILTER (WHERE c.is_sellable AND NOT c.is_expired) AS on_hand,
+         sum(greatest(c.quantity, 0)) FILTER (WHERE c.is_sellable AND NOT c.is_expired) AS on_hand,
          sum(c.reserved) FILTER (WHERE c.is_sellable AND NOT c.is_expired) AS pinned,
          sum(c.quantity) FILTER (WHERE c.is_sellable AND c.is_expired) AS expired,
          sum(c.quantity) FILTER (WHERE NOT c.is_sellable) AS withheld

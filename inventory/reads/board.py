@@ -167,7 +167,7 @@ def share_of_pool(pool: CostPool | None, quantity: Decimal) -> Decimal | None:
         return ZERO
     if pool is None or pool.unknown_quantity > ZERO or not pool.quantity:
         return None
-    return proportion(pool.value, quantity, pool.quantity, step=settings.CURRENCY_STEP)
+    return proportion(abs(pool.value), quantity, abs(pool.quantity), step=settings.CURRENCY_STEP)
 
 
 def _cells(question: BoardQuestion) -> QuerySet[StockBalance]:

@@ -81,7 +81,7 @@ def reverse_completion(
     is_whole = taken == good_left
     earlier = _earlier_reversals(done)
     movements = list(original.movements.order_by("id"))
-    rows = lock_for_reversal(movements)
+    rows = lock_for_reversal(movements, posting_ids=[original.pk, *earlier])
     if taken:
         _refuse_blocked(rows, movements, taken=taken, what=str(original))
 
@@ -92,7 +92,7 @@ def reverse_completion(
     if taken:
         output = next(m for m in movements if m.quantity > ZERO)
         out = None if value is None or absorbed is None or output.value is None else value + absorbed
-        draft.take_back(cell_key(output), taken, out)
+        draft.take_back(cell_key(output), taken, out, posting_id=original.pk)
     post(posting=claim.posting, draft=draft)
     reversal = _write(claim.posting, done, order, returned, good=taken, is_whole=is_whole)
     return CompletionReversalResult(claim.posting, reversal, replayed=False)
@@ -173,7 +173,7 @@ def _return_components(
             value = None
             if left.value is not None:
                 value = proportion(left.value, part, left.quantity, step=settings.CURRENCY_STEP)
-            draft.receive(left.key, part, value)
+            value = _put_back(draft, left.key, part, value, is_whole=is_whole)
             total = None if total is None or value is None else total + value
             missing -= part
         assert missing == ZERO, "a completion returned more than it took"
@@ -182,6 +182,16 @@ def _return_components(
             if movement.quantity == ZERO and movement.value is not None:
                 draft.restore_value(cell_key(movement), -movement.value)
     return total
+
+
+def _put_back(
+    draft: Draft, key: CellKey, quantity: Decimal, value: Decimal | None, *, is_whole: bool
+) -> Decimal | None:
+    """All that is left goes back at the values it left with; a part at what its layers say, where there are layers."""
+    if not is_whole:
+        return draft.put_back_part(key, quantity, value)
+    draft.put_back(key, quantity, value)
+    return value
 
 
 def _left_of(

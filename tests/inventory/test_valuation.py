@@ -2,11 +2,24 @@
 
 from decimal import Decimal
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inventory.valuation import Pool, average_value, put, take, take_back
+from inventory.valuation import (
+    Given,
+    Layer,
+    LayerUse,
+    Pool,
+    Taken,
+    UnitCost,
+    average_value,
+    put,
+    return_to_layers,
+    take,
+    take_back,
+    take_layers,
+)
+from inventory.valuation import pool_of as pool_of_layers
 
 CENT = Decimal("0.01")
 
@@ -14,7 +27,7 @@ CENT = Decimal("0.01")
 def pool_of(*receipts):
     pool = Pool()
     for quantity, value in receipts:
-        pool = put(pool, Decimal(quantity), None if value is None else Decimal(value))
+        pool = put(pool, Decimal(quantity), None if value is None else Decimal(value), step=CENT).pool
     return pool
 
 
@@ -61,9 +74,88 @@ def test_known_value_on_zero_units_is_handed_back():
     assert taken.pool == Pool()
 
 
-def test_taking_more_than_there_is_is_a_bug():
-    with pytest.raises(ValueError, match="cannot take"):
-        take(pool_of((1, "1.00")), Decimal(2), step=CENT)
+def test_what_is_missing_leaves_at_the_last_known_cost():
+    taken = take(pool_of((2, "3.00")), Decimal(5), step=CENT)
+
+    assert taken == Taken(Decimal("7.50"), Pool(Decimal(-3), Decimal("-4.50")))
+
+
+def test_what_was_never_received_leaves_unknown_or_at_the_cost_it_is_told():
+    assert take(Pool(), Decimal(2), step=CENT) == Taken(None, Pool(Decimal(-2), Decimal(0), Decimal(2)))
+    told = take(Pool(), Decimal(2), step=CENT, last_cost=UnitCost(Decimal("10.00"), Decimal(3)))
+    assert told == Taken(Decimal("6.67"), Pool(Decimal(-2), Decimal("-6.67")))
+
+
+def test_a_receipt_covers_the_debt_first_and_the_rest_keeps_its_own_price():
+    """3 short at 1.50; 5 come at 2.00: 3 cost 6.00 instead of 4.50, the variance is 1.50, 2 are left worth 4.00."""
+    given = put(Pool(Decimal(-3), Decimal("-4.50")), Decimal(5), Decimal("10.00"), step=CENT)
+
+    assert given == Given(Pool(Decimal(2), Decimal("4.00")), Decimal("1.50"))
+
+
+def test_a_receipt_that_does_not_cover_leaves_the_rest_of_the_debt():
+    given = put(Pool(Decimal(-4), Decimal("-8.00")), Decimal(1), Decimal("1.75"), step=CENT)
+
+    assert given == Given(Pool(Decimal(-3), Decimal("-6.00")), Decimal("-0.25"))
+
+
+def layers(*received):
+    return [
+        Layer(n, n, 1, Decimal(q), Decimal(q), None if v is None else Decimal(v))
+        for n, (q, v) in enumerate(received, start=1)
+    ]
+
+
+def test_first_in_first_out_takes_the_oldest_layers():
+    queue = layers((4, "10.00"), (6, "18.00"))
+
+    assert take_layers(queue, Decimal(7), step=CENT).value == Decimal("19.00")
+    assert pool_of_layers(queue) == Pool(Decimal(3), Decimal("9.00"))
+
+
+def test_a_part_of_unknown_cost_makes_the_issue_unknown_and_tells_what_the_rest_was_worth():
+    queue = layers((4, "10.00"), (6, None))
+
+    assert take_layers(queue, Decimal(5), step=CENT) == (None, Decimal("10.00"))
+    assert pool_of_layers(queue) == Pool(Decimal(5), Decimal(0), Decimal(5))
+
+
+def test_the_last_of_a_layer_takes_the_residue():
+    queue = layers((3, "10.00"))
+    values = [take_layers(queue, Decimal(1), step=CENT).value for _ in range(3)]
+
+    assert values == [Decimal("3.33"), Decimal("3.34"), Decimal("3.33")]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 50), st.integers(0, 9_999)), min_size=1, max_size=6),
+    st.lists(st.integers(1, 40), max_size=12),
+)
+def test_layers_give_out_to_the_cent_what_they_took_in(received, issues):
+    queue = layers(*[(quantity, Decimal(cents) / 100) for quantity, cents in received])
+    before = pool_of_layers(queue)
+    out = Decimal(0)
+    for quantity in issues:
+        if quantity <= pool_of_layers(queue).quantity:
+            out += take_layers(queue, Decimal(quantity), step=CENT).value
+
+    assert out + pool_of_layers(queue).value == before.value
+    assert all(layer.value == 0 for layer in queue if not layer.quantity)
+
+
+@given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 9_999)), min_size=1, max_size=6), st.data())
+def test_what_returns_to_its_layers_returns_to_its_place_with_its_value(received, data):
+    queue = layers(*[(quantity, Decimal(cents) / 100) for quantity, cents in received])
+    before = [(layer.quantity, layer.value) for layer in queue]
+    total = int(pool_of_layers(queue).quantity)
+    quantity = data.draw(st.integers(1, total))
+    taken = take_layers(queue, Decimal(quantity), step=CENT)
+    uses = [LayerUse(y, -y.moved, -y.revalued) for y in queue if y.moved]
+
+    returned = return_to_layers(uses, Decimal(quantity), step=CENT)
+
+    assert returned.value == taken.value
+    assert [(layer.quantity, layer.value) for layer in queue] == before
 
 
 def test_undoing_a_receipt_never_leaves_value_on_zero_units():
@@ -88,7 +180,7 @@ def test_undoing_a_receipt_never_makes_the_value_negative():
 def test_undoing_the_unknown_receipt_makes_the_pool_known_again():
     before = pool_of((10, "50.00"))
 
-    taken = take_back(put(before, Decimal(5), None), Decimal(5), None, step=CENT)
+    taken = take_back(put(before, Decimal(5), None, step=CENT).pool, Decimal(5), None, step=CENT)
 
     assert taken.pool == before
 
@@ -127,7 +219,10 @@ def test_receipt_and_its_undoing_are_nothing(quantity, cents, moved, value):
     before = pool_of((quantity, Decimal(cents) / 100))
 
     taken = take_back(
-        put(before, Decimal(moved), Decimal(value) / 100), Decimal(moved), Decimal(value) / 100, step=CENT
+        put(before, Decimal(moved), Decimal(value) / 100, step=CENT).pool,
+        Decimal(moved),
+        Decimal(value) / 100,
+        step=CENT,
     )
 
     assert taken.pool == before

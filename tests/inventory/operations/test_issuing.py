@@ -115,7 +115,7 @@ def test_named_lots_override_the_order():
     put_on_hand(item, place, "5", lot="OLD")
     put_on_hand(item, place, "5", lot="NEW")
 
-    issue(item, place, "2", lots=[(lot_of(item, "NEW"), Decimal(2))])
+    issue(item, place, "2", lots=[(lot_of(item, "NEW"), Decimal(2))], reason="customer wants the fresh one")
 
     assert (on_hand(item, lot="OLD"), on_hand(item, lot="NEW")) == (5, 3)
 

@@ -138,7 +138,7 @@ def test_issues_from_the_lot_that_was_chosen(as_operator):
     put_on_hand(item, shelf, "5", lot="NEW", expires_on=date(2999, 6, 1))
     chosen = Lot.objects.get(code="NEW")
 
-    response = send(as_operator, "issue", item="WAX", location="BIN", quantity="2", lot=str(chosen.pk))
+    response = send(as_operator, "issue", item="WAX", location="BIN", quantity="2", lot=str(chosen.pk), reason="Sample")
 
     assert response.status_code == 302
     assert (on_hand(item, lot="OLD"), on_hand(item, lot="NEW")) == (5, 3)
