@@ -1,0 +1,5 @@
+"""Admin screens of stock, a module per subject. Importing the package registers them."""
+
+from inventory.admin import stock
+
+__all__ = ["stock"]
