@@ -14,6 +14,7 @@ from inventory.models.counts import (
     CountSheet,
     CountSheetState,
 )
+from inventory.models.exceptions import ExceptionCase, ExceptionState, Severity
 from inventory.models.items import (
     UNSTOCKED_KINDS,
     CostMethod,
@@ -94,6 +95,8 @@ __all__ = [
     "CountLineState",
     "CountSheet",
     "CountSheetState",
+    "ExceptionCase",
+    "ExceptionState",
     "InvariantResult",
     "InvariantRun",
     "Item",
@@ -119,6 +122,7 @@ __all__ = [
     "Reservation",
     "ReservationChange",
     "SavedView",
+    "Severity",
     "StockBalance",
     "StockChange",
     "StockStatus",

@@ -69,6 +69,23 @@ class Bom(models.Model):
     deviation_tolerance_percent = models.DecimalField(
         max_digits=7, decimal_places=3, default=Decimal(0), validators=[MinValueValidator(Decimal(0))]
     )
+    process_loss_percent = models.DecimalField(
+        "process loss %",
+        max_digits=6,
+        decimal_places=3,
+        default=Decimal(0),
+        validators=[MinValueValidator(Decimal(0))],
+        help_text="Of what is started this share never becomes good; components are needed for it too.",
+    )
+    capacity_per_day = models.DecimalField(
+        max_digits=18,
+        decimal_places=6,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal("0.000001"))],
+        help_text="How many can be made in a day, in the item's stock unit. Empty: not limited.",
+    )
+    instructions = models.TextField(blank=True, help_text="Printed on the traveller, step by step.")
     note = models.TextField(blank=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", editable=False
@@ -87,6 +104,10 @@ class Bom(models.Model):
         constraints = (
             models.UniqueConstraint(fields=("item", "version"), name="production_bom_version_once"),
             models.CheckConstraint(condition=Q(makes__gt=0), name="production_bom_makes_something"),
+            models.CheckConstraint(
+                condition=Q(process_loss_percent__gte=0, process_loss_percent__lt=100),
+                name="production_bom_loses_less_than_all",
+            ),
             models.CheckConstraint(
                 condition=Q(state=BomState.DRAFT) | Q(effective_from__isnull=False),
                 name="production_bom_active_has_a_date",
@@ -158,6 +179,11 @@ class BomLine(models.Model):
     is_phantom = models.BooleanField(
         "explode", default=False, help_text="Use the parts of this component instead of taking it from stock."
     )
+    builds_shortage = models.BooleanField(
+        "build what is missing",
+        default=False,
+        help_text="Take it from stock first and make what is missing in the same completion, by its own BOM.",
+    )
     reference = models.CharField(max_length=250, blank=True, help_text="Drawing position or designator.")
     note = models.CharField(max_length=500, blank=True)
 
@@ -176,7 +202,168 @@ class BomLine(models.Model):
                 condition=Q(rounding_multiple__isnull=True) | Q(rounding_multiple__gt=0),
                 name="production_bomline_multiple_positive",
             ),
+            models.CheckConstraint(
+                condition=~Q(is_phantom=True, builds_shortage=True), name="production_bomline_explodes_or_builds"
+            ),
         )
 
     def __str__(self) -> str:
         return f"{self.quantity.normalize():f} {self.unit} {self.component}"
+
+
+class BomSubstitute(models.Model):
+    """An item that may be used instead of a line's component, in order of preference."""
+
+    line = models.ForeignKey(BomLine, on_delete=models.CASCADE, related_name="substitutes")
+    position = models.PositiveIntegerField(default=0)
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="substitute_for")
+    ratio = models.DecimalField(
+        max_digits=18,
+        decimal_places=6,
+        default=Decimal(1),
+        validators=[MinValueValidator(Decimal("0.000001"))],
+        help_text="How many of its stock units replace one stock unit of the component.",
+    )
+
+    class Meta:
+        ordering = ("line", "position", "id")
+        constraints = (
+            models.UniqueConstraint(fields=("line", "item"), name="production_bomsubstitute_once"),
+            models.CheckConstraint(condition=Q(ratio__gt=0), name="production_bomsubstitute_ratio_positive"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.item} instead of {self.line.component}"
+
+
+class OutputKind(models.TextChoices):
+    BY_PRODUCT = "by_product", "By-product"
+    CO_PRODUCT = "co_product", "Co-product"
+
+
+class BomOutput(models.Model):
+    """Something else a batch yields, and the part of the cost it carries (rule S9).
+
+    Either a share of the total cost, or a fixed value of one stock unit (net realisable value).
+    """
+
+    bom = models.ForeignKey(Bom, on_delete=models.CASCADE, related_name="outputs")
+    position = models.PositiveIntegerField(default=0)
+    kind = models.CharField(max_length=12, choices=OutputKind, default=OutputKind.BY_PRODUCT)
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="bom_outputs")
+    quantity = models.DecimalField(
+        max_digits=18,
+        decimal_places=6,
+        validators=[MinValueValidator(Decimal("0.000001"))],
+        help_text="Per batch, in the item's stock unit.",
+    )
+    cost_share_percent = models.DecimalField(
+        "cost share %",
+        max_digits=7,
+        decimal_places=4,
+        default=Decimal(0),
+        validators=[MinValueValidator(Decimal(0))],
+        help_text="Of the total cost of the completion.",
+    )
+    unit_value = models.DecimalField(
+        max_digits=20,
+        decimal_places=6,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal(0))],
+        help_text="Fixed value of one stock unit instead of a share, in base currency.",
+    )
+
+    class Meta:
+        verbose_name = "BOM output"
+        ordering = ("bom", "position", "id")
+        constraints = (
+            models.UniqueConstraint(fields=("bom", "item"), name="production_bomoutput_once"),
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="production_bomoutput_quantity_positive"),
+            models.CheckConstraint(
+                condition=Q(cost_share_percent__gte=0, cost_share_percent__lte=100),
+                name="production_bomoutput_share_is_a_share",
+            ),
+            models.CheckConstraint(
+                condition=Q(unit_value__isnull=True) | Q(unit_value__gte=0, cost_share_percent=0),
+                name="production_bomoutput_share_or_value",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.quantity.normalize():f} {self.item}"
+
+
+class OperationKind(models.TextChoices):
+    LABOUR = "labour", "Labour"
+    MACHINE = "machine", "Machine"
+    OVERHEAD = "overhead", "Overhead"
+
+
+class BomOperation(models.Model):
+    """Work or overhead a batch takes. Its cost is minutes times rate, plus an amount per batch, rounded once per posting."""
+
+    bom = models.ForeignKey(Bom, on_delete=models.CASCADE, related_name="operations")
+    position = models.PositiveIntegerField(default=0)
+    kind = models.CharField(max_length=10, choices=OperationKind, default=OperationKind.LABOUR)
+    name = models.CharField(max_length=100)
+    minutes = models.DecimalField(
+        max_digits=12,
+        decimal_places=3,
+        default=Decimal(0),
+        validators=[MinValueValidator(Decimal(0))],
+        help_text="Per batch.",
+    )
+    setup_minutes = models.DecimalField(
+        max_digits=12,
+        decimal_places=3,
+        default=Decimal(0),
+        validators=[MinValueValidator(Decimal(0))],
+        help_text="Once per run.",
+    )
+    rate_per_hour = models.DecimalField(
+        max_digits=20,
+        decimal_places=6,
+        default=Decimal(0),
+        validators=[MinValueValidator(Decimal(0))],
+        help_text="In base currency.",
+    )
+    amount = models.DecimalField(
+        max_digits=20,
+        decimal_places=6,
+        default=Decimal(0),
+        validators=[MinValueValidator(Decimal(0))],
+        help_text="Per batch beside the time, in base currency.",
+    )
+    instructions = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name = "BOM operation"
+        ordering = ("bom", "position", "id")
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(minutes__gte=0, setup_minutes__gte=0, rate_per_hour__gte=0, amount__gte=0),
+                name="production_bomoperation_not_negative",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class BomAttachment(models.Model):
+    """A drawing, a photo or a sheet that belongs to a version."""
+
+    bom = models.ForeignKey(Bom, on_delete=models.CASCADE, related_name="attachments")
+    file = models.FileField(upload_to="boms/%Y/%m/")
+    name = models.CharField(max_length=200)
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", editable=False
+    )
+    uploaded_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name

@@ -42,6 +42,31 @@ class Completion(models.Model):
     output_status = models.CharField(max_length=12, choices=StockStatus)
     consumed_value = models.DecimalField(max_digits=20, decimal_places=6, null=True)
     output_value = models.DecimalField(max_digits=20, decimal_places=6, null=True)
+    operation_value = models.DecimalField(
+        max_digits=20,
+        decimal_places=6,
+        default=Decimal(0),
+        db_default=0,
+        help_text="Labour, machines and overhead that went into the output.",
+    )
+    by_product_value = models.DecimalField(
+        max_digits=20,
+        decimal_places=6,
+        null=True,
+        default=Decimal(0),
+        db_default=0,
+        help_text="What by-products and co-products carry of the cost.",
+    )
+    parent = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="nested",
+        db_constraint=False,
+        db_index=False,
+        help_text="The completion that made this one because a component was missing.",
+    )
     reversed_good = models.DecimalField(max_digits=18, decimal_places=6, default=Decimal(0), db_default=0)
     reversed_scrap = models.DecimalField(max_digits=18, decimal_places=6, default=Decimal(0), db_default=0)
 
@@ -64,6 +89,9 @@ class Completion(models.Model):
                 name="production_completion_reversed_at_most_made",
             ),
         )
+        indexes = (
+            models.Index(fields=("parent",), condition=Q(parent__isnull=False), name="production_completion_nested"),
+        )
 
     def __str__(self) -> str:
         return f"Completion {self.posting_id}"
@@ -79,6 +107,44 @@ class Completion(models.Model):
         return None if self.output_value is None or not self.good else self.output_value / self.good
 
 
+class VarianceCause(models.TextChoices):
+    """Why more or less of a component was used than the BOM says."""
+
+    SCRAP = "scrap", "Spoiled"
+    SUBSTITUTE = "substitute", "Replaced by another item"
+    BOM = "bom", "The BOM is wrong"
+    MEASURED = "measured", "Measured by hand"
+    YIELD = "yield", "Other yield than planned"
+    OTHER = "other", "Other"
+
+
+class CompletionOutput(models.Model):
+    """One quantity that a completion put into stock beside the usual single lot of its item: a further lot, a by-product."""
+
+    completion = models.ForeignKey(Completion, on_delete=models.PROTECT, related_name="outputs", db_constraint=False)
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    lot = models.ForeignKey(Lot, on_delete=models.PROTECT, related_name="+", db_constraint=False)
+    location = models.ForeignKey(
+        Location, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    status = models.CharField(max_length=12, choices=StockStatus)
+    quantity = models.DecimalField(max_digits=18, decimal_places=6, help_text="Stock unit of the item.")
+    value = models.DecimalField(max_digits=20, decimal_places=6, null=True)
+    is_main = models.BooleanField(default=False, help_text="Of the item the completion is about.")
+    expected = models.DecimalField(
+        max_digits=18, decimal_places=6, default=Decimal(0), help_text="By the BOM, for by-products."
+    )
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="production_completionoutput_quantity_positive"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.quantity:f} of item {self.item_id}"
+
+
 class CompletionLine(models.Model):
     """Standard and actual usage of one component in one completion. Never changed; the movements carry lots and values."""
 
@@ -92,12 +158,30 @@ class CompletionLine(models.Model):
     value = models.DecimalField(max_digits=20, decimal_places=6, null=True, help_text="Cost of the actual quantity.")
     is_consumable = models.BooleanField(default=False)
     work_order_line_id = models.BigIntegerField(null=True)
+    scrapped = models.DecimalField(
+        max_digits=18, decimal_places=6, default=Decimal(0), db_default=0, help_text="Of the actual, what was spoiled."
+    )
+    cause = models.CharField(max_length=16, choices=VarianceCause, blank=True, default="", db_default="")
+    substitute_for = models.ForeignKey(
+        Item,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        help_text="The component of the BOM that this one replaced.",
+    )
 
     class Meta:
         ordering = ("id",)
         constraints = (
             models.CheckConstraint(
                 condition=Q(expected__gte=0, actual__gte=0), name="production_completionline_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(scrapped__gte=0, scrapped__lte=models.F("actual")),
+                name="production_completionline_scrapped_of_actual",
             ),
         )
 
@@ -137,3 +221,59 @@ class CompletionReversalLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actual:f} of line {self.line_id}"
+
+
+class Disassembly(models.Model):
+    """Finished goods taken apart again: the item left stock and its components came back (rule S14).
+
+    From a completion the very components it used come back; without one the standard says what does.
+    """
+
+    posting = models.OneToOneField(
+        Posting, on_delete=models.PROTECT, primary_key=True, related_name="disassembly", db_constraint=False
+    )
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="disassemblies", db_constraint=False)
+    completion = models.ForeignKey(
+        Completion, on_delete=models.PROTECT, null=True, blank=True, related_name="disassemblies", db_constraint=False
+    )
+    bom = models.ForeignKey(
+        Bom, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_constraint=False, db_index=False
+    )
+    quantity = models.DecimalField(max_digits=18, decimal_places=6, help_text="Taken apart, stock unit of the item.")
+    value = models.DecimalField(max_digits=20, decimal_places=6, null=True, help_text="That left with it.")
+    wasted_value = models.DecimalField(
+        max_digits=20, decimal_places=6, default=Decimal(0), help_text="Of it, what was not recovered."
+    )
+    is_reversed = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ("-posting_id",)
+        verbose_name_plural = "disassemblies"
+        permissions = (("disassemble", "Can take finished goods apart"),)
+        constraints = (
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="production_disassembly_quantity_positive"),
+        )
+
+    def __str__(self) -> str:
+        return f"Disassembly {self.posting_id}"
+
+
+class DisassemblyLine(models.Model):
+    """How much of one component a disassembly was expected to give back, and did."""
+
+    disassembly = models.ForeignKey(Disassembly, on_delete=models.PROTECT, related_name="lines", db_constraint=False)
+    component = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    expected = models.DecimalField(max_digits=18, decimal_places=6, help_text="Stock unit of the component.")
+    recovered = models.DecimalField(max_digits=18, decimal_places=6)
+    value = models.DecimalField(max_digits=20, decimal_places=6, null=True, help_text="It came back with.")
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(expected__gte=0, recovered__gte=0), name="production_disassemblyline_not_negative"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.recovered:f} of item {self.component_id}"

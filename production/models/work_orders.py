@@ -13,9 +13,16 @@ from production.models.boms import Bom, IssueMethod
 
 
 class WorkOrderState(models.TextChoices):
+    PLANNED = "planned", "Planned"
     OPEN = "open", "Open"
     DONE = "done", "Done"
     CLOSED = "closed", "Closed short"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class ConsumptionBasis(models.TextChoices):
+    BOM = "bom", "What the BOM says"
+    ISSUED = "issued", "What was issued to the order"
 
 
 class WorkOrderQuerySet(models.QuerySet["WorkOrder"]):
@@ -38,7 +45,7 @@ class WorkOrder(models.Model):
     good = models.DecimalField(max_digits=18, decimal_places=6, default=Decimal(0))
     scrapped = models.DecimalField(max_digits=18, decimal_places=6, default=Decimal(0))
     over_completion_percent = models.DecimalField(max_digits=7, decimal_places=3, default=Decimal(0))
-    state = models.CharField(max_length=8, choices=WorkOrderState, default=WorkOrderState.OPEN)
+    state = models.CharField(max_length=10, choices=WorkOrderState, default=WorkOrderState.OPEN)
     source_location = models.ForeignKey(
         Location,
         on_delete=models.PROTECT,
@@ -48,6 +55,37 @@ class WorkOrder(models.Model):
         help_text="Components come from here.",
     )
     output_location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="+")
+    basis = models.CharField(
+        max_length=8,
+        choices=ConsumptionBasis,
+        default=ConsumptionBasis.BOM,
+        db_default=ConsumptionBasis.BOM,
+        help_text="What a completion consumes when nothing else is entered (rule S4).",
+    )
+    parent = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="children",
+        help_text="The order this one makes a sub-assembly for.",
+    )
+    split_from = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="splits", editable=False
+    )
+    merged_into = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="merged", editable=False
+    )
+    floor_location = models.ForeignKey(
+        Location,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Where components stand that were issued early; not sellable.",
+    )
+    rank = models.BigIntegerField(default=0, db_default=0, help_text="Lower is made first.")
+    start_on = models.DateField(null=True, blank=True)
     due_on = models.DateField(null=True, blank=True)
     demand_kind = models.CharField(max_length=24, blank=True)
     demand_ref = models.CharField(max_length=64, blank=True)
@@ -56,13 +94,17 @@ class WorkOrder(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", editable=False
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    released_at = models.DateTimeField(null=True, blank=True, editable=False)
     closed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = WorkOrderQuerySet.as_manager()
 
     class Meta:
         ordering = ("-id",)
-        permissions = (("close_workorder", "Can close and reopen work orders"),)
+        permissions = (
+            ("close_workorder", "Can close and reopen work orders"),
+            ("release_workorder", "Can release, split and merge work orders"),
+        )
         constraints = (
             models.CheckConstraint(condition=Q(planned__gt=0), name="production_workorder_planned_positive"),
             models.CheckConstraint(
@@ -118,3 +160,27 @@ class WorkOrderLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.component} for {self.work_order}"
+
+
+class WorkOrderPeg(models.Model):
+    """What a work order is made for: a part of its plan that one demand asked for."""
+
+    work_order = models.ForeignKey(WorkOrder, on_delete=models.CASCADE, related_name="pegs")
+    demand_kind = models.CharField(max_length=24, help_text="order, work_order, replenishment, ...")
+    demand_ref = models.CharField(max_length=64)
+    quantity = models.DecimalField(max_digits=18, decimal_places=6, help_text="Stock unit of the item.")
+    needed_on = models.DateField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("work_order", "id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("work_order", "demand_kind", "demand_ref"), name="production_workorderpeg_once"
+            ),
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="production_workorderpeg_quantity_positive"),
+        )
+        indexes = (models.Index(fields=("demand_kind", "demand_ref"), name="production_peg_demand"),)
+
+    def __str__(self) -> str:
+        return f"{self.quantity:f} for {self.demand_kind} {self.demand_ref}"
