@@ -18,6 +18,11 @@ class DomainError(Exception):
         self.message = message
         self.context = context
 
+    def reword(self, message: str) -> None:
+        """Say it in other words, for whoever asked for something larger that this is a part of."""
+        self.message = message
+        self.args = (message,)
+
 
 class InvalidQuantity(DomainError):
     """A quantity that is not positive, not finite or too large."""

@@ -36,6 +36,18 @@ class InvalidSubstitute(DomainError):
     http_status = 400
 
 
+class UnusualQuantity(DomainError):
+    """A quantity far above what is usual, that nobody has confirmed."""
+
+    code = "UNUSUAL_QUANTITY"
+
+
+class OverDisassembly(DomainError):
+    """More would be taken apart than is left of a completion."""
+
+    code = "OVER_DISASSEMBLY"
+
+
 class OrderClosed(DomainError):
     """The work order is closed and takes no more completions."""
 

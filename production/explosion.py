@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from inventory.quantities import ZERO, round_half_up, round_ratio_half_up, round_ratio_up, round_up
+from inventory.quantities import ZERO, round_down, round_half_up, round_ratio_half_up, round_ratio_up, round_up
 
 BACKFLUSH, PROMPT, MANUAL = "backflush", "prompt", "manual"
 _METHOD_RANK = {BACKFLUSH: 0, PROMPT: 1, MANUAL: 2}
@@ -52,6 +52,8 @@ class BomFact:
     item_id: int
     makes: Decimal
     lines: Sequence[LineFact]
+    process_loss_percent: Decimal = ZERO
+    """Of what is started this share never becomes good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ def _expand(
     if depth > DEPTH_MAX:
         raise ValueError(f"BOM {bom.bom_id} explodes deeper than {DEPTH_MAX} levels")
     for line in bom.lines:
-        need = _need_per_unit(line, bom.makes)
+        need = _need_per_unit(line, bom.makes, bom.process_loss_percent)
         rate = need if depth == 0 else need * per_unit
         start = need * setup if setup else _NOTHING
         if line.setup_quantity:
@@ -139,15 +141,133 @@ def _expand(
         )
 
 
-def _need_per_unit(line: LineFact, makes: Decimal) -> Fraction:
-    """quantity x unit factor / makes x (1 + scrap %), put together as whole numbers and reduced once."""
+def _need_per_unit(line: LineFact, makes: Decimal, loss_percent: Decimal = ZERO) -> Fraction:
+    """quantity x unit factor / makes x (1 + scrap %) / (1 - process loss %), as whole numbers and reduced once."""
     quantity, quantity_parts = line.quantity.as_integer_ratio()
     scrap, scrap_parts = line.scrap_percent.as_integer_ratio()
     made, made_parts = makes.as_integer_ratio()
-    return Fraction(
+    need = Fraction(
         quantity * int(line.unit_numerator) * made_parts * (100 * scrap_parts + scrap),
         quantity_parts * int(line.unit_denominator) * made * 100 * scrap_parts,
     )
+    return need * started_per_good(loss_percent) if loss_percent else need
+
+
+def started_per_good(loss_percent: Decimal) -> Fraction:
+    """How many units must be started for one that becomes good, by the process loss alone."""
+    return Fraction(100) / (100 - Fraction(loss_percent))
+
+
+def good_of_started(started: Decimal, *, loss_percent: Decimal, step: Decimal) -> Decimal | None:
+    """started x (1 - loss); None when that is no multiple of the item's step (W10)."""
+    exact = Fraction(started) / started_per_good(loss_percent)
+    if (exact / Fraction(step)).denominator != 1:
+        return None
+    return round_half_up(exact, step)
+
+
+@dataclass(frozen=True, slots=True)
+class BomUse:
+    """How often one unit of output goes through a BOM: the root once, a phantom's as often as its parts are needed."""
+
+    bom_id: int
+    batches: Fraction
+    """Batches of that BOM per unit of output."""
+    setup_batches: Fraction
+    """Batches for the set-up of a run."""
+
+
+def uses_of_boms(root: BomFact, phantoms: Mapping[int, BomFact]) -> list[BomUse]:
+    """The root and every phantom below it, once per line that explodes."""
+    found: list[BomUse] = []
+
+    def walk(bom: BomFact, per_unit: Fraction, setup: Fraction, depth: int) -> None:
+        if depth > DEPTH_MAX:
+            raise ValueError(f"BOM {bom.bom_id} explodes deeper than {DEPTH_MAX} levels")
+        batch = started_per_good(bom.process_loss_percent) / Fraction(bom.makes)
+        found.append(BomUse(bom.bom_id, per_unit * batch, setup * batch))
+        for line in bom.lines:
+            if line.explodes and line.component_id in phantoms:
+                need = _need_per_unit(line, bom.makes, bom.process_loss_percent)
+                start = need * setup + Fraction(line.setup_quantity) * line.factor
+                walk(phantoms[line.component_id], need * per_unit, start, depth + 1)
+
+    walk(root, Fraction(1), Fraction(0), 0)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class OperationFact:
+    """Work or overhead of a batch; minutes, base currency."""
+
+    bom_id: int
+    kind: str
+    name: str
+    minutes: Decimal
+    setup_minutes: Decimal
+    rate_per_hour: Decimal
+    amount: Decimal
+
+
+def operation_costs(
+    operations: Iterable[OperationFact], uses: Iterable[BomUse], *, started: Decimal, is_first: bool
+) -> dict[str, Fraction]:
+    """Exact cost by kind of a completion that started `started` units; set-ups are charged to the first of a run."""
+    by_bom: dict[int, list[OperationFact]] = {}
+    for operation in operations:
+        by_bom.setdefault(operation.bom_id, []).append(operation)
+    costs: dict[str, Fraction] = {}
+    for use in uses:
+        for operation in by_bom.get(use.bom_id, ()):
+            rate = Fraction(operation.rate_per_hour) / 60
+            per_batch = Fraction(operation.minutes) * rate + Fraction(operation.amount)
+            cost = per_batch * use.batches * Fraction(started)
+            if is_first and started > ZERO:
+                cost += per_batch * use.setup_batches + Fraction(operation.setup_minutes) * rate
+            costs[operation.kind] = costs.get(operation.kind, _NOTHING) + cost
+    return costs
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFact:
+    """A by-product or co-product: exact quantity per unit of output, and the part of the cost it carries."""
+
+    item_id: int
+    kind: str
+    per_unit: Fraction
+    cost_share_percent: Decimal
+    unit_value: Decimal | None
+
+    def expected(self, *, started_before: Decimal, started: Decimal, step: Decimal) -> Decimal:
+        """What a completion yields: rounded down on the running total of the run (rule S9)."""
+        after = round_down(self.per_unit * Fraction(started_before + started), step)
+        return after - round_down(self.per_unit * Fraction(started_before), step)
+
+
+def by_product_values(
+    total: Decimal | None, outputs: Sequence[tuple[OutputFact, Decimal]], *, step: Decimal
+) -> list[Decimal | None]:
+    """The value each output carries of `total` (base currency; None: unknown); the main item takes the rest (rule S9).
+
+    A share is rounded for itself; together they never exceed the total. Nothing that came out carries nothing.
+    """
+    values: list[Decimal | None] = []
+    left = total
+    for output, quantity in outputs:
+        value: Decimal | None
+        if not quantity:
+            value = ZERO
+        elif output.unit_value is not None:
+            value = round_half_up(Fraction(output.unit_value) * Fraction(quantity), step)
+        elif total is None:
+            value = None
+        else:
+            value = round_half_up(Fraction(total) * Fraction(output.cost_share_percent) / 100, step)
+        if value is not None and left is not None:
+            value = min(value, left)
+            left -= value
+        values.append(value)
+    return values
 
 
 def _add(one: Rate, other: Rate) -> Rate:

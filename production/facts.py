@@ -1,6 +1,6 @@
 """What a completion needs to know, read with one statement each (two with phantoms): the frozen BOM and its components."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -9,10 +9,22 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.db import connection
+from django.utils import timezone
 
 from inventory.models import Item, ItemKind, Tracking
+from inventory.quantities import ZERO
 from production.errors import InvalidBom
-from production.explosion import BomFact, LineFact, Rate, explode
+from production.explosion import (
+    BomFact,
+    BomUse,
+    LineFact,
+    OperationFact,
+    OutputFact,
+    Rate,
+    explode,
+    started_per_good,
+    uses_of_boms,
+)
 from production.models import WorkOrder
 
 
@@ -56,10 +68,45 @@ class Recipe:
     """Work order line by rate key; empty without a work order."""
     booked: dict[tuple[int, bool, bool], Decimal]
     """Expected usage already booked on the work order, by rate key."""
+    extras: "RecipeExtras | None" = None
+    """Operations, by-products and substitutes; None when the BOM has none."""
+    builds: frozenset[int] = frozenset()
+    """Components of which what is missing is made in the same completion."""
+    process_loss_percent: Decimal = ZERO
+
+
+class OutputItem(NamedTuple):
+    """What is needed of an item that comes out beside the main one."""
+
+    id: int
+    sku: str
+    stock_unit: str
+    step: Decimal
+    tracking: str
+    shelf_life_days: int | None
+    inspection_required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeExtras:
+    """What a BOM says beside its lines."""
+
+    operations: Sequence[OperationFact]
+    uses: Sequence[BomUse]
+    outputs: Sequence[OutputFact]
+    output_items: dict[int, OutputItem]
+    substitutes: dict[int, dict[int, Decimal]]
+    """By component: ratio by the id of the item that may replace it, in order of preference."""
 
 
 _COMPONENT = "i.id, i.sku, i.name, i.stock_unit, i.step, i.tracking, i.standard_cost, i.is_active"
 
+_HAS_EXTRAS = (
+    "(EXISTS (SELECT 1 FROM production_bomoperation o WHERE o.bom_id = b.id)"
+    " OR EXISTS (SELECT 1 FROM production_bomoutput p WHERE p.bom_id = b.id)"
+    " OR EXISTS (SELECT 1 FROM production_bomsubstitute s JOIN production_bomline sl ON sl.id = s.line_id"
+    " WHERE sl.bom_id = b.id))"
+)
 _IN_FORCE = """
 SELECT b.id FROM production_bom b
 WHERE b.item_id = %(item)s AND b.state <> 'draft' AND b.effective_from <= %(on)s
@@ -82,8 +129,9 @@ _LINES = f"""
 SELECT b.id, b.item_id, b.version, b.makes, b.state, b.deviation_policy, b.deviation_tolerance_percent,
        l.id, l.quantity, l.unit_numerator, l.unit_denominator, l.scrap_percent, l.setup_quantity, l.rounding_multiple,
        l.issue_method, l.is_consumable, l.is_optional, l.is_phantom OR i.kind = 'phantom', i.kind,
-       {_COMPONENT}
+       {_COMPONENT}, l.builds_shortage, b.process_loss_percent, x.has_extras
 FROM used u JOIN production_bom b ON b.id = u.bom_id
+CROSS JOIN LATERAL (SELECT {_HAS_EXTRAS} AS has_extras) x
 LEFT JOIN production_bomline l ON l.bom_id = b.id
 LEFT JOIN inventory_item i ON i.id = l.component_id
 ORDER BY b.id, l.position, l.id
@@ -133,14 +181,64 @@ def recipe_of_bom(*, item: Item, on: date, bom_id: int | None = None) -> Recipe:
     if any(row[17] for row in rows):
         rates = _exploded(rows, components, item=item, on=on, head=head)
     else:
-        rates = _plain_rates(head[3], tuple(row[7:20] for row in rows))
-    return Recipe(head[0], head[2], head[5], head[6], rates, components, {}, {})
+        rates = _plain_rates(head[3], head[28], tuple(row[7:20] for row in rows))
+    return Recipe(
+        bom_id=head[0],
+        bom_version=head[2],
+        deviation_policy=head[5],
+        deviation_tolerance_percent=head[6],
+        rates=rates,
+        components=components,
+        line_ids={},
+        booked={},
+        extras=_extras(_read(rows), head[0]) if any(row[29] for row in rows) else None,
+        builds=frozenset(row[19] for row in rows if row[27]),
+        process_loss_percent=head[28],
+    )
 
 
 @lru_cache(maxsize=2_000)
-def _plain_rates(makes: Decimal, lines: tuple[tuple[Any, ...], ...]) -> Sequence[Rate]:
+def _plain_rates(makes: Decimal, loss: Decimal, lines: tuple[tuple[Any, ...], ...]) -> Sequence[Rate]:
     """The rates of a BOM without phantoms, remembered by what its lines say: many completions go by few BOMs."""
-    return tuple(explode(BomFact(0, 0, makes, [_line(row) for row in lines]), {}))
+    return tuple(explode(BomFact(0, 0, makes, [_line(row) for row in lines], loss), {}))
+
+
+_EXTRAS = """
+SELECT 'operation', o.bom_id, o.kind, o.name, o.minutes, o.setup_minutes, o.rate_per_hour, o.amount,
+       NULL::bigint, NULL::text, NULL::text, NULL::text, NULL::int, NULL::boolean, o.position, o.id, NULL::bigint
+FROM production_bomoperation o WHERE o.bom_id = ANY(%(boms)s::bigint[])
+UNION ALL
+SELECT 'output', p.bom_id, p.kind, '', p.quantity, p.cost_share_percent, p.unit_value, i.step,
+       i.id, i.sku, i.stock_unit, i.tracking, i.shelf_life_days, i.inspection_required, p.position, p.id, NULL
+FROM production_bomoutput p JOIN inventory_item i ON i.id = p.item_id WHERE p.bom_id = %(root)s
+UNION ALL
+SELECT 'substitute', l.bom_id, '', '', s.ratio, NULL, NULL, NULL, s.item_id, NULL, NULL, NULL, NULL, NULL, s.position, s.id,
+       l.component_id
+FROM production_bomsubstitute s JOIN production_bomline l ON l.id = s.line_id WHERE l.bom_id = ANY(%(boms)s::bigint[])
+ORDER BY 1, 15, 16
+"""
+
+
+def _extras(boms: Mapping[int, BomFact], root_id: int) -> RecipeExtras:
+    """Operations of the root and its phantoms, by-products of the root, substitutes of all lines. One statement."""
+    root = boms[root_id]
+    phantoms = {bom.item_id: bom for bom in boms.values() if bom.bom_id != root_id}
+    batch = started_per_good(root.process_loss_percent) / Fraction(root.makes)
+    operations: list[OperationFact] = []
+    outputs: list[OutputFact] = []
+    items: dict[int, OutputItem] = {}
+    substitutes: dict[int, dict[int, Decimal]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_EXTRAS, {"boms": list(boms), "root": root_id})
+        for row in cursor.fetchall():
+            if row[0] == "operation":
+                operations.append(OperationFact(row[1], row[2], row[3], *row[4:8]))
+            elif row[0] == "output":
+                outputs.append(OutputFact(row[8], row[2], Fraction(row[4]) * batch, row[5], row[6]))
+                items[row[8]] = OutputItem(row[8], row[9], row[10], row[7], row[11], row[12], row[13])
+            else:
+                substitutes.setdefault(row[16], {}).setdefault(row[8], row[4])
+    return RecipeExtras(operations, uses_of_boms(root, phantoms), outputs, items, substitutes)
 
 
 def _line(row: Sequence[Any]) -> LineFact:
@@ -189,15 +287,18 @@ def _read(rows: Sequence[tuple[Any, ...]]) -> dict[int, BomFact]:
         found = lines.setdefault(row[0], [])
         if row[7] is not None:
             found.append(_line(row[7:20]))
-    return {bom_id: BomFact(bom_id, head[1], head[3], lines[bom_id]) for bom_id, head in heads.items()}
+    return {bom_id: BomFact(bom_id, head[1], head[3], lines[bom_id], head[28]) for bom_id, head in heads.items()}
 
 
 _ORDER_LINES = f"""
 SELECT b.id, b.version, b.deviation_policy, b.deviation_tolerance_percent,
        l.id, l.rate_numerator, l.rate_denominator, l.setup_quantity, l.rounding_multiple, l.issue_method, l.is_consumable,
-       l.is_optional, l.booked, {_COMPONENT}
+       l.is_optional, l.booked, {_COMPONENT}, x.has_extras, b.process_loss_percent
 FROM production_workorder o
 JOIN production_bom b ON b.id = o.bom_id
+CROSS JOIN LATERAL (SELECT {_HAS_EXTRAS} OR EXISTS (
+  SELECT 1 FROM production_bomline e JOIN inventory_item ei ON ei.id = e.component_id
+  WHERE e.bom_id = b.id AND (e.is_phantom OR e.builds_shortage OR ei.kind = 'phantom')) AS has_extras) x
 JOIN production_workorderline l ON l.work_order_id = o.id
 JOIN inventory_item i ON i.id = l.component_id
 WHERE o.id = %s ORDER BY l.id
@@ -233,7 +334,24 @@ def recipe_of_work_order(order: WorkOrder) -> Recipe:
         line_ids[rate.key] = row[4]
         booked[rate.key] = row[12]
     first = rows[0]
-    return Recipe(first[0], first[1], first[2], first[3], rates, components, line_ids, booked)
+    extras, builds = None, frozenset[int]()
+    if first[21]:  # what the BOM says beside its lines, by the day the order froze it
+        bom_rows = _bom_rows(item=order.item, on=timezone.localdate(order.created_at), bom_id=first[0])
+        extras = _extras(_read(bom_rows), first[0]) if any(row[29] for row in bom_rows) else None
+        builds = frozenset(row[19] for row in bom_rows if row[27])
+    return Recipe(
+        bom_id=first[0],
+        bom_version=first[1],
+        deviation_policy=first[2],
+        deviation_tolerance_percent=first[3],
+        rates=rates,
+        components=components,
+        line_ids=line_ids,
+        booked=booked,
+        extras=extras,
+        builds=builds,
+        process_loss_percent=first[22],
+    )
 
 
 def implicit_lot_id(item: Item) -> int | None:

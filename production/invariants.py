@@ -28,11 +28,35 @@ def completions_put_in_what_they_made() -> list[str]:
     return query(
         """
         SELECT c.posting_id, c.good, coalesce(m.quantity, 0) FROM production_completion c
-        LEFT JOIN (SELECT posting_id, sum(quantity) AS quantity FROM inventory_movement WHERE quantity > 0 GROUP BY 1) m
-          ON m.posting_id = c.posting_id
+        LEFT JOIN (SELECT posting_id, item_id, sum(quantity) AS quantity FROM inventory_movement WHERE quantity > 0
+                   GROUP BY 1, 2) m
+          ON m.posting_id = c.posting_id AND m.item_id = c.item_id
         WHERE c.good <> coalesce(m.quantity, 0)
         """,
         words="completion {0} made {1}, {2} came into stock",
+    )
+
+
+def outputs_are_in_stock() -> list[str]:
+    """Where a completion has several outputs, each is a movement of its posting, and by-products carry what it says."""
+    return query(
+        """
+        WITH said AS (
+          SELECT completion_id, item_id, location_id, lot_id, status, sum(quantity) AS quantity
+          FROM production_completionoutput GROUP BY 1, 2, 3, 4, 5
+        )
+        SELECT s.completion_id, s.item_id, s.quantity, coalesce(m.quantity, 0) FROM said s
+        LEFT JOIN (SELECT posting_id, item_id, location_id, lot_id, status, sum(quantity) AS quantity
+                   FROM inventory_movement WHERE quantity > 0 GROUP BY 1, 2, 3, 4, 5) m
+          ON (m.posting_id, m.item_id, m.location_id, m.lot_id, m.status)
+           = (s.completion_id, s.item_id, s.location_id, s.lot_id, s.status)
+        WHERE s.quantity <> coalesce(m.quantity, 0)
+        UNION ALL
+        SELECT c.posting_id, c.item_id, c.by_product_value, coalesce(sum(o.value), 0) FROM production_completion c
+        JOIN production_completionoutput o ON o.completion_id = c.posting_id AND NOT o.is_main
+        WHERE c.by_product_value IS NOT NULL GROUP BY 1, 2, 3 HAVING c.by_product_value <> coalesce(sum(o.value), 0)
+        """,
+        words="completion {0}, item {1}: outputs say {2}, the ledger {3}",
     )
 
 
@@ -130,6 +154,7 @@ INVARIANTS: tuple[Invariant, ...] = (
         completions_consumed_what_they_say,
     ),
     Invariant("completions make", "Each completion put in what it made.", completions_put_in_what_they_made),
+    Invariant("completion outputs", "Every output of a completion came into stock.", outputs_are_in_stock),
     Invariant("completion value", "What a completion puts in is worth what it took out.", completions_conserve_value),
     Invariant("completion reversals", "A reversed completion left nothing behind.", reversed_completions_cancel),
     Invariant("reversed quantities", "Completions know what was taken back.", reversed_quantities_equal_reversals),

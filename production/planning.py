@@ -12,7 +12,7 @@ from inventory.locks import Cell, CellKey, StockRows
 from inventory.models import CostEntryKind, StockStatus
 from inventory.operations.posting import Draft
 from inventory.picking import LotOnHand, Picks, pick_lots, pick_named
-from inventory.quantities import ZERO, as_text, round_half_up
+from inventory.quantities import ZERO, as_text, round_down, round_half_up, round_up
 from production.explosion import MANUAL, Rate, expected_usage, startable
 from production.facts import ComponentFact, Recipe
 
@@ -24,6 +24,22 @@ class Usage:
     quantity: Decimal
     reason: str = ""
     lots: Sequence[tuple[int, Decimal]] = ()
+    scrapped: Decimal = ZERO
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Substitution:
+    """What was used instead of a component; `ratio` of its stock units replace one of the component's."""
+
+    component: ComponentFact
+    usage: Usage
+    ratio: Decimal
+
+    @property
+    def replaced(self) -> Fraction:
+        """How much of the original it stands for, exact, in the original's stock unit."""
+        return Fraction(self.usage.quantity) / Fraction(self.ratio)
 
 
 class PlannedPick(NamedTuple):
@@ -54,6 +70,11 @@ class PlannedLine(NamedTuple):
     short: Decimal
     value: Decimal | None
     work_order_line_id: int | None
+    scrapped: Decimal = ZERO
+    cause: str = ""
+    replaced: Fraction = Fraction(0)
+    """Of this component, exact, what substitutes stood in for."""
+    substitute_for: ComponentFact | None = None
 
     @property
     def on_hand_after(self) -> Decimal:
@@ -62,6 +83,13 @@ class PlannedLine(NamedTuple):
     @property
     def variance(self) -> Decimal:
         return self.actual - self.expected
+
+    @property
+    def deviation(self) -> Fraction:
+        """Actual less standard, substitutes counted as what they replace; nothing for a substitute itself."""
+        if self.substitute_for is not None:
+            return Fraction(0)
+        return Fraction(self.actual) + self.replaced - Fraction(self.expected)
 
 
 @dataclass(slots=True)
@@ -83,6 +111,16 @@ class PlanInput:
     on: date
     step: Decimal
     """Currency step."""
+    substitutions: dict[int, list[Substitution]] = field(default_factory=dict)
+    """By the component they replace."""
+    issued: dict[int, Decimal] | None = None
+    """By component, what was issued to the order and is left; None when it consumes by the BOM (rule S4)."""
+    remaining: Decimal = ZERO
+    """Of the order before this completion, stock unit of the output; only with `issued`."""
+    implicit_lots: dict[int, int] = field(default_factory=dict)
+    """By component that may go below zero, its implicit lot."""
+    floor_location_id: int = 0
+    """The place that goes below zero, with `implicit_lots`."""
 
 
 @dataclass(slots=True)
@@ -106,7 +144,12 @@ def plan_lines(given: PlanInput) -> LinePlan:
         expected = _expected(rate, given)
         usage = entered.pop(rate.component_id, None) if counted[rate.component_id] is rate else None
         component = given.recipe.components[rate.component_id]
-        lines.append(_plan_line(component, rate, expected, usage, given, draft, usable))
+        instead = given.substitutions.get(rate.component_id, []) if counted[rate.component_id] is rate else []
+        lines.append(_plan_line(component, rate, expected, usage, given, draft, usable, instead))
+        for other in instead:
+            alone = Rate(other.component.id, Fraction(0))
+            line = _plan_line(other.component, alone, ZERO, other.usage, given, draft, {})
+            lines.append(line._replace(substitute_for=component))
     for component_id, usage in entered.items():
         extra = Rate(component_id, Fraction(0))
         lines.append(_plan_line(given.extras[component_id], extra, ZERO, usage, given, draft, usable))
@@ -129,12 +172,26 @@ def _counted_lines(rates: Sequence[Rate]) -> dict[int, Rate]:
 def _expected(rate: Rate, given: PlanInput) -> Decimal:
     if rate.is_optional or rate.issue_method == MANUAL:
         return ZERO
+    if given.issued is not None and not rate.is_consumable:
+        return _expected_of_issued(rate, given)
     return expected_usage(
         rate,
         started_after=given.started_before + given.started,
         booked=given.recipe.booked.get(rate.key, ZERO),
         step=given.recipe.components[rate.component_id].step,
     )
+
+
+def _expected_of_issued(rate: Rate, given: PlanInput) -> Decimal:
+    """What was issued goes in proportion to what is made of the rest of the order; the last completion takes all (S4)."""
+    assert given.issued is not None
+    left = given.issued.get(rate.component_id, ZERO)
+    if given.started >= given.remaining:
+        return left
+    step = given.recipe.components[rate.component_id].step
+    exact = Fraction(left) * Fraction(given.started) / Fraction(given.remaining)
+    rounded = round_up(exact, step) if step == step.to_integral_value() else round_half_up(exact, step)
+    return min(rounded, left)
 
 
 def _plan_line(
@@ -145,8 +202,10 @@ def _plan_line(
     given: PlanInput,
     draft: Draft,
     usable: dict[tuple[int, bool, bool], Decimal],
+    instead: Sequence[Substitution] = (),
 ) -> PlannedLine:
-    actual = expected if usage is None else usage.quantity
+    replaced = sum((other.replaced for other in instead), Fraction(0))
+    actual = _actual(expected, usage, replaced, component.step)
     picks: Sequence[PlannedPick] = ()
     on_hand = free = short = ZERO
     value: Decimal | None = ZERO
@@ -168,7 +227,10 @@ def _plan_line(
             found = _pick(lots, usage, actual, given)
             short = found.missing
             picks = _planned(found, cells)
-            value = _issue(draft, component.id, found, short)
+            if short and component.id in given.implicit_lots:
+                value, short = _overdraw(draft, component.id, found, given), ZERO
+            else:
+                value = _issue(draft, component.id, found, short)
     return PlannedLine(
         component=component,
         expected=expected,
@@ -183,7 +245,34 @@ def _plan_line(
         short=short,
         value=value,
         work_order_line_id=given.recipe.line_ids.get(rate.key),
+        scrapped=ZERO if usage is None else usage.scrapped,
+        cause="" if usage is None else usage.cause,
+        replaced=replaced,
     )
+
+
+def _actual(expected: Decimal, usage: Usage | None, replaced: Fraction, step: Decimal) -> Decimal:
+    """What was used: as entered; else the standard less what substitutes stood in for, rounded down to the step."""
+    if usage is not None:
+        return usage.quantity
+    if not replaced:
+        return expected
+    return max(expected - round_down(replaced, step), ZERO)
+
+
+def _overdraw(draft: Draft, item_id: int, found: Picks, given: PlanInput) -> Decimal | None:
+    """Issue what was found and take the rest out of one place, which goes below zero."""
+    status = StockStatus.AVAILABLE.value
+    below: CellKey = (item_id, given.floor_location_id, given.implicit_lots[item_id], status)
+    taken: dict[CellKey, Decimal] = {}
+    for pick in found.picks:
+        taken[(item_id, pick.location_id, pick.lot_id, status)] = pick.quantity
+    taken[below] = taken.get(below, ZERO) + found.missing
+    draft.overdrawn.add(below)
+    for pick in found.picks:
+        if pick.own:
+            draft.fulfil((item_id, pick.location_id, pick.lot_id, status), pick.cell_id, pick.own)
+    return draft.issue(item_id, list(taken.items()))
 
 
 def _consumable_value(component: ComponentFact, quantity: Decimal, step: Decimal) -> Decimal | None:

@@ -23,6 +23,7 @@ from inventory.operations.transactions import operation
 from inventory.quantities import ZERO, as_text
 
 REVERSED_ELSEWHERE = {
+    PostingKind.DISASSEMBLY: "Reverse the disassembly itself.",
     PostingKind.COUNT: "Count again instead.",
     PostingKind.LANDED_COST: "Post the credit note as a landed cost with a negative amount instead.",
     PostingKind.COMPLETION: "Reverse the completion itself, so that its work order follows.",

@@ -3,21 +3,33 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.conf import settings
 from django.db import connection
 
-from inventory.errors import AlreadyReversed, InvalidQuantity
+from inventory.errors import AlreadyReversed, InvalidQuantity, ReversalBlocked
 from inventory.locks import CellKey
 from inventory.models import CostEntry, CostEntryKind, Item, Movement, Posting, PostingKind
 from inventory.operations.checking import check_quantity
 from inventory.operations.posting import Actor, Draft, claim_posting, post
+from inventory.operations.reserving import release_pins
 from inventory.operations.reversing import cell_key, lock_for_reversal, refuse_blocked
 from inventory.operations.transactions import operation
-from inventory.quantities import ZERO, as_text, proportion
+from inventory.quantities import ZERO, as_text, proportion, share_out, total_of
 from production.explosion import kept_after_reversal
-from production.models import Completion, CompletionLine, CompletionReversal, CompletionReversalLine, WorkOrder
+from production.models import (
+    Completion,
+    CompletionLine,
+    CompletionReversal,
+    CompletionReversalLine,
+    Disassembly,
+    WorkOrder,
+)
+from production.operations.outputs_back import OutputBack, outputs_to_take_back
+
+ABSORBED = frozenset({CostEntryKind.CONSUMABLES, CostEntryKind.LABOUR, CostEntryKind.MACHINE, CostEntryKind.OVERHEAD})
+"""Kinds of cost entries by which value went into the output beside components."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,25 +89,57 @@ def reverse_completion(
             left=as_text(good_left),
             given=as_text(good),
         )
+    if Disassembly.objects.filter(completion=done, is_reversed=False).exists():
+        raise ReversalBlocked(
+            f"Some of {original} was taken apart. Reverse the disassembly first, or take the rest apart too.",
+            blocked_by=[],
+            posting=original.pk,
+        )
     taken = good_left if good is None else good
     is_whole = taken == good_left
     earlier = _earlier_reversals(done)
     movements = list(original.movements.order_by("id"))
+    back = outputs_to_take_back(done, earlier, taken=taken, left=good_left)
+    if order is not None:
+        _release_own(order, item, back, what=str(original), actor=actor)
     rows = lock_for_reversal(movements, posting_ids=[original.pk, *earlier])
-    if taken:
-        _refuse_blocked(rows, movements, taken=taken, what=str(original))
+    refuse_blocked(
+        rows, [output.as_movement(since=original.pk, movements=movements) for output in back], what=str(original)
+    )
 
     draft = Draft(rows)
     returned = _line_returns(done, left=good_left - taken, is_whole=is_whole)
     value = _return_components(draft, movements, earlier, returned, is_whole=is_whole)
     absorbed = _return_entries(draft, done, earlier, left=good_left - taken, is_whole=is_whole)
-    if taken:
-        output = next(m for m in movements if m.quantity > ZERO)
-        out = None if value is None or absorbed is None or output.value is None else value + absorbed
-        draft.take_back(cell_key(output), taken, out, posting_id=original.pk)
+    _take_outputs_back(draft, back, value=value, absorbed=absorbed, posting_id=original.pk)
     post(posting=claim.posting, draft=draft)
     reversal = _write(claim.posting, done, order, returned, good=taken, is_whole=is_whole)
+    if is_whole:
+        _reverse_nested(claim.posting, done, actor=actor, reason=reason)
     return CompletionReversalResult(claim.posting, reversal, replayed=False)
+
+
+def _release_own(order: WorkOrder, item: Item, back: Sequence[OutputBack], *, what: str, actor: Actor) -> None:
+    """What the order had reserved of its own output for the demand behind it is let go, for it goes back."""
+    if order.demand_kind:
+        cells = {(output.location_id, output.lot_id): output.quantity for output in back if output.is_main}
+        release_pins(
+            demand_kind=order.demand_kind,
+            demand_ref=order.demand_ref,
+            item=item,
+            cells=cells,
+            reason=f"{what} reversed",
+            actor=actor,
+        )
+
+
+def _reverse_nested(posting: Posting, completion: Completion, *, actor: Actor, reason: str) -> None:
+    """Completions that were made only for this one go with it, newest first (rule S12)."""
+    for nested in Completion.objects.filter(parent=completion).order_by("-pk"):
+        if not nested.is_reversed:
+            reverse_completion(
+                key=uuid5(posting.key, f"nested {nested.pk}"), completion=nested, actor=actor, reason=reason
+            )
 
 
 def _locked_order(completion: Completion) -> WorkOrder | None:
@@ -108,17 +152,29 @@ def _earlier_reversals(completion: Completion) -> list[int]:
     return list(CompletionReversal.objects.filter(completion=completion).values_list("posting_id", flat=True))
 
 
-def _refuse_blocked(rows: object, movements: Sequence[Movement], *, taken: Decimal, what: str) -> None:
-    output = next(m for m in movements if m.quantity > ZERO)
-    wanted = Movement(
-        id=output.pk,
-        item_id=output.item_id,
-        location_id=output.location_id,
-        lot_id=output.lot_id,
-        status=output.status,
-        quantity=taken,
-    )
-    refuse_blocked(rows, [wanted], what=what)  # type: ignore[arg-type]
+def _take_outputs_back(
+    draft: Draft,
+    back: Sequence[OutputBack],
+    *,
+    value: Decimal | None,
+    absorbed: Decimal | None,
+    posting_id: int,
+) -> None:
+    """Outputs leave with the value of what goes back: by-products with their part, the item itself with the rest."""
+    others = total_of(output.value for output in back if not output.is_main)
+    main = [output for output in back if output.is_main]
+    rest = None if value is None or absorbed is None or others is None else value + absorbed - others
+    if any(output.value is None for output in main):
+        rest = None
+    if rest is None or len(main) < 2:
+        values: Sequence[Decimal | None] = [rest] * len(main)
+    else:
+        values = share_out(rest, [output.quantity for output in main], step=settings.CURRENCY_STEP)
+    for output, worth in zip(main, values, strict=True):
+        draft.take_back(output.key, output.quantity, worth, posting_id=posting_id)
+    for output in back:
+        if not output.is_main:
+            draft.take_back(output.key, output.quantity, output.value, posting_id=posting_id)
 
 
 def _line_returns(
@@ -236,12 +292,12 @@ def _return_entries(
         before = undone.pop((entry.item_id, entry.kind), ZERO)
         kept = ZERO
         if not is_whole:
-            if entry.kind != CostEntryKind.CONSUMABLES:
+            if entry.kind not in ABSORBED:
                 continue
             kept = proportion(entry.amount, left, completion.good, step=settings.CURRENCY_STEP)
         amount = entry.amount - before - kept
         draft.expense(entry.item_id, CostEntryKind(entry.kind), -amount)
-        if entry.kind == CostEntryKind.CONSUMABLES:
+        if entry.kind in ABSORBED:
             absorbed -= amount
     return absorbed
 

@@ -12,7 +12,7 @@ from production.explosion import LineFact
 from production.models import Bom
 from production.reads.buildable import Buildable, limits_of
 from production.reads.cost_rollup import as_unit_cost, cost_book
-from production.reads.structures import BomHead, ItemFact, Structures, load_structures, rate_of_line
+from production.reads.structures import BomHead, ItemFact, Structures, load_structures
 
 
 class Change(StrEnum):
@@ -144,8 +144,8 @@ def _key(structures: Structures, line: LineFact, with_reference: bool) -> tuple[
 def _compared(structures: Structures, old: LineFact, new: LineFact, old_id: int, new_id: int) -> Iterable[LineChange]:
     before, after = _fields(structures, old), _fields(structures, new)
     fields = [FieldChange(name, before[name], after[name]) for name in before if before[name] != after[name]]
-    old_rate = rate_of_line(old, structures.heads[old_id].makes)
-    new_rate = rate_of_line(new, structures.heads[new_id].makes)
+    old_rate = structures.rate_of(old, old_id)
+    new_rate = structures.rate_of(new, new_id)
     if fields or old_rate != new_rate:
         component = structures.items[new.component_id]
         reference = structures.typed[new.line_id].reference
@@ -153,7 +153,7 @@ def _compared(structures: Structures, old: LineFact, new: LineFact, old_id: int,
 
 
 def _only(structures: Structures, line: LineFact, bom_id: int, change: Change) -> LineChange:
-    rate = rate_of_line(line, structures.heads[bom_id].makes)
+    rate = structures.rate_of(line, bom_id)
     is_new = change == Change.ADDED
     fields = [
         FieldChange(name, "" if is_new else text, text if is_new else "")

@@ -108,7 +108,7 @@ class _Reading:
         structures = self.book.structures
         for line in structures.boms[head.id].lines:
             child = structures.child_of(line)
-            need = quantity * rate_of_line(line, head.makes)
+            need = quantity * rate_of_line(line, head.makes, head.process_loss_percent)
             bom = None if child is None else structures.heads[child]
             yield self._row(level, line.component_id, bom, line, need, self.book.of_line(line))
 

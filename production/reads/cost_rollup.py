@@ -113,7 +113,7 @@ class CostBook:
         for line in bom.lines:
             if line.is_optional:
                 continue
-            cost, quantity = self.of_line(line), rate_of_line(line, bom.makes)
+            cost, quantity = self.of_line(line), rate_of_line(line, bom.makes, bom.process_loss_percent)
             if cost.value is None:
                 missing |= cost.missing
                 continue
@@ -166,7 +166,7 @@ def roll_up(book: CostBook, bom_id: int) -> CostRollup:
     bom, items = book.structures.boms[bom_id], book.structures.items
     lines = []
     for line in bom.lines:
-        quantity, cost = rate_of_line(line, bom.makes), book.of_line(line)
+        quantity, cost = rate_of_line(line, bom.makes, bom.process_loss_percent), book.of_line(line)
         lines.append(
             LineCost(
                 line_id=line.line_id,

@@ -33,7 +33,7 @@ WITH RECURSIVE used(bom_id) AS (
   CROSS JOIN LATERAL ({_IN_FORCE_OF.format(item="i.id")}) f
   WHERE %(whole)s OR l.is_phantom OR i.kind = 'phantom'
 )
-SELECT b.id, b.item_id, b.version, b.state, b.makes, b.effective_from, b.effective_to, {IN_FORCE},
+SELECT b.id, b.item_id, b.version, b.state, b.makes, b.effective_from, b.effective_to, {IN_FORCE}, b.process_loss_percent,
        o.id, o.sku, o.name, o.kind, o.stock_unit, o.step, o.standard_cost, o.is_active,
        l.id, l.component_id, l.quantity, l.unit_numerator, l.unit_denominator, l.scrap_percent, l.setup_quantity,
        l.rounding_multiple, l.issue_method, l.is_consumable, l.is_optional, l.is_phantom OR i.kind = 'phantom',
@@ -77,6 +77,7 @@ class BomHead:
     effective_from: date | None
     effective_to: date | None
     is_in_force: bool
+    process_loss_percent: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,11 @@ class Structures:
                         waiting.append(child)
         return list(missing.values())
 
+    def rate_of(self, line: LineFact, bom_id: int) -> Fraction:
+        """What a line of a version needs per unit of output; see rate_of_line."""
+        head = self.heads[bom_id]
+        return rate_of_line(line, head.makes, head.process_loss_percent)
+
     def child_of(self, line: LineFact) -> int | None:
         """The version in force of a line's component; None for something bought."""
         return self.in_force.get(line.component_id)
@@ -139,9 +145,9 @@ class Structures:
         return self._explodable
 
 
-def rate_of_line(line: LineFact, makes: Decimal) -> Fraction:
-    """Stock units of the component per unit of output, expected scrap included, exactly; set-up and rounding apart."""
-    alone = BomFact(0, 0, makes, [replace(line, explodes=False)])
+def rate_of_line(line: LineFact, makes: Decimal, process_loss_percent: Decimal = Decimal(0)) -> Fraction:
+    """Stock units of the component per unit of output, expected losses included, exactly; set-up and rounding apart."""
+    alone = BomFact(0, 0, makes, [replace(line, explodes=False)], process_loss_percent)
     return explode(alone, {})[0].per_unit
 
 
@@ -165,7 +171,7 @@ def load_structures(
     for row in rows:
         _read_row(row, found, lines)
     for head in found.heads.values():
-        found.boms[head.id] = BomFact(head.id, head.item_id, head.makes, lines[head.id])
+        found.boms[head.id] = BomFact(head.id, head.item_id, head.makes, lines[head.id], head.process_loss_percent)
         if head.is_in_force:
             best = found.heads.get(found.in_force.get(head.item_id, 0))
             if best is None or _later(head, best):
@@ -179,11 +185,11 @@ def _later(one: BomHead, other: BomHead) -> bool:
 
 def _read_row(row: Sequence[Any], found: Structures, lines: dict[int, list[LineFact]]) -> None:
     bom_id = row[0]
-    found.heads[bom_id] = BomHead(*row[0:8])
-    found.items[row[8]] = ItemFact(*row[8:16])
+    found.heads[bom_id] = BomHead(*row[0:9])
+    found.items[row[9]] = ItemFact(*row[9:17])
     here = lines.setdefault(bom_id, [])
-    if row[16] is None:
+    if row[17] is None:
         return
-    here.append(LineFact(*row[16:28]))
-    found.typed[row[16]] = TypedLine(*row[28:31])
-    found.items[row[31]] = ItemFact(*row[31:39])
+    here.append(LineFact(*row[17:29]))
+    found.typed[row[17]] = TypedLine(*row[29:32])
+    found.items[row[32]] = ItemFact(*row[32:40])

@@ -16,14 +16,15 @@ from production.reads.structures import IN_FORCE, rate_of_line
 _DIRECT = f"""
 SELECT b.id, b.item_id, p.sku, p.name, b.version, b.state, {IN_FORCE} AS is_in_force, b.makes, l.unit, c.stock_unit,
        l.id, l.component_id, l.quantity, l.unit_numerator, l.unit_denominator, l.scrap_percent, l.setup_quantity,
-       l.rounding_multiple, l.issue_method, l.is_consumable, l.is_optional, l.is_phantom OR c.kind = 'phantom'
+       l.rounding_multiple, l.issue_method, l.is_consumable, l.is_optional, l.is_phantom OR c.kind = 'phantom',
+       b.process_loss_percent
 FROM production_bomline l JOIN production_bom b ON b.id = l.bom_id
 JOIN inventory_item p ON p.id = b.item_id JOIN inventory_item c ON c.id = l.component_id
 WHERE l.component_id = %(item)s AND (b.state <> 'retired' OR %(retired)s)
 ORDER BY p.sku, b.version DESC, l.position, l.id
 """
 
-_CURRENT = f"""SELECT DISTINCT ON (b.item_id) b.id, b.item_id, b.makes FROM production_bom b
+_CURRENT = f"""SELECT DISTINCT ON (b.item_id) b.id, b.item_id, b.makes, b.process_loss_percent FROM production_bom b
   WHERE {IN_FORCE} ORDER BY b.item_id, b.effective_from DESC, b.version DESC"""
 
 _ABOVE = f"""
@@ -34,7 +35,7 @@ WITH RECURSIVE current AS MATERIALIZED ({_CURRENT}), reached(item_id) AS (
 )
 SELECT u.id, u.item_id, p.sku, p.name, p.stock_unit, u.makes,
        l.id, l.component_id, l.quantity, l.unit_numerator, l.unit_denominator, l.scrap_percent, l.setup_quantity,
-       l.rounding_multiple, l.issue_method, l.is_consumable, l.is_optional
+       l.rounding_multiple, l.issue_method, l.is_consumable, l.is_optional, u.process_loss_percent
 FROM reached r JOIN production_bomline l ON l.component_id = r.item_id JOIN current u ON u.id = l.bom_id
 JOIN inventory_item p ON p.id = u.item_id
 ORDER BY p.sku, l.position, l.id
@@ -111,7 +112,7 @@ def where_used(*, item_id: int, on: date | None = None, with_retired: bool = Fal
                     quantity=line.quantity,
                     unit=row[8] or row[9],
                     makes=row[7],
-                    per_unit=rate_of_line(line, row[7]),
+                    per_unit=rate_of_line(line, row[7], row[22]),
                     is_consumable=line.is_consumable,
                     is_optional=line.is_optional,
                     is_phantom=line.explodes,
@@ -131,7 +132,7 @@ def _above(item_id: int, rows: Sequence[tuple[Any, ...]]) -> list[UseAbove]:
         line = LineFact(*row[6:17])
         user = int(row[1])
         heads[user] = row
-        users.setdefault(line.component_id, []).append((user, rate_of_line(line, row[5])))
+        users.setdefault(line.component_id, []).append((user, rate_of_line(line, row[5], row[17])))
         open_lines[user] = open_lines.get(user, 0) + 1
     per_unit: dict[int, Fraction] = {item_id: Fraction(1)}
     level = {item_id: 0}

@@ -10,19 +10,34 @@ from production.models import Bom, BomLine, BomState
 from production.operations.completing import Actual, CompletionRequest, complete_production
 
 
-def make_bom(*, item, lines, makes="1", state=BomState.ACTIVE, effective_from=date(2020, 1, 1), **fields):
-    """A BOM version; `lines` are (component, quantity) or (component, quantity, {field: value})."""
+def make_bom(
+    *,
+    item,
+    lines,
+    makes="1",
+    state=BomState.ACTIVE,
+    effective_from=date(2020, 1, 1),
+    outputs=(),
+    operations=(),
+    **fields,
+):
+    """A BOM version; `lines` are (component, quantity) or (component, quantity, {field: value}).
+
+    A line's field `substitutes` is (item, ratio), ...; `outputs` are (item, quantity, share %) or (item, quantity, 0, unit
+    value); `operations` are dicts of fields.
+    """
     version = (item.boms.order_by("-version").values_list("version", flat=True).first() or 0) + 1
     bom = Bom.objects.create(item=item, version=version, makes=Decimal(makes), **fields)
     for position, (component, quantity, *more) in enumerate(lines, start=1):
         values = dict(more[0]) if more else {}
+        instead = values.pop("substitutes", ())
         factor = unit_factor(
             unit=values.get("unit", ""),
             stock_unit=component.stock_unit,
             packs=packs_of(component),
             sku=component.sku,
         )
-        BomLine.objects.create(
+        line = BomLine.objects.create(
             bom=bom,
             position=position,
             component=component,
@@ -31,6 +46,18 @@ def make_bom(*, item, lines, makes="1", state=BomState.ACTIVE, effective_from=da
             unit_denominator=factor.denominator,
             **values,
         )
+        for place, (other, ratio) in enumerate(instead, start=1):
+            line.substitutes.create(position=place, item=other, ratio=Decimal(ratio))
+    for position, (other, quantity, share, *fixed) in enumerate(outputs, start=1):
+        bom.outputs.create(
+            position=position,
+            item=other,
+            quantity=Decimal(quantity),
+            cost_share_percent=Decimal(share),
+            unit_value=Decimal(fixed[0]) if fixed else None,
+        )
+    for position, operation in enumerate(operations, start=1):
+        bom.operations.create(position=position, **{"name": "Work", **operation})
     if state != BomState.DRAFT:
         bom.effective_from = effective_from
         bom.state = state

@@ -1,0 +1,224 @@
+"""What a completion puts into stock: lots of the item itself, by-products, and the value each of them carries."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+
+from django.conf import settings
+
+from inventory.errors import DomainError, InvalidQuantity
+from inventory.models import CostEntryKind, Item, Location, StockStatus, Tracking
+from inventory.operations.checking import check_location
+from inventory.operations.lots import LotSpec, check_lot_code, ensure_lots, refuse_serials_on_hand
+from inventory.operations.posting import Draft
+from inventory.quantities import ZERO, check_step, round_half_up, share_out, total_of
+from production.explosion import OutputFact, by_product_values, operation_costs
+from production.facts import OutputItem, Recipe, implicit_lot_id
+from production.models import OperationKind
+from production.operations.completing.requests import CompletionPlan, CompletionRequest, PlannedOutput, item_of
+
+OPERATION_ENTRIES = {
+    OperationKind.LABOUR: CostEntryKind.LABOUR,
+    OperationKind.MACHINE: CostEntryKind.MACHINE,
+    OperationKind.OVERHEAD: CostEntryKind.OVERHEAD,
+}
+"""Cost entries of what goes into the output beside components."""
+
+
+def operations_of(recipe: Recipe, *, started_before: Decimal, started: Decimal) -> dict[str, Decimal]:
+    """Labour, machines and overhead of this completion by kind, each rounded once, in base currency (rule S20)."""
+    if recipe.extras is None or not recipe.extras.operations:
+        return {}
+    exact = operation_costs(
+        recipe.extras.operations, recipe.extras.uses, started=started, is_first=started_before == ZERO
+    )
+    rounded = {kind: round_half_up(cost, settings.CURRENCY_STEP) for kind, cost in exact.items()}
+    return {kind: cost for kind, cost in rounded.items() if cost}
+
+
+def plan_outputs(
+    request: CompletionRequest,
+    recipe: Recipe,
+    *,
+    target: Location,
+    total: Decimal | None,
+    started_before: Decimal,
+    on: date,
+    posting_id: int | None,
+) -> tuple[list[PlannedOutput], Decimal | None, list[DomainError]]:
+    """Everything that comes in, what by-products carry of `total` together, and what is wrong with what was reported.
+
+    Without a good unit the whole cost is an expense and by-products come in at nothing (rule S9).
+    """
+    problems: list[DomainError] = []
+    others = _by_products(request, recipe, started_before=started_before, problems=problems)
+    values: list[Decimal | None] = [ZERO] * len(others)
+    if request.good:
+        values = by_product_values(total, [(fact, q) for fact, q, _, _ in others], step=settings.CURRENCY_STEP)
+    carried = total_of(values)
+    planned = []
+    if request.good:
+        rest = None if total is None or carried is None else total - carried
+        planned = _main_outputs(request, target=target, value=rest, on=on, posting_id=posting_id)
+    for (fact, quantity, item, place), value in zip(others, values, strict=True):
+        if quantity:
+            assert recipe.extras is not None
+            planned.append(
+                PlannedOutput(
+                    item_id=item.id,
+                    sku=item.sku,
+                    stock_unit=item.stock_unit,
+                    tracking=item.tracking,
+                    location=place or target,
+                    status=_arrival(item.inspection_required),
+                    lot_code=_by_product_lot(request, item, on=on, posting_id=posting_id),
+                    expires_on=_expiry(item.tracking, item.shelf_life_days, on=on),
+                    quantity=quantity,
+                    value=value,
+                    is_main=False,
+                    expected=fact.expected(
+                        started_before=started_before, started=request.good + request.scrapped, step=item.step
+                    ),
+                )
+            )
+    return planned, carried, problems
+
+
+def _arrival(inspection_required: bool) -> str:
+    return str(StockStatus.QC_HOLD if inspection_required else StockStatus.AVAILABLE)
+
+
+def _expiry(tracking: str, shelf_life_days: int | None, *, on: date) -> date | None:
+    if tracking == Tracking.NONE or shelf_life_days is None:
+        return None
+    return on + timedelta(days=shelf_life_days)
+
+
+def _by_products(
+    request: CompletionRequest, recipe: Recipe, *, started_before: Decimal, problems: list[DomainError]
+) -> list[tuple[OutputFact, Decimal, OutputItem, Location | None]]:
+    """By-products of the BOM with what came out: as reported, else as expected."""
+    extras = recipe.extras
+    reported = {by.item.pk: by for by in request.by_products}
+    found = []
+    for fact in extras.outputs if extras is not None else ():
+        assert extras is not None
+        item = extras.output_items[fact.item_id]
+        by = reported.pop(fact.item_id, None)
+        if by is None:
+            quantity = fact.expected(
+                started_before=started_before, started=request.good + request.scrapped, step=item.step
+            )
+        else:
+            quantity = by.quantity
+            if quantity:
+                check_step(quantity=quantity, step=item.step, sku=item.sku, unit=item.stock_unit)
+            if by.location is not None:
+                check_location(by.location)
+        found.append((fact, quantity, item, by.location if by else None))
+    problems.extend(
+        InvalidQuantity(
+            f"{by.item.sku} is no by-product of this BOM. Add it to the BOM, or receive it by itself.", item=by.item.sku
+        )
+        for by in reported.values()
+    )
+    return found
+
+
+def _by_product_lot(request: CompletionRequest, item: OutputItem, *, on: date, posting_id: int | None) -> str:
+    if item.tracking == Tracking.NONE:
+        return ""
+    given = next((by.lot_code for by in request.by_products if by.item.pk == item.id), "")
+    return given or automatic_lot_code(on=on, posting_id=posting_id)
+
+
+def automatic_lot_code(*, on: date, posting_id: int | None) -> str:
+    """The day and the number of the posting."""
+    return f"{on:%y%m%d}-{posting_id if posting_id is not None else 'new'}"
+
+
+def _main_outputs(
+    request: CompletionRequest, *, target: Location, value: Decimal | None, on: date, posting_id: int | None
+) -> list[PlannedOutput]:
+    """The good quantity by lots; its value is shared out by quantity."""
+    item = item_of(request)
+    lots: Sequence[tuple[str, Decimal, date | None]]
+    if request.output_lots:
+        lots = [
+            (lot.code.strip(), lot.quantity, lot.expires_on or output_expiry(request, item, on=on))
+            for lot in request.output_lots
+        ]
+    else:
+        code = output_lot_code(request, item, on=on, posting_id=posting_id)
+        lots = [(code, request.good, output_expiry(request, item, on=on))]
+    if value is None or len(lots) == 1:
+        values: Sequence[Decimal | None] = [value] * len(lots)
+    else:
+        values = share_out(value, [quantity for _, quantity, _ in lots], step=settings.CURRENCY_STEP)
+    return [
+        PlannedOutput(
+            item_id=item.pk,
+            sku=item.sku,
+            stock_unit=item.stock_unit,
+            tracking=item.tracking,
+            location=target,
+            status=_arrival(item.inspection_required),
+            lot_code=code,
+            expires_on=expires_on,
+            quantity=quantity,
+            value=worth,
+            is_main=True,
+        )
+        for (code, quantity, expires_on), worth in zip(lots, values, strict=True)
+    ]
+
+
+def output_lot_code(request: CompletionRequest, item: Item, *, on: date, posting_id: int | None) -> str:
+    """The lot the output goes into: as given, or the day and the number of the posting; empty for untracked items."""
+    if item.tracking == Tracking.NONE or not request.good:
+        return check_lot_code(item, request.output_lot_code, request.good) if request.output_lot_code else ""
+    if request.output_lots:
+        return request.output_lots[0].code.strip()
+    automatic = automatic_lot_code(on=on, posting_id=posting_id)
+    return check_lot_code(item, request.output_lot_code or automatic, request.good)
+
+
+def output_expiry(request: CompletionRequest, item: Item, *, on: date) -> date | None:
+    if item.tracking == Tracking.NONE:
+        return None
+    if request.expires_on is not None or item.shelf_life_days is None:
+        return request.expires_on
+    return on + timedelta(days=item.shelf_life_days)
+
+
+def receive_outputs(draft: Draft, plan: CompletionPlan, *, item: Item, on: date) -> list[int]:
+    """Put everything that came out into stock with the value it carries; return its lot ids in order.
+
+    Without a good unit the whole cost is scrap expense (rule S8).
+    """
+    for kind, cost in plan.operation_costs.items():
+        draft.expense(item.pk, OPERATION_ENTRIES[OperationKind(kind)], -cost)
+    if not plan.good:
+        whole = None if plan.consumed_value is None else plan.consumed_value + plan.operation_value
+        draft.expense(item.pk, CostEntryKind.SCRAP, whole)
+    if not plan.outputs:
+        return []
+    lot_ids = _lots_of(plan.outputs, item=item, on=on)
+    for output, lot_id in zip(plan.outputs, lot_ids, strict=True):
+        draft.receive((output.item_id, output.location.pk, lot_id, output.status), output.quantity, output.value)
+    return lot_ids
+
+
+def _lots_of(outputs: Sequence[PlannedOutput], *, item: Item, on: date) -> list[int]:
+    if len(outputs) == 1 and outputs[0].is_main:
+        known = implicit_lot_id(item)
+        if known is not None:
+            return [known]
+    items = {item.pk: item}
+    others = [output.item_id for output in outputs if output.item_id != item.pk]
+    if others:
+        items.update(Item.objects.in_bulk(others))
+    specs = [LotSpec(items[output.item_id], output.lot_code, on, output.expires_on) for output in outputs]
+    lots = ensure_lots(specs)
+    refuse_serials_on_hand(specs, lots)
+    return [lots[spec.key] for spec in specs]

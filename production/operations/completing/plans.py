@@ -1,0 +1,243 @@
+"""Working out what a completion will do: the same code for the preview and for the posting."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+
+from django.conf import settings
+
+from inventory.errors import DomainError, WrongState
+from inventory.locks import StockRows, lock_for_posting, read_last_costs
+from inventory.models import Item, StockStatus
+from inventory.operations.checking import check_item, check_location
+from inventory.operations.lots import LotSpec, ensure_lots
+from inventory.operations.posting import Actor
+from inventory.operations.taking import check_negative
+from inventory.quantities import ZERO, as_text
+from production.errors import InvalidSubstitute, OrderClosed
+from production.facts import ComponentFact, Recipe, recipe_of_bom, recipe_of_work_order
+from production.models import ConsumptionBasis, WorkOrder, WorkOrderState
+from production.operations.completing.outputs import operations_of, output_expiry, output_lot_code, plan_outputs
+from production.operations.completing.refusing import (
+    refuse_deviation,
+    refuse_lots,
+    refuse_over_completion,
+    refuse_unusual,
+)
+from production.operations.completing.requests import DEMAND_KIND, CompletionPlan, CompletionRequest, item_of
+from production.planning import LinePlan, PlanInput, Substitution, Usage, largest_completable, plan_lines
+
+
+def recipe_for(request: CompletionRequest, order: WorkOrder | None, *, on: date) -> Recipe:
+    """What the run goes by: the order's frozen lines, or the BOM in force."""
+    if order is not None:
+        return recipe_of_work_order(order)
+    return recipe_of_bom(item=item_of(request), on=on, bom_id=None if request.bom is None else request.bom.pk)
+
+
+def order_of(request: CompletionRequest, *, lock: bool) -> WorkOrder | None:
+    """The work order as it is now, locked when posting: orders come first in the lock order."""
+    if request.work_order is None:
+        return None
+    orders = WorkOrder.objects.select_related("item", "output_location", "source_location", "floor_location")
+    if lock:
+        orders = orders.select_for_update(of=("self",), no_key=True)
+    order = orders.get(pk=request.work_order.pk)
+    if not order.is_open:
+        raise OrderClosed(
+            f"{order.number} is {order.get_state_display().lower()}. "
+            f"{'Release' if order.state == WorkOrderState.PLANNED else 'Reopen'} it, or complete {order.item.sku} without it.",
+            work_order=order.number,
+            state=order.state,
+        )
+    return order
+
+
+def plan_completion(
+    request: CompletionRequest,
+    order: WorkOrder | None,
+    recipe: Recipe,
+    *,
+    actor: Actor,
+    on: date,
+    lock: bool,
+    posting_id: int | None = None,
+) -> tuple[CompletionPlan, LinePlan]:
+    """The whole plan from rows that are locked, or only read for a preview."""
+    item = item_of(request)
+    target = request.output_location or (order.output_location if order else None)
+    if target is None:
+        raise WrongState(f"Where does the finished {item.sku} go? Choose a location for the output.", item=item.sku)
+    check_location(target)
+    source = request.source_location or (order.source_location if order else None)
+    if order is not None and order.basis == ConsumptionBasis.ISSUED:
+        source = order.floor_location or source
+    problems: list[DomainError] = []
+    usages, substitutions, extras = _entered(request, recipe, problems)
+    status = StockStatus.QC_HOLD if item.inspection_required else StockStatus.AVAILABLE
+    stocked = {r.component_id for r in recipe.rates if not r.is_consumable} | set(extras)
+    stocked |= {other.component.id for others in substitutions.values() for other in others}
+    by_products = [] if recipe.extras is None else [output.item_id for output in recipe.extras.outputs]
+    rows = lock_for_posting(
+        items=stocked if lock else [*stocked, item.pk],  # the cells of the output are only shown, never taken from
+        pools_of=[item.pk, *by_products],
+        within=source.path if source else "/",
+        locations=[target.pk],
+        statuses=[StockStatus.AVAILABLE, status] if status != StockStatus.AVAILABLE else [status],
+        demand=(DEMAND_KIND, order.number) if order else None,
+        lock=lock,
+    )
+    started_before = order.good + order.scrapped if order else ZERO
+    given = PlanInput(
+        recipe=recipe,
+        started_before=started_before,
+        started=request.good + request.scrapped,
+        usages=usages,
+        extras=extras,
+        rows=rows,
+        source_path=source.path if source else None,
+        source_name=source.code if source else "Stock",
+        on=on,
+        step=settings.CURRENCY_STEP,
+        substitutions=substitutions,
+    )
+    if order is not None and order.basis == ConsumptionBasis.ISSUED:
+        given.issued = _issued(rows, source.path if source else "/")
+        given.remaining = max(order.planned - started_before, ZERO)
+    if request.may_go_below:
+        _allow_below(request, given, recipe, actor=actor, lock=lock)
+    lines = plan_lines(given)
+    refuse_over_completion(request, order, problems)
+    refuse_unusual(request, item, problems)
+    refuse_deviation(request, recipe, lines.lines, actor, problems)
+    refuse_lots(request, on, problems)
+    completable = None
+    if lines.shortage is not None:
+        problems.append(lines.shortage)
+        limit = largest_completable(given, lines, output_step=item.step)
+        completable = None if limit is None else max(limit - request.scrapped, ZERO)
+    operations = operations_of(recipe, started_before=started_before, started=given.started)
+    consumed = lines.consumed_value
+    total = None if consumed is None else consumed + sum(operations.values(), ZERO)
+    outputs, carried, wrong = plan_outputs(
+        request,
+        recipe,
+        target=target,
+        total=total,
+        started_before=started_before,
+        on=on,
+        posting_id=posting_id,
+    )
+    problems.extend(wrong)
+    main = None if total is None or carried is None else total - carried
+    held = [c for c in rows.of_item(item.pk, status=str(status)) if c.location_id == target.pk]
+    plan = CompletionPlan(
+        item=item,
+        work_order=order,
+        bom_id=recipe.bom_id,
+        bom_version=recipe.bom_version,
+        good=request.good,
+        scrapped=request.scrapped,
+        scrap_reason=request.scrap_reason.strip() if request.scrapped else "",
+        lines=lines.lines,
+        problems=problems,
+        consumed_value=consumed,
+        output_value=main if request.good else (None if consumed is None else ZERO),
+        source_location=source,
+        output_location=target,
+        output_lot_code=output_lot_code(request, item, on=on, posting_id=posting_id),
+        output_expires_on=output_expiry(request, item, on=on),
+        output_status=str(status),
+        output_on_hand=sum((cell.quantity for cell in held), ZERO),
+        completable=completable,
+        outputs=outputs,
+        operation_costs=operations,
+        by_product_value=carried,
+    )
+    return plan, lines
+
+
+def _entered(
+    request: CompletionRequest, recipe: Recipe, problems: list[DomainError]
+) -> tuple[dict[int, Usage], dict[int, list[Substitution]], dict[int, ComponentFact]]:
+    """What was entered: usage of the BOM's components, what was used instead of them, and what is in no BOM.
+
+    An item that is named for a line must be approved for it in every mode (rule S6).
+    """
+    usages: dict[int, Usage] = {}
+    substitutions: dict[int, list[Substitution]] = {}
+    extras: dict[int, ComponentFact] = {}
+    approved = {} if recipe.extras is None else recipe.extras.substitutes
+    for actual in request.actuals:
+        component = actual.component
+        usage = Usage(
+            quantity=actual.quantity,
+            reason=actual.reason.strip(),
+            lots=[(lot.pk, quantity) for lot, quantity in actual.lots],
+            scrapped=actual.scrapped,
+            cause=actual.cause or ("scrap" if actual.scrapped else ""),
+        )
+        if actual.replaces is None:
+            usages[component.pk] = usage
+            if component.pk not in recipe.components:
+                check_item(component)
+                extras[component.pk] = ComponentFact.of(component)
+            continue
+        ratio = approved.get(actual.replaces.pk, {}).get(component.pk)
+        if ratio is None:
+            allowed = ", ".join(_skus(approved.get(actual.replaces.pk, {}))) or "none"
+            problems.append(
+                InvalidSubstitute(
+                    f"{component.sku} is not approved instead of {actual.replaces.sku}; approved: {allowed}. Choose one of "
+                    "these, or enter it as an extra component.",
+                    item=component.sku,
+                    replaces=actual.replaces.sku,
+                )
+            )
+            continue
+        check_item(component)
+        substitutions.setdefault(actual.replaces.pk, []).append(Substitution(ComponentFact.of(component), usage, ratio))
+    return usages, substitutions, extras
+
+
+def _skus(ratios: dict[int, Decimal]) -> Sequence[str]:
+    return list(Item.objects.filter(pk__in=ratios).order_by("sku").values_list("sku", flat=True)) if ratios else []
+
+
+def _issued(rows: StockRows, path: str) -> dict[int, Decimal]:
+    """What was issued to the order and is left: its own stock on the floor, by component (rule S4)."""
+    left: dict[int, Decimal] = {}
+    for cell in rows.cells.values():
+        own = rows.own_quantity(cell.id)
+        if own and cell.path.startswith(path):
+            left[cell.item_id] = left.get(cell.item_id, ZERO) + own
+    return left
+
+
+def _allow_below(request: CompletionRequest, given: PlanInput, recipe: Recipe, *, actor: Actor, lock: bool) -> None:
+    """Components that allow it may go below zero at the place of the source, with privilege and reason (S16, S22)."""
+    place = request.source_location or (request.work_order.source_location if request.work_order else None)
+    if place is None:
+        place = request.output_location or (request.work_order.output_location if request.work_order else None)
+    if place is None:
+        return
+    wanted = [component_id for component_id in recipe.components if component_id in given.rows.pools]
+    items = list(Item.objects.filter(pk__in=wanted, negative_allowed=True).order_by("pk"))
+    if not items:
+        return
+    for item in items:
+        check_negative(item, actor=actor, reason=request.reason)
+    if lock:
+        lots = ensure_lots([LotSpec(item, "", given.on) for item in items])
+        given.implicit_lots = {item.pk: lots[(item.pk, "")] for item in items}
+    else:
+        given.implicit_lots = {item.pk: 0 for item in items}
+    promised = {c.item_id for c in given.rows.cells.values() if c.location_id == place.pk and c.reserved > ZERO}
+    given.implicit_lots = {item_id: lot for item_id, lot in given.implicit_lots.items() if item_id not in promised}
+    given.floor_location_id = place.pk
+    read_last_costs(given.rows, items=[item.pk for item in items])
+
+
+def describe(plan: CompletionPlan) -> str:
+    """`40 pcs of CANDLE`, for messages."""
+    return f"{as_text(plan.good)} {plan.item.stock_unit} of {plan.item.sku}"
