@@ -84,6 +84,12 @@ class PlannedLine(NamedTuple):
     def variance(self) -> Decimal:
         return self.actual - self.expected
 
+    def deviates(self, tolerance: Decimal) -> bool:
+        """Whether actual differs from standard by more than the share `tolerance` of it."""
+        if self.replaced or self.substitute_for is not None:
+            return abs(self.deviation) > Fraction(self.expected) * Fraction(tolerance)
+        return self.actual != self.expected and abs(self.actual - self.expected) > self.expected * tolerance
+
     @property
     def deviation(self) -> Fraction:
         """Actual less standard, substitutes counted as what they replace; nothing for a substitute itself."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date
-from fractions import Fraction
 
 from inventory.errors import DomainError, InvalidQuantity, LotExpired, LotMismatch
 from inventory.models import Item
@@ -148,7 +147,7 @@ def refuse_deviation(
     if recipe.deviation_policy == DeviationPolicy.FREE:
         return
     tolerance = recipe.deviation_tolerance_percent / 100
-    outside = [line for line in lines if abs(line.deviation) > Fraction(line.expected) * Fraction(tolerance)]
+    outside = [line for line in lines if line.deviates(tolerance)]
     if not outside:
         return
     blocked = recipe.deviation_policy == DeviationPolicy.BLOCK
