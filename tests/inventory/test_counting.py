@@ -102,7 +102,9 @@ def test_cells_are_due_again_after_a_part_of_the_year():
     assert next_count_on(last_counted_on=counted, counts_per_year=D("0.00001")) == date.max
 
 
-@given(st.dates(date(1990, 1, 1), date(2100, 1, 1)), st.decimals("0.1", "365", places=2), st.decimals("0.1", 365, places=2))
+@given(
+    st.dates(date(1990, 1, 1), date(2100, 1, 1)), st.decimals("0.1", "365", places=2), st.decimals("0.1", 365, places=2)
+)
 def test_more_counts_a_year_are_never_due_later(day, one, other):
     dues = [next_count_on(last_counted_on=day, counts_per_year=n) for n in sorted((one, other))]
 
