@@ -102,7 +102,7 @@ def test_cells_that_are_not_counted_stop_the_sheet(site):
     count(line_of(sheet, one), "99")
     count(line_of(sheet, two), "10")
 
-    with pytest.raises(CountIncomplete, match="2 of 3 cells .* 1 of them for the second time"):
+    with pytest.raises(CountIncomplete, match=r"2 of 3 cells .* 1 of them for the second time"):
         submit(sheet)
 
     sheet.refresh_from_db()
