@@ -180,3 +180,21 @@ class ItemInactive(DomainError):
     """An item that was set inactive takes part in nothing new."""
 
     code = "ITEM_INACTIVE"
+
+
+class SecondPersonRequired(DomainError):
+    """Somebody else than the person who counted has to do this."""
+
+    code = "SECOND_PERSON_REQUIRED"
+
+
+class CountIncomplete(DomainError):
+    """Cells of a count sheet are still to be counted, for the first or for the second time."""
+
+    code = "COUNT_INCOMPLETE"
+
+
+class CountOutdated(DomainError):
+    """What happened since a cell was counted does not go together with the count; it has to be counted again."""
+
+    code = "COUNT_OUTDATED"

@@ -55,9 +55,13 @@ class CountSheetState(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
+UNFINISHED = (CountSheetState.OPEN, CountSheetState.REVIEW)
+"""States of sheets that may still post something."""
+
+
 class CountSheetQuerySet(models.QuerySet["CountSheet"]):
     def unfinished(self) -> Self:
-        return self.filter(state__in=(CountSheetState.OPEN, CountSheetState.REVIEW))
+        return self.filter(state__in=UNFINISHED)
 
 
 class CountSheet(models.Model):
@@ -111,6 +115,12 @@ class CountLineState(models.TextChoices):
     POSTED = "posted", "Posted"
 
 
+class CountLineQuerySet(models.QuerySet["CountLine"]):
+    def unfinished(self) -> Self:
+        """Lines whose count is still to come or to be posted."""
+        return self.filter(sheet__state__in=UNFINISHED).exclude(state=CountLineState.POSTED)
+
+
 class CountLine(models.Model):
     """One cell on a sheet. What is expected is frozen when the cell is scanned, so stock may move while it is counted.
 
@@ -138,6 +148,14 @@ class CountLine(models.Model):
     first_counted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
+    group = models.CharField(
+        max_length=1,
+        choices=CountGroup,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Class of the item when the line was made.",
+    )
     tolerance_percent = models.DecimalField(max_digits=6, decimal_places=3, null=True, blank=True)
     variance_value = models.DecimalField(
         max_digits=20, decimal_places=6, null=True, blank=True, help_text="Signed, base currency; null when unknown."
@@ -149,6 +167,8 @@ class CountLine(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
     posting = models.ForeignKey(Posting, on_delete=models.PROTECT, null=True, blank=True, related_name="count_lines")
+
+    objects = CountLineQuerySet.as_manager()
 
     class Meta:
         ordering = ("sheet", "id")
@@ -176,3 +196,13 @@ class CountLine(models.Model):
     def variance(self) -> Decimal | None:
         """Counted less expected, in the stock unit; None while it is not counted."""
         return None if self.counted is None or self.expected is None else self.counted - self.expected
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits to be counted, for the first or for the second time."""
+        return self.state in (CountLineState.TO_COUNT, CountLineState.RECOUNT)
+
+    @property
+    def is_recounted_alone(self) -> bool:
+        """Whether the second count was made by the person who made the first."""
+        return self.first_counted_by_id is not None and self.first_counted_by_id == self.counted_by_id
