@@ -1,6 +1,7 @@
 """Every fact that always holds, of all apps: what `verify_ledger`, the nightly task and the page about it check."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from channels_sync.invariants import INVARIANTS as CHANNELS
@@ -22,8 +23,16 @@ class Finding:
     app: str
     invariant: Invariant
     findings: Sequence[str]
+    milliseconds: int = 0
 
 
-def verify() -> list[Finding]:
-    """Check every invariant on the present data."""
-    return [Finding(app, invariant, invariant.find()) for app, invariant in INVARIANTS]
+def verify(*, before_each: Callable[[int], None] | None = None) -> list[Finding]:
+    """Check every invariant on the present data. `before_each` is told how many have been checked."""
+    found = []
+    for number, (app, invariant) in enumerate(INVARIANTS):
+        if before_each is not None:
+            before_each(number)
+        began = time.perf_counter()
+        findings = invariant.find()
+        found.append(Finding(app, invariant, findings, round((time.perf_counter() - began) * 1000)))
+    return found

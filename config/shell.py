@@ -79,6 +79,8 @@ MENU = (
                 ("channels_sync.view_allocationpolicy",),
             ),
             Entry("Channel accounts", "key", "admin:channels_sync_channel_changelist", ("channels_sync.view_channel",)),
+            Entry("Ledger check", "verified", "ledger_check", ("inventory.view_invariantrun",)),
+            Entry("Audit", "manage_history", "audit", ("inventory.read_audit",)),
             Entry("People", "group", "admin:auth_user_changelist", ("auth.view_user",)),
             Entry("Roles", "shield_person", "admin:auth_group_changelist", ("auth.view_group",)),
             Entry(

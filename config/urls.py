@@ -3,6 +3,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.utils.module_loading import autodiscover_modules
 
 from config import views
+from config.integrity import views as integrity
 
 autodiscover_modules("panels")
 
@@ -15,6 +16,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("stock/", include("inventory.urls")),
     path("make/", include("production.urls")),
     path("channels/", include("channels_sync.urls")),
+    path("ledger-check/", integrity.ledger_check, name="ledger_check"),
+    path("ledger-check/now/", integrity.check_now, name="ledger_check_now"),
+    path("ledger-check/progress/", integrity.check_progress, name="ledger_check_progress"),
+    path("ledger-check/<int:pk>/", integrity.ledger_check_run, name="ledger_check_run"),
     path("import/", include("inventory.urls_importing")),
     path("api/v1/", include("config.api_urls")),
     path("admin/", admin.site.urls),

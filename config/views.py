@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from channels_sync.models import Channel, ChannelMode, Listing, ListingPush
+from config.integrity.board import is_overdue, latest
 from config.shell import address, menu_for
 from inventory.models import CostPool, Item, Location, Movement, Posting, PostingKind, StockBalance, StockStatus
 from inventory.reads.board import EXPIRY_NOTICE_DAYS, BoardQuestion, board_items, expiring
@@ -64,6 +65,8 @@ def today(request: HttpRequest) -> HttpResponse:
 
 def _attention(user: Person) -> Iterable[Attention]:
     """Worst first; a fixed number of statements."""
+    if user.has_perm("inventory.view_invariantrun"):
+        yield from _ledger_attention()
     if user.has_perm("channels_sync.view_channel"):
         yield from _channel_attention()
     if user.has_perm("production.view_workorder"):
@@ -78,6 +81,25 @@ def _attention(user: Person) -> Iterable[Attention]:
         if waiting:
             url = f"{reverse('admin:production_bom_changelist')}?state__exact=draft"
             yield Attention("look", "edit_note", f"{waiting} BOM draft{_s(waiting)} not activated", url, "See them")
+
+
+def _ledger_attention() -> Iterable[Attention]:
+    """A breach stands here until a later check is clean."""
+    row = latest()
+    if row is None:
+        return
+    url = reverse("ledger_check")
+    if not row.is_genuine:
+        text = "The last ledger check was changed after it was written, so it proves nothing"
+        yield Attention("blocked", "gpp_bad", text, url, "Look")
+    elif not row.run.is_true:
+        count = len(row.broken)
+        text = f"The ledger check found {count} broken fact{_s(count)}"
+        yield Attention("blocked", "error", text, url, "Look")
+    if is_overdue(row):
+        days = (timezone.now() - row.run.finished_at).days or 1
+        text = f"The ledger was last checked {days} day{_s(days)} ago: the nightly check does not run"
+        yield Attention("look", "schedule", text, url, "Look")
 
 
 def _channel_attention() -> Iterable[Attention]:

@@ -42,7 +42,9 @@ class Channel(models.Model):
     last_error_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    history = HistoricalRecords(excluded_fields=["credentials", "last_success_at", "last_error", "last_error_at"])
+    history = HistoricalRecords(
+        excluded_fields=["credentials", "last_success_at", "last_error", "last_error_at"], m2m_fields=[source_locations]
+    )
 
     class Meta:
         ordering = ("name",)

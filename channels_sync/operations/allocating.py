@@ -63,8 +63,9 @@ def set_policy(
                 "Change the rule after that moment.",
                 policy=newest.pk,
             )
-        AllocationPolicy.objects.filter(pk=newest.pk).update(effective_to=now)
-    policy = AllocationPolicy.objects.create(
+        newest.effective_to = now
+        _save(newest, actor)
+    policy = AllocationPolicy(
         **scope,
         **terms,
         version=newest.version + 1 if newest else 1,
@@ -72,8 +73,15 @@ def set_policy(
         effective_from=now,
         created_by_id=getattr(actor, "pk", None),
     )
+    _save(policy, actor)
     tell_items_changed(items=_items_in(channel=channel, item=item, listing=listing), cause="policy")
     return policy
+
+
+def _save(policy: AllocationPolicy, actor: Actor) -> None:
+    """Save with its history, which names the actor."""
+    policy._history_user = actor if actor is not None and actor.is_authenticated else None  # type: ignore[attr-defined]
+    policy.save()
 
 
 def _check(terms: dict[str, Decimal | None]) -> None:

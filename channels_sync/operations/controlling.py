@@ -80,6 +80,7 @@ def set_credentials(*, channel: Channel, secrets: Secrets, actor: Actor) -> Chan
     locked.credentials = encrypt(secrets)
     locked.last_error = ""
     locked.last_error_at = None
+    locked._change_reason = "credentials replaced"  # type: ignore[attr-defined]  # read by simple_history
     _save(locked, actor=actor, fields=["credentials", "last_error", "last_error_at"])
     _try_again(ListingPush.objects.filter(channel=locked))
     return locked

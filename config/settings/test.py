@@ -12,3 +12,5 @@ STORAGES = {
 }
 WAKE_ON_STOCK_CHANGE = ""
 AXES_ENABLED = False
+WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True
+"""Static files are served from where they lie; nothing is collected for a test run."""

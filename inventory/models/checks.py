@@ -17,7 +17,10 @@ class InvariantRun(models.Model):
 
     class Meta:
         ordering = ("-id",)
-        permissions = (("run_invariants", "Can check the ledger by hand"),)
+        permissions = (
+            ("run_invariants", "Can check the ledger by hand"),
+            ("read_audit", "Can see who changed what and when"),
+        )
         constraints = (
             models.CheckConstraint(
                 condition=Q(finished_at__gte=models.F("started_at")), name="inventory_invariantrun_ends_after_it_began"

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
+from simple_history.models import HistoricalRecords
 
 from inventory.models.items import CountGroup, Item
 from inventory.models.ledger import Posting, StockStatus
@@ -39,6 +40,8 @@ class CountClass(models.Model):
         validators=[MinValueValidator(Decimal(0))],
         help_text="A variance worth more needs a second person, in base currency.",
     )
+
+    history = HistoricalRecords()
 
     class Meta:
         verbose_name_plural = "count classes"

@@ -187,6 +187,8 @@ class BomLine(models.Model):
     reference = models.CharField(max_length=250, blank=True, help_text="Drawing position or designator.")
     note = models.CharField(max_length=500, blank=True)
 
+    history = HistoricalRecords()
+
     class Meta:
         verbose_name = "BOM line"
         ordering = ("bom", "position", "id")

@@ -24,6 +24,7 @@ from inventory.wakeups import wake_after_commit
 from production.bom_checks import BomLineSpec, BomProblem, line_factor, raise_problems
 from production.errors import BomCycle, InvalidBom
 from production.models import Bom, BomLine, BomState, DeviationPolicy
+from production.operations.bom_lines import copy_lines, remove_lines, write_lines
 from production.reads.bom_check import check_bom, packs_of_many
 
 _GRAPH_LOCK = 7_204_663_018
@@ -85,11 +86,9 @@ def create_draft(
     )
     _save(draft, actor)
     if copied:
-        for line in copied:
-            line.pk, line.bom = None, draft
-        BomLine.objects.bulk_create(copied)
+        copy_lines(draft, copied, actor=actor)
     else:
-        _write_lines(draft, specs)
+        write_lines(draft, specs, actor=actor)
     return draft
 
 
@@ -110,8 +109,7 @@ def replace_lines(*, bom: Bom, lines: Sequence[BomLineSpec], actor: Actor, makes
     wanted = draft.makes if makes is None else makes
     problems = check_bom(item=draft.item, lines=lines, makes=wanted, bom_id=draft.pk)
     raise_problems(problems, what=f"BOM v{draft.version} of {draft.item.sku} cannot be saved")
-    draft.lines.all().delete()
-    _write_lines(draft, lines)
+    write_lines(draft, lines, actor=actor)
     draft.makes = wanted
     _save(draft, actor)
     return draft
@@ -122,6 +120,7 @@ def discard_draft(*, bom: Bom, actor: Actor) -> None:
     """Delete a draft. Raises WrongState for a version that was activated, which stays for good."""
     draft = _locked_versions(bom)[bom.pk]
     _check_draft(draft, "discarded")
+    remove_lines(list(draft.lines.all()), actor=actor)
     _remember(draft, actor)
     draft.delete()
 
@@ -233,34 +232,6 @@ def spec_of(line: BomLine) -> BomLineSpec:
         reference=line.reference,
         note=line.note,
     )
-
-
-def _write_lines(draft: Bom, specs: Sequence[BomLineSpec]) -> None:
-    packs = packs_of_many([spec.component.pk for spec in specs])
-    rows = []
-    for position, spec in enumerate(specs, start=1):
-        factor = line_factor(spec, packs.get(spec.component.pk, {}))
-        rows.append(
-            BomLine(
-                bom=draft,
-                position=position,
-                component=spec.component,
-                quantity=spec.quantity,
-                unit=spec.unit.strip(),
-                unit_numerator=Decimal(factor.numerator),
-                unit_denominator=Decimal(factor.denominator),
-                scrap_percent=spec.scrap_percent,
-                setup_quantity=spec.setup_quantity,
-                rounding_multiple=spec.rounding_multiple,
-                issue_method=spec.issue_method,
-                is_consumable=spec.is_consumable,
-                is_optional=spec.is_optional,
-                is_phantom=spec.is_phantom,
-                reference=spec.reference,
-                note=spec.note,
-            )
-        )
-    BomLine.objects.bulk_create(rows)
 
 
 def _check_draft(bom: Bom, participle: str) -> None:

@@ -1,12 +1,13 @@
 """`manage.py verify_ledger`: every invariant on the present data, one line each; ends with an error on any breach."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection, transaction
 
-from config.invariants import Finding, verify
+from config.integrity.checking import check_facts, store
+from config.invariants import Finding
 from inventory.invariants import FINDINGS_MAX
 
 
@@ -15,9 +16,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
+        parser.add_argument("--no-store", action="store_true", help="do not keep the outcome with the other runs")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        results = _verify_at_one_moment()
+        check = check_facts()
+        if not options["no_store"]:
+            store(check, cause="verify_ledger")
+        results = check.findings
         broken = [result for result in results if result.findings]
         if options["json"]:
             self.stdout.write(json.dumps(_as_json(results), indent=2))
@@ -39,17 +44,7 @@ class Command(BaseCommand):
             self.stdout.write(f"      {finding}")
 
 
-def _verify_at_one_moment() -> list[Finding]:
-    """All checks over one snapshot, so that postings made meanwhile break nothing."""
-    if connection.in_atomic_block:
-        return verify()
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        return verify()
-
-
-def _as_json(results: list[Finding]) -> dict[str, Any]:
+def _as_json(results: Sequence[Finding]) -> dict[str, Any]:
     return {
         "holds": not any(result.findings for result in results),
         "invariants": [
