@@ -226,6 +226,48 @@ def movements_carry_their_postings_times() -> list[str]:
     )
 
 
+def snapshots_equal_movements() -> list[str]:
+    """Item by item for the newest closed period, counted back from the pools; as sums for the earlier ones."""
+    return query(
+        """
+        WITH closed AS MATERIALIZED (
+          SELECT id, through, ends_at, row_number() OVER (ORDER BY ends_at) - 1 AS place
+          FROM inventory_periodclose WHERE reopened_at IS NULL
+        ), newest AS MATERIALIZED (SELECT * FROM closed ORDER BY ends_at DESC LIMIT 1),
+        back AS (
+          SELECT item_id, sum(quantity) AS quantity, sum(value) AS value FROM (
+            SELECT item_id, quantity, value FROM inventory_costpool WHERE lot_id IS NULL
+            UNION ALL
+            SELECT m.item_id, -sum(m.quantity), -coalesce(sum(m.value), 0) FROM inventory_movement m
+            WHERE m.effective_at > (SELECT ends_at FROM newest) AND m.recorded_at > (SELECT ends_at FROM newest) GROUP BY 1
+          ) parts GROUP BY 1
+        ), between_ends AS (
+          SELECT width_bucket(m.effective_at - interval '1 microsecond', (SELECT array_agg(ends_at ORDER BY ends_at) FROM closed))
+                   AS place, sum(m.quantity) AS quantity, coalesce(sum(m.value), 0) AS value
+          FROM inventory_movement m WHERE (SELECT count(*) FROM closed) > 1
+            AND m.effective_at <= (SELECT max(ends_at) FROM closed) GROUP BY 1
+        )
+        SELECT n.through, 'item ' || coalesce(s.item_id, b.item_id), coalesce(s.quantity, 0), coalesce(b.quantity, 0),
+               coalesce(s.value, 0), coalesce(b.value, 0)
+        FROM newest n CROSS JOIN (SELECT s.* FROM inventory_periodsnapshot s JOIN newest ON newest.id = s.period_id) s
+        FULL JOIN back b USING (item_id)
+        WHERE EXISTS (SELECT 1 FROM newest)
+          AND (coalesce(s.quantity, 0), coalesce(s.value, 0)) <> (coalesce(b.quantity, 0), coalesce(b.value, 0))
+        UNION ALL
+        SELECT c.through, 'all items', c.quantity, c.expected, c.value, c.worth FROM (
+          SELECT c.through, coalesce(s.quantity, 0) AS quantity, coalesce(s.value, 0) AS value,
+                 coalesce(sum(e.quantity) OVER so_far, 0) AS expected, coalesce(sum(e.value) OVER so_far, 0) AS worth
+          FROM closed c LEFT JOIN between_ends e USING (place)
+          LEFT JOIN (SELECT period_id, sum(quantity) AS quantity, sum(value) AS value
+                     FROM inventory_periodsnapshot GROUP BY 1) s ON s.period_id = c.id
+          WINDOW so_far AS (ORDER BY c.ends_at)
+        ) c
+        WHERE (SELECT count(*) FROM closed) > 1 AND (c.quantity, c.value) <> (c.expected, c.worth)
+        """,
+        words="closed through {0}, {1}: kept {2} worth {4}, movements {3} worth {5}",
+    )
+
+
 def serials_are_single() -> list[str]:
     return query(
         """
@@ -258,5 +300,8 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant("postings", "Every posting moved something.", postings_have_movements),
     Invariant("references", "Every movement leads to its item, location and lot.", movements_point_at_what_exists),
     Invariant("times", "Movements carry the times of their posting.", movements_carry_their_postings_times),
+    Invariant(
+        "closed periods", "What was kept of a closed period is what moved until its end.", snapshots_equal_movements
+    ),
     Invariant("serials", "A serial number is in one place only.", serials_are_single),
 )

@@ -24,6 +24,13 @@ class PeriodClose(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
     note = models.CharField(max_length=500, blank=True)
+    items = models.PositiveIntegerField(default=0, help_text="Items with stock at the end.")
+    known_value = models.DecimalField(
+        max_digits=20, decimal_places=6, default=0, help_text="Of all stock at the end, in base currency."
+    )
+    unknown_items = models.PositiveIntegerField(
+        default=0, help_text="Items of which a part had no known cost at the end; their known part is in the value."
+    )
     reopened_at = models.DateTimeField(null=True, blank=True)
     reopened_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"

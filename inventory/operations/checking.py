@@ -98,7 +98,7 @@ def refuse_closed_period(effective_at: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [PERIOD_LOCK])
         cursor.execute(
-            "SELECT through FROM inventory_periodclose WHERE reopened_at IS NULL AND ends_at > %s"
+            "SELECT through FROM inventory_periodclose WHERE reopened_at IS NULL AND ends_at >= %s"
             " ORDER BY ends_at DESC LIMIT 1",
             [effective_at],
         )
