@@ -175,3 +175,9 @@ class ItemInactive(DomainError):
     """An item that was set inactive takes part in nothing new."""
 
     code = "ITEM_INACTIVE"
+
+
+class OverReturn(DomainError):
+    """More would come back, or go back, than the shipment or receipt has left to return."""
+
+    code = "OVER_RETURN"
