@@ -83,6 +83,54 @@ def neutral_postings_sum_to_zero() -> list[str]:
     )
 
 
+def lot_changes_sum_to_zero() -> list[str]:
+    """What one lot loses others of the item gain; a reversal may book a variance, so only its quantities are looked at."""
+    return query(
+        """
+        SELECT m.posting_id, m.item_id, sum(m.quantity), coalesce(sum(m.value), 0)
+        FROM inventory_movement m JOIN inventory_posting p ON p.id = m.posting_id
+        LEFT JOIN inventory_posting r ON r.id = p.reverses_id
+        WHERE coalesce(r.kind, p.kind) = 'lot_change'
+        GROUP BY m.posting_id, m.item_id, p.kind
+        HAVING sum(m.quantity) <> 0 OR (p.kind = 'lot_change' AND coalesce(sum(m.value), 0) <> 0)
+        """,
+        words="lot change {0}, item {1}: quantities sum to {2}, values to {3}",
+    )
+
+
+def transfer_lines_equal_their_postings() -> list[str]:
+    """What a two-step transfer says was sent, arrived or was lost is what its postings moved and was not taken back."""
+    return query(
+        """
+        WITH mine AS (
+          SELECT t.id AS transfer_id, t.dispatch_id AS posting_id, t.transit_id, t.target_id, true AS is_dispatch
+          FROM inventory_stocktransfer t
+          UNION ALL
+          SELECT t.id, r.posting_id, t.transit_id, t.target_id, false FROM inventory_stocktransferreceipt r
+          JOIN inventory_stocktransfer t ON t.id = r.transfer_id
+          WHERE NOT EXISTS (SELECT 1 FROM inventory_posting u WHERE u.reverses_id = r.posting_id)
+        ), moved AS (
+          SELECT mine.transfer_id, m.item_id, m.lot_id,
+                 sum(m.quantity) FILTER (WHERE is_dispatch AND m.location_id = mine.transit_id) AS sent,
+                 sum(m.quantity) FILTER (WHERE NOT is_dispatch AND m.location_id = mine.target_id) AS received,
+                 -sum(m.quantity) FILTER (WHERE NOT is_dispatch AND p.kind = 'scrap') AS lost
+          FROM mine JOIN inventory_posting p ON p.id = mine.posting_id
+          JOIN inventory_movement m ON m.posting_id = mine.posting_id GROUP BY 1, 2, 3
+        ), said AS (
+          SELECT transfer_id, item_id, lot_id, sum(quantity) AS sent, sum(received) AS received, sum(lost) AS lost
+          FROM inventory_stocktransferline GROUP BY 1, 2, 3
+        )
+        SELECT t.number, coalesce(s.item_id, m.item_id), s.sent, s.received, s.lost,
+               coalesce(m.sent, 0), coalesce(m.received, 0), coalesce(m.lost, 0)
+        FROM said s FULL JOIN moved m USING (transfer_id, item_id, lot_id)
+        JOIN inventory_stocktransfer t ON t.id = coalesce(s.transfer_id, m.transfer_id)
+        WHERE (coalesce(s.sent, 0), coalesce(s.received, 0), coalesce(s.lost, 0))
+           <> (coalesce(m.sent, 0), coalesce(m.received, 0), coalesce(m.lost, 0))
+        """,
+        words="{0}, item {1}: says sent {2}, arrived {3}, lost {4}; its postings moved {5}, {6}, {7}",
+    )
+
+
 def lot_pools_equal_movements() -> list[str]:
     """Where lots carry their cost, each lot's pool is the sum of its movements, and the item's pool that of its lots."""
     return query(
@@ -292,6 +340,12 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant("cost methods", "Pools are valued by the method of their item.", pools_know_their_method),
     Invariant("not negative", "No balance is below zero without leave.", nothing_negative),
     Invariant("transfers", "Transfers and status changes sum to zero.", neutral_postings_sum_to_zero),
+    Invariant("lot changes", "Lot changes sum to zero per item.", lot_changes_sum_to_zero),
+    Invariant(
+        "transfers under way",
+        "What a two-step transfer says was sent, arrived or was lost is what its postings moved.",
+        transfer_lines_equal_their_postings,
+    ),
     Invariant("reversals", "A reversal and what it reverses cancel, but for the variance it booked.", reversals_cancel),
     Invariant(
         "reserved", "What is reserved on balances is what reservations say, and is on hand.", reserved_equals_pins

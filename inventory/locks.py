@@ -85,6 +85,7 @@ class StockRows:
     uses: dict[int, list[LayerUse]] = field(default_factory=dict)
     """What the posting that is undone took out of cost layers and has not put back, in the order it took it."""
     _by_item: dict[int, list[Cell]] = field(init=False, default_factory=dict)
+    _own_chosen: dict[int, Decimal] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         for cell in self.cells.values():
@@ -108,7 +109,17 @@ class StockRows:
             self._by_item.setdefault(cell.item_id, []).append(cell)
 
     def own_quantity(self, cell_id: int) -> Decimal:
-        return sum((r.quantity for r in self.own[cell_id]), ZERO) if cell_id in self.own else ZERO
+        if cell_id not in self.own:
+            return ZERO
+        return sum((r.quantity for r in self.own[cell_id]), ZERO) - self._own_chosen.get(cell_id, ZERO)
+
+    def note_chosen(self, key: CellKey, quantity: Decimal, *, own: Decimal = ZERO) -> None:
+        """Let later choices of the same posting see that `quantity` leaves a cell, `own` of it from the demand's own pins."""
+        cell = self.cells[key]
+        less = cell._replace(quantity=cell.quantity - quantity, reserved=cell.reserved - own)
+        self.cells[key] = less
+        self._by_item[cell.item_id] = [less if c.id == cell.id else c for c in self._by_item[cell.item_id]]
+        self._own_chosen[cell.id] = self._own_chosen.get(cell.id, ZERO) + own
 
 
 @dataclass(frozen=True, slots=True)

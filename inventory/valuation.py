@@ -132,6 +132,27 @@ def _cover(pool: Pool, quantity: Decimal, value: Decimal | None, *, step: Decima
     return Given(after, settled=cost - owed, is_unknown=pool.is_unknown)
 
 
+class Carried(NamedTuple):
+    """A pool in two parts: what stays and what is carried to another lot. Together they are the pool."""
+
+    rest: Pool
+    part: Pool
+
+
+def carry(pool: Pool, quantity: Decimal, *, step: Decimal) -> Carried:
+    """Split `quantity` (positive, at most what there is) off a pool with its value; units of unknown cost go first.
+
+    Nothing becomes known or unknown by it, and no value is left on zero units.
+    """
+    left = pool.quantity - quantity
+    if left == ZERO:
+        return Carried(Pool(), pool)
+    unknown = min(pool.unknown_quantity, quantity)
+    priced = pool.quantity - pool.unknown_quantity
+    value = proportion(pool.value, quantity - unknown, priced, step=step) if priced > ZERO else ZERO
+    return Carried(Pool(left, pool.value - value, pool.unknown_quantity - unknown), Pool(quantity, value, unknown))
+
+
 def put_back(pool: Pool, quantity: Decimal, value: Decimal | None) -> Taken:
     """Undo an issue: the very quantity and value return. `residue` is value that nothing carries then (rule S14)."""
     left = pool.quantity + quantity

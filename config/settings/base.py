@@ -142,6 +142,8 @@ USE_TZ = True
 USE_THOUSAND_SEPARATOR = False
 BASE_CURRENCY = ENVIRONMENT.base_currency
 CURRENCY_STEP = Decimal("0.01")
+TRANSIT_DAYS_MAX = 7
+"""Goods that are longer on the road between our places are pointed out."""
 FIELD_ENCRYPTION_KEYS = list(ENVIRONMENT.field_encryption_keys)
 
 # --- Files ------------------------------------------------------------------------------------------------------------

@@ -152,7 +152,7 @@ def _unknown_quantities(items: list[int]) -> dict[int, Decimal]:
         return unknown
     held: dict[int, Decimal] = {}
     with connection.cursor() as cursor:
-        cursor.execute(_HISTORY, [items, [str(kind) for kind in NEUTRAL_KINDS]])
+        cursor.execute(_HISTORY, [items, [str(kind) for kind in (*NEUTRAL_KINDS, PostingKind.LOT_CHANGE)]])
         for item_id, quantity, value, kind, _ in cursor:
             before = unknown.get(item_id, ZERO)
             left = held.get(item_id, ZERO) + quantity

@@ -11,12 +11,19 @@ from inventory.models import (
     NEUTRAL_KINDS,
     CostEntry,
     CostEntryKind,
+    CostMethod,
     Item,
     Location,
     Lot,
     Movement,
     Posting,
     PostingKind,
+)
+from inventory.operations.following import (
+    follow_transfer,
+    lock_transfer_of,
+    refuse_returned,
+    refuse_transfer_moved_on,
 )
 from inventory.operations.posting import Actor, Draft, claim_posting, post
 from inventory.operations.transactions import operation
@@ -46,7 +53,8 @@ def reverse_posting(*, key: UUID, posting: Posting, actor: Actor, reason: str = 
     Receipts, issues, shipments, transfers, returns, changes of lot or status, adjustments and scrap.
 
     Everything the posting put somewhere must still be there and not be reserved. Raises AlreadyReversed, ReversalBlocked
-    with the list of what stands in the way, or NotReversible for kinds that are undone in another way.
+    with the list of what stands in the way, WrongState for a step of a two-step transfer that has moved on, or NotReversible
+    for kinds that are undone in another way.
     """
     hint = REVERSED_ELSEWHERE.get(PostingKind(posting.kind))
     if hint is not None:
@@ -64,24 +72,34 @@ def reverse_posting(*, key: UUID, posting: Posting, actor: Actor, reason: str = 
     if not claim.is_new:
         return ReversalResult(claim.posting, replayed=True)
 
+    transfer = lock_transfer_of(posting)
     movements = movements_of(posting)
     rows = lock_for_reversal(movements, posting_ids=[posting.pk])
     if Posting.objects.filter(reverses=posting).exclude(pk=claim.posting.pk).exists():
         raise AlreadyReversed(f"{posting} was reversed before. There is nothing left to undo.", posting=posting.pk)
+    refuse_returned(posting)
+    if transfer is not None:
+        refuse_transfer_moved_on(transfer, posting)
     refuse_blocked(rows, movements, what=str(posting))
     draft = Draft(rows)
-    if posting.kind in NEUTRAL_KINDS or posting.kind == PostingKind.LOT_CHANGE:
+    if _is_neutral(draft, posting, movements):
         for movement in movements:
             value = None if movement.value is None else -movement.value
-            if posting.kind == PostingKind.LOT_CHANGE:
-                draft.carry_back_lot(cell_key(movement), -movement.quantity, value)
-            else:
-                draft.carry_back(cell_key(movement), -movement.quantity, value)
+            draft.carry_back(cell_key(movement), -movement.quantity, value)
     else:
         undo_movements(draft, movements)
         undo_entries(draft, posting)
     post(posting=claim.posting, draft=draft)
+    if transfer is not None:
+        follow_transfer(transfer, posting, reversal=claim.posting)
     return ReversalResult(claim.posting, replayed=False)
+
+
+def _is_neutral(draft: Draft, posting: Posting, movements: Sequence[Movement]) -> bool:
+    """Whether no pool changes by it. A change of lot moves value where lots carry their cost."""
+    if posting.kind == PostingKind.LOT_CHANGE:
+        return all(draft.method(movement.item_id) != CostMethod.LOT for movement in movements)
+    return posting.kind in NEUTRAL_KINDS
 
 
 def movements_of(posting: Posting) -> list[Movement]:

@@ -71,8 +71,9 @@ def find_cells(rows: StockRows, wanted: Wanted, *, on: date) -> tuple[tuple[Pick
 
 
 def _takeable(rows: StockRows, wanted: Wanted) -> list[Cell]:
-    """Cells that are looked at: a blocked bin is used only by name."""
-    cells = rows.of_item(wanted.item.pk, status=wanted.status)
+    """Cells that are looked at: those of the place and below it; a blocked bin is used only by name."""
+    within = wanted.location.path
+    cells = [cell for cell in rows.of_item(wanted.item.pk, status=wanted.status) if cell.path.startswith(within)]
     if wanted.lots:
         return cells
     return [cell for cell in cells if cell.is_pickable or cell.location_id == wanted.location.pk]
@@ -157,9 +158,19 @@ def _check_named(wanted: Wanted, *, on: date) -> None:
                 item=wanted.item.sku,
                 lot=lot.code,
             )
-        if lot.is_expired(on=on) and not wanted.allow_expired:
+        if wanted.allow_expired:
+            continue
+        if lot.is_expired(on=on):
             raise LotExpired(
                 f"Lot {lot} of {wanted.item.sku} expired on {lot.expires_on}. Choose another lot, or scrap this one.",
+                item=wanted.item.sku,
+                lot=lot.code,
+                expires_on=str(lot.expires_on),
+            )
+        if lot.is_expired(on=on + timedelta(days=wanted.shelf_life_days_min)):
+            raise LotExpired(
+                f"Lot {lot} of {wanted.item.sku} is good through {lot.expires_on}; it must be for at least "
+                f"{wanted.shelf_life_days_min} days more. Choose another lot, or ask for less shelf life.",
                 item=wanted.item.sku,
                 lot=lot.code,
                 expires_on=str(lot.expires_on),
@@ -171,7 +182,8 @@ def shortage(wanted: Wanted, cells: Sequence[Cell], *, on: date) -> Insufficient
     item = wanted.item
     on_hand = sum((cell.quantity for cell in cells), ZERO)
     reserved = sum((cell.reserved for cell in cells), ZERO)
-    expired = sum((c.quantity for c in cells if c.expires_on is not None and c.expires_on < on), ZERO)
+    first_day = on + timedelta(days=wanted.shelf_life_days_min)
+    expired = sum((c.quantity for c in cells if c.expires_on is not None and c.expires_on < first_day), ZERO)
     context: dict[str, object] = {
         "item": item.sku,
         "location": wanted.location.code,
@@ -188,7 +200,9 @@ def shortage(wanted: Wanted, cells: Sequence[Cell], *, on: date) -> Insufficient
             f"{as_text(reserved)} are reserved; {as_text(wanted.quantity)} are needed. Release a reservation or receive more.",
             **context,
         )
-    also = f", {as_text(expired)} of them expired" if expired else ""
+    days = wanted.shelf_life_days_min
+    too_old = f"good for less than {days} days" if days else "expired"
+    also = f", {as_text(expired)} of them {too_old}" if expired else ""
     return InsufficientStock(
         f"{wanted.location.code} holds {as_text(on_hand)} {item.stock_unit} of {item.sku}{status}{also}; "
         f"{as_text(wanted.quantity)} are needed. Receive more, or take less.",

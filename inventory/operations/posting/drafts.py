@@ -17,6 +17,7 @@ from inventory.valuation import (
     Pool,
     Taken,
     average_value,
+    carry,
     pool_of,
     put,
     put_back,
@@ -60,6 +61,8 @@ class Draft:
     lot_pools: dict[tuple[int, int], Pool] = field(default_factory=dict)
     released: dict[int, Decimal] = field(default_factory=dict)
     """Reservation id -> quantity of it that is fulfilled by this posting."""
+    released_as: str = "fulfilled"
+    """In a word, what became of the reservations in `released`."""
     freed: dict[CellKey, Decimal] = field(default_factory=dict)
     """Cell -> how much less is reserved in it."""
     overdrawn: set[CellKey] = field(default_factory=set)
@@ -178,15 +181,6 @@ class Draft:
     def carry_back(self, key: CellKey, quantity: Decimal, value: Decimal | None) -> None:
         """Undo one side of a transfer: signed quantity and value, without touching the pool of the item."""
         self.lines.append(Line(*key, quantity, value))
-
-    def carry_back_lot(self, key: CellKey, quantity: Decimal, value: Decimal | None) -> None:
-        """Undo one side of a change of lot: as carry_back, and the pool of the lot follows."""
-        self.lines.append(Line(*key, quantity, value))
-        if self.method(key[0]) == CostMethod.LOT:
-            pool = self._lot_pool(key)
-            unknown = pool.unknown_quantity + (quantity if value is None else ZERO)
-            after = Pool(pool.quantity + quantity, pool.value + (value or ZERO), max(unknown, ZERO))
-            self.lot_pools[(key[0], key[2])] = after if after.quantity else Pool()
 
     def revalue(self, key: CellKey, amount: Decimal, *, unknown_moved: Decimal = ZERO) -> None:
         """Add `amount` (signed) to the value of all the item's stock without moving any; its cost is known then.
@@ -390,10 +384,13 @@ class Draft:
         return total
 
     def _move_between_lots(self, source: CellKey, target: CellKey, quantity: Decimal) -> Decimal | None:
-        taken = take(self._lot_pool(source), quantity, step=self.step)
-        self._set_lot_pool(source, taken.pool)
-        self.lines.append(Line(*source, -quantity, None if taken.value is None else -taken.value))
-        self._settle(source[0], source, taken.residue)
-        self.lines.append(Line(*target, quantity, taken.value))
-        self._put_into_lot(target, quantity, taken.value)
-        return taken.value
+        rest, part = carry(self._lot_pool(source), quantity, step=self.step)
+        before = self._lot_pool(target)
+        self._set_lot_pool(source, rest)
+        self._set_lot_pool(target, Pool(*(old + new for old, new in zip(before, part, strict=True))))
+        value = None if part.is_unknown else part.value
+        self.lines.append(Line(*source, -quantity, None if value is None else -value))
+        if value is None and part.value:  # the known part goes along; on its own, since the units have no value
+            self.lines += [Line(*source, ZERO, -part.value), Line(*target, ZERO, part.value)]
+        self.lines.append(Line(*target, quantity, value))
+        return value

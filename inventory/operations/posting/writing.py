@@ -210,7 +210,7 @@ def _write_fulfilled(posting: Posting, draft: Draft) -> None:
             [
                 list(draft.released),
                 list(draft.released.values()),
-                f"fulfilled by posting {posting.pk}",
+                f"{draft.released_as} by posting {posting.pk}",
                 posting.actor_id,
                 posting.recorded_at,
             ],

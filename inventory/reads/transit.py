@@ -1,0 +1,56 @@
+"""What is on the road between our places, and for how long."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import Prefetch, QuerySet
+from django.utils import timezone
+
+from inventory.models import StockTransfer, StockTransferLine
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A transfer with what of it is on the road; `age_days` are whole days since it left."""
+
+    transfer: StockTransfer
+    lines: tuple[StockTransferLine, ...]
+    age_days: int
+    is_old: bool
+    """On the road for more than TRANSIT_DAYS_MAX days."""
+    is_late: bool
+    """Expected before today."""
+
+
+def transfers_with_lines() -> QuerySet[StockTransfer]:
+    """Transfers, newest first, with everything a page or an answer shows of them."""
+    lines = StockTransferLine.objects.select_related("item", "lot").order_by("id")
+    places = StockTransfer.objects.select_related("source", "target", "transit", "created_by")
+    return places.prefetch_related(Prefetch("lines", lines)).order_by("-pk")
+
+
+def in_transit(*, at: datetime | None = None) -> list[UnderWay]:
+    """Every transfer of which something is on the road, the longest under way first. Two queries."""
+    transfers = transfers_with_lines().under_way().order_by("dispatched_at", "pk")  # type: ignore[attr-defined]
+    return ages(transfers, at=at)
+
+
+def ages(transfers: Iterable[StockTransfer], *, at: datetime | None = None) -> list[UnderWay]:
+    """Transfers with their age; a closed one is as old as it became."""
+    now = at or timezone.now()
+    return [_age(transfer, now) for transfer in transfers]
+
+
+def _age(transfer: StockTransfer, now: datetime) -> UnderWay:
+    is_open = transfer.closed_at is None
+    days = max(0, ((transfer.closed_at or now) - transfer.dispatched_at).days)
+    on_road = tuple(line for line in transfer.lines.all() if line.quantity > line.received + line.lost)
+    return UnderWay(
+        transfer=transfer,
+        lines=on_road if is_open else (),
+        age_days=days,
+        is_old=is_open and days > settings.TRANSIT_DAYS_MAX,
+        is_late=is_open and transfer.expected_on is not None and transfer.expected_on < timezone.localdate(now),
+    )
