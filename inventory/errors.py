@@ -198,6 +198,8 @@ class CountOutdated(DomainError):
     """What happened since a cell was counted does not go together with the count; it has to be counted again."""
 
     code = "COUNT_OUTDATED"
+
+
 class OverReturn(DomainError):
     """More would come back, or go back, than the shipment or receipt has left to return."""
 

@@ -132,8 +132,8 @@ def remove_roles(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [
         ("channels_sync", "0002_periodic_tasks"),
-        ("production", "0005_parts_of_boms_frozen"),
-        ("inventory", "0006_exception_cases"),
+        ("production", "0004_parts_of_boms_frozen"),
+        ("inventory", "0004_expire_lots_nightly"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("authtoken", "0004_alter_tokenproxy_options"),
         ("django_celery_beat", "0019_alter_periodictasks_options"),

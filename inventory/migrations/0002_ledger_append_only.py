@@ -2,7 +2,13 @@
 
 from django.db import migrations
 
-TABLES = ("inventory_posting", "inventory_movement", "inventory_costentry", "inventory_reservationchange")
+TABLES = (
+    "inventory_posting",
+    "inventory_movement",
+    "inventory_costentry",
+    "inventory_reservationchange",
+    "inventory_costlayerchange",
+)
 
 FUNCTION = """
 CREATE FUNCTION inventory_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -23,7 +23,7 @@ CREATE TRIGGER production_bomsubstitute_frozen BEFORE INSERT OR UPDATE OR DELETE
 
 
 class Migration(migrations.Migration):
-    dependencies = [("production", "0004_production_in_full"), ("inventory", "0002_ledger_append_only")]
+    dependencies = [("production", "0003_periodic_tasks"), ("inventory", "0002_ledger_append_only")]
 
     operations = [
         *(

@@ -26,6 +26,6 @@ def make_classes(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("inventory", "0004_layer_changes_append_only")]
+    dependencies = [("inventory", "0002_ledger_append_only")]
 
     operations = [migrations.RunPython(make_classes, migrations.RunPython.noop)]

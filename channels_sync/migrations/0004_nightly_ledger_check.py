@@ -36,7 +36,7 @@ def _tell_beat(apps):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("channels_sync", "0004_history_of_policies"),
+        ("channels_sync", "0003_first_roles"),
         ("django_celery_beat", "0019_alter_periodictasks_options"),
     ]
 

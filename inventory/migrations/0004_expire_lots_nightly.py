@@ -41,7 +41,7 @@ def _tell_beat(apps):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("inventory", "0005_count_classes"),
+        ("inventory", "0003_count_classes"),
         ("django_celery_beat", "0019_alter_periodictasks_options"),
     ]
 
