@@ -20,7 +20,6 @@ from production.operations.completing import DEMAND_KIND, Actual, CompletionRequ
 from production.operations.reversing import reverse_completion
 from production.operations.work_orders import close_work_order, open_work_order
 
-DEMAND = "demo"
 ROBOTS_STOCKED_FOR = 6
 CENT = Decimal("0.01")
 
@@ -239,7 +238,7 @@ def _open_orders(actor: Actor) -> None:
 
 
 def _order(name: str, actor: Actor, *, sku: str, planned: str, into: str, due: int, closed: str = "") -> WorkOrder:
-    known = WorkOrder.objects.filter(demand_kind=DEMAND, demand_ref=name).first()
+    known = WorkOrder.objects.filter(note=f"Demo order {name}").first()
     if known is not None:
         return known
     order = open_work_order(
@@ -248,8 +247,7 @@ def _order(name: str, actor: Actor, *, sku: str, planned: str, into: str, due: i
         source_location=place(SITE),
         output_location=place(into),
         due_on=timezone.localdate() + timedelta(days=due),
-        demand_kind=DEMAND,
-        demand_ref=name,
+        note=f"Demo order {name}",
         actor=actor,
     )
     if closed:

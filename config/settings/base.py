@@ -144,6 +144,7 @@ BASE_CURRENCY = ENVIRONMENT.base_currency
 CURRENCY_STEP = Decimal("0.01")
 TRANSIT_DAYS_MAX = 7
 """Goods that are longer on the road between our places are pointed out."""
+SUPPLIER_STOCK_FRESH_HOURS = 48  # what a supplier says to have counts as fresh for so long
 FIELD_ENCRYPTION_KEYS = list(ENVIRONMENT.field_encryption_keys)
 
 # --- Files ------------------------------------------------------------------------------------------------------------

@@ -22,12 +22,12 @@ from inventory.models import (
     CountLineState,
     CountSheetState,
     Movement,
-    PeriodClose,
     Posting,
     PostingKind,
     ReservationChange,
     Tracking,
 )
+from inventory.operations.closing import close_period
 from inventory.operations.closing_counts import explain_variance, send_back_count
 from inventory.operations.counting import add_found_line
 from inventory.operations.issuing import issue_stock
@@ -231,11 +231,9 @@ def test_count_of_a_period_that_was_closed_since_has_to_be_made_again(site):
     sheet = open_sheet(site)
     line = line_of(sheet, item)
     count(line, "10")
-    yesterday = timezone.now() - timedelta(days=1)
-    CountLine.objects.filter(pk=line.pk).update(scanned_at=yesterday)
-    PeriodClose.objects.create(
-        through=timezone.localdate(yesterday), ends_at=yesterday + timedelta(hours=1), closed_at=timezone.now()
-    )
+    before = timezone.now() - timedelta(days=3)
+    CountLine.objects.filter(pk=line.pk).update(scanned_at=before)
+    close_period(through=timezone.localdate(before), actor=None)
 
     with pytest.raises(CountOutdated):
         submit(sheet)
