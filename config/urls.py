@@ -3,6 +3,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.utils.module_loading import autodiscover_modules
 
 from config import views
+from config.audit.views import audit
 from config.integrity import views as integrity
 
 autodiscover_modules("panels")
@@ -16,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("stock/", include("inventory.urls")),
     path("make/", include("production.urls")),
     path("channels/", include("channels_sync.urls")),
+    path("audit/", audit, name="audit"),
     path("ledger-check/", integrity.ledger_check, name="ledger_check"),
     path("ledger-check/now/", integrity.check_now, name="ledger_check_now"),
     path("ledger-check/progress/", integrity.check_progress, name="ledger_check_progress"),

@@ -6,10 +6,12 @@ from datetime import date, datetime, time
 from typing import Any
 
 from django import forms
+from django.contrib.auth import get_user_model
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
 from inventory.models import Item, ItemCategory, ItemKind, Location, PostingKind, StockStatus
+from inventory.reads.item_ledger import name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ def without(query: QueryDict, *names: str) -> str:
     return f"?{rest.urlencode()}"
 
 
+PEOPLE_MAX = 500
 INDENT = "\u2003"
 """An em space, since options cannot be indented otherwise."""
 
@@ -148,6 +151,7 @@ class _LedgerValues(forms.Form):
     since = forms.DateField(required=False)
     until = forms.DateField(required=False)
     reference = forms.CharField(required=False, max_length=100)
+    person = forms.IntegerField(required=False)
 
 
 class LedgerFilter:
@@ -166,6 +170,11 @@ class LedgerFilter:
         self.since: date | None = values.get("since")
         self.until: date | None = values.get("until")
         self.reference: str = (values.get("reference") or "").strip()
+        self.people = list(get_user_model()._default_manager.order_by("username")[:PEOPLE_MAX])
+        self.person = next((user for user in self.people if user.pk == values.get("person")), None)
+
+    def people_options(self) -> list[Option]:
+        return [Option(str(user.pk), name_of(user)) for user in self.people]
 
     @property
     def since_at(self) -> datetime | None:
@@ -191,10 +200,12 @@ class LedgerFilter:
             yield "until", f"Until {self.until:%Y-%m-%d}"
         if self.reference:
             yield "reference", f"Reference: {self.reference}"
+        if self.person:
+            yield "person", f"By {name_of(self.person)}"
 
     @property
     def clear_url(self) -> str:
-        return without(self.query, "item", "place", "kind", "since", "until", "reference")
+        return without(self.query, "item", "place", "kind", "since", "until", "reference", "person")
 
 
 def _at(day: date | None, clock: time) -> datetime | None:

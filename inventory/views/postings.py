@@ -56,6 +56,7 @@ def ledger(request: HttpRequest) -> HttpResponseBase:
         is_first_page=not before,
         places=chosen.places.options(),
         kinds=PostingKind.choices,
+        people=chosen.people_options(),
     )
 
 
@@ -71,6 +72,8 @@ def _movements(chosen: LedgerFilter) -> QuerySet[Movement]:
         movements = movements.filter(posting__kind=chosen.kind)
     if chosen.reference:
         movements = movements.filter(posting__reference__icontains=chosen.reference)
+    if chosen.person:
+        movements = movements.filter(posting__actor=chosen.person.pk)
     if chosen.since_at:
         movements = movements.filter(effective_at__gte=chosen.since_at)
     if chosen.until_at:
