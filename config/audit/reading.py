@@ -277,6 +277,14 @@ def _of_log(numbers: Iterable[int]) -> list[Row]:
 # --- Names of what the rows refer to ----------------------------------------------------------------------------------
 
 _OWN_NAMES = ("sku", "code", "number", "external_sku", "name", "group")
+_CALLED = {"channels_sync.channel": "name"}
+"""Kinds that people call by another column than the first of those."""
+
+
+def own_name(source: Source) -> str | None:
+    """The column that holds what a row is called; None when it has no name of its own."""
+    columns = {column.column for column in source.model._meta.concrete_fields}
+    return _CALLED.get(source.key) or next((name for name in _OWN_NAMES if name in columns), None)
 
 
 def _names(rows: Sequence[Row]) -> tuple[Names, frozenset[tuple[str, int]]]:
@@ -320,6 +328,5 @@ def _name_sql(source: Source) -> str:
     """How a row is called: by its own name, else by what it belongs to."""
     if source.key == "production.bom":
         return "(SELECT i.sku FROM inventory_item i WHERE i.id = t.item_id) || ' v' || t.version"
-    columns = {column.column for column in source.model._meta.concrete_fields}
-    own = next((name for name in _OWN_NAMES if name in columns), None)
+    own = own_name(source)
     return f't."{own}"::text' if own else f"'#' || t.{source.pk_column}"

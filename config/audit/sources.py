@@ -54,7 +54,7 @@ class Source:
     history: type[Model]
     table: str
     pk_column: str
-    fields: "Sequence[Field[Any, Any]]"
+    fields: Sequence["Field[Any, Any]"]
     owners: Sequence[Owner]
     linked: Sequence[Linked]
 

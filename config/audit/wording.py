@@ -11,7 +11,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from config.audit.reading import Names, Page, Row, Snapshot
+from config.audit.reading import Names, Page, Row, Snapshot, own_name
 from config.audit.sources import LOG, Source, sources
 from inventory.quantities import as_text
 
@@ -239,14 +239,10 @@ def _label(source: Source, snapshot: Snapshot, names: Names) -> str:
         return f"{_scope(owned)} v{snapshot.get('version')}"
     if source.key == "production.bom":
         return f"{owned.get('inventory.item', '')} v{snapshot.get('version')}"
-    own = next(
-        (
-            str(snapshot[name])
-            for name in ("sku", "code", "number", "external_sku", "name", "group")
-            if snapshot.get(name)
-        ),
-        "",
-    )
+    column = own_name(source)
+    own = str(snapshot.get(column) or "") if column else ""
+    if source.key == "channels_sync.listing":
+        return f"{own} on {owned.get('channels_sync.channel', '')}"
     above = [name for name in owned.values() if name]
     if not own:
         return " · ".join(above) or f"{source.title} {snapshot.get(source.pk_column)}"

@@ -1,6 +1,7 @@
 """Writing the lines of a draft so that its history tells what changed, and not that everything was written anew."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -53,7 +54,7 @@ def write_lines(draft: Bom, specs: Sequence[BomLineSpec], *, actor: Actor) -> No
             changed.append(line)
     user = actor if isinstance(actor, get_user_model()) else None
     now = timezone.now()  # one moment for all of them, by which they are read as one change
-    remove_lines(list(before.values()), actor=actor)
+    remove_lines(list(before.values()), actor=actor, at=now)
     if changed:
         bulk_update_with_history(changed, BomLine, list(_WRITTEN), default_user=user, default_date=now)
     if made:
@@ -70,9 +71,9 @@ def copy_lines(draft: Bom, lines: Sequence[BomLine], *, actor: Actor) -> None:
         bulk_create_with_history(list(lines), BomLine, default_user=user, default_date=timezone.now())
 
 
-def remove_lines(lines: Sequence[BomLine], *, actor: Actor) -> None:
+def remove_lines(lines: Sequence[BomLine], *, actor: Actor, at: datetime | None = None) -> None:
     """Delete lines, with the person in their history."""
-    now = timezone.now()
+    now = at or timezone.now()
     for line in lines:
         if isinstance(actor, get_user_model()):
             line._history_user = actor  # type: ignore[attr-defined]  # read by simple_history
