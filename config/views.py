@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET
 from channels_sync.models import Channel, ChannelMode, Listing, ListingPush
 from config.shell import address, menu_for
 from inventory.models import CostPool, Item, Location, Movement, Posting, PostingKind, StockBalance, StockStatus
-from inventory.reads.board import EXPIRY_NOTICE_DAYS, BoardQuestion, board_items, expiring
+from inventory.reads.board import EXPIRY_NOTICE_DAYS, BoardQuestion, expiring, items_matching
 from inventory.reads.item_ledger import actor_names, fully_reversed
 from inventory.views.suggesting import matching_items
 from inventory.web import is_htmx, render_page
@@ -107,7 +107,7 @@ def _stock_attention(user: Person) -> Iterable[Attention]:
             "Release" if user.has_perm("inventory.change_stock_status") else "See them",
         ),
         (
-            board_items(BoardQuestion(flag="low")).count(),
+            items_matching(BoardQuestion(flag="low")),
             "trending_down",
             "below the reorder point",
             "?flag=low&rows=items",

@@ -9,7 +9,9 @@ from django import forms
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
-from inventory.models import Item, ItemCategory, ItemKind, Location, PostingKind, StockStatus
+from inventory.models import Item, ItemCategory, ItemKind, Location, LocationKind, Lot, PostingKind, StockStatus
+from inventory.reads.board import BoardQuestion
+from inventory.reads.freshness import stale_places
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Option:
 def without(query: QueryDict, *names: str) -> str:
     """The query of an address without some of its values; paging always starts anew."""
     rest = query.copy()
-    for name in (*names, "page", "before", "after", "export"):
+    for name in (*names, "page", "before", "after", "export", "view"):
         rest.pop(name, None)
     return f"?{rest.urlencode()}"
 
@@ -46,6 +48,19 @@ class LocationChoices:
     def __init__(self) -> None:
         self.locations = list(Location.objects.order_by("path"))
         self.by_id = {location.pk: location for location in self.locations}
+
+    def owner_of(self, location_id: int) -> str:
+        """Whose goods stand at a place: what it says itself, else what it stands in; empty when they are ours."""
+        place = self.by_id.get(location_id)
+        while place is not None:
+            if place.owner:
+                return place.owner
+            place = self.by_id.get(place.parent_id or 0)
+        return ""
+
+    def owned_by(self, owner: str) -> list[int]:
+        """Ids of the places of an owner; of ourselves when it is empty."""
+        return [place.pk for place in self.locations if self.owner_of(place.pk) == owner]
 
     def options(self, *, sites_only: bool = False) -> list[Option]:
         return [
@@ -76,26 +91,39 @@ BOARD_SORTS = {"sku": "SKU", "name": "Name", "on_hand": "On hand", "value": "Val
 
 FLAGS = {
     "low": "Below reorder point",
+    "negative": "Below zero",
     "soon": "Expiring within 30 days",
     "expired": "Past expiry",
     "unknown": "Unknown cost",
+    "stale": "Stale figures",
+    "uncounted": "Not counted for 90 days",
 }
+LEVELS = {"items": "Items", "places": "Places", "lots": "Lots"}
+SUPPLIERS = "supplier"
+"""Choice of a kind of place: what suppliers say to have, which stands at no place of ours."""
+PLACE_KINDS = {**dict(LocationKind.choices), SUPPLIERS: "With suppliers"}
+OURS = "-"
+"""Choice of an owner: nobody else."""
 
 
 class _BoardValues(forms.Form):
     q = forms.CharField(required=False, max_length=200)
     site = forms.IntegerField(required=False)
+    place_kind = forms.ChoiceField(required=False, choices=[("", ""), *PLACE_KINDS.items()])
     status = forms.ChoiceField(required=False, choices=[("", ""), *StockStatus.choices])
     category = forms.IntegerField(required=False)
     kind = forms.ChoiceField(required=False, choices=[("", ""), *ItemKind.choices])
+    owner = forms.CharField(required=False, max_length=100)
     flag = forms.ChoiceField(required=False, choices=[("", ""), *FLAGS.items()])
     stocked = forms.BooleanField(required=False)
     sort = forms.CharField(required=False)
-    rows = forms.ChoiceField(required=False, choices=[("", ""), ("items", ""), ("places", "")])
+    rows = forms.ChoiceField(required=False, choices=[("", ""), *LEVELS.items()])
 
 
 class BoardFilter:
     """The stock board's filters. Values that do not exist are dropped, so that an old address still works."""
+
+    NAMES = ("q", "site", "place_kind", "status", "category", "kind", "owner", "flag", "stocked")
 
     def __init__(self, request: HttpRequest) -> None:
         form = _BoardValues(request.GET)
@@ -104,18 +132,64 @@ class BoardFilter:
         self.query = request.GET
         self.categories = list(ItemCategory.objects.order_by("name"))
         self.places = LocationChoices()
+        self.owners = known_owners(self.places.locations)
         self.text: str = (values.get("q") or "").strip()
         self.site: Location | None = self.places.by_id.get(values.get("site") or 0)
+        self.place_kind: str = values.get("place_kind") or ""
         self.status: str = values.get("status") or ""
         self.category: ItemCategory | None = next(
             (one for one in self.categories if one.pk == values.get("category")), None
         )
         self.kind: str = values.get("kind") or ""
+        owner = values.get("owner") or ""
+        self.owner: str = owner if owner in (OURS, *self.owners) else ""
         self.flag: str = values.get("flag") or ""
         self.stocked: bool = bool(values.get("stocked"))
         sort = values.get("sort") or "sku"
         self.sort: str = sort if sort.removeprefix("-") in BOARD_SORTS else "sku"
         self.rows: str = values.get("rows") or "places"
+
+    def question(self) -> BoardQuestion:
+        """What the filters ask of the board."""
+        asked = self._asked_places()
+        owner = {"": None, OURS: ""}.get(self.owner, self.owner)
+        return BoardQuestion(
+            text=self.text,
+            places=None if asked is None else [place.pk for place in asked],
+            sources=[] if asked is None else outermost(asked),
+            status=self.status,
+            categories=None if self.category is None else self._with_subcategories(self.category.pk),
+            kind=self.kind,
+            owner=owner,
+            owner_places=[] if owner is None else self.places.owned_by(owner),
+            only_suppliers=self.place_kind == SUPPLIERS,
+            stocked=self.stocked,
+            flag=self.flag,
+            stale_places=stale_places(self.places.locations) if self.flag == "stale" else [],
+            sort=self.sort,
+        )
+
+    def _asked_places(self) -> list[Location] | None:
+        if self.site is None and self.place_kind in ("", SUPPLIERS):
+            return None
+        path = self.site.path if self.site else "/"
+        return [
+            place
+            for place in self.places.locations
+            if place.path.startswith(path) and self.place_kind in ("", SUPPLIERS, place.kind)
+        ]
+
+    def _with_subcategories(self, category_id: int) -> list[int]:
+        """The category and everything below it."""
+        children: dict[int | None, list[int]] = {}
+        for category in self.categories:
+            children.setdefault(category.parent_id, []).append(category.pk)
+        found, waiting = [], [category_id]
+        while waiting:
+            pk = waiting.pop()
+            found.append(pk)
+            waiting.extend(children.get(pk, []))
+        return found
 
     def chips(self) -> list[Chip]:
         return [Chip(label, without(self.query, name)) for name, label in self._set()]
@@ -125,12 +199,16 @@ class BoardFilter:
             yield "q", f"“{self.text}”"
         if self.site:
             yield "site", f"Place: {self.site.code}"
+        if self.place_kind:
+            yield "place_kind", f"At: {PLACE_KINDS[self.place_kind]}"
         if self.status:
             yield "status", f"Status: {StockStatus(self.status).label}"
         if self.category:
             yield "category", f"Category: {self.category.name}"
         if self.kind:
             yield "kind", f"Kind: {ItemKind(self.kind).label}"
+        if self.owner:
+            yield "owner", "Owner: ours" if self.owner == OURS else f"Owner: {self.owner}"
         if self.flag:
             yield "flag", FLAGS[self.flag]
         if self.stocked:
@@ -138,7 +216,19 @@ class BoardFilter:
 
     @property
     def clear_url(self) -> str:
-        return without(self.query, "q", "site", "status", "category", "kind", "flag", "stocked")
+        return without(self.query, *self.NAMES)
+
+
+def outermost(places: list[Location]) -> list[int]:
+    """Ids of those places that stand in no other of them."""
+    ids = {place.pk for place in places}
+    return [place.pk for place in places if not any(int(part) in ids for part in place.path.strip("/").split("/")[:-1])]
+
+
+def known_owners(places: list[Location]) -> list[str]:
+    """Everybody whose goods we keep, by name; one query, for the owners of lots."""
+    of_lots = Lot.objects.exclude(owner="").order_by().values_list("owner", flat=True).distinct()
+    return sorted({*of_lots, *(place.owner for place in places if place.owner)}, key=str.casefold)
 
 
 class _LedgerValues(forms.Form):

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from inventory.views import board, items, moving, postings, suggesting
+from inventory.views import board, items, lots, moving, postings, reporting, saved_views, suggesting
 
 app_name = "inventory"
 
@@ -20,4 +20,13 @@ urlpatterns = [
     path("postings/<int:pk>/undo/", postings.undo_posting, name="undo_posting"),
     path("suggest/items/", suggesting.suggest_items, name="suggest_items"),
     path("suggest/locations/", suggesting.suggest_locations, name="suggest_locations"),
+    path("lots/", lots.lots, name="lots"),
+    path("lots/<int:pk>/", lots.lot_page_of, name="lot"),
+    path("recall/", lots.recall_page, name="recall"),
+    path("reported/", reporting.report, name="external_stock"),
+    path("views/save/", saved_views.save, name="save_view"),
+    path("views/columns/", saved_views.columns, name="choose_columns"),
+    path("views/<int:pk>/rename/", saved_views.rename, name="rename_view"),
+    path("views/<int:pk>/share/", saved_views.share, name="share_view"),
+    path("views/<int:pk>/delete/", saved_views.delete, name="delete_view"),
 ]

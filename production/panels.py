@@ -7,20 +7,28 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.html import format_html
 
 from inventory.models import Item, Posting, PostingKind
 from inventory.panels import (
+    BoardCell,
+    BoardColumn,
+    Expectation,
     Figure,
     ItemTab,
     PostingPanel,
+    register_board_column,
+    register_expectation,
     register_item_figures,
     register_item_tab,
     register_posting_panel,
 )
+from inventory.quantities import as_text
 from inventory.templatetags.figures import quantity
 from production.models import Bom, BomState, Completion, CompletionReversal, WorkOrder
 from production.reads.buildable import buildable
 from production.reads.cost_rollup import LineCost, as_unit_cost, cost_rollups
+from production.reads.open_orders import open_needs, open_outputs
 from production.reads.where_used import where_used
 
 COMPLETIONS_SHOWN_MAX = 50
@@ -117,6 +125,25 @@ def _figures(request: HttpRequest, item: Item) -> Sequence[Figure]:
     return (Figure("Buildable now", quantity(found.quantity, item), "bom", hint, "" if found.quantity else "look"),)
 
 
+def _buildable(item_ids: Sequence[int]) -> Mapping[int, BoardCell]:
+    """How many could be made now, and what limits it; nothing for items without a BOM in force. Two statements."""
+    cells = {}
+    items = {item.pk: item for item in Item.objects.filter(pk__in=item_ids)}
+    for item_id, found in buildable(items=item_ids).items():
+        if found.bom_id is None:
+            continue
+        url = f"{reverse('inventory:item', args=[item_id])}?tab=bom"
+        if found.quantity is None:
+            words, text = "no limit", "no limit"
+        else:
+            words, text = quantity(found.quantity, items[item_id]), as_text(found.quantity)
+        hint = found.problem or (f"limited by {found.bottleneck.component.sku}" if found.bottleneck else "")
+        cells[item_id] = BoardCell(
+            format_html('<a class="bf-door" href="{}" title="{}">{}</a>', url, hint, words), text
+        )
+    return cells
+
+
 def _completion_panel(_request: HttpRequest, posting: Posting) -> dict[str, Any] | None:
     if posting.kind == PostingKind.COMPLETION:
         completion = Completion.objects.select_related("item", "work_order").filter(posting=posting).first()
@@ -136,6 +163,11 @@ def completion_url(completion: Completion) -> str:
 
 
 register_item_figures("production", _figures)
+register_board_column(BoardColumn("buildable", "Buildable", _buildable, "production.view_bom", is_number=True))
+register_expectation(Expectation("work orders", "Open work orders", lambda ids, at: open_outputs(items=ids, places=at)))
+register_expectation(
+    Expectation("components", "For work orders", lambda ids, at: open_needs(items=ids, places=at), is_demand=True)
+)
 register_item_tab(ItemTab("bom", "BOM", "production/_item_bom.html", _bom_tab, 30, "production.view_bom"))
 register_item_tab(
     ItemTab("used", "Where used", "production/_item_used.html", _where_used_tab, 32, "production.view_bom")

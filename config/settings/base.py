@@ -142,6 +142,7 @@ USE_TZ = True
 USE_THOUSAND_SEPARATOR = False
 BASE_CURRENCY = ENVIRONMENT.base_currency
 CURRENCY_STEP = Decimal("0.01")
+SUPPLIER_STOCK_FRESH_HOURS = 48  # what a supplier says to have counts as fresh for so long
 FIELD_ENCRYPTION_KEYS = list(ENVIRONMENT.field_encryption_keys)
 
 # --- Files ------------------------------------------------------------------------------------------------------------

@@ -184,7 +184,10 @@ class Item(models.Model):
                 name="inventory_item_negative_is_untracked",
             ),
         )
-        indexes = (models.Index(fields=("kind", "sku"), name="inventory_item_kind"),)
+        indexes = (
+            models.Index(fields=("kind", "sku"), name="inventory_item_kind"),
+            models.Index(Upper("name"), "id", name="inventory_item_by_name"),
+        )
 
     def __str__(self) -> str:
         return self.sku

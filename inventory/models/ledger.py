@@ -227,6 +227,7 @@ class StockBalance(models.Model):
         indexes = (
             models.Index(fields=("location", "item"), name="inventory_stockbalance_place"),
             models.Index(fields=("lot",), name="inventory_stockbalance_lot"),
+            models.Index(fields=("item",), condition=Q(negative_allowed=True), name="inventory_balance_negative"),
         )
 
     def __str__(self) -> str:
@@ -283,6 +284,9 @@ class CostPool(models.Model):
             models.CheckConstraint(
                 condition=Q(unknown_quantity__gte=0), name="inventory_costpool_unknown_not_negative"
             ),
+        )
+        indexes = (
+            models.Index(fields=("item",), condition=Q(unknown_quantity__gt=0), name="inventory_costpool_unknown"),
         )
 
     def __str__(self) -> str:

@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Self
 
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Upper
@@ -48,6 +49,17 @@ class Lot(models.Model):
             models.CheckConstraint(
                 condition=Q(expires_on__isnull=True) | ~Q(code=""), name="inventory_lot_implicit_never_expires"
             ),
+        )
+
+        indexes = (
+            models.Index(OpClass(Upper("code"), name="text_pattern_ops"), name="inventory_lot_code_begins"),
+            models.Index(
+                OpClass(Upper("supplier_lot"), name="text_pattern_ops"),
+                condition=~Q(supplier_lot=""),
+                name="inventory_lot_supplier_begins",
+            ),
+            models.Index(fields=("expires_on",), condition=Q(expires_on__isnull=False), name="inventory_lot_expiry"),
+            models.Index(fields=("owner",), condition=~Q(owner=""), name="inventory_lot_not_ours"),
         )
 
     def __str__(self) -> str:

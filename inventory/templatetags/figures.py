@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 
 from inventory.models import Item, StockStatus
 from inventory.quantities import PLACES, as_text, round_half_up
+from inventory.reads.freshness import Freshness
 
 register = template.Library()
 
@@ -195,6 +196,15 @@ def badge(label: str, tone: str = "quiet", icon: str = "", title: str = "") -> S
     mark = format_html('<span class="material-symbols-outlined" aria-hidden="true">{}</span>', icon) if icon else ""
     hint = format_html(' title="{}"', title) if title else ""
     return format_html('<span class="bf-badge" data-tone="{}"{}>{}{}</span>', tone, hint, mark, label)
+
+
+@register.simple_tag
+def freshness_dot(found: Freshness | None) -> SafeString:
+    """How old reported figures are: a dot with words; nothing for our own records."""
+    if found is None or found.is_own:
+        return NO_MARK
+    hint = f"as of {timezone.localtime(found.as_of):%Y-%m-%d %H:%M}" if found.as_of else "nobody ever reported figures"
+    return format_html('<span class="bf-fresh" data-tone="{}" title="{}">{}</span>', found.tone, hint, found.words)
 
 
 @register.simple_tag

@@ -17,7 +17,7 @@ URL = "/stock/"
 
 
 def rows_of(response):
-    return {row.item.sku: row for row, _ in response.context["rows"]}
+    return {line.row.item.sku: line.row for line in response.context["lines"]}
 
 
 def queries_of(client, url, **query):
