@@ -54,6 +54,8 @@ MENU = (
             Entry("Adjust", "tune", "inventory:adjust", ("inventory.adjust_stock",)),
             Entry("Scrap", "delete_sweep", "inventory:scrap", ("inventory.scrap_stock",)),
             Entry("Hold and release", "verified", "inventory:change_status", ("inventory.change_stock_status",)),
+            Entry("Lots", "qr_code_2", "inventory:lots", ("inventory.view_lot",), "/stock/recall/"),
+            Entry("Reported stock", "cloud_sync", "inventory:external_stock", ("inventory.adjust_stock",)),
             Entry("Ledger", "receipt_long", "inventory:ledger", ("inventory.view_movement",), "/stock/postings/"),
         ),
     ),
@@ -70,7 +72,7 @@ MENU = (
             Entry("Items", "category", "admin:inventory_item_changelist", ("inventory.view_item",)),
             Entry("Categories", "folder", "admin:inventory_itemcategory_changelist", ("inventory.view_itemcategory",)),
             Entry("Locations", "warehouse", "admin:inventory_location_changelist", ("inventory.view_location",)),
-            Entry("Lots", "qr_code_2", "admin:inventory_lot_changelist", ("inventory.view_lot",)),
+            Entry("Lot data", "qr_code_2", "admin:inventory_lot_changelist", ("inventory.change_lot",)),
             Entry("Import", "upload_file", "imports", ("inventory.add_item", "production.change_bom")),
             Entry(
                 "Allocation policies",

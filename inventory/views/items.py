@@ -1,5 +1,7 @@
 """The page of one item: what there is, where, what moved, what it is worth, and what higher apps know of it."""
 
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
@@ -7,19 +9,38 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
 from inventory.filters import LocationChoices, find_item, without
-from inventory.models import CostEntry, Item, Lot, Movement, Reservation, StockBalance, StockStatus
-from inventory.panels import Figure, ItemTab, registry
+from inventory.models import CostEntry, Item, Location, Lot, Movement, Reservation, StockBalance, StockStatus
+from inventory.panels import Figure, ItemTab, expected_of, registry
 from inventory.quantities import ZERO
 from inventory.reads.availability import availability
 from inventory.reads.board import share_of_pool
+from inventory.reads.board.supply import held_of, supply_of
+from inventory.reads.freshness import Freshness, freshness_of_places, stock_ageing, supplier_freshness
 from inventory.reads.item_ledger import item_ledger, worth_of
-from inventory.templatetags.figures import money, quantity, unit_cost
+from inventory.reads.lots import LotQuestion, lot_page
+from inventory.reads.trend import on_hand_trend
+from inventory.templatetags.figures import grouped, money, quantity, unit_cost
+from inventory.views.board_columns import kind_mark
+from inventory.views.sparkline import spark_of
 from inventory.web import Crumb, render_page
 
 UNKNOWN_ROWS_MAX = 50
+
+
+@dataclass(frozen=True, slots=True)
+class CellRow:
+    """A cell as the tab Where shows it."""
+
+    cell: StockBalance
+    site: Location
+    value: Decimal | None
+    owner: str
+    fresh: Freshness | None
+    mark: SafeString
 
 
 @require_GET
@@ -53,6 +74,7 @@ def item_page(request: HttpRequest, pk: int) -> HttpResponse:
         tab=tab,
         figures=[] if request.headers.get("HX-Target") == "tab" else _figures(request, item),
         units=list(item.units.all()),
+        trend=None if request.headers.get("HX-Target") == "tab" else spark_of(on_hand_trend(item_id=item.pk), item),
         **tab.context(request, item),
     )
 
@@ -61,14 +83,20 @@ def _tabs(request: HttpRequest) -> list[ItemTab]:
     own = [
         ItemTab("where", "Where", "inventory/_item_where.html", _where, 10),
         ItemTab("ledger", "Ledger", "inventory/_item_ledger.html", _ledger, 20),
+        ItemTab("lots", "Lots", "inventory/_item_lots.html", _lots, 25, "inventory.view_lot"),
         ItemTab("cost", "Cost", "inventory/_item_cost.html", _cost, 40),
     ]
-    added = [tab for tab in registry.item_tabs.values() if not tab.permission or request.user.has_perm(tab.permission)]
-    return sorted([*own, *added], key=lambda tab: tab.order)
+    seen = [
+        tab
+        for tab in (*own, *registry.item_tabs.values())
+        if not tab.permission or request.user.has_perm(tab.permission)
+    ]
+    return sorted(seen, key=lambda tab: tab.order)
 
 
 def _figures(request: HttpRequest, item: Item) -> list[Figure]:
     worth = worth_of(item)
+    held = held_of(item_id=item.pk)
     free = availability(items=[item.pk]).get(item.pk)
     sites = free.from_sources(()).sources if free else ()
     reserved = sum((site.reserved_pinned + site.reserved_soft for site in sites), ZERO)
@@ -81,7 +109,13 @@ def _figures(request: HttpRequest, item: Item) -> list[Figure]:
     elif is_low and item.reorder_point is not None:
         hint = f"below the reorder point of {item.reorder_point.normalize():f}"
     figures = [
-        Figure("On hand", quantity(worth.quantity, item), "where"),
+        Figure(
+            "On hand",
+            quantity(held.on_hand, item),
+            "where",
+            f"and {grouped(held.below_zero)} where the book is below zero" if held.below_zero else "",
+            "blocked" if held.below_zero else "",
+        ),
         Figure(
             "Available",
             quantity(available, item),
@@ -93,6 +127,7 @@ def _figures(request: HttpRequest, item: Item) -> list[Figure]:
     ]
     if withheld:
         figures.append(Figure("Not for sale", quantity(withheld, item), "where", "held, damaged, expired or elsewhere"))
+    figures += _coming(request, item, available)
     figures += [
         Figure("Unit cost", unit_cost(worth.unit_cost), "cost") if worth.quantity else Figure("Unit cost", "–", "cost"),
         Figure("Value", money(worth.value), "cost"),
@@ -100,6 +135,28 @@ def _figures(request: HttpRequest, item: Item) -> list[Figure]:
     for added in registry.item_figures.values():
         figures.extend(added(request, item))
     return figures
+
+
+def _coming(_request: HttpRequest, item: Item, available: Decimal) -> list[Figure]:
+    """What is on its way, and what is left once all that is known has come and gone; nothing when nothing is known."""
+    supply = supply_of(items=[item.pk])[item.pk]
+    expected = expected_of([item.pk])[item.pk]
+    incoming = supply.ordered + expected.incoming
+    found = []
+    if incoming:
+        found.append(Figure("Incoming", quantity(incoming, item), "where", "on purchase and work orders"))
+    if supply.in_transit:
+        found.append(Figure("In transit", quantity(supply.in_transit, item), "where", "between our own places"))
+    if incoming or expected.demand:
+        after = available + incoming - expected.demand
+        needed = f"open work orders need {grouped(expected.demand)}" if expected.demand else ""
+        found.append(
+            Figure("After open demand", quantity(after, item), "where", needed, "blocked" if after < 0 else "")
+        )
+    if supply.suppliers:
+        names = ", ".join(row.supplier_code for row in supply.suppliers[:3])
+        found.append(Figure("At suppliers", quantity(supply.with_suppliers, item), "where", f"{names}; not on hand"))
+    return found
 
 
 def _where(_request: HttpRequest, item: Item) -> dict[str, Any]:
@@ -110,7 +167,8 @@ def _where(_request: HttpRequest, item: Item) -> dict[str, Any]:
         .order_by("location__path", "lot__expires_on", "lot__code", "status")
     )
     pool = item.cost_pools.filter(lot__isnull=True).first()
-    sites = LocationChoices().by_id if cells else {}
+    places = LocationChoices()
+    fresh = freshness_of_places(places.locations)
     reservations = list(
         Reservation.objects.filter(item=item)
         .open(at=timezone.now())
@@ -119,13 +177,35 @@ def _where(_request: HttpRequest, item: Item) -> dict[str, Any]:
     )
     return {
         "cells": [
-            (cell, sites.get(cell.location.site_id, cell.location), share_of_pool(pool, cell.quantity))
+            CellRow(
+                cell=cell,
+                site=places.by_id.get(cell.location.site_id, cell.location),
+                value=share_of_pool(pool, cell.quantity),
+                owner=cell.lot.owner or places.owner_of(cell.location_id),
+                fresh=fresh.get(cell.location_id),
+                mark=kind_mark(cell.location.kind),
+            )
             for cell in cells
+        ],
+        "suppliers": [
+            (row, supplier_freshness(row.confirmed_at)) for row in supply_of(items=[item.pk])[item.pk].suppliers
         ],
         "total": sum((cell.quantity for cell in cells), ZERO),
         "reservations": reservations,
         "today": timezone.localdate(),
         "has_moved": bool(cells) or Movement.objects.for_item(item).exists(),
+    }
+
+
+def _lots(request: HttpRequest, item: Item) -> dict[str, Any]:
+    stocked = request.GET.get("all") != "1"
+    page = lot_page(LotQuestion(item_id=item.pk, stocked=stocked), before=_number(request.GET.get("before")))
+    return {
+        "lot_rows": page.rows,
+        "lots_next_before": page.next_before,
+        "lots_is_first_page": "before" not in request.GET,
+        "lots_stocked": stocked,
+        "ageing": [bucket for bucket in stock_ageing(item_id=item.pk) if bucket.quantity],
     }
 
 
