@@ -216,6 +216,7 @@ SPECTACULAR_SETTINGS = {
         "LocationKind": "inventory.models.LocationKind",
         "PostingKind": "inventory.models.PostingKind",
         "StockStatus": "inventory.models.StockStatus",
+        "TransferState": "inventory.models.TransferState",
         "IssueMethod": "production.models.IssueMethod",
         "DeviationPolicy": "production.models.DeviationPolicy",
         "LineChangeKind": "production.reads.bom_diff.Change",

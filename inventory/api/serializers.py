@@ -295,6 +295,7 @@ class PostingSerializer(serializers.Serializer[Any]):
     note = TextOut()
     actor = TextOut(source="actor.username", allow_null=True, default=None)
     reverses_id = IdOut(allow_null=True)
+    related_id = IdOut(allow_null=True, help_text="What it follows from: the shipment that came back, the receipt ...")
     reversed_by = IdsOut(source="reversals.all")
     effective_at = MomentOut(help_text="When it happened.")
     recorded_at = MomentOut(help_text="When we learned of it.")
@@ -359,9 +360,14 @@ class IssueSerializer(Picked):
     """Goods leave to a use."""
 
     reference = optional_text(100)
-    reason = optional_text(100)
+    reason = optional_text(100, help_text="Required for lots out of order and for stock below zero.")
     demand_kind = optional_text(24, help_text="With `demand_ref`: use what is pinned to this demand first.")
     demand_ref = optional_text(64)
+    may_go_below = Flag(
+        required=False,
+        default=False,
+        help_text="An item that allows it may go below zero; needs a privilege and a reason.",
+    )
 
 
 class ScrapSerializer(Picked):

@@ -13,6 +13,12 @@ from inventory.api.moving import (
     TransferResource,
 )
 from inventory.api.resources import Resource
+from inventory.api.shipping import (
+    CustomerReturnResource,
+    LotChangeResource,
+    ShipmentResource,
+    SupplierReturnResource,
+)
 from inventory.api.stock import (
     LocationResource,
     LotResource,
@@ -21,6 +27,7 @@ from inventory.api.stock import (
     ReservationResource,
     StockResource,
 )
+from inventory.api.transit import StockTransferResource
 
 RESOURCES: dict[str, type[Resource]] = {
     "items": ItemResource,
@@ -39,6 +46,11 @@ RESOURCES: dict[str, type[Resource]] = {
     "scraps": ScrapResource,
     "status-changes": StatusChangeResource,
     "cost-corrections": CostCorrectionResource,
+    "shipments": ShipmentResource,
+    "customer-returns": CustomerReturnResource,
+    "supplier-returns": SupplierReturnResource,
+    "lot-changes": LotChangeResource,
+    "stock-transfers": StockTransferResource,
 }
 
 

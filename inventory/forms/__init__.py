@@ -1,5 +1,13 @@
 """Forms of stock, a module per subject."""
 
+from inventory.forms.fields import (
+    FigureField,
+    ItemField,
+    LocationField,
+    ShellInput,
+    SuggestInput,
+    TextWithAnswers,
+)
 from inventory.forms.stock import (
     ADJUSTMENT_REASONS,
     LIKELY_UNITS,
@@ -8,18 +16,13 @@ from inventory.forms.stock import (
     AdjustForm,
     ChangeStatusForm,
     CorrectCostForm,
-    FigureField,
     IssueForm,
-    ItemField,
-    LocationField,
     Person,
     ReceiveForm,
     ScrapForm,
-    ShellInput,
     StockForm,
-    SuggestInput,
-    TextWithAnswers,
     TransferForm,
+    below_zero_field,
     effective_at_of,
     lot_field,
     note_field,
@@ -51,6 +54,7 @@ __all__ = [
     "SuggestInput",
     "TextWithAnswers",
     "TransferForm",
+    "below_zero_field",
     "effective_at_of",
     "lot_field",
     "note_field",

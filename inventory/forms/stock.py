@@ -9,17 +9,13 @@ from uuid import uuid4
 from django import forms
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
-from django.core.exceptions import ValidationError
-from django.template.loader import render_to_string
-from django.urls import reverse_lazy
 from django.utils import timezone
-from django.utils.safestring import SafeString
 
 from inventory.errors import DomainError
 from inventory.filters import find_item, find_location
+from inventory.forms.fields import FigureField, ItemField, LocationField, TextWithAnswers
 from inventory.models import Item, Location, Lot, StockBalance, StockStatus, Tracking
 from inventory.operations.checking import to_stock_unit
-from inventory.quantities import as_text, from_text, is_exact
 from inventory.templatetags.figures import grouped
 from inventory.web import add_refusal
 
@@ -31,109 +27,6 @@ LIKELY_UNITS = {"kg": ("g",), "g": ("kg",), "l": ("ml",), "ml": ("l",), "m": ("c
 SCRAP_REASONS = ("Damaged", "Expired", "Failed inspection", "Lost", "Spilled", "Used as a sample")
 ADJUSTMENT_REASONS = ("Counted", "Found", "Miscounted at receipt", "Recorded twice", "Unrecorded use")
 STATUS_REASONS = ("Failed inspection", "Customer complaint", "Damaged in storage", "Supplier recall")
-
-
-class ShellInput(forms.TextInput):
-    """A text field whose template stands with the other templates of the shell."""
-
-    def _render(self, template_name: str, context: dict[str, Any], renderer: Any = None) -> SafeString:  # noqa: ARG002
-        return render_to_string(template_name, context)
-
-
-class TextWithAnswers(ShellInput):
-    """A text field with a few usual answers to choose from."""
-
-    template_name = "shell/_text_with_answers.html"
-
-    def __init__(self, answers: tuple[str, ...]) -> None:
-        super().__init__(attrs={"autocomplete": "off"})
-        self.answers = answers
-
-    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        return {**super().get_context(name, value, attrs), "answers": self.answers}
-
-
-class SuggestInput(ShellInput):
-    """A text field that suggests matches while one types; see static/js/backflush.js."""
-
-    template_name = "shell/_suggest.html"
-
-    def __init__(self, *, url: Any, placeholder: str) -> None:
-        super().__init__(attrs={"autocomplete": "off", "spellcheck": "false", "placeholder": placeholder})
-        self.url = url
-
-    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context(name, value, attrs)
-        context["suggest_url"] = str(self.url)
-        context["list_id"] = f"{context['widget']['attrs'].get('id', name)}_list"
-        return context
-
-
-class ItemField(forms.CharField):
-    """An item by SKU or barcode."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            widget=SuggestInput(url=reverse_lazy("inventory:suggest_items"), placeholder="Scan or type an item"),
-            **kwargs,
-        )
-
-    def prepare_value(self, value: Any) -> Any:
-        return value.sku if isinstance(value, Item) else value
-
-    def clean(self, value: Any) -> Any:
-        text = cast(str, super().clean(value))
-        if not text:
-            return None
-        item = find_item(text)
-        if item is None:
-            raise ValidationError(f"There is no item with SKU or barcode “{text}”. Check it, or add the item first.")
-        return item
-
-
-class LocationField(forms.CharField):
-    """A location by its code."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            widget=SuggestInput(url=reverse_lazy("inventory:suggest_locations"), placeholder="Scan or type a location"),
-            **kwargs,
-        )
-
-    def prepare_value(self, value: Any) -> Any:
-        return value.code if isinstance(value, Location) else value
-
-    def clean(self, value: Any) -> Any:
-        text = cast(str, super().clean(value))
-        if not text:
-            return None
-        location = find_location(text)
-        if location is None:
-            raise ValidationError(f"There is no location with code “{text}”. Check the label.")
-        return location
-
-
-class FigureField(forms.CharField):
-    """A decimal as people type it, such as 12.5 or 1,250."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        attrs = {"inputmode": "decimal", "autocomplete": "off", "class": "bf-field-number"}
-        super().__init__(widget=forms.TextInput(attrs=attrs), **kwargs)
-
-    def prepare_value(self, value: Any) -> Any:
-        return as_text(value) if isinstance(value, Decimal) else value
-
-    def clean(self, value: Any) -> Any:
-        text = cast(str, super().clean(value))
-        if not text:
-            return None
-        try:
-            figure = from_text(text)
-        except DomainError as error:
-            raise ValidationError(error.message) from None
-        if not is_exact(figure):
-            raise ValidationError(f"“{text}” has more than six decimal places or is too large. Shorten it.")
-        return figure
 
 
 class StockForm(forms.Form):
@@ -186,14 +79,18 @@ class StockForm(forms.Form):
             field = cast(forms.ChoiceField, self.fields["lot"])
             automatic = "Choose a lot" if self.must_name_lot else "Automatic: first to expire, then oldest"
             field.choices = [("", automatic), *((str(lot.pk), label) for lot, label in lots)]
+        if "may_go_below" in self.fields and not (
+            item is not None and item.negative_allowed and self.user.has_perm("inventory.go_negative")
+        ):
+            del self.fields["may_go_below"]
         if "effective_at" in self.fields and not self.user.has_perm("inventory.backdate_posting"):
             del self.fields["effective_at"]
 
     must_name_lot = False
     """Whether a tracked item leaves only by a lot that was named."""
 
-    def _lots(self, item: Item) -> list[tuple[Lot, str]]:
-        """Lots of the item that can be taken, with what there is of each."""
+    def _held(self, item: Item) -> list[tuple[Lot, Decimal]]:
+        """Lots of the item at the place and with the status, first to expire first, with what is free of each."""
         cells = StockBalance.objects.on_hand().filter(item=item).select_related("lot", "location")
         if self.known_place is not None:
             cells = cells.filter(location__path__startswith=self.known_place.path)
@@ -203,13 +100,17 @@ class StockForm(forms.Form):
         for cell in cells.order_by("lot__expires_on", "lot__received_on", "lot_id"):
             _, before = held.get(cell.lot_id, (cell.lot, Decimal(0)))
             held[cell.lot_id] = (cell.lot, before + cell.quantity - cell.reserved)
+        return list(held.values())
+
+    def _lots(self, item: Item) -> list[tuple[Lot, str]]:
+        """Lots that can be taken, in words."""
         return [
             (
                 lot,
                 f"{lot.code or 'no lot'} · {grouped(free)} {item.stock_unit} free"
                 + (f" · expires {lot.expires_on:%Y-%m-%d}" if lot.expires_on else ""),
             )
-            for lot, free in held.values()
+            for lot, free in self._held(item)
         ]
 
     def _focus(self) -> None:
@@ -281,6 +182,14 @@ def note_field() -> forms.CharField:
     return forms.CharField(label="Note", required=False, max_length=500)
 
 
+def below_zero_field() -> forms.BooleanField:
+    return forms.BooleanField(
+        label="Let it go below zero",
+        required=False,
+        help_text="For goods that are there and not booked yet. What is missing leaves at the last known cost.",
+    )
+
+
 def reason_field(answers: tuple[str, ...], *, required: bool = True, help_text: str = "") -> forms.CharField:
     return forms.CharField(
         label="Reason", required=required, max_length=100, widget=TextWithAnswers(answers), help_text=help_text
@@ -310,9 +219,12 @@ class IssueForm(StockForm):
     unit = unit_field()
     lot = lot_field()
     reason = reason_field(
-        ("Sample", "Own use", "Workshop supplies", "Given away"), required=False, help_text="What it was used for."
+        ("Sample", "Own use", "Workshop supplies", "Given away"),
+        required=False,
+        help_text="What it was used for. Needed for lots out of order and for stock below zero.",
     )
     reference = reference_field("Number of the document behind it.")
+    may_go_below = below_zero_field()
     effective_at = when_field()
     note = note_field()
 

@@ -1,19 +1,10 @@
 """Pages on which stock is moved by hand: one form each, one operation each."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any
-from urllib.parse import urlencode
-
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods
 
-from inventory.errors import DomainError
 from inventory.forms import (
     AdjustForm,
     ChangeStatusForm,
@@ -25,50 +16,14 @@ from inventory.forms import (
     TransferForm,
     effective_at_of,
 )
-from inventory.models import Item, Movement, Posting, PostingKind, StockBalance, StockStatus
+from inventory.models import PostingKind, StockStatus
 from inventory.operations.adjusting import adjust_stock, correct_cost
 from inventory.operations.issuing import issue_stock, scrap_stock
 from inventory.operations.posting import Actor
 from inventory.operations.receiving import ReceiptLine, receive_stock
 from inventory.operations.transferring import change_status, transfer_stock
-from inventory.reads.item_ledger import fully_reversed
-from inventory.templatetags.figures import grouped, money
-from inventory.web import Crumb, add_refusal, go_to, render_page
-
-RECENT_MAX = 8
-PLACES = ("location", "target")
-"""Fields that are scanned right after the item."""
-CELLS_MAX = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    posting: Posting
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """A verb of stock as a page. `submit` runs the one operation behind it; `keep` stays in the form for the next one."""
-
-    name: str
-    title: str
-    verb: str
-    icon: str
-    help: str
-    kind: PostingKind
-    form: type[StockForm]
-    submit: Callable[[StockForm, Actor], Done]
-    keep: tuple[str, ...] = ("location",)
-    more: tuple[str, ...] = ("effective_at", "note", "supplier_lot")
-
-
-def _moved(verb: str, item: Item, quantity: Decimal, where: str) -> SafeString:
-    return format_html("{} {} {} of {} {}", verb, grouped(quantity), item.stock_unit, item.sku, where)
-
-
-def _link(posting: Posting) -> SafeString:
-    return format_html('<a href="{}">{}</a>', reverse("inventory:posting", args=[posting.pk]), str(posting))
+from inventory.templatetags.figures import money
+from inventory.views.actions import Action, Done, action_page, link_to, moved_words
 
 
 def _receive(form: StockForm, actor: Actor) -> Done:
@@ -92,8 +47,8 @@ def _receive(form: StockForm, actor: Actor) -> Done:
     ).posting
     cost = format_html("cost {}", money(line.value)) if line.value is not None else "cost not known yet"
     held = " It is on QC hold." if line.item.inspection_required else ""
-    moved = _moved("Received", line.item, line.quantity, f"into {line.location.code}")
-    return Done(posting, format_html("{} · {} · {}.{}", moved, cost, _link(posting), held))
+    moved = moved_words("Received", line.item, line.quantity, f"into {line.location.code}")
+    return Done(posting, format_html("{} · {} · {}.{}", moved, cost, link_to(posting), held))
 
 
 def _issue(form: StockForm, actor: Actor) -> Done:
@@ -109,9 +64,10 @@ def _issue(form: StockForm, actor: Actor) -> Done:
         reference=data["reference"],
         reason=data["reason"],
         note=data["note"],
+        may_go_below=bool(data.get("may_go_below")),
     )
-    moved = _moved("Issued", data["item"], data["quantity"], f"from {data['location'].code}")
-    return Done(result.posting, format_html("{} · cost {} · {}.", moved, money(result.value), _link(result.posting)))
+    moved = moved_words("Issued", data["item"], data["quantity"], f"from {data['location'].code}")
+    return Done(result.posting, format_html("{} · cost {} · {}.", moved, money(result.value), link_to(result.posting)))
 
 
 def _transfer(form: StockForm, actor: Actor) -> Done:
@@ -131,7 +87,7 @@ def _transfer(form: StockForm, actor: Actor) -> Done:
     ).posting
     where = f"from {data['location'].code} to {data['target'].code}"
     return Done(
-        posting, format_html("{} · {}.", _moved("Moved", data["item"], data["quantity"], where), _link(posting))
+        posting, format_html("{} · {}.", moved_words("Moved", data["item"], data["quantity"], where), link_to(posting))
     )
 
 
@@ -155,8 +111,8 @@ def _adjust(form: StockForm, actor: Actor) -> Done:
         note=data["note"],
     )
     verb = "Added to the book:" if is_found else "Taken off the book:"
-    moved = _moved(verb, data["item"], quantity, f"at {data['location'].code}")
-    return Done(result.posting, format_html("{} · value {} · {}.", moved, money(result.value), _link(result.posting)))
+    moved = moved_words(verb, data["item"], quantity, f"at {data['location'].code}")
+    return Done(result.posting, format_html("{} · value {} · {}.", moved, money(result.value), link_to(result.posting)))
 
 
 def _scrap(form: StockForm, actor: Actor) -> Done:
@@ -173,8 +129,8 @@ def _scrap(form: StockForm, actor: Actor) -> Done:
         effective_at=effective_at_of(data),
         note=data["note"],
     )
-    moved = _moved("Scrapped", data["item"], data["quantity"], f"at {data['location'].code}")
-    return Done(result.posting, format_html("{} · cost {} · {}.", moved, money(result.value), _link(result.posting)))
+    moved = moved_words("Scrapped", data["item"], data["quantity"], f"at {data['location'].code}")
+    return Done(result.posting, format_html("{} · cost {} · {}.", moved, money(result.value), link_to(result.posting)))
 
 
 def _change_status(form: StockForm, actor: Actor) -> Done:
@@ -194,8 +150,8 @@ def _change_status(form: StockForm, actor: Actor) -> Done:
     ).posting
     label = StockStatus(data["to_status"]).label.lower()
     verb = "Released" if data["to_status"] == StockStatus.AVAILABLE else f"Set to {label}:"
-    moved = _moved(verb, data["item"], data["quantity"], f"at {data['location'].code}")
-    return Done(posting, format_html("{} · {}.", moved, _link(posting)))
+    moved = moved_words(verb, data["item"], data["quantity"], f"at {data['location'].code}")
+    return Done(posting, format_html("{} · {}.", moved, link_to(posting)))
 
 
 def _correct_cost(form: StockForm, actor: Actor) -> Done:
@@ -209,7 +165,7 @@ def _correct_cost(form: StockForm, actor: Actor) -> Done:
         note=data["note"],
     )
     value = money(result.value, signed=True)
-    message = format_html("Corrected the cost of {} · {} · {}.", data["item"].sku, value, _link(result.posting))
+    message = format_html("Corrected the cost of {} · {} · {}.", data["item"].sku, value, link_to(result.posting))
     return Done(result.posting, message)
 
 
@@ -287,114 +243,47 @@ CORRECT_COST = Action(
     CorrectCostForm,
     _correct_cost,
     keep=(),
+    can_undo=False,
 )
 
 
 @require_http_methods(["GET", "POST"])
 @permission_required("inventory.receive_stock", raise_exception=True)
 def receive(request: HttpRequest) -> HttpResponse:
-    return _page(request, RECEIVE)
+    return action_page(request, RECEIVE)
 
 
 @require_http_methods(["GET", "POST"])
 @permission_required("inventory.issue_stock", raise_exception=True)
 def issue(request: HttpRequest) -> HttpResponse:
-    return _page(request, ISSUE)
+    return action_page(request, ISSUE)
 
 
 @require_http_methods(["GET", "POST"])
 @permission_required("inventory.transfer_stock", raise_exception=True)
 def transfer(request: HttpRequest) -> HttpResponse:
-    return _page(request, TRANSFER)
+    return action_page(request, TRANSFER)
 
 
 @require_http_methods(["GET", "POST"])
 @permission_required("inventory.adjust_stock", raise_exception=True)
 def adjust(request: HttpRequest) -> HttpResponse:
-    return _page(request, ADJUST)
+    return action_page(request, ADJUST)
 
 
 @require_http_methods(["GET", "POST"])
 @permission_required("inventory.scrap_stock", raise_exception=True)
 def scrap(request: HttpRequest) -> HttpResponse:
-    return _page(request, SCRAP)
+    return action_page(request, SCRAP)
 
 
 @require_http_methods(["GET", "POST"])
 @permission_required("inventory.change_stock_status", raise_exception=True)
 def change_stock_status(request: HttpRequest) -> HttpResponse:
-    return _page(request, CHANGE_STATUS)
+    return action_page(request, CHANGE_STATUS)
 
 
 @require_http_methods(["GET", "POST"])
 @permission_required("inventory.correct_cost", raise_exception=True)
 def correct_item_cost(request: HttpRequest) -> HttpResponse:
-    return _page(request, CORRECT_COST)
-
-
-def _page(request: HttpRequest, action: Action) -> HttpResponse:
-    """Show the form, refresh it when its item or place changed, or do what it says and start the next one."""
-    assert request.user.is_authenticated
-    if request.method == "POST" and "refresh" not in request.POST:
-        form = action.form(request.POST, user=request.user)
-        if form.is_valid():
-            try:
-                done = action.submit(form, request.user)
-            except DomainError as error:
-                add_refusal(form, error)
-                form._focus()
-            else:
-                undo = ""
-                if request.user.has_perm("inventory.reverse_posting") and action is not CORRECT_COST:
-                    undo = reverse("inventory:undo_posting", args=[done.posting.pk])
-                return go_to(request, _next(form, action), message=done.message, undo=undo)
-    else:
-        source = request.POST if request.method == "POST" else request.GET
-        form = action.form(initial={name: source[name] for name in source if source[name]}, user=request.user)
-    return render_page(
-        request,
-        "inventory/move.html",
-        part="inventory/_move.html",
-        title=action.title,
-        crumbs=[Crumb("Stock board", reverse("inventory:board"))],
-        form=form,
-        action=action,
-        action_url=reverse(f"inventory:{action.name}"),
-        place_fields=[form[name] for name in PLACES if name in form.fields],
-        main_fields=[
-            form[n] for n in form.fields if n not in (*action.more, *PLACES, "key", "item", "quantity", "unit")
-        ],
-        more_fields=[form[name] for name in action.more if name in form.fields],
-        cells=_cells(form.known_item),
-        recent=[] if "HX-Request" in request.headers else _recent(action.kind),
-    )
-
-
-def _next(form: StockForm, action: Action) -> str:
-    """The address of the same form for the next goods, with what usually stays the same."""
-    kept = {name: form.typed(name) for name in action.keep if form.typed(name)}
-    url = reverse(f"inventory:{action.name}")
-    return f"{url}?{urlencode(kept)}" if kept else url
-
-
-def _cells(item: Item | None) -> list[StockBalance]:
-    """What there is of the item now, to look at while filling in the form."""
-    if item is None:
-        return []
-    cells = StockBalance.objects.on_hand().filter(item=item).select_related("location", "lot")
-    return list(cells.order_by("location__path", "lot__expires_on", "lot_id", "status")[:CELLS_MAX])
-
-
-def _recent(kind: PostingKind) -> list[dict[str, Any]]:
-    """The last postings of a kind with their first movement, newest first."""
-    postings = list(Posting.objects.filter(kind=kind).order_by("-pk")[:RECENT_MAX])
-    first: dict[int, Movement] = {}
-    for movement in (
-        Movement.objects.filter(posting__in=postings).select_related("item", "location").order_by("-quantity", "pk")
-    ):
-        first.setdefault(movement.posting_id, movement)
-    gone = fully_reversed([posting.pk for posting in postings])
-    return [
-        {"posting": posting, "movement": first.get(posting.pk), "is_reversed": posting.pk in gone}
-        for posting in postings
-    ]
+    return action_page(request, CORRECT_COST)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -15,14 +15,16 @@ from django.views.decorators.http import require_GET, require_POST
 
 from inventory.errors import DomainError
 from inventory.filters import LedgerFilter
-from inventory.models import CostEntry, Movement, Posting, PostingKind, StockStatus
+from inventory.models import CostEntry, Movement, Posting, PostingKind, StockStatus, StockTransfer
 from inventory.operations.reversing import REVERSED_ELSEWHERE, reverse_posting
 from inventory.panels import registry
 from inventory.quantities import total_of
 from inventory.reads.item_ledger import actor_names, fully_reversed, ledger_rows
+from inventory.reads.returning import left_to_return
 from inventory.web import EXPORT_ROWS_MAX, Cell, Crumb, export_table, go_to, key_from, render_page, safe_next
 
 ROWS_PER_PAGE = 50
+RETURNABLE = (PostingKind.SHIPMENT, PostingKind.RECEIPT)
 MOVEMENTS_MAX = 500
 
 
@@ -142,7 +144,7 @@ def undo_posting(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _posting(pk: int) -> Posting:
-    return get_object_or_404(Posting.objects.select_related("reverses"), pk=pk)
+    return get_object_or_404(Posting.objects.select_related("reverses", "related"), pk=pk)
 
 
 def _posting_page(request: HttpRequest, posting: Posting, *, refusal: DomainError | None = None) -> HttpResponse:
@@ -168,10 +170,19 @@ def _posting_page(request: HttpRequest, posting: Posting, *, refusal: DomainErro
         reversals=reversals,
         is_reversed=is_reversed,
         hint=REVERSED_ELSEWHERE.get(PostingKind(posting.kind), ""),
+        returnable=left_to_return(posting) if posting.kind in RETURNABLE else [],
+        transfer=_transfer_of(posting),
         refusal=refusal,
         blocked=_blocked(refusal),
         panels=[(template, context) for template, context in panels if context is not None],
     )
+
+
+def _transfer_of(posting: Posting) -> StockTransfer | None:
+    """The two-step transfer a posting is a step of."""
+    if posting.kind not in (PostingKind.TRANSFER, PostingKind.SCRAP):
+        return None
+    return StockTransfer.objects.filter(Q(dispatch=posting) | Q(receipts__posting=posting)).first()
 
 
 def _blocked(refusal: DomainError | None) -> list[dict[str, Any]]:

@@ -1,5 +1,7 @@
 """Lists: pages that neither repeat nor skip, filters, and a cost that does not grow with the rows."""
 
+from uuid import uuid4
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -7,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from channels_sync.models import AllocationPolicy, Channel, Listing
 from inventory.models import ItemCategory, ItemKind, ItemUnit
 from inventory.operations.reserving import reserve_stock
+from inventory.operations.transit import DispatchLine, dispatch_transfer
 from production.operations.work_orders import open_work_order
 from tests.factories import make_item, make_location, make_unit, put_on_hand
 from tests.production.factories import complete, make_bom
@@ -105,6 +108,8 @@ def one_more(number):
     channel = Channel.objects.create(code=f"shop-{number}", name="Shop", base_url="https://shop.example")
     channel.source_locations.add(site)
     Listing.objects.create(channel=channel, item=product, external_sku="X")
+    line = DispatchLine(part, part.step)
+    dispatch_transfer(key=uuid4(), source=place, target=make_location(), lines=[line], actor=None)
     AllocationPolicy.objects.create(channel=channel, item=product, effective_from="2020-01-01T00:00:00Z")
 
 
@@ -118,6 +123,7 @@ LISTS = [
     "movements/",
     "postings/",
     "reservations/",
+    "stock-transfers/",
     "boms/",
     "completions/",
     "work-orders/",

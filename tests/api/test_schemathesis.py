@@ -7,6 +7,7 @@ accepted that it rules out. `API_EXAMPLES` sets how many requests each address g
 
 import os
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 import schemathesis
@@ -20,6 +21,7 @@ from schemathesis.specs.openapi import checks
 from channels_sync.models import Channel, Listing
 from config.wsgi import application
 from inventory.models import ItemCategory, ItemKind, Tracking
+from inventory.operations.transit import DispatchLine, dispatch_transfer
 from production.models import BomState
 from production.operations.work_orders import open_work_order
 from tests.api.client import ApiClient
@@ -96,6 +98,8 @@ def fill():
     put_on_hand(wax, bench, "150", value="3.00", lot="W1")
     put_on_hand(wax, bench, "5000", lot="W2")
     put_on_hand(wick, bench, "500", value="50.00")
+    line = DispatchLine(wick, Decimal(10))
+    dispatch_transfer(key=uuid4(), source=bench, target=shelf, lines=[line], actor=None)
     open_work_order(item=candle, planned=Decimal(5), output_location=shelf, source_location=bench, actor=None)
     complete(candle, "1", into=shelf, source_location=bench)
     channel = Channel.objects.create(code="shop", name="Shop", base_url="https://shop.example")

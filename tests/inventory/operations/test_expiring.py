@@ -181,7 +181,7 @@ def test_the_nightly_task_ends_leave_to_be_below_zero(site, wax):
 
 
 def test_queries_do_not_grow_with_the_cells_of_a_lot(site, wax, django_assert_max_num_queries):
-    for _number in range(20):
+    for _ in range(20):
         put(wax, make_location(parent=site), "1", "A", PAST)
 
     with django_assert_max_num_queries(12):

@@ -117,7 +117,7 @@ def test_returns_to_the_lots_it_was_shipped_from(site):
     put_on_hand(item, site, "4", value="8.00", lot="B")
     shipment = ship(item, site, 6)
 
-    with pytest.raises(OverReturn, match=r"A 4, B 2 are still to come back\. Name the lot"):
+    with pytest.raises(OverReturn, match="A 4, B 2 are still to come back"):
         take_back(item, site, 3, shipment=shipment)
     with pytest.raises(OverReturn, match="moved 2 pcs of WAX, lot B"):
         take_back(item, site, 3, shipment=shipment, lot=lot_of(item, "B"))

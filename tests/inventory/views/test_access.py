@@ -7,9 +7,9 @@ from tests.factories import make_item, make_location, make_user, put_on_hand
 
 pytestmark = pytest.mark.django_db
 
-READABLE = ["board", "ledger"]
-MOVING = ["receive", "issue", "transfer", "scrap", "change_status"]
-PLANNING = ["adjust"]
+READABLE = ["board", "ledger", "transfers"]
+MOVING = ["receive", "issue", "transfer", "scrap", "change_status", "ship", "take_back", "send_back", "new_transfer"]
+PLANNING = ["adjust", "change_lots"]
 
 
 @pytest.mark.parametrize("name", [*READABLE, *MOVING, *PLANNING, "suggest_items", "suggest_locations"])
