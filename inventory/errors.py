@@ -175,3 +175,15 @@ class ItemInactive(DomainError):
     """An item that was set inactive takes part in nothing new."""
 
     code = "ITEM_INACTIVE"
+
+
+class OverReceipt(DomainError):
+    """More would be received of an order than was ordered, without the privilege or a reason."""
+
+    code = "OVER_RECEIPT"
+
+
+class NothingToSpreadOver(DomainError):
+    """A late cost that cannot be shared over its receipts in the chosen way."""
+
+    code = "NOTHING_TO_SPREAD_OVER"
