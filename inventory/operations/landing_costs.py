@@ -126,6 +126,7 @@ def add_landed_cost(
     supplier: Supplier | None = None,
     reference: str = "",
     note: str = "",
+    related: Posting | None = None,
 ) -> LandedCostResult:
     """Spread `amount` (base currency; negative for a credit note) over received quantities.
 
@@ -134,7 +135,7 @@ def add_landed_cost(
     WrongState for goods that were taken back or have no price yet, or IdempotencyMismatch; nothing is written then.
     """
     wanted = _landed(targets, amount, kind, basis)
-    return _post(key, wanted, actor=actor, supplier=supplier, reference=reference, note=note)
+    return _post(key, wanted, actor=actor, supplier=supplier, reference=reference, note=note, related=related)
 
 
 def preview_prices(*, prices: Sequence[ReceiptPrice]) -> LandedPlan:
@@ -212,7 +213,14 @@ def _items(wanted: _Wanted) -> list[int]:
 
 
 def _post(
-    key: UUID, wanted: _Wanted, *, actor: Actor, supplier: Supplier | None, reference: str, note: str
+    key: UUID,
+    wanted: _Wanted,
+    *,
+    actor: Actor,
+    supplier: Supplier | None,
+    reference: str,
+    note: str,
+    related: Posting | None = None,
 ) -> LandedCostResult:
     request = {
         "targets": [target.pk for target in wanted.targets],
@@ -232,6 +240,7 @@ def _post(
         effective_at=None,
         reference=reference,
         note=note,
+        related=related,
     )
     if not claim.is_new:
         return LandedCostResult(claim.posting, LandedCost.objects.get(posting=claim.posting), replayed=True)

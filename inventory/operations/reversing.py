@@ -19,6 +19,7 @@ from inventory.models import (
     PostingKind,
 )
 from inventory.operations.posting import Actor, Draft, claim_posting, post
+from inventory.operations.purchase_receipts import lock_orders_of_receipt, take_back_receipt
 from inventory.operations.transactions import operation
 from inventory.quantities import ZERO, as_text
 
@@ -63,6 +64,7 @@ def reverse_posting(*, key: UUID, posting: Posting, actor: Actor, reason: str = 
     if not claim.is_new:
         return ReversalResult(claim.posting, replayed=True)
 
+    receipts = lock_orders_of_receipt(posting)
     movements = movements_of(posting)
     rows = lock_for_reversal(movements, posting_ids=[posting.pk])
     if Posting.objects.filter(reverses=posting).exclude(pk=claim.posting.pk).exists():
@@ -80,6 +82,7 @@ def reverse_posting(*, key: UUID, posting: Posting, actor: Actor, reason: str = 
         undo_movements(draft, movements)
         undo_entries(draft, posting)
     post(posting=claim.posting, draft=draft)
+    take_back_receipt(receipts)  # of a purchase order: what came in is outstanding again
     return ReversalResult(claim.posting, replayed=False)
 
 
