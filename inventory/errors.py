@@ -204,3 +204,15 @@ class OverReturn(DomainError):
     """More would come back, or go back, than the shipment or receipt has left to return."""
 
     code = "OVER_RETURN"
+
+
+class OverReceipt(DomainError):
+    """More would be received of an order than was ordered, without the privilege or a reason."""
+
+    code = "OVER_RECEIPT"
+
+
+class NothingToSpreadOver(DomainError):
+    """A late cost that cannot be shared over its receipts in the chosen way."""
+
+    code = "NOTHING_TO_SPREAD_OVER"

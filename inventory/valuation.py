@@ -216,6 +216,12 @@ class Layer:
     moved: Decimal = ZERO
     revalued: Decimal | None = ZERO
     """Sum of the changes of value; None when units of unknown cost came or went."""
+    is_repriced: bool = False
+    """Whether its cost became known, be it 0."""
+
+    @property
+    def is_changed(self) -> bool:
+        return bool(self.moved) or self.revalued != ZERO or self.is_repriced
 
     def change(self, quantity: Decimal, value: Decimal | None) -> None:
         """Add signed `quantity` and `value`."""
@@ -226,6 +232,10 @@ class Layer:
             self.revalued = None if self.revalued is None else self.revalued + value
         else:
             self.revalued = None
+
+    def make_known(self, value: Decimal) -> None:
+        """What is left of it, of unknown cost so far, is worth `value`."""
+        self.value, self.revalued, self.is_repriced = value, value, True
 
 
 class LayersTaken(NamedTuple):

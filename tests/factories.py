@@ -6,7 +6,8 @@ from uuid import uuid4
 
 from django.contrib.auth.models import Group, User
 
-from inventory.models import Item, ItemKind, ItemUnit, Location, Lot, StockStatus
+from inventory.models import Item, ItemKind, ItemUnit, Location, Lot, StockStatus, Supplier
+from inventory.operations.purchasing import OrderLineSpec, draft_order, place_order
 from inventory.operations.receiving import ReceiptLine, receive_stock
 
 _numbers = count(1)
@@ -85,3 +86,25 @@ def lot_of(item, code):
 
 
 AVAILABLE = StockStatus.AVAILABLE
+
+
+def make_supplier(*, code=None, **fields):
+    number = next(_numbers)
+    return Supplier.objects.create(
+        code=code or f"SUP-{number}", name=fields.pop("name", f"Supplier {number}"), **fields
+    )
+
+
+def make_order(lines, *, supplier=None, location=None, placed=True, **fields):
+    """A purchase order of (item, quantity, value of the line or None)."""
+    order = draft_order(
+        supplier=supplier or make_supplier(),
+        location=location or make_location(),
+        lines=[
+            OrderLineSpec(item, Decimal(quantity), value=None if value is None else Decimal(value))
+            for item, quantity, value in lines
+        ],
+        actor=None,
+        **fields,
+    )
+    return place_order(order=order, actor=None) if placed else order

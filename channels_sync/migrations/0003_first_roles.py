@@ -133,7 +133,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("channels_sync", "0002_periodic_tasks"),
         ("production", "0004_parts_of_boms_frozen"),
-        ("inventory", "0004_expire_lots_nightly"),
+        ("inventory", "0005_count_classes_begin_their_history"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("authtoken", "0004_alter_tokenproxy_options"),
         ("django_celery_beat", "0019_alter_periodictasks_options"),

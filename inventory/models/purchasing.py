@@ -214,6 +214,13 @@ class PurchaseReceiptLine(models.Model):
     posting = models.ForeignKey(Posting, on_delete=models.PROTECT, related_name="purchase_lines")
     line = models.ForeignKey(PurchaseOrderLine, on_delete=models.PROTECT, related_name="receipts")
     quantity = models.DecimalField(max_digits=18, decimal_places=6, help_text="Stock unit.")
+    value = models.DecimalField(
+        max_digits=20,
+        decimal_places=6,
+        null=True,
+        blank=True,
+        help_text="Its part of the line's price, in base currency; null while that was not known.",
+    )
     is_reversed = models.BooleanField(default=False)
 
     class Meta:
@@ -231,6 +238,7 @@ class LandedBasis(models.TextChoices):
     QUANTITY = "quantity", "Quantity"
     WEIGHT = "weight", "Weight"
     VOLUME = "volume", "Volume"
+    GIVEN = "given", "As given for each line"
 
 
 class LandedCostKind(models.TextChoices):
@@ -239,10 +247,14 @@ class LandedCostKind(models.TextChoices):
     INSURANCE = "insurance", "Insurance"
     HANDLING = "handling", "Handling"
     OTHER = "other", "Other"
+    PRICE = "price", "Price of the goods"
 
 
 class LandedCost(models.Model):
-    """One amount that was paid to bring received goods here, spread over them (rule S21). A credit note is negative."""
+    """One amount that was paid to bring received goods here, spread over them (rule S21). A credit note is negative.
+
+    Of kind `price` it is what the goods themselves cost more, or less, than was recorded when they came in.
+    """
 
     posting = models.OneToOneField(Posting, on_delete=models.PROTECT, related_name="landed_cost")
     kind = models.CharField(max_length=10, choices=LandedCostKind, default=LandedCostKind.FREIGHT)
@@ -252,7 +264,11 @@ class LandedCost(models.Model):
 
     class Meta:
         ordering = ("-id",)
-        constraints = (models.CheckConstraint(condition=~Q(amount=0), name="inventory_landedcost_not_zero"),)
+        constraints = (
+            models.CheckConstraint(
+                condition=~Q(amount=0) | Q(kind=LandedCostKind.PRICE), name="inventory_landedcost_not_zero"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.amount:f}"

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from inventory.errors import DomainError
 from inventory.locks import ANYWHERE, lock_for_posting
-from inventory.models import NEUTRAL_KINDS, VALUE_KINDS, Item, PostingKind, StockChange, StockStatus
+from inventory.models import NEUTRAL_KINDS, VALUE_KINDS, CostMethod, Item, PostingKind, StockChange, StockStatus
 from inventory.operations.transactions import run_in_transaction
 from inventory.quantities import ZERO, as_text
 from inventory.wakeups import wake_after_commit
@@ -101,7 +101,7 @@ ORDER BY w.item_id, w.location_id, w.lot_id, w.status
 """
 
 _POOLS = """
-SELECT i.id AS item_id, i.sku, coalesce(p.quantity, 0) AS stored, coalesce(p.value, 0) AS stored_value,
+SELECT i.id AS item_id, i.sku, p.method, coalesce(p.quantity, 0) AS stored, coalesce(p.value, 0) AS stored_value,
        coalesce(p.unknown_quantity, 0) AS stored_unknown, coalesce(m.quantity, 0) AS rebuilt,
        coalesce(m.value, 0) AS rebuilt_value, coalesce(m.has_unknown, false) AS has_unknown
 FROM inventory_item i
@@ -118,7 +118,10 @@ def _wrong_cells(items: list[int]) -> list[dict[str, Any]]:
 
 def _wrong_pools(items: list[int]) -> list[dict[str, Any]]:
     pools = _rows(_POOLS, items)
-    unknown = _unknown_quantities([pool["item_id"] for pool in pools if pool["has_unknown"]])
+    partly = [pool for pool in pools if pool["has_unknown"]]
+    layered = [pool["item_id"] for pool in partly if pool["method"] in (CostMethod.FIFO, CostMethod.LOT)]
+    unknown = _unknown_quantities([pool["item_id"] for pool in partly if pool["item_id"] not in layered])
+    unknown |= _unknown_parts(layered)
     for pool in pools:
         pool["rebuilt_unknown"] = unknown.get(pool["item_id"], ZERO)
     return [
@@ -159,6 +162,27 @@ def _unknown_quantities(items: list[int]) -> dict[int, Decimal]:
             held[item_id] = left
             unknown[item_id] = _unknown_after(before, quantity=quantity, value=value, left=left, kind=kind)
     return unknown
+
+
+_UNKNOWN_PARTS = """
+SELECT item_id, sum(quantity) FROM inventory_costlayer y
+WHERE item_id = ANY(%(items)s::bigint[]) AND value IS NULL AND quantity > 0
+  AND EXISTS (SELECT 1 FROM inventory_costpool p WHERE p.item_id = y.item_id AND p.lot_id IS NULL AND p.method = 'fifo')
+GROUP BY 1
+UNION ALL
+SELECT item_id, sum(unknown_quantity) FROM inventory_costpool l WHERE item_id = ANY(%(items)s::bigint[]) AND lot_id IS NOT NULL
+  AND EXISTS (SELECT 1 FROM inventory_costpool p WHERE p.item_id = l.item_id AND p.lot_id IS NULL AND p.method = 'lot')
+GROUP BY 1
+"""
+
+
+def _unknown_parts(items: list[int]) -> dict[int, Decimal]:
+    """The same of items whose layers or lots know it: theirs is the truth, since units leave from single ones of them."""
+    if not items:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_UNKNOWN_PARTS, {"items": items})
+        return {item_id: quantity for item_id, quantity in cursor.fetchall() if quantity}
 
 
 def _unknown_after(unknown: Decimal, *, quantity: Decimal, value: Decimal | None, left: Decimal, kind: str) -> Decimal:

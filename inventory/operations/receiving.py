@@ -59,7 +59,7 @@ def receive_stock(
     """
     if not lines:
         raise InvalidQuantity("A receipt needs at least one line. Add what came in.")
-    codes = [_check_line(line) for line in lines]
+    codes = check_receipt_lines(lines)
     check_effective_at(effective_at, actor=actor)
     request = {
         "lines": [_as_request(line, code) for line, code in zip(lines, codes, strict=True)],
@@ -79,7 +79,13 @@ def receive_stock(
     if not claim.is_new:
         return ReceiptResult(claim.posting, replayed=True)
 
-    day = timezone.localdate(claim.posting.effective_at)
+    take_in(posting=claim.posting, lines=lines, codes=codes)
+    return ReceiptResult(claim.posting, replayed=False)
+
+
+def take_in(*, posting: Posting, lines: Sequence[ReceiptLine], codes: Sequence[str]) -> None:
+    """Lock, value and write what a receipt brings in. `codes` are the lines' checked lot codes, the posting is claimed."""
+    day = timezone.localdate(posting.effective_at)
     specs = [
         LotSpec(line.item, code, day, line.expires_on, line.supplier_lot)
         for line, code in zip(lines, codes, strict=True)
@@ -94,8 +100,12 @@ def receive_stock(
     draft = Draft(rows)
     for line, spec, status in zip(lines, specs, statuses, strict=True):
         draft.receive((line.item.pk, line.location.pk, lots[spec.key], status), line.quantity, line.value)
-    post(posting=claim.posting, draft=draft)
-    return ReceiptResult(claim.posting, replayed=False)
+    post(posting=posting, draft=draft)
+
+
+def check_receipt_lines(lines: Sequence[ReceiptLine]) -> list[str]:
+    """Check everything about the lines of a receipt that needs no lock; their lot codes as they will be kept."""
+    return [_check_line(line) for line in lines]
 
 
 def _check_line(line: ReceiptLine) -> str:

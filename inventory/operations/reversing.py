@@ -26,6 +26,7 @@ from inventory.operations.following import (
     refuse_transfer_moved_on,
 )
 from inventory.operations.posting import Actor, Draft, claim_posting, post
+from inventory.operations.purchase_receipts import lock_orders_of_receipt, take_back_receipt
 from inventory.operations.transactions import operation
 from inventory.quantities import ZERO, as_text
 
@@ -73,6 +74,7 @@ def reverse_posting(*, key: UUID, posting: Posting, actor: Actor, reason: str = 
         return ReversalResult(claim.posting, replayed=True)
 
     transfer = lock_transfer_of(posting)
+    receipts = lock_orders_of_receipt(posting)
     movements = movements_of(posting)
     rows = lock_for_reversal(movements, posting_ids=[posting.pk])
     if Posting.objects.filter(reverses=posting).exclude(pk=claim.posting.pk).exists():
@@ -92,6 +94,7 @@ def reverse_posting(*, key: UUID, posting: Posting, actor: Actor, reason: str = 
     post(posting=claim.posting, draft=draft)
     if transfer is not None:
         follow_transfer(transfer, posting, reversal=claim.posting)
+    take_back_receipt(receipts)  # of a purchase order: what came in is outstanding again
     return ReversalResult(claim.posting, replayed=False)
 
 

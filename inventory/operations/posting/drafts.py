@@ -196,7 +196,7 @@ class Draft:
             layers = [layer for layer in self.rows.layers[item_id] if layer.quantity]
             for layer, part in zip(layers, share_out(worth, [y.quantity for y in layers], step=self.step), strict=True):
                 if layer.value is None:
-                    layer.value, layer.revalued = part, part
+                    layer.make_known(part)
                 else:
                     layer.change(ZERO, part - layer.value)
         elif method == CostMethod.LOT:
@@ -213,15 +213,17 @@ class Draft:
         elif pool.is_unknown:  # the ledger must show that the cost became known, though the sum stays the same
             self.lines += [Line(*key, ZERO, self.step), Line(*key, ZERO, -self.step)]
 
-    def add_value(self, key: CellKey, amount: Decimal, *, posting_id: int) -> Decimal:
+    def add_value(self, key: CellKey, amount: Decimal, *, posting_id: int, layer_id: int | None = None) -> Decimal:
         """Add `amount` (signed) to the value of what a posting brought into a cell's lot, no further down than to nothing.
 
-        Returns what was added. An average item takes it into its pool.
+        Returns what was added. An average item takes it into its pool. `layer_id` names the layer where the posting made
+        several of one lot, or where its goods stand in another one by now.
         """
         item_id = key[0]
         method = self.method(item_id)
         if method == CostMethod.FIFO:
-            layers = [y for y in self.rows.layers[item_id] if y.posting_id == posting_id and y.lot_id == key[2]]
+            mine = [y for y in self.rows.layers[item_id] if y.posting_id == posting_id and y.lot_id == key[2]]
+            layers = mine if layer_id is None else [y for y in self.rows.layers[item_id] if y.id == layer_id]
             layer = next((y for y in layers if y.quantity and y.value is not None), None)
             added = ZERO if layer is None or layer.value is None else max(amount, -layer.value)
             if layer is not None and added:
@@ -238,6 +240,33 @@ class Draft:
         if added:
             self.lines.append(Line(*key, ZERO, added))
         return added
+
+    def unknown_quantity(self, key: CellKey) -> Decimal:
+        """Units of unknown cost in the pool that a cell is valued from: that of its lot, or of the item."""
+        pool = self._lot_pool(key) if self.method(key[0]) == CostMethod.LOT else self.pool(key[0])
+        return pool.unknown_quantity
+
+    def make_known(self, key: CellKey, quantity: Decimal, value: Decimal, *, layer_id: int | None = None) -> None:
+        """`quantity` units (positive) that came in without a cost are worth `value` together from now on.
+
+        They move out unknown and in known, in one cell, so that the ledger itself adds up to a known cost. Of a
+        first-in-first-out item they are all that is left of the layer.
+        """
+        item_id = key[0]
+        method = self.method(item_id)
+        self.lines += [Line(*key, -quantity, None), Line(*key, quantity, value)]
+        if method == CostMethod.FIFO:
+            layer = next(y for y in self.rows.layers[item_id] if y.id == layer_id)
+            layer.make_known(value)
+            self._count_layers(item_id)
+        elif method == CostMethod.LOT:
+            pool = self._lot_pool(key)
+            unknown = max(pool.unknown_quantity - quantity, ZERO)
+            self._set_lot_pool(key, Pool(pool.quantity, pool.value + value, unknown))
+        else:
+            pool = self.pool(item_id)
+            unknown = max(pool.unknown_quantity - quantity, ZERO)
+            self.pools[item_id] = Pool(pool.quantity, pool.value + value, unknown)
 
     def restore_value(self, key: CellKey, amount: Decimal) -> None:
         """Undo a movement of value alone: add `amount` (signed) to the pool and keep what is unknown of it."""

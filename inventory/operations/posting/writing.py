@@ -124,7 +124,12 @@ def _allow_negative(draft: Draft) -> None:
 
 def _write_layers(posting: Posting, draft: Draft) -> None:
     """Layers that were made, layers that changed, and the log of both: three statements for any number of them."""
-    changed = [(i, y) for i, layers in draft.rows.layers.items() for y in layers if y.moved or y.revalued != ZERO]
+    changed = [
+        (i, y)
+        for i, layers in draft.rows.layers.items()
+        for y in layers
+        if y.moved or y.revalued != ZERO or y.is_repriced
+    ]
     new = [(item_id, layer) for item_id, layer in changed if layer.id is None]
     with connection.cursor() as cursor:
         if new:

@@ -17,6 +17,6 @@ def begin(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("inventory", "0006_history_of_count_classes")]
+    dependencies = [("inventory", "0004_expire_lots_nightly")]
 
     operations = [migrations.RunPython(begin, migrations.RunPython.noop)]
