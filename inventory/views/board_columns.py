@@ -213,6 +213,7 @@ OWN = (
         lambda _row, place, _: place.on_hand if place.is_on_the_road else ZERO,
         fold="bf-wide",
         hint="On transfers between places of ours",
+        is_usual=False,
     ),
     Column(
         "supplier",
@@ -224,6 +225,7 @@ OWN = (
         supplier_cell=lambda _row, supplier: supplier.quantity,
         fold="bf-wide",
         hint="What suppliers say to have. Never on hand",
+        is_usual=False,
     ),
     Column(
         "demand",
