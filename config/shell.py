@@ -54,6 +54,17 @@ MENU = (
             Entry("Adjust", "tune", "inventory:adjust", ("inventory.adjust_stock",)),
             Entry("Scrap", "delete_sweep", "inventory:scrap", ("inventory.scrap_stock",)),
             Entry("Hold and release", "verified", "inventory:change_status", ("inventory.change_stock_status",)),
+            Entry(
+                "Counts",
+                "fact_check",
+                "inventory:counts",
+                (
+                    "inventory.count_stock",
+                    "inventory.plan_counts",
+                    "inventory.approve_count",
+                    "inventory.view_countsheet",
+                ),
+            ),
             Entry("Ledger", "receipt_long", "inventory:ledger", ("inventory.view_movement",), "/stock/postings/"),
         ),
     ),
@@ -71,6 +82,12 @@ MENU = (
             Entry("Categories", "folder", "admin:inventory_itemcategory_changelist", ("inventory.view_itemcategory",)),
             Entry("Locations", "warehouse", "admin:inventory_location_changelist", ("inventory.view_location",)),
             Entry("Lots", "qr_code_2", "admin:inventory_lot_changelist", ("inventory.view_lot",)),
+            Entry(
+                "Count classes",
+                "sort",
+                "admin:inventory_countclass_changelist",
+                ("inventory.change_countclass",),
+            ),
             Entry("Import", "upload_file", "imports", ("inventory.add_item", "production.change_bom")),
             Entry(
                 "Allocation policies",

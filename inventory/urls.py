@@ -1,6 +1,6 @@
 from django.urls import path
 
-from inventory.views import board, items, moving, postings, suggesting
+from inventory.views import board, counting, counts, items, moving, postings, suggesting
 
 app_name = "inventory"
 
@@ -20,4 +20,17 @@ urlpatterns = [
     path("postings/<int:pk>/undo/", postings.undo_posting, name="undo_posting"),
     path("suggest/items/", suggesting.suggest_items, name="suggest_items"),
     path("suggest/locations/", suggesting.suggest_locations, name="suggest_locations"),
+    path("counts/", counts.counts, name="counts"),
+    path("counts/plan/", counts.plan, name="count_plan"),
+    path("counts/open/", counts.open_sheet, name="open_count_sheet"),
+    path("counts/accuracy/", counts.accuracy, name="count_accuracy"),
+    path("counts/lines/<int:pk>/", counting.count_line, name="count_line"),
+    path("counts/lines/<int:pk>/scan/", counting.scan, name="scan_count_line"),
+    path("counts/lines/<int:pk>/explain/", counts.explain, name="explain_count_line"),
+    path("counts/<str:number>/", counts.sheet_page, name="count_sheet"),
+    path("counts/<str:number>/count/", counting.count_next, name="count_next"),
+    path("counts/<str:number>/found/", counting.found, name="count_found"),
+    path("counts/<str:number>/submit/", counts.submit, name="submit_count_sheet"),
+    path("counts/<str:number>/approve/", counts.approve, name="approve_count"),
+    path("counts/<str:number>/cancel/", counts.cancel, name="cancel_count_sheet"),
 ]
