@@ -61,6 +61,17 @@ MENU = (
             Entry("Lots", "qr_code_2", "inventory:lots", ("inventory.view_lot",), "/stock/recall/"),
             Entry("Reported stock", "cloud_sync", "inventory:external_stock", ("inventory.adjust_stock",)),
             Entry("Split and merge lots", "call_split", "inventory:change_lots", ("inventory.change_lots",)),
+            Entry(
+                "Counts",
+                "fact_check",
+                "inventory:counts",
+                (
+                    "inventory.count_stock",
+                    "inventory.plan_counts",
+                    "inventory.approve_count",
+                    "inventory.view_countsheet",
+                ),
+            ),
             Entry("Ledger", "receipt_long", "inventory:ledger", ("inventory.view_movement",), "/stock/postings/"),
             Entry("Valuation", "account_balance", "inventory:valuation", ("inventory.view_costpool",)),
             Entry("What changed", "difference", "inventory:changes", ("inventory.view_movement",)),
@@ -81,6 +92,12 @@ MENU = (
             Entry("Categories", "folder", "admin:inventory_itemcategory_changelist", ("inventory.view_itemcategory",)),
             Entry("Locations", "warehouse", "admin:inventory_location_changelist", ("inventory.view_location",)),
             Entry("Lot data", "qr_code_2", "admin:inventory_lot_changelist", ("inventory.change_lot",)),
+            Entry(
+                "Count classes",
+                "sort",
+                "admin:inventory_countclass_changelist",
+                ("inventory.change_countclass",),
+            ),
             Entry("Import", "upload_file", "imports", ("inventory.add_item", "production.change_bom")),
             Entry(
                 "Allocation policies",

@@ -17,7 +17,18 @@ from django.views.decorators.http import require_GET
 from channels_sync.models import Channel, ChannelMode, Listing, ListingPush
 from config.integrity.board import is_overdue, latest
 from config.shell import address, menu_for
-from inventory.models import CostPool, Item, Location, Movement, Posting, PostingKind, StockBalance, StockStatus
+from inventory.models import (
+    CostPool,
+    CountSheet,
+    CountSheetState,
+    Item,
+    Location,
+    Movement,
+    Posting,
+    PostingKind,
+    StockBalance,
+    StockStatus,
+)
 from inventory.reads.board import EXPIRY_NOTICE_DAYS, BoardQuestion, expiring, items_matching
 from inventory.reads.item_ledger import actor_names, fully_reversed
 from inventory.views.suggesting import matching_items
@@ -76,6 +87,7 @@ def _attention(user: Person) -> Iterable[Attention]:
             yield Attention("look", "schedule", text, reverse("production:work_orders"), "See them")
     if user.has_perm("inventory.view_stockbalance"):
         yield from _stock_attention(user)
+    yield from _count_attention(user)
     if user.has_perm("production.view_bom"):
         waiting = Bom.objects.filter(state=BomState.DRAFT, created_at__lt=timezone.now() - timedelta(hours=1)).count()
         if waiting:
@@ -162,6 +174,19 @@ def _stock_attention(user: Person) -> Iterable[Attention]:
             yield Attention("look", icon, f"{count} item{_s(count)} {words}", f"{board}{query}", action)
 
 
+def _count_attention(user: Person) -> Iterable[Attention]:
+    """Sheets to count, and counts to approve."""
+    wanted = [
+        ("inventory.count_stock", CountSheetState.OPEN, "to be counted", "Count"),
+        ("inventory.approve_count", CountSheetState.REVIEW, "with variances to be approved", "Look"),
+    ]
+    for permission, state, words, action in wanted:
+        count = CountSheet.objects.filter(state=state).count() if user.has_perm(permission) else 0
+        if count:
+            url = f"{reverse('inventory:counts')}?state={state}"
+            yield Attention("look", "fact_check", f"{count} count sheet{_s(count)} {words}", url, action)
+
+
 def _items_with(cells: Any) -> int:
     count: int = cells.aggregate(count=Count("item_id", distinct=True))["count"]
     return count
@@ -220,6 +245,7 @@ QUICK = (
     ("inventory:receive", "input", "Receive stock", "inventory.receive_stock"),
     ("inventory:transfer", "swap_horiz", "Transfer", "inventory.transfer_stock"),
     ("inventory:adjust", "tune", "Adjust", "inventory.adjust_stock"),
+    ("inventory:counts", "fact_check", "Count", "inventory.count_stock"),
     ("inventory:board", "inventory_2", "Stock board", "inventory.view_stockbalance"),
 )
 

@@ -44,6 +44,7 @@ PLANNER = [
     "inventory.use_expired",
     "inventory.plan_counts",
     "inventory.approve_count",
+    "inventory.change_countclass",
     "inventory.add_supplier",
     "inventory.change_supplier",
     "inventory.add_supplieritem",

@@ -17,7 +17,7 @@ from inventory.counting import (
 )
 from inventory.models import CountClass, CountGroup, Item, LocationKind, PostingKind
 from inventory.models.counts import UNFINISHED
-from inventory.quantities import ZERO
+from inventory.quantities import ZERO, as_text
 
 USAGE_DAYS = 365
 USING_KINDS = (PostingKind.ISSUE, PostingKind.SHIPMENT, PostingKind.COMPLETION)
@@ -50,6 +50,11 @@ class DueCell:
     moved: Decimal  # since the last count, in and out added up
     reasons: tuple[str, ...]
     sheet: str  # number of the sheet that has it already; empty otherwise
+
+    @property
+    def off_by_text(self) -> str:
+        """`3.5 times its tolerance`."""
+        return "" if self.off_by is None else f"{as_text(self.off_by)} times its tolerance"
 
     @property
     def urgency(self) -> tuple[int, str, str, str]:
@@ -122,7 +127,7 @@ def count_plan(*, within: str = "/", rows_max: int | None = None) -> list[DueCel
     """The cells of our own places below the location path `within` that are due, the most urgent first.
 
     A cell is due when it never was counted, when the time of its class is over, when its last count left the tolerance,
-    when it is below zero, or when much moved since. Four statements, whatever the number of cells.
+    when it is below zero, or when much moved since. Five statements, whatever the number of cells.
     """
     classes = {row.group: row for row in CountClass.objects.all()}
     groups = item_groups()

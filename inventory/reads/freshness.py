@@ -30,7 +30,7 @@ class Freshness:
 
     @property
     def tone(self) -> str:
-        if self.is_own or self.as_of is None and not self.is_stale:
+        if self.is_own or (self.as_of is None and not self.is_stale):
             return "quiet"
         return "look" if self.is_stale else "good"
 
