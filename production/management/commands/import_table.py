@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inventory.errors import DomainError
 from inventory.importing.reports import Report
-from inventory.importing.running import ImportOptions, Mode, kind_named, run_import
+from inventory.importing.running import ImportOptions, Mode, import_kinds, kind_named, run_import
 from inventory.importing.tables import BYTES_MAX
 from inventory.models import Location
 from inventory.operations.posting import Actor
@@ -18,10 +18,10 @@ LINES_SHOWN_MAX = 200
 
 
 class Command(BaseCommand):
-    help = "Import items, boms or opening_stock from a CSV or XLSX file: all rows or none, unless told otherwise."
+    help = "Import a table from a CSV or XLSX file: all rows or none, unless told otherwise."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("kind", help="items, boms or opening_stock")
+        parser.add_argument("kind", help=f"one of: {', '.join(kind.name for kind in import_kinds())}")
         parser.add_argument("file", type=Path)
         parser.add_argument("--dry-run", action="store_true", help="only show what would change")
         parser.add_argument(
