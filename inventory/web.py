@@ -19,6 +19,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from openpyxl import Workbook
 
 from inventory.errors import DomainError
+from inventory.importing.tables import protect
 from inventory.quantities import as_text
 
 EXPORT_ROWS_MAX = 100_000
@@ -143,25 +144,30 @@ Cell = str | int | Decimal | None
 
 
 def export_table(
-    kind: str, *, name: str, header: Sequence[str], rows: Iterable[Sequence[Cell]]
+    kind: str,
+    *,
+    name: str,
+    header: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    rows_max: int | None = EXPORT_ROWS_MAX,
 ) -> HttpResponseBase | None:
-    """A table as a CSV or XLSX download, at most EXPORT_ROWS_MAX rows; None for any other kind."""
+    """A table as a CSV or XLSX download, at most `rows_max` rows (None: all); None for any other kind."""
     stamp = timezone.localtime().strftime("%Y-%m-%d %H%M")
     if kind == "csv":
         return StreamingHttpResponse(
-            _csv_lines(header, rows),
+            csv_lines(header, rows, rows_max),
             content_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": f'attachment; filename="{name} {stamp}.csv"'},
         )
     if kind == "xlsx":
-        return FileResponse(_workbook(name, header, rows), as_attachment=True, filename=f"{name} {stamp}.xlsx")
+        return FileResponse(workbook(name, header, rows, rows_max), as_attachment=True, filename=f"{name} {stamp}.xlsx")
     return None
 
 
-def _capped(rows: Iterable[Sequence[Cell]]) -> Iterator[Sequence[Cell]]:
+def _capped(rows: Iterable[Sequence[Cell]], rows_max: int | None) -> Iterator[Sequence[Cell]]:
     for number, row in enumerate(rows):
-        if number >= EXPORT_ROWS_MAX:
-            yield [f"Only the first {EXPORT_ROWS_MAX} rows are listed. Narrow the filters to see the rest."]
+        if rows_max is not None and number >= rows_max:
+            yield [f"Only the first {rows_max} rows are listed. Narrow the filters to see the rest."]
             return
         yield row
 
@@ -170,17 +176,16 @@ def _plain(value: Cell) -> str | int | Decimal:
     """A cell that a spreadsheet does not take for a formula."""
     if value is None:
         return ""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return f"'{value}"
-    return value
+    return protect(value) if isinstance(value, str) else value
 
 
-def _csv_lines(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
+def csv_lines(header: Sequence[str], rows: Iterable[Sequence[Cell]], rows_max: int | None = None) -> Iterator[str]:
+    """The lines of a CSV file that spreadsheets open as UTF-8, row by row."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     buffer.write("\ufeff")
     writer.writerow(header)
-    for row in _capped(rows):
+    for row in _capped(rows, rows_max):
         plain = (_plain(value) for value in row)
         writer.writerow([as_text(value) if isinstance(value, Decimal) else value for value in plain])
         yield buffer.getvalue()
@@ -189,11 +194,14 @@ def _csv_lines(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterato
     yield buffer.getvalue()
 
 
-def _workbook(name: str, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> io.BytesIO:
+def workbook(
+    name: str, header: Sequence[str], rows: Iterable[Sequence[Cell]], rows_max: int | None = None
+) -> io.BytesIO:
+    """An XLSX file with one sheet; its rows go to disk while it is made."""
     book = Workbook(write_only=True)
     sheet = book.create_sheet(name[:31])
     sheet.append(list(header))
-    for row in _capped(rows):
+    for row in _capped(rows, rows_max):
         sheet.append([_plain(value) for value in row])
     file = io.BytesIO()
     book.save(file)

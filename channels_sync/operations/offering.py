@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
-from simple_history.utils import bulk_update_with_history
+from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from channels_sync.adapters.base import (
     ChannelAdapter,
@@ -82,6 +83,24 @@ def create_listing(
     ListingPush.objects.create(listing=listing, channel=channel)
     tell_items_changed(items=[item.pk], cause="listing")
     return listing
+
+
+@operation
+def save_listings(
+    *, new: Sequence[Listing], changed: Sequence[Listing], fields: Sequence[str], actor: Actor, reason: str = ""
+) -> None:
+    """Keep many checked listings with the person in their history, and have the figures of their items worked out.
+
+    `fields` are those in which the changed ones differ. The number of statements does not grow with the rows.
+    """
+    user = actor if isinstance(actor, get_user_model()) else None
+    if new:
+        made = bulk_create_with_history(list(new), Listing, default_user=user, default_change_reason=reason)
+        ListingPush.objects.bulk_create(ListingPush(listing=one, channel_id=one.channel_id) for one in made)
+    if changed:
+        bulk_update_with_history(list(changed), Listing, list(fields), default_user=user, default_change_reason=reason)
+    if new or changed:
+        tell_items_changed(items={one.item_id for one in (*new, *changed)}, cause="listing")
 
 
 @dataclass(slots=True)

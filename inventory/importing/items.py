@@ -4,6 +4,7 @@ A column that is not in the file, or a cell that is empty, leaves what is there.
 on: the stock unit, a coarser step, the tracking.
 """
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -11,15 +12,13 @@ from fractions import Fraction
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db.models import Model
-from django.db.models.functions import Upper
+from django.db.models.expressions import RawSQL
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from inventory.errors import InvalidUnit
 from inventory.importing.cells import (
-    NumberStyle,
     read_choice,
     read_number,
     read_percent,
@@ -28,12 +27,23 @@ from inventory.importing.cells import (
     usual_spelling,
 )
 from inventory.importing.errors import CellError
-from inventory.importing.headers import Field, find_columns
+from inventory.importing.headers import find_columns
+from inventory.importing.item_columns import (
+    FIELDS,
+    GROUP_WORDS,
+    KIND_WORDS,
+    METHOD_WORDS,
+    NUMBERS,
+    POLICY_WORDS,
+    TRACKING_WORDS,
+)
+from inventory.importing.paths import NAME_MAX, Categories, Path, path_text, read_path
 from inventory.importing.reports import Change, Outcome, Report
 from inventory.importing.rows import RowReader, is_total, read_rows
 from inventory.importing.running import ImportKind, ImportOptions
 from inventory.importing.tables import Table
-from inventory.models import UNSTOCKED_KINDS, Item, ItemCategory, ItemKind, ItemUnit, SupplyPolicy, Tracking
+from inventory.importing.upkeep import REASON, is_same, not_negative, person, shown, whole_number
+from inventory.models import UNSTOCKED_KINDS, Item, ItemUnit, Tracking
 from inventory.operations.posting import Actor
 from inventory.quantities import PLACES, as_text, round_half_up
 from inventory.units import is_standard, normal_unit, unit_factor
@@ -41,116 +51,6 @@ from inventory.units import is_standard, normal_unit, unit_factor
 FINE_STEP = Decimal("0.001")
 """Step of a new item that is measured, not counted: grams of a kilogram, millimetres of a metre."""
 BATCH_ROWS = 1_000
-
-KIND_WORDS = {
-    **{kind.value.replace("_", " "): kind.value for kind in ItemKind},
-    **{kind.label.casefold().replace("-", " "): kind.value for kind in ItemKind},
-    "part": ItemKind.MATERIAL,
-    "component": ItemKind.MATERIAL,
-    "raw material": ItemKind.MATERIAL,
-    "buy": ItemKind.MATERIAL,
-    "bought": ItemKind.MATERIAL,
-    "purchased": ItemKind.MATERIAL,
-    "make": ItemKind.SUB_ASSEMBLY,
-    "made": ItemKind.SUB_ASSEMBLY,
-    "assembly": ItemKind.SUB_ASSEMBLY,
-    "subassembly": ItemKind.SUB_ASSEMBLY,
-    "finished": ItemKind.PRODUCT,
-    "finished good": ItemKind.PRODUCT,
-    "finished goods": ItemKind.PRODUCT,
-}
-TRACKING_WORDS = {
-    "none": Tracking.NONE,
-    "no": Tracking.NONE,
-    "not tracked": Tracking.NONE,
-    "lot": Tracking.LOT,
-    "by lot": Tracking.LOT,
-    "batch": Tracking.LOT,
-    "serial": Tracking.SERIAL,
-    "by serial number": Tracking.SERIAL,
-    "serial number": Tracking.SERIAL,
-}
-POLICY_WORDS = {
-    **{policy.value.replace("_", " "): policy.value for policy in SupplyPolicy},
-    **{policy.label.casefold(): policy.value for policy in SupplyPolicy},
-}
-
-FIELDS = (
-    Field(
-        "sku",
-        "SKU",
-        (
-            "sku",
-            "item code",
-            "part number",
-            "part no",
-            "item number",
-            "item no",
-            "product number",
-            "part",
-            "item",
-            "code",
-        ),
-        is_required=True,
-        help_text="Unique, without regard to case. A known one is brought up to date.",
-    ),
-    Field(
-        "name", "Name", ("name", "item name", "part name", "product name", "title"), help_text="New items only need it."
-    ),
-    Field("description", "Description", ("description", "details", "long description")),
-    Field(
-        "kind",
-        "Kind",
-        ("kind", "item kind", "item type", "make or buy", "type"),
-        help_text="Material, sub-assembly, product, packaging, phantom or service.",
-    ),
-    Field("category", "Category", ("category", "item group", "group"), help_text="As Wax/Soy for a sub-category."),
-    Field("barcode", "Barcode", ("barcode", "gtin", "ean", "upc", "ean code")),
-    Field("stock_unit", "Unit", ("stock unit", "unit", "uom", "units", "unit of measure", "base unit")),
-    Field("step", "Step", ("step", "smallest quantity", "quantity step")),
-    Field("tracking", "Tracking", ("tracking", "tracked by", "lot tracking")),
-    Field("shelf_life_days", "Shelf life (days)", ("shelf life days", "shelf life")),
-    Field("inspection_required", "Inspection", ("inspection required", "inspection", "qc required")),
-    Field("is_active", "Active", ("is active", "active", "enabled")),
-    Field("is_sellable", "Sellable", ("is sellable", "sellable", "salable", "for sale")),
-    Field(
-        "standard_cost",
-        "Standard cost",
-        ("standard cost", "unit cost", "unit price", "cost", "cost price", "purchase price", "std cost"),
-        help_text="Of one stock unit, or per the unit beside it: 15.09 / m.",
-    ),
-    Field("cost_unit", "Cost unit", ("cost unit", "cost uom", "price uom", "price unit")),
-    Field("supply_policy", "Supply policy", ("supply policy", "replenishment")),
-    Field(
-        "over_completion_percent",
-        "Over-completion %",
-        ("over completion percent", "over completion %", "over completion"),
-    ),
-    Field("reorder_point", "Reorder point", ("reorder point", "min stock", "minimum stock", "reorder level")),
-    Field("reorder_quantity", "Reorder quantity", ("reorder quantity", "reorder qty")),
-    Field("lead_time_days", "Lead time (days)", ("lead time days", "lead time")),
-    Field("hs_code", "HS code", ("hs code", "tariff number", "customs tariff number")),
-    Field("origin_country", "Origin", ("origin country", "country of origin", "origin")),
-    Field("weight_grams", "Weight (g)", ("weight grams", "weight g")),
-    Field("pack_name", "Pack", ("pack name", "pack", "purchase unit"), help_text="Name of a pack: carton."),
-    Field(
-        "pack_quantity",
-        "Pack quantity",
-        ("pack quantity", "pack qty", "units per pack"),
-        help_text="Stock units in it.",
-    ),
-    Field("pack_barcode", "Pack barcode", ("pack barcode", "pack ean")),
-    Field("note", "Note", ("note", "notes", "remark", "remarks", "comment")),
-)
-NUMBERS = (
-    "step",
-    "standard_cost",
-    "over_completion_percent",
-    "reorder_point",
-    "reorder_quantity",
-    "weight_grams",
-    "pack_quantity",
-)
 
 
 @dataclass(slots=True)
@@ -160,7 +60,7 @@ class _Entry:
     reader: RowReader
     item: Item
     changes: list[Change]
-    category: str
+    category: Path
     pack: tuple[str, Decimal, str] | None
     note: str = ""
     fields: set[str] = field(default_factory=set)
@@ -174,7 +74,7 @@ def import_items(table: Table, options: ImportOptions, actor: Actor) -> Report: 
     skus = {r.text("sku") for r in readers}
     known = items_by_sku(skus, lock=True)
     used = used_items([item.pk for item in known.values()])
-    categories = _category_paths()
+    categories = Categories()
     packs = {
         (unit.item_id, unit.name.casefold()): unit
         for unit in ItemUnit.objects.filter(item__in=known.values()).select_related("item")
@@ -203,7 +103,11 @@ def import_items(table: Table, options: ImportOptions, actor: Actor) -> Report: 
 
 def items_by_sku(skus: Collection[str], *, lock: bool = False) -> dict[str, Item]:
     """Known items by upper-case SKU."""
-    found = Item.objects.annotate(upper_sku=Upper("sku")).filter(upper_sku__in={sku.upper() for sku in skus})
+    named = RawSQL(
+        "SELECT i.id FROM inventory_item i JOIN unnest(%s::text[]) AS w(sku) ON upper(i.sku) = upper(w.sku)",
+        [sorted(set(skus))],
+    )  # the database folds some letters otherwise than Python does
+    found = Item.objects.filter(pk__in=named)
     if lock:
         found = found.select_for_update(of=("self",), no_key=True).order_by("pk")
     return {item.sku.upper(): item for item in found}
@@ -257,7 +161,7 @@ def _entry(
     reader: RowReader,
     known: Item | None,
     used: Collection[int],
-    categories: Mapping[str, ItemCategory],
+    categories: Categories,
     packs: Mapping[tuple[int, str], ItemUnit],
 ) -> _Entry | None:
     values = _values(reader)
@@ -273,16 +177,16 @@ def _entry(
     changed: set[str] = set() if known else {"sku"}
     for name, value in values.items():
         old = getattr(item, name)
-        if known is not None and old == value:
+        if known is not None and (is_same(old, value) or (name == "stock_unit" and usual_spelling(old) == value)):
             continue
         if known is not None:
-            changes.append(Change(_title(name), _shown(old), _shown(value)))
+            changes.append(Change(_title(name), shown(old), shown(value)))
             changed.add(name)
             problem = _refuses_change(known, name, value, known.pk in used)
             if problem:
                 reader.refuse(name, problem)
         elif name not in ("name", "step") or reader.has(name):
-            changes.append(Change(_title(name), "", _shown(value)))
+            changes.append(Change(_title(name), "", shown(value)))
         setattr(item, name, value)
     category = _category(reader, item, categories, changes, changed)
     pack = _pack(reader, known, packs, changes, changed)
@@ -301,19 +205,25 @@ def _values(reader: RowReader) -> dict[str, Any]:
         "barcode": str,
         "stock_unit": _unit,
         "tracking": lambda text: read_choice(text, TRACKING_WORDS, what="way of tracking"),
-        "shelf_life_days": _days,
+        "shelf_life_days": whole_number,
         "inspection_required": read_yes,
         "is_active": read_yes,
         "is_sellable": read_yes,
         "supply_policy": lambda text: read_choice(text, POLICY_WORDS, what="supply policy"),
         "over_completion_percent": lambda text: read_percent(text, style=reader.style("over_completion_percent")),
-        "lead_time_days": _days,
+        "lead_time_days": whole_number,
         "hs_code": str,
         "origin_country": lambda text: text.upper(),
         "note": str,
+        "cost_method": lambda text: read_choice(text, METHOD_WORDS, what="cost method"),
+        "negative_allowed": read_yes,
+        "count_group": lambda text: read_choice(text, GROUP_WORDS, what="count class"),
+        "compliance_tags": read_tags,
     }
-    for name in ("step", "reorder_point", "reorder_quantity", "weight_grams"):
-        readers[name] = _not_negative(reader.style(name))
+    for name in NUMBERS:
+        if name in ("standard_cost", "over_completion_percent", "pack_quantity"):
+            continue
+        readers[name] = not_negative(reader.style(name))
     values = {}
     for name, read in readers.items():
         value = reader.read(name, read)
@@ -328,28 +238,30 @@ def _values(reader: RowReader) -> dict[str, Any]:
     return values
 
 
+def read_tags(text: str) -> list[str]:
+    """`lithium; export-control`, or a JSON list where a word holds a semicolon itself."""
+    if text.startswith("["):
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = None
+        if not isinstance(found, list) or not all(isinstance(tag, str) for tag in found):
+            raise CellError(f"“{text}” is no list of words. Separate them by semicolons.")
+        return found
+    return [tag for part in text.split(";") if (tag := part.strip())]
+
+
+def tags_text(tags: Sequence[str]) -> str:
+    """What `read_tags` reads back."""
+    is_plain = all(tag == tag.strip() and tag and ";" not in tag and not tag.startswith("[") for tag in tags)
+    return "; ".join(tags) if is_plain else json.dumps(list(tags), ensure_ascii=False)
+
+
 def _unit(text: str) -> str:
     unit = usual_spelling(text)
     if len(unit) > 16:
         raise CellError(f"“{text}” is no unit; it has more than 16 characters. Use pcs, kg, m, l or another short one.")
     return unit
-
-
-def _days(text: str) -> int:
-    days = read_number(text)
-    if days < 0 or days != int(days):
-        raise CellError(f"“{text}” is not a number of days. Type a whole number from 0.")
-    return int(days)
-
-
-def _not_negative(style: NumberStyle) -> Callable[[str], Decimal]:
-    def read(text: str) -> Decimal:
-        number = read_number(text, style=style)
-        if number < 0:
-            raise CellError(f"“{text}” is below zero. Type zero or more.")
-        return number
-
-    return read
 
 
 def _cost(text: str, reader: RowReader, stock_unit: str, cost_unit: str) -> Decimal:
@@ -382,26 +294,27 @@ def _refuses_change(item: Item, name: str, value: Any, is_used: bool) -> str:
         return (
             f"{item.sku} is in use and tracked as it is; that cannot become “{value}” by import. Leave the cell empty."
         )
+    if name == "cost_method":
+        return (
+            f"{item.sku} is in use and its cost goes by its method; that cannot change by import. Leave the cell empty."
+        )
     if name == "kind" and value in UNSTOCKED_KINDS:
         return f"{item.sku} is in use, so it cannot become a {value}. Leave the cell empty."
     return ""
 
 
-def _category(
-    reader: RowReader, item: Item, categories: Mapping[str, ItemCategory], changes: list[Change], changed: set[str]
-) -> str:
+def _category(reader: RowReader, item: Item, categories: Categories, changes: list[Change], changed: set[str]) -> Path:
     """The wanted category's path; empty when the row names none or the item is in it already."""
-    path = "/".join(part.strip() for part in reader.text("category").split("/") if part.strip())
+    path = read_path(reader.text("category"))
     if not path:
-        return ""
-    if any(len(part) > 100 for part in path.split("/")):
-        reader.refuse("category", f"“{path}” has a part of more than 100 characters. Shorten it.")
-        return ""
-    known = categories.get(path.casefold())
+        return ()
+    if any(len(part) > NAME_MAX for part in path):
+        reader.refuse("category", f"“{path_text(path)}” has a part of more than {NAME_MAX} characters. Shorten it.")
+        return ()
+    known = categories.find(path)
     if known is not None and item.category_id == known.pk:
-        return ""
-    before = next((p for p, category in categories.items() if category.pk == item.category_id), "")
-    changes.append(Change("Category", before, path))
+        return ()
+    changes.append(Change("Category", categories.text_of(item.category_id), path_text(path)))
     changed.add("category")
     return path
 
@@ -441,75 +354,51 @@ def _check(reader: RowReader, item: Item) -> None:
     except ValidationError as error:
         for name, messages in error.message_dict.items():
             reader.refuse(name, " ".join(messages))
+    try:
+        item.clean()
+    except ValidationError as error:
+        for name, messages in error.message_dict.items():
+            reader.refuse(name, " ".join(messages))
     if item.tracking == Tracking.SERIAL and item.step != 1:
         reader.refuse("tracking", f"{item.sku} has serial numbers, so its step must be 1, not {as_text(item.step)}.")
 
 
 def _write(
     entries: Sequence[_Entry],
-    categories: dict[str, ItemCategory],
+    categories: Categories,
     packs: Mapping[tuple[int, str], ItemUnit],
     actor: Actor,
 ) -> None:
     for entry in entries:
         if entry.category:
-            entry.item.category = _ensure_category(entry.category, categories)
-    user = actor if isinstance(actor, get_user_model()) else None
+            entry.item.category = categories.ensure(entry.category, actor=actor)
+    user = person(actor)
     new = [entry.item for entry in entries if "sku" in entry.fields]
     changed = [entry.item for entry in entries if "sku" not in entry.fields and entry.fields - {"pack"}]
     names = sorted({name for entry in entries if "sku" not in entry.fields for name in entry.fields - {"pack"}})
     if new:
         made = bulk_create_with_history(
-            new, Item, batch_size=BATCH_ROWS, default_user=user, default_change_reason="import"
+            new, Item, batch_size=BATCH_ROWS, default_user=user, default_change_reason=REASON
         )
         for item, stored in zip(new, made, strict=True):
             item.pk = stored.pk
     if changed:
         bulk_update_with_history(
-            changed, Item, names, batch_size=BATCH_ROWS, default_user=user, default_change_reason="import"
+            changed, Item, names, batch_size=BATCH_ROWS, default_user=user, default_change_reason=REASON
         )
     for entry in entries:
         if entry.pack is not None:
             name, quantity, barcode = entry.pack
-            values = {"numerator": quantity, "denominator": Decimal(1), **({"barcode": barcode} if barcode else {})}
-            known = packs.get((entry.item.pk, name.casefold()))
-            ItemUnit.objects.update_or_create(item=entry.item, name=known.name if known else name, defaults=values)
-
-
-def _category_paths() -> dict[str, ItemCategory]:
-    """Every category by its path in lower case."""
-    everyone = {category.pk: category for category in ItemCategory.objects.all()}
-
-    def path(category: ItemCategory) -> str:
-        parent = everyone.get(category.parent_id) if category.parent_id else None
-        return f"{path(parent)}/{category.name}" if parent else category.name
-
-    return {path(category).casefold(): category for category in everyone.values()}
-
-
-def _ensure_category(path: str, categories: dict[str, ItemCategory]) -> ItemCategory:
-    parent: ItemCategory | None = None
-    walked: list[str] = []
-    for name in path.split("/"):
-        walked.append(name)
-        key = "/".join(walked).casefold()
-        if key not in categories:
-            categories[key] = ItemCategory.objects.create(name=name, parent=parent)
-        parent = categories[key]
-    assert parent is not None, "a path has at least one part"
-    return parent
+            pack = packs.get((entry.item.pk, name.casefold())) or ItemUnit(item=entry.item, name=name)
+            pack.numerator, pack.denominator = quantity, Decimal(1)
+            pack.barcode = barcode or pack.barcode
+            pack._history_user = user  # type: ignore[attr-defined]  # read by simple_history
+            pack._change_reason = REASON  # type: ignore[attr-defined]
+            pack.save()
 
 
 def _title(name: str) -> str:
     return next(one.title for one in FIELDS if one.name == name)
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return as_text(value) if isinstance(value, Decimal) else str(value)
 
 
 ITEMS = ImportKind(

@@ -23,7 +23,7 @@ from inventory.importing.items import items_by_sku
 from inventory.importing.reports import Change, Outcome, Report
 from inventory.importing.rows import RowReader, is_total, read_rows
 from inventory.importing.running import ImportKind, ImportOptions
-from inventory.importing.tables import Table
+from inventory.importing.tables import Table, canonical
 from inventory.models import Item, Location, Movement, Posting, StockBalance, StockStatus, Tracking
 from inventory.operations.checking import check_item, check_location, check_quantity, to_stock_unit
 from inventory.operations.lots import check_lot_code
@@ -118,10 +118,10 @@ def import_opening_stock(table: Table, options: ImportOptions, actor: Actor) -> 
         if not _is_left_out(r, report)
     ]
     items = items_by_sku({r.text("item") for r in readers})
-    places = {place.code.upper(): place for place in Location.objects.all()}
-    entries = [entry for r in readers if (entry := _entry(r, items, places, options)) is not None]
+    places = {canonical(place.code).upper(): place for place in Location.objects.all()}
+    openings, reversed_before = _openings([item.pk for item in items.values()])
+    entries = [entry for r in readers if (entry := _entry(r, items, places, options, openings)) is not None]
     entries = _without_repetitions(entries)
-    openings, reversed_before = _openings([entry.line.item.pk for entry in entries])
     fresh = _not_yet_there(entries, openings, report)
     on_hand = _on_hand(fresh)
     received = _receive(fresh, reversed_before, actor)
@@ -159,7 +159,11 @@ def _label(entry: _Entry) -> str:
 
 
 def _entry(
-    reader: RowReader, items: Mapping[str, Item], places: Mapping[str, Location], options: ImportOptions
+    reader: RowReader,
+    items: Mapping[str, Item],
+    places: Mapping[str, Location],
+    options: ImportOptions,
+    openings: Mapping[Place, _Opening],
 ) -> _Entry | None:
     item = items.get(reader.text("item").upper())
     if item is None:
@@ -179,9 +183,17 @@ def _entry(
     if item is None or location is None or quantity is None or not reader.is_clean:
         return None
     value, rounded = _value(reader, item, quantity, unit)
-    code = _check(reader, item, location, quantity, value, expires_on)
-    if code is None:
-        return None
+    arrival = StockStatus.QC_HOLD if item.inspection_required else StockStatus.AVAILABLE
+    code = _code(reader, item)
+    before = openings.get((item.pk, location.pk, code.upper(), status or str(arrival)))
+    if before is None or (before.quantity, before.value) != (
+        quantity,
+        value,
+    ):  # else it need not be receivable any more
+        checked = _check(reader, item, location, quantity, value, expires_on)
+        if checked is None:
+            return None
+        code = checked
     line = ReceiptLine(
         item=item,
         location=location,
@@ -192,7 +204,6 @@ def _entry(
         supplier_lot=reader.text("supplier_lot")[:64],
         status=status,
     )
-    arrival = StockStatus.QC_HOLD if item.inspection_required else StockStatus.AVAILABLE
     return _Entry(reader, line, status or str(arrival), rounded)
 
 
@@ -205,7 +216,7 @@ def _check(
     expires_on: date | None,
 ) -> str | None:
     """The checks of a receipt; the lot's code when the row passes them and everything before, else None."""
-    code = reader.text("serial") if item.tracking == Tracking.SERIAL and reader.has("serial") else reader.text("lot")
+    code = _code(reader, item)
     try:
         check_item(item)
         check_location(location)
@@ -217,6 +228,10 @@ def _check(
     if expires_on is not None and item.tracking == Tracking.NONE:
         reader.refuse("expires_on", f"{item.sku} is not tracked by lot, so it cannot expire. Switch tracking on first.")
     return code if reader.is_clean else None
+
+
+def _code(reader: RowReader, item: Item) -> str:
+    return reader.text("serial") if item.tracking == Tracking.SERIAL and reader.has("serial") else reader.text("lot")
 
 
 def _quantity(reader: RowReader, item: Item | None) -> tuple[Decimal | None, str]:

@@ -9,7 +9,7 @@ from inventory.importing.cells import NumberStyle, style_of
 from inventory.importing.errors import CellError
 from inventory.importing.headers import Columns
 from inventory.importing.reports import Report
-from inventory.importing.tables import ERROR_VALUES, NO_RESULT, Row, Table
+from inventory.importing.tables import ERROR_VALUES, NO_RESULT, Row, Table, unquoted
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ class RowReader:
         if text in ERROR_VALUES:
             self.refuse(name, f"the cell shows {text}, a formula that failed. Mend it in the file.")
             return ""
-        return text
+        return unquoted(text)
 
     def read(self, name: str, reader: Callable[[str], T]) -> T | None:
         """The cell's value; None when it is empty or, after noting the problem, when it cannot be read."""

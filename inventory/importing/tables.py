@@ -7,6 +7,7 @@ XLSX gives the stored results of formulas. Rows are numbered as a spreadsheet sh
 import csv
 import hashlib
 import io
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,6 +35,9 @@ NO_RESULT = "#NO-RESULT!"
 """Stands for a formula whose result the program that wrote the file did not store."""
 ERROR_VALUES = frozenset({"#REF!", "#N/A", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", NO_RESULT})
 """What a spreadsheet shows for a formula that failed."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_RISKY = re.compile(r"'*[=+\-@]")
+_QUOTED = re.compile(r"'+[=+\-@]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +242,27 @@ def _bounded(rows: Iterable[tuple[int, Sequence[str]]], *, name: str) -> Iterato
         yield number, cells
 
 
+def canonical(text: str) -> str:
+    """Text as a file can carry it: no surrounding blanks, no control characters, one kind of line end, plain blanks.
+
+    Two texts with the same canonical form are the same to an import.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u00a0", " ").replace("\u202f", " ")
+    return _CONTROL.sub("", text).strip()
+
+
 def clean(text: str) -> str:
-    """A cell without surrounding blanks, and without the quote that exports put before what looks like a formula."""
-    text = text.replace("\x00", "").replace("\u00a0", " ").replace("\u202f", " ").strip()
-    return text[1:] if len(text) > 1 and text[0] == "'" and text[1] in "=+-@" else text
+    """A cell in canonical form, without the quote that exports put before what looks like a formula."""
+    text = canonical(text)
+    return text[1:] if _QUOTED.match(text) else text
+
+
+def unquoted(text: str) -> str:
+    """A cell without the quote that exports put before text that looks like the error of a failed formula."""
+    return text[1:] if text[:1] == "'" and text.lstrip("'") in ERROR_VALUES else text
+
+
+def protect(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula or an error, and that `clean` and `unquoted` read back as it was."""
+    text = canonical(text)
+    return f"'{text}" if _RISKY.match(text) or text.lstrip("'") in ERROR_VALUES else text

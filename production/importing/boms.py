@@ -19,12 +19,14 @@ from django.utils import timezone
 from simple_history.utils import bulk_create_with_history
 
 from inventory.errors import DomainError, InvalidUnit
+from inventory.importing.cells import usual_spelling
 from inventory.importing.headers import find_columns
-from inventory.importing.items import KIND_WORDS, default_step, items_by_sku
+from inventory.importing.item_columns import KIND_WORDS
+from inventory.importing.items import default_step, items_by_sku
 from inventory.importing.reports import Change, Outcome, Report
 from inventory.importing.rows import read_rows
 from inventory.importing.running import ImportKind, ImportOptions
-from inventory.importing.tables import Table
+from inventory.importing.tables import Table, canonical
 from inventory.models import Item, ItemKind
 from inventory.operations.posting import Actor
 from inventory.quantities import PLACES, as_text, round_half_up
@@ -427,6 +429,12 @@ def _specs(group: _Group, items: Mapping[str, Item], old: Sequence[BomLineSpec])
         values.update(
             {name: value for name, value in line.given.items() if value is not None or name.endswith("multiple")}
         )
+        if known is not None:
+            if usual_spelling(known.unit) == line_unit:
+                line_unit = known.unit
+            for name in ("reference", "note"):
+                if values.get(name) == " ".join(canonical(getattr(known, name)).split()):
+                    values[name] = getattr(known, name)
         values.update(component=component, quantity=line.typed.number, unit=line_unit)
         specs.append(BomLineSpec(**values))
     return specs

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from inventory.errors import DomainError
 from inventory.importing.reports import Report
-from inventory.importing.running import ImportOptions, Mode, kind_named, run_import
+from inventory.importing.running import ImportOptions, Mode, import_kinds, kind_named, run_import
 from inventory.importing.tables import BYTES_MAX
 from inventory.models import Location
 from inventory.operations.posting import Actor
@@ -18,17 +18,17 @@ LINES_SHOWN_MAX = 200
 
 
 class Command(BaseCommand):
-    help = "Import a CSV or XLSX file of items, BOMs or stock: all rows or none, unless told otherwise."
+    help = "Import a table from a CSV or XLSX file: all rows or none, unless told otherwise."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("kind", help="items, boms, opening_stock, receipts, transfers, adjustments or scraps")
+        parser.add_argument("kind", help=f"one of: {', '.join(kind.name for kind in import_kinds())}")
         parser.add_argument("file", type=Path)
         parser.add_argument("--dry-run", action="store_true", help="only show what would change")
         parser.add_argument(
             "--clean-rows-only", action="store_true", help="import what is in order, leave out the rest"
         )
         parser.add_argument("--user", help="name of the person it is recorded for")
-        parser.add_argument("--location", help="tables of stock: code of the location of rows that name none")
+        parser.add_argument("--location", help="opening stock: code of the location of rows that name none")
         parser.add_argument("--product", default="", help="boms: SKU of the product of a file without a parent column")
         parser.add_argument("--on", type=date.fromisoformat, help="boms: rows valid on this day (default: today)")
         parser.add_argument("--no-new-items", action="store_true", help="boms: refuse components that are not known")

@@ -1,0 +1,1 @@
+"""Tables of selling: listings and rules come in and go out. How imports work in general stands in inventory.importing."""

@@ -1,0 +1,12 @@
+"""The tables of selling that can be imported and exported."""
+
+from channels_sync.importing.exports import LISTINGS_OUT, POLICIES_OUT
+from channels_sync.importing.listings import LISTINGS
+from channels_sync.importing.policies import POLICIES
+from inventory.importing.exporting import register_export
+from inventory.importing.running import register_kind
+
+register_kind(LISTINGS)
+register_kind(POLICIES)
+register_export(LISTINGS_OUT)
+register_export(POLICIES_OUT)

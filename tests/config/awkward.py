@@ -1,0 +1,195 @@
+"""A book with all that makes tables go wrong: commas, quotes, line ends, leading zeros, formulas, other letters, odd decimals.
+
+Every kind of import that has an export must find rows here; whoever adds one adds some that are hard on it.
+"""
+
+from datetime import date
+from decimal import Decimal
+
+from channels_sync.models import Listing
+from channels_sync.operations.allocating import set_policy
+from channels_sync.operations.offering import create_listing
+from inventory.importing.running import Mode, kind_named, run_import
+from inventory.models import CountClass, ItemCategory, Lot
+from production.models import IssueMethod
+from tests.channels_sync.factories import make_channel
+from tests.factories import make_item, make_location, make_unit
+from tests.production.factories import make_bom
+
+TEXTS = {
+    "plain": "Soy wax",
+    "comma": 'Wax, "hard", 5 mm; or | less',
+    "lines": "first line\r\nsecond line\n\tthird",
+    "zeros": "00042",
+    "formula": "=SUM(A1:A9)",
+    "minus": "-12.5",
+    "at": "@home",
+    "quoted": "'=quoted",
+    "error": "#N/A",
+    "letters": "Größe ß · 蜡烛 · İıŞ · 🕯",
+    "blanks": "  two  blanks\u00a0inside ",
+    "number": "1e5",
+    "date": "2026-01-02",
+    "long": "x" * 240,
+}
+CODES = {
+    "zeros": "0007",
+    "comma": "A,B;C",
+    "formula": "=1+1",
+    "plus": "+49-1",
+    "letters": "GRÖßE-蜡",
+    "quote": 'JAR "8"',
+    "blank": "TWO WORDS",
+    "number": "1e3",
+    "error": "#REF!",
+    "case": "MixedCase",
+}
+
+
+def make_channels():
+    """Channels are not imported, so they are there before."""
+    return [make_channel(code=f"shop-{n}", name=f"Shop, {n}", external_location_id="") for n in (1, 2)]
+
+
+def fill(channels):
+    """Make the book. Channels must exist."""
+    places = _places()
+    categories = _categories()
+    items = _items(categories)
+    _units(items)
+    _boms(items)
+    _opening(items, places)
+    _lots(items)
+    _classes()
+    _selling(items, channels)
+
+
+def _places():
+    site = make_location(code="Main, site", name=TEXTS["comma"])
+    shelf = make_location(code="=SHELF", name=TEXTS["formula"], parent=site)
+    bins = [
+        make_location(code=f"{code}-BIN", name=text.strip(), parent=shelf, owner=TEXTS["letters"][:30])
+        for code, text in zip(CODES.values(), TEXTS.values(), strict=False)
+    ]
+    make_location(code="3PL", name="Partner", kind="3pl", freshness_hours=0, is_blocked=True)
+    make_location(code="TRUCK", name="On the road", kind="in_transit", is_sellable=False)
+    make_location(code="OLD", name="Gone", is_active=False)
+    return [site, *bins]
+
+
+def _categories():
+    top = ItemCategory.objects.create(name="Nuts/Bolts, all")
+    return [
+        top,
+        *(ItemCategory.objects.create(name=text.strip()[:100], parent=top) for text in TEXTS.values()),
+        ItemCategory.objects.create(name="wax", parent=top),
+    ]
+
+
+def _items(categories):
+    items = [
+        make_item(
+            sku=code,
+            name=text,
+            description=TEXTS["lines"],
+            note=text,
+            barcode="0001234500012",
+            category=category,
+            unit="kg" if number % 2 else "pcs",
+            step="0.000001" if number % 2 else "1",
+            standard_cost=Decimal("1234567.000001"),
+            over_completion_percent=Decimal("2.125"),
+            reorder_point=Decimal("1000"),
+            reorder_quantity=Decimal("0.125"),
+            weight_grams=Decimal("1.125"),
+            length_mm=Decimal("1000.5"),
+            hs_code="0011.22",
+            origin_country="DE",
+            lead_time_days=0,
+            compliance_tags=["lithium", "a;b"] if number % 2 else ["export-control"],
+            count_group="B",
+            is_sellable=True,
+        )
+        for number, (code, text, category) in enumerate(zip(CODES.values(), TEXTS.values(), categories, strict=False))
+    ]
+    return [
+        *items,
+        make_item(sku="LOTTED", tracking="lot", cost_method="lot", shelf_life_days=30, inspection_required=True),
+        make_item(sku="SERIAL", tracking="serial", is_active=True),
+        make_item(sku="FIFO", cost_method="fifo", supply_policy="built_then_kit", unit="Rolle", step="0.25"),
+        make_item(sku="NEGATIVE", negative_allowed=True, kind="sub_assembly"),
+        make_item(sku="PHANTOM", kind="phantom"),
+        make_item(sku="GONE", is_active=False),
+    ]
+
+
+def _units(items):
+    make_unit(item=items[0], name="box, big", numerator="12")
+    make_unit(item=items[0], name="third", numerator="1", denominator="3")
+    unit = make_unit(item=items[1], name="=drum", numerator="0.000001", denominator="1000")
+    unit.barcode, unit.is_purchase_unit = "00099", True
+    unit.save()
+
+
+def _boms(items):
+    by_sku = {item.sku: item for item in items}
+    lines = [
+        (items[1], "0.000001", {"unit": "g", "reference": TEXTS["comma"], "note": TEXTS["formula"]}),
+        (items[0], "3", {"scrap_percent": Decimal("2.125"), "setup_quantity": Decimal("1000"), "note": TEXTS["minus"]}),
+        (items[0], "7", {"is_optional": True, "rounding_multiple": Decimal("5"), "reference": "R1,R2"}),
+        (items[2], "1", {"issue_method": IssueMethod.PROMPT, "note": TEXTS["letters"]}),
+        (items[3], "1000", {"unit": "kg", "is_consumable": True}),
+    ]
+    make_bom(item=by_sku["NEGATIVE"], makes="12.5", lines=[(items[0], "1")])
+    make_bom(item=by_sku["NEGATIVE"], makes="1", lines=[(items[0], "2")], state="draft")
+    make_bom(item=items[4], makes="1000", lines=lines)
+
+
+def _opening(items, places):
+    """Through the import, as opening stock comes."""
+    text = "Item\tQuantity\tLocation\tLot\tExpires\tValue\tSupplier lot\tStatus\n"
+    text += f"{items[0].sku}\t1000\t{places[0].code}\t\t\t1234.56\t\t\n"
+    text += f"{items[1].sku}\t0.000001\t{places[1].code}\t\t\t\t\t\n"
+    text += f'LOTTED\t10\t{places[0].code}\tL,1\t2099-01-31\t12.30\tSL "7"\t\n'
+    text += f"LOTTED\t5\t{places[0].code}\t007\t\t\t\tdamaged\n"
+    text += f"FIFO\t2.25\t{places[2].code}\t\t\t0\t\t\n"
+    report = run_import(
+        kind=kind_named("opening_stock"), content=text.encode(), file_name="o.txt", actor=None, mode=Mode.ALL
+    )
+    assert report.is_applied, report.problems
+
+
+def _lots(items):
+    by_sku = {item.sku: item for item in items}
+    for code, text in zip(CODES.values(), TEXTS.values(), strict=False):
+        Lot.objects.create(
+            item=by_sku["LOTTED"],
+            code=code,
+            received_on=date(2026, 1, 2),
+            expires_on=date(2099, 12, 31),
+            supplier_lot=code,
+            owner=TEXTS["comma"],
+            note=text.strip(),
+        )
+    Lot.objects.create(item=by_sku["SERIAL"], code="0001", received_on=date(2025, 12, 31))
+
+
+def _classes():
+    one = CountClass.objects.get(group="B")
+    one.counts_per_year, one.tolerance_percent, one.approval_value = Decimal("2.5"), Decimal("1.125"), Decimal(1000)
+    one.save()
+
+
+def _selling(items, channels):
+    for item in items[:8]:
+        create_listing(channel=channels[0], item=item, actor=None, title=item.name, external_item_id="000123")
+    packs = create_listing(
+        channel=channels[1], item=items[0], external_sku='=PACK,"6"', pack_size=Decimal("0.125"), actor=None
+    )
+    Listing.objects.filter(pk=packs.pk).update(is_active=False)
+    set_policy(percent=Decimal("99.125"), note=TEXTS["comma"], actor=None)
+    set_policy(channel=channels[0], buffer=Decimal("1000"), note=TEXTS["formula"], actor=None)
+    set_policy(channel=channels[0], buffer=Decimal("1.000001"), note=TEXTS["lines"], actor=None)
+    set_policy(item=items[0], minimum_to_list=Decimal(0), maximum_to_list=Decimal(12), actor=None)
+    set_policy(channel=channels[1], item=items[1], percent=Decimal(0), actor=None)
+    set_policy(listing=packs, percent=Decimal(50), note=TEXTS["letters"], actor=None)
