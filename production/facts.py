@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from inventory.models import Item, ItemKind, Tracking
+from inventory.models import Item, ItemKind
 from production.errors import InvalidBom
 from production.explosion import BomFact, LineFact, Rate, explode
 from production.models import WorkOrder
@@ -234,13 +234,3 @@ def recipe_of_work_order(order: WorkOrder) -> Recipe:
         booked[rate.key] = row[12]
     first = rows[0]
     return Recipe(first[0], first[1], first[2], first[3], rates, components, line_ids, booked)
-
-
-def implicit_lot_id(item: Item) -> int | None:
-    """The id of the implicit lot of an untracked item; None when it has never been in stock, or for a tracked item."""
-    if item.tracking != Tracking.NONE:
-        return None
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM inventory_lot WHERE item_id = %s AND code = ''", [item.pk])
-        row = cursor.fetchone()
-    return None if row is None else int(row[0])

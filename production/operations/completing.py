@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from inventory.arrays import flags, numbers, texts
@@ -16,12 +15,13 @@ from inventory.errors import DomainError, InvalidQuantity, LotExpired, LotMismat
 from inventory.locks import lock_for_posting
 from inventory.models import CostEntryKind, Item, Location, Lot, Posting, PostingKind, StockStatus, Tracking
 from inventory.operations.checking import check_effective_at, check_item, check_location, check_quantity
-from inventory.operations.lots import LotSpec, check_lot_code, ensure_lots, refuse_serials_on_hand
+from inventory.operations.lots import LotSpec, check_lot_code, lots_answered, lots_statement, refuse_serials_on_hand
 from inventory.operations.posting import Actor, Draft, claim_posting, post
 from inventory.operations.transactions import operation
 from inventory.quantities import ZERO, as_text, check_step
+from inventory.trips import Statement
 from production.errors import ConsumptionVariance, OrderClosed, OverCompletion
-from production.facts import ComponentFact, Recipe, implicit_lot_id, recipe_of_bom, recipe_of_work_order
+from production.facts import ComponentFact, Recipe, recipe_of_bom, recipe_of_work_order
 from production.models import Bom, Completion, DeviationPolicy, WorkOrder, WorkOrderState
 from production.planning import (
     LinePlan,
@@ -121,6 +121,8 @@ class _Planned:
     plan: CompletionPlan
     lines: LinePlan
     recipe: Recipe
+    output_lots: Sequence[LotSpec]
+    """The lot of the output, made when the rows were locked; none for a preview, or when nothing good is made."""
 
 
 def preview_completion(*, request: CompletionRequest, actor: Actor) -> CompletionPlan:
@@ -162,9 +164,10 @@ def complete_production(*, key: UUID, request: CompletionRequest, actor: Actor) 
     if planned.plan.problems:
         raise planned.plan.problems[0]
     draft, plan = planned.lines.draft, planned.plan
-    lot_id = _receive_output(draft, plan, item=item, on=day)
-    post(posting=posting, draft=draft)
-    completion = _write(posting, planned, lot_id)
+    lot_id = _receive_output(draft, planned, item=item)
+    completion = _completion(posting, planned, lot_id)
+    post(posting=posting, draft=draft, along=[_writing(completion, plan)])
+    _count(plan)
     return CompletionResult(posting, completion, replayed=False, plan=plan)
 
 
@@ -224,6 +227,8 @@ def _plan(request: CompletionRequest, *, actor: Actor, on: date, lock: bool, pos
     status = StockStatus.QC_HOLD if item.inspection_required else StockStatus.AVAILABLE
     extras = _extras(request, recipe)
     stocked = {r.component_id for r in recipe.rates if not r.is_consumable} | set(extras)
+    lot_code = _output_lot_code(request, item, on=on, posting_id=posting_id)
+    output_lots = _output_lots(request, item, lot_code, on=on) if lock else []
     rows = lock_for_posting(
         items=stocked if lock else [*stocked, item.pk],  # the cells of the output are only shown, never taken from
         pools_of=[item.pk],
@@ -231,6 +236,7 @@ def _plan(request: CompletionRequest, *, actor: Actor, on: date, lock: bool, pos
         locations=[target.pk],
         statuses=[StockStatus.AVAILABLE, status] if status != StockStatus.AVAILABLE else [status],
         demand=(DEMAND_KIND, order.number) if order else None,
+        then=lots_statement(output_lots) if output_lots else None,
         lock=lock,
     )
     given = PlanInput(
@@ -274,13 +280,13 @@ def _plan(request: CompletionRequest, *, actor: Actor, on: date, lock: bool, pos
         output_value=lines.consumed_value if request.good else (None if lines.consumed_value is None else ZERO),
         source_location=source,
         output_location=target,
-        output_lot_code=_output_lot_code(request, item, on=on, posting_id=posting_id),
+        output_lot_code=lot_code,
         output_expires_on=_output_expiry(request, item, on=on),
         output_status=str(status),
         output_on_hand=sum((cell.quantity for cell in held), ZERO),
         completable=completable,
     )
-    return _Planned(plan, lines, recipe)
+    return _Planned(plan, lines, recipe, output_lots)
 
 
 def _order(request: CompletionRequest, *, lock: bool) -> WorkOrder | None:
@@ -433,17 +439,20 @@ def _output_expiry(request: CompletionRequest, item: Item, *, on: date) -> date 
     return on + timedelta(days=item.shelf_life_days)
 
 
-def _receive_output(draft: Draft, plan: CompletionPlan, *, item: Item, on: date) -> int | None:
+def _output_lots(request: CompletionRequest, item: Item, code: str, *, on: date) -> Sequence[LotSpec]:
+    """The lot the good units go into, implicit for an untracked item; none when there are no good units."""
+    return [LotSpec(item, code, on, _output_expiry(request, item, on=on))] if request.good else []
+
+
+def _receive_output(draft: Draft, planned: _Planned, *, item: Item) -> int | None:
     """Put the good units into stock with the whole cost; with none, the cost is scrap expense (rule S8)."""
+    plan = planned.plan
     if not plan.good:
         draft.expense(item.pk, CostEntryKind.SCRAP, plan.consumed_value)
         return None
-    lot_id = implicit_lot_id(item)
-    if lot_id is None:
-        spec = LotSpec(item, plan.output_lot_code, on, plan.output_expires_on)
-        lots = ensure_lots([spec])
-        refuse_serials_on_hand([spec], lots)
-        lot_id = lots[spec.key]
+    lots = lots_answered(planned.output_lots, draft.rows.answer)
+    refuse_serials_on_hand(planned.output_lots, lots)
+    (lot_id,) = lots.values()
     draft.receive((item.pk, plan.output_location.pk, lot_id, plan.output_status), plan.good, plan.output_value)
     return lot_id
 
@@ -457,11 +466,13 @@ WITH head AS (
 ), used AS (
   SELECT * FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::text[], %s::numeric[], %s::boolean[], %s::bigint[])
     AS u(component_id, expected, actual, reason, value, is_consumable, order_line_id)
-){booked}
-INSERT INTO production_completionline
-  (completion_id, component_id, expected, actual, reason, value, is_consumable, work_order_line_id)
-SELECT head.posting_id, u.component_id, u.expected, u.actual, u.reason, u.value, u.is_consumable, u.order_line_id
-FROM head, used u
+){booked}, lines AS (
+  INSERT INTO production_completionline
+    (completion_id, component_id, expected, actual, reason, value, is_consumable, work_order_line_id)
+  SELECT head.posting_id, u.component_id, u.expected, u.actual, u.reason, u.value, u.is_consumable, u.order_line_id
+  FROM head, used u
+)
+SELECT posting_id FROM head
 """
 
 _BOOKED = """, counted AS (
@@ -478,13 +489,13 @@ _WRITE_ALONE = _WRITE.format(booked="")
 _WRITE_BOOKED = _WRITE.format(booked=_BOOKED)
 
 
-def _write(posting: Posting, planned: _Planned, lot_id: int | None) -> Completion:
-    plan, order = planned.plan, planned.plan.work_order
-    completion = Completion(
+def _completion(posting: Posting, planned: _Planned, lot_id: int | None) -> Completion:
+    plan = planned.plan
+    return Completion(
         posting=posting,
         item=plan.item,
         bom_id=planned.recipe.bom_id,
-        work_order=order,
+        work_order=plan.work_order,
         good=plan.good,
         scrapped=plan.scrapped,
         scrap_reason=plan.scrap_reason,
@@ -495,10 +506,14 @@ def _write(posting: Posting, planned: _Planned, lot_id: int | None) -> Completio
         consumed_value=plan.consumed_value,
         output_value=plan.output_value,
     )
-    lines = plan.lines
-    head: list[Any] = [
-        posting.pk,
-        plan.item.pk,
+
+
+def _writing(completion: Completion, plan: CompletionPlan) -> Statement:
+    """The completion with its lines, and what they book on the work order."""
+    lines, order = plan.lines, plan.work_order
+    parameters: list[Any] = [
+        completion.posting_id,
+        completion.item_id,
         completion.bom_id,
         completion.work_order_id,
         plan.good,
@@ -506,12 +521,10 @@ def _write(posting: Posting, planned: _Planned, lot_id: int | None) -> Completio
         completion.scrap_reason,
         completion.source_location_id,
         completion.output_location_id,
-        lot_id,
+        completion.output_lot_id,
         plan.output_status,
         plan.consumed_value,
         plan.output_value,
-    ]
-    used: list[Any] = [
         numbers(line.component.id for line in lines),
         numbers(line.expected for line in lines),
         numbers(line.actual for line in lines),
@@ -520,19 +533,22 @@ def _write(posting: Posting, planned: _Planned, lot_id: int | None) -> Completio
         flags(line.is_consumable for line in lines),
         numbers(line.work_order_line_id for line in lines),
     ]
-    with connection.cursor() as cursor:
-        if order is None:
-            cursor.execute(_WRITE_ALONE, [*head, *used])
-        else:
-            started = plan.good + plan.scrapped
-            counters: list[Any] = [plan.good, plan.scrapped, started, started, posting.recorded_at, order.pk]
-            cursor.execute(_WRITE_BOOKED, [*head, *used, *counters])
-    if order is not None:
-        order.good += plan.good
-        order.scrapped += plan.scrapped
-        if order.good + order.scrapped >= order.planned:
-            order.state = WorkOrderState.DONE
-    return completion
+    if order is None:
+        return _WRITE_ALONE, parameters
+    started = plan.good + plan.scrapped
+    counters = [plan.good, plan.scrapped, started, started, completion.posting.recorded_at, order.pk]
+    return _WRITE_BOOKED, [*parameters, *counters]
+
+
+def _count(plan: CompletionPlan) -> None:
+    """Show on the work order in hand what was written about it."""
+    order = plan.work_order
+    if order is None:
+        return
+    order.good += plan.good
+    order.scrapped += plan.scrapped
+    if order.good + order.scrapped >= order.planned:
+        order.state = WorkOrderState.DONE
 
 
 def _as_request(request: CompletionRequest) -> dict[str, object]:
