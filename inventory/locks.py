@@ -17,6 +17,7 @@ from inventory.arrays import numbers, texts
 from inventory.models import CostMethod, StockStatus
 from inventory.picking import LotOnHand
 from inventory.quantities import ZERO
+from inventory.trips import Rows, Statement, in_one_trip
 from inventory.valuation import Layer, LayerUse, Pool, UnitCost
 
 CellKey = tuple[int, int, int, str]
@@ -72,6 +73,8 @@ class StockRows:
     pools: dict[int, Pool]
     pool_ids: dict[int, int]
     cells: dict[CellKey, Cell]
+    answer: Rows = field(default_factory=list)
+    """What the statement that was sent along answered."""
     own: dict[int, list["OwnReservation"]] = field(default_factory=dict)
     """By cell id: what the demand that posts has pinned there."""
     methods: dict[int, str] = field(default_factory=dict)
@@ -136,22 +139,41 @@ def lock_for_posting(
     locations: Sequence[int] = (),
     statuses: Sequence[str] = (StockStatus.AVAILABLE,),
     demand: tuple[str, str] | None = None,
+    then: Statement | None = None,
     lock: bool = True,
 ) -> StockRows:
     """Lock the pools of `items` and their cells, and return them as they are now.
 
     `pools_of` names items of which only the pool is needed: goods that come in. Their pool keeps others out of their cells.
     Cells are those with one of `statuses` that stand below the location path `within` (ANYWHERE for all) or at one of
-    `locations`. `demand` (kind, reference) also locks that demand's pinned reservations in these cells. With `lock=False`
-    the same rows are only read, for a preview.
+    `locations`. `demand` (kind, reference) also locks that demand's pinned reservations in these cells. `then` is executed
+    when the rows are locked, in the same trip; it must be one that may be repeated. With `lock=False` the same rows are only
+    read, for a preview.
     """
     wanted = sorted(set(items))
     valued = sorted({*wanted, *pools_of})
     if not valued:
         return StockRows({}, {}, {})
-    pools, pool_ids, methods = _pools(valued, lock=lock)
-    cells = _cells(wanted, within=within, locations=locations, statuses=statuses, lock=lock) if wanted else {}
-    rows = StockRows(pools, pool_ids, cells)
+    statements = [
+        _pools_statement(valued, lock=lock),
+        _cells_statement(wanted, within=within, locations=locations, statuses=statuses, lock=lock),
+    ]
+    if then is not None:
+        statements.append(then)
+    found_pools, found_cells, *answer = in_one_trip(*statements)
+    if lock and len(found_pools) < len(valued):
+        _make_pools(valued)
+        found_pools, found_cells, *answer = in_one_trip(
+            *statements
+        )  # cells may have come before there was a pool to lock
+    pools = {item_id: Pool(quantity, value, unknown) for _, item_id, quantity, value, unknown, _ in found_pools}
+    if not lock:
+        pools = {item_id: pools.get(item_id, Pool()) for item_id in valued}
+    methods = {item_id: method for _, item_id, *_, method in found_pools if method != CostMethod.AVERAGE}
+    cells = {cell.key: cell for cell in map(Cell._make, found_cells)}
+    rows = StockRows(
+        pools, {item_id: pool_id for pool_id, item_id, *_ in found_pools}, cells, answer[0] if answer else []
+    )
     if methods:
         _read_costs(rows, methods)
     if demand is not None and cells:
@@ -159,29 +181,23 @@ def lock_for_posting(
     return rows
 
 
-def _pools(items: list[int], *, lock: bool) -> tuple[dict[int, Pool], dict[int, int], dict[int, str]]:
-    """Pools and their ids by item, and the cost method of those that are not of moving average."""
-    sql = (
+def _pools_statement(items: list[int], *, lock: bool) -> Statement:
+    return (
         "SELECT id, item_id, quantity, value, unknown_quantity, method FROM inventory_costpool"
         " WHERE item_id = ANY(%s::bigint[]) AND lot_id IS NULL ORDER BY item_id"
-    ) + (" FOR NO KEY UPDATE" if lock else "")
+        + (" FOR NO KEY UPDATE" if lock else ""),
+        [numbers(items)],
+    )
+
+
+def _make_pools(items: list[int]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(sql, [numbers(items)])
-        rows = cursor.fetchall()
-        if lock and len(rows) < len(items):
-            cursor.execute(
-                "INSERT INTO inventory_costpool (item_id, lot_id, method, quantity, value, unknown_quantity)"
-                " SELECT i.id, NULL, i.cost_method, 0, 0, 0 FROM inventory_item i WHERE i.id = ANY(%s::bigint[])"
-                " ORDER BY i.id ON CONFLICT DO NOTHING",
-                [numbers(items)],
-            )
-            cursor.execute(sql, [numbers(items)])
-            rows = cursor.fetchall()
-    pools = {item_id: Pool(quantity, value, unknown) for _, item_id, quantity, value, unknown, _ in rows}
-    if not lock:
-        pools = {item_id: pools.get(item_id, Pool()) for item_id in items}
-    methods = {item_id: method for _, item_id, *_, method in rows if method != CostMethod.AVERAGE}
-    return pools, {item_id: pool_id for pool_id, item_id, *_ in rows}, methods
+        cursor.execute(
+            "INSERT INTO inventory_costpool (item_id, lot_id, method, quantity, value, unknown_quantity)"
+            " SELECT i.id, NULL, i.cost_method, 0, 0, 0 FROM inventory_item i WHERE i.id = ANY(%s::bigint[])"
+            " ORDER BY i.id ON CONFLICT DO NOTHING",
+            [numbers(items)],
+        )
 
 
 def _read_costs(rows: StockRows, methods: dict[int, str]) -> None:
@@ -250,9 +266,9 @@ def read_layer_uses(rows: StockRows, *, posting_ids: Sequence[int]) -> None:
         layers.sort(key=lambda layer: layer.id or 0)
 
 
-def _cells(
+def _cells_statement(
     items: list[int], *, within: str | None, locations: Sequence[int], statuses: Sequence[str], lock: bool
-) -> dict[CellKey, Cell]:
+) -> Statement:
     # The arrays come from sub-selects and the path is compared by its beginning, so that the planner cannot estimate from
     # the values: it then keeps one plan, where it would plan anew for each posting, which takes longer than the query.
     sql = (
@@ -264,10 +280,7 @@ def _cells(
         " AND (left(l.path, %s::int) = %s OR b.location_id = ANY(%s::bigint[]))"
         " ORDER BY b.item_id, b.location_id, b.lot_id, b.status"
     ) + (" FOR NO KEY UPDATE OF b" if lock else "")
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [numbers(items), texts(map(str, statuses)), len(within or ""), within, numbers(locations)])
-        cells = map(Cell._make, cursor.fetchall())
-    return {cell.key: cell for cell in cells}
+    return sql, [numbers(items), texts(map(str, statuses)), len(within or ""), within, numbers(locations)]
 
 
 def _own_reservations(

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.utils import timezone
 
-from inventory.models import Item, ItemKind, Tracking
+from inventory.models import Item, ItemKind
 from inventory.quantities import ZERO
 from production.errors import InvalidBom
 from production.explosion import (
@@ -352,13 +352,3 @@ def recipe_of_work_order(order: WorkOrder) -> Recipe:
         builds=builds,
         process_loss_percent=first[22],
     )
-
-
-def implicit_lot_id(item: Item) -> int | None:
-    """The id of the implicit lot of an untracked item; None when it has never been in stock, or for a tracked item."""
-    if item.tracking != Tracking.NONE:
-        return None
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM inventory_lot WHERE item_id = %s AND code = ''", [item.pk])
-        row = cursor.fetchone()
-    return None if row is None else int(row[0])

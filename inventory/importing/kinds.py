@@ -2,7 +2,7 @@
 
 from inventory.importing.categories import CATEGORIES
 from inventory.importing.count_classes import COUNT_CLASSES
-from inventory.importing.exporting import register_export, register_without_export
+from inventory.importing.exporting import register_export
 from inventory.importing.exports import EXPORTS
 from inventory.importing.item_units import ITEM_UNITS
 from inventory.importing.items import ITEMS

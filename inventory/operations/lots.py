@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from django.db import connection
-
 from inventory.arrays import days, numbers, texts
 from inventory.errors import DuplicateSerial, LotMismatch, LotRequired
 from inventory.models import Item, StockBalance, Tracking
 from inventory.quantities import as_text
+from inventory.trips import Rows, Statement, in_one_trip
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,37 +62,41 @@ JOIN unnest(%s::bigint[], %s::text[]) AS s(item_id, code) ON l.item_id = s.item_
 """
 
 
+_ENSURE = f"""
+WITH made AS (
+  INSERT INTO inventory_lot (item_id, code, received_on, expires_on, supplier_lot, note, created_at)
+  SELECT s.item_id, s.code, s.received_on, s.expires_on, s.supplier_lot, '', now()
+  FROM unnest(%s::bigint[], %s::text[], %s::date[], %s::date[], %s::text[])
+    AS s(item_id, code, received_on, expires_on, supplier_lot)
+  ON CONFLICT (item_id, upper(code)) DO NOTHING RETURNING id, item_id, upper(code), expires_on
+)
+SELECT * FROM made UNION ALL {_FIND}
+"""
+
+
 def ensure_lots(specs: Sequence[LotSpec]) -> dict[tuple[int, str], int]:
     """Ids of the lots by (item id, code in upper case); those that do not exist are made, in key order.
 
     Raises LotMismatch when a lot exists with another expiry than the one given.
     """
-    wanted = {spec.key: spec for spec in specs}
-    ordered = [wanted[key] for key in sorted(wanted)]
+    (rows,) = in_one_trip(lots_statement(specs))
+    return lots_answered(specs, rows)
+
+
+def lots_statement(specs: Sequence[LotSpec]) -> Statement:
+    """What `ensure_lots` executes, to be sent along with something else; `lots_answered` reads the answer."""
+    ordered = _ordered(specs)
     items, codes = numbers(s.item.pk for s in ordered), texts(s.code for s in ordered)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"WITH made AS (INSERT INTO inventory_lot"
-            f" (item_id, code, received_on, expires_on, supplier_lot, note, created_at)"
-            f" SELECT s.item_id, s.code, s.received_on, s.expires_on, s.supplier_lot, '', now()"
-            f" FROM unnest(%s::bigint[], %s::text[], %s::date[], %s::date[], %s::text[])"
-            f" AS s(item_id, code, received_on, expires_on, supplier_lot)"
-            f" ON CONFLICT (item_id, upper(code)) DO NOTHING RETURNING id, item_id, upper(code), expires_on)"
-            f" SELECT * FROM made UNION ALL {_FIND}",
-            [
-                items,
-                codes,
-                days(s.received_on for s in ordered),
-                days(s.expires_on for s in ordered),
-                texts(s.supplier_lot for s in ordered),
-                items,
-                codes,
-            ],
-        )
-        rows = cursor.fetchall()
-        if len(rows) < len(ordered):  # a rival made one meanwhile; a statement sees only what was there when it began
-            cursor.execute(_FIND, [items, codes])
-            rows = cursor.fetchall()
+    received, expires = days(s.received_on for s in ordered), days(s.expires_on for s in ordered)
+    return _ENSURE, [items, codes, received, expires, texts(s.supplier_lot for s in ordered), items, codes]
+
+
+def lots_answered(specs: Sequence[LotSpec], rows: Rows) -> dict[tuple[int, str], int]:
+    """The lots by the answer to `lots_statement`, as ensure_lots returns them. Raises LotMismatch."""
+    ordered = _ordered(specs)
+    if len(rows) < len(ordered):  # a rival made one meanwhile; a statement sees only what was there when it began
+        (rows,) = in_one_trip((_FIND, [numbers(s.item.pk for s in ordered), texts(s.code for s in ordered)]))
+    wanted = {spec.key: spec for spec in ordered}
     for _, item_id, code, expires_on in rows:
         spec = wanted[(item_id, code)]
         if spec.expires_on is not None and spec.expires_on != expires_on:
@@ -106,6 +109,11 @@ def ensure_lots(specs: Sequence[LotSpec]) -> dict[tuple[int, str], int]:
                 expires_on=str(expires_on),
             )
     return {(item_id, code): lot_id for lot_id, item_id, code, _ in rows}
+
+
+def _ordered(specs: Sequence[LotSpec]) -> list[LotSpec]:
+    wanted = {spec.key: spec for spec in specs}
+    return [wanted[key] for key in sorted(wanted)]
 
 
 def refuse_serials_on_hand(specs: Sequence[LotSpec], lot_ids: dict[tuple[int, str], int]) -> None:

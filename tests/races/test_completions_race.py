@@ -56,17 +56,19 @@ def workshop(committed_db):
 
 def take_out_the_locks(monkeypatch):
     """The negative control: the same rows are read, but not locked."""
-    real_pools, real_cells = locks._pools, locks._cells
+    real = {name: getattr(locks, name) for name in ("_pools_statement", "_cells_statement", "in_one_trip")}
     barrier = threading.Barrier(2)
 
-    def unlocked_cells(*arguments, **named):
-        found = real_cells(*arguments, **{**named, "lock": False})
+    def read_together(*statements):
+        found = real["in_one_trip"](*statements)
         with suppress(threading.BrokenBarrierError):
             barrier.wait(timeout=3)  # both rivals have read before either writes
         return found
 
-    monkeypatch.setattr(locks, "_pools", lambda items, *, lock: real_pools(items, lock=False))
-    monkeypatch.setattr(locks, "_cells", unlocked_cells)
+    for name in ("_pools_statement", "_cells_statement"):
+        read = real[name]
+        monkeypatch.setattr(locks, name, lambda *given, read=read, **named: read(*given, **{**named, "lock": False}))
+    monkeypatch.setattr(locks, "in_one_trip", read_together)
 
 
 def test_two_completions_on_the_last_component_make_one(workshop):

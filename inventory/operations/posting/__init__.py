@@ -5,19 +5,22 @@ values it from the locked pools with pure arithmetic, and `post` writes all of i
 pools and the news for the apps above. The number of statements does not depend on the number of lines.
 """
 
+from collections.abc import Sequence
+
 from inventory.models import Posting
 from inventory.operations.posting.backdating import keep_counts, refuse_negative_in_future
 from inventory.operations.posting.claims import Actor, Claim, claim_posting, request_hash
 from inventory.operations.posting.drafts import Draft, Line
 from inventory.operations.posting.writing import write_draft
+from inventory.trips import Statement
 from inventory.wakeups import wake_after_commit
 
 __all__ = ["Actor", "Claim", "Draft", "Line", "claim_posting", "post", "request_hash"]
 
 
-def post(*, posting: Posting, draft: Draft) -> None:
+def post(*, posting: Posting, draft: Draft, along: Sequence[Statement] = ()) -> None:
     """Write a draft: movements, balances, pools and the news, in one statement; layers, cost entries and pins when there
-    are any.
+    are any. What the app above writes about the posting goes `along` in the same trip.
 
     The rows must be locked (`lock_for_posting`). Each line must be exact to six places; the database refuses a negative
     balance. Raises NegativeInFuture for a backdated posting that takes what a later day still needs.
@@ -25,7 +28,7 @@ def post(*, posting: Posting, draft: Draft) -> None:
     draft.finish()
     if draft.lines and posting.effective_at.date() < posting.recorded_at.date():
         refuse_negative_in_future(posting, draft)
-    write_draft(posting, draft)
+    write_draft(posting, draft, along=along)
     if draft.lines and posting.effective_at < posting.recorded_at:
         keep_counts(posting, draft.lines)
     wake_after_commit()

@@ -1,5 +1,6 @@
 """Writing a draft: movements, balances, pools, layers and the news, in a number of statements that never grows."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -10,14 +11,17 @@ from inventory.locks import CellKey
 from inventory.models import Posting
 from inventory.operations.posting.drafts import Draft
 from inventory.quantities import ZERO
+from inventory.trips import Statement, in_one_trip
 
 
-def write_draft(posting: Posting, draft: Draft) -> None:
-    """Write all that a finished draft says; the rows must be locked."""
-    if draft.lines or draft.pools:
+def write_draft(posting: Posting, draft: Draft, *, along: Sequence[Statement] = ()) -> None:
+    """Write all that a finished draft says; the rows must be locked. `along` is written in the same trip."""
+    if not (draft.lines or draft.pools):
+        in_one_trip(*along)
+    else:
         if draft.overdrawn:
             _allow_negative(draft)
-        _write(posting, draft)
+        _write(posting, draft, along)
         if draft.rows.layers:
             _write_layers(posting, draft)
         if draft.lot_pools:
@@ -58,7 +62,7 @@ SELECT (SELECT count(*) FROM changed) + (SELECT count(*) FROM made),
 """
 
 
-def _write(posting: Posting, draft: Draft) -> None:
+def _write(posting: Posting, draft: Draft, along: Sequence[Statement]) -> None:
     deltas: dict[CellKey, Decimal] = {}
     for line in draft.lines:
         deltas[line.key] = deltas.get(line.key, ZERO) + line.quantity
@@ -95,9 +99,7 @@ def _write(posting: Posting, draft: Draft) -> None:
         numbers(line.quantity for line in lines),
         numbers(line.value for line in lines),
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(_WRITE, parameters)
-        written = cursor.fetchone()
+    (written,), *_ = in_one_trip((_WRITE, parameters), *along)
     expected = (len(deltas), len(pools), len(lines), 1)
     assert written == expected, f"wrote {written} cells, pools, movements and news instead of {expected}"
 

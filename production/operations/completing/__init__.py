@@ -32,7 +32,7 @@ from production.operations.completing.requests import (
     as_request,
     item_of,
 )
-from production.operations.completing.writing import write_completion
+from production.operations.completing.writing import completion_of, note_written
 
 __all__ = [
     "DEMAND_KIND",
@@ -62,7 +62,7 @@ def preview_completion(*, request: CompletionRequest, actor: Actor) -> Completio
     recipe = recipe_for(request, order, on=day)
     if not may_nest(request, recipe):
         return plan_completion(request, order, recipe, actor=actor, on=day, lock=False)[0]
-    plan, _ = plan_completion(request, order, recipe, actor=actor, on=day, lock=False)
+    plan, *_ = plan_completion(request, order, recipe, actor=actor, on=day, lock=False)
     try:
         with transaction.atomic():
             claim = claim_posting(
@@ -70,7 +70,7 @@ def preview_completion(*, request: CompletionRequest, actor: Actor) -> Completio
             )
             nested = _nested(claim.posting, request, order, recipe, actor=actor, on=day, depth=0)
             if nested:
-                plan, _ = plan_completion(request, order, recipe, actor=actor, on=day, lock=False)
+                plan, *_ = plan_completion(request, order, recipe, actor=actor, on=day, lock=False)
                 plan.nested = nested
             transaction.set_rollback(True)
     except DomainError as error:
@@ -116,13 +116,14 @@ def _complete(
     nested: list[CompletionPlan] = []
     if may_nest(request, recipe):
         nested = _nested(posting, request, order, recipe, actor=actor, on=day, depth=depth)
-    plan, lines = plan_completion(request, order, recipe, actor=actor, on=day, lock=True, posting_id=posting.pk)
+    plan, lines, usual = plan_completion(request, order, recipe, actor=actor, on=day, lock=True, posting_id=posting.pk)
     plan.nested = nested
     if plan.problems:
         raise plan.problems[0]
-    lot_ids = receive_outputs(lines.draft, plan, item=item, on=day)
-    post(posting=posting, draft=lines.draft)
-    completion = write_completion(posting, plan, lot_ids, parent=parent)
+    lot_ids = receive_outputs(lines.draft, plan, item=item, on=day, usual=usual)
+    completion, statement = completion_of(posting, plan, lot_ids, parent=parent)
+    post(posting=posting, draft=lines.draft, along=[statement])
+    note_written(completion, plan, lot_ids)
     if lines.draft.overdrawn:
         _report_below_zero(posting, plan, actor=actor)
     if order is not None and order.demand_kind and plan.good:

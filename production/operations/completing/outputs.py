@@ -9,11 +9,11 @@ from django.conf import settings
 from inventory.errors import DomainError, InvalidQuantity
 from inventory.models import CostEntryKind, Item, Location, StockStatus, Tracking
 from inventory.operations.checking import check_location
-from inventory.operations.lots import LotSpec, check_lot_code, ensure_lots, refuse_serials_on_hand
+from inventory.operations.lots import LotSpec, check_lot_code, ensure_lots, lots_answered, refuse_serials_on_hand
 from inventory.operations.posting import Draft
 from inventory.quantities import ZERO, check_step, round_half_up, share_out, total_of
 from production.explosion import OutputFact, by_product_values, operation_costs
-from production.facts import OutputItem, Recipe, implicit_lot_id
+from production.facts import OutputItem, Recipe
 from production.models import OperationKind
 from production.operations.completing.requests import CompletionPlan, CompletionRequest, PlannedOutput, item_of
 
@@ -191,8 +191,19 @@ def output_expiry(request: CompletionRequest, item: Item, *, on: date) -> date |
     return on + timedelta(days=item.shelf_life_days)
 
 
-def receive_outputs(draft: Draft, plan: CompletionPlan, *, item: Item, on: date) -> list[int]:
+def usual_lot(request: CompletionRequest, recipe: Recipe, *, on: date, posting_id: int | None) -> list[LotSpec]:
+    """The one lot of a completion that has no other output; empty for any other, whose lots are made when they are known."""
+    if not request.good or request.output_lots or request.by_products or (recipe.extras and recipe.extras.outputs):
+        return []
+    item = item_of(request)
+    code = output_lot_code(request, item, on=on, posting_id=posting_id)
+    return [LotSpec(item, code, on, output_expiry(request, item, on=on))]
+
+
+def receive_outputs(draft: Draft, plan: CompletionPlan, *, item: Item, on: date, usual: Sequence[LotSpec]) -> list[int]:
     """Put everything that came out into stock with the value it carries; return its lot ids in order.
+
+    `usual` is the lot that was made when the rows were locked, if one was.
 
     Without a good unit the whole cost is scrap expense (rule S8).
     """
@@ -203,17 +214,18 @@ def receive_outputs(draft: Draft, plan: CompletionPlan, *, item: Item, on: date)
         draft.expense(item.pk, CostEntryKind.SCRAP, whole)
     if not plan.outputs:
         return []
-    lot_ids = _lots_of(plan.outputs, item=item, on=on)
+    if usual:
+        lots = lots_answered(usual, draft.rows.answer)
+        refuse_serials_on_hand(usual, lots)
+        lot_ids = [lots[spec.key] for spec in usual]
+    else:
+        lot_ids = _lots_of(plan.outputs, item=item, on=on)
     for output, lot_id in zip(plan.outputs, lot_ids, strict=True):
         draft.receive((output.item_id, output.location.pk, lot_id, output.status), output.quantity, output.value)
     return lot_ids
 
 
 def _lots_of(outputs: Sequence[PlannedOutput], *, item: Item, on: date) -> list[int]:
-    if len(outputs) == 1 and outputs[0].is_main:
-        known = implicit_lot_id(item)
-        if known is not None:
-            return [known]
     items = {item.pk: item}
     others = [output.item_id for output in outputs if output.item_id != item.pk]
     if others:

@@ -10,14 +10,20 @@ from inventory.errors import DomainError, WrongState
 from inventory.locks import StockRows, lock_for_posting, read_last_costs
 from inventory.models import Item, StockStatus
 from inventory.operations.checking import check_item, check_location
-from inventory.operations.lots import LotSpec, ensure_lots
+from inventory.operations.lots import LotSpec, ensure_lots, lots_statement
 from inventory.operations.posting import Actor
 from inventory.operations.taking import check_negative
 from inventory.quantities import ZERO, as_text
 from production.errors import InvalidSubstitute, OrderClosed
 from production.facts import ComponentFact, Recipe, recipe_of_bom, recipe_of_work_order
 from production.models import ConsumptionBasis, WorkOrder, WorkOrderState
-from production.operations.completing.outputs import operations_of, output_expiry, output_lot_code, plan_outputs
+from production.operations.completing.outputs import (
+    operations_of,
+    output_expiry,
+    output_lot_code,
+    plan_outputs,
+    usual_lot,
+)
 from production.operations.completing.refusing import (
     refuse_deviation,
     refuse_lots,
@@ -62,8 +68,8 @@ def plan_completion(
     on: date,
     lock: bool,
     posting_id: int | None = None,
-) -> tuple[CompletionPlan, LinePlan]:
-    """The whole plan from rows that are locked, or only read for a preview."""
+) -> tuple[CompletionPlan, LinePlan, Sequence[LotSpec]]:
+    """The whole plan from rows that are locked, or only read for a preview; and the lot that was made in the same trip."""
     item = item_of(request)
     target = request.output_location or (order.output_location if order else None)
     if target is None:
@@ -77,6 +83,7 @@ def plan_completion(
     status = StockStatus.QC_HOLD if item.inspection_required else StockStatus.AVAILABLE
     stocked = {r.component_id for r in recipe.rates if not r.is_consumable} | set(extras)
     stocked |= {other.component.id for others in substitutions.values() for other in others}
+    usual = usual_lot(request, recipe, on=on, posting_id=posting_id) if lock else []
     by_products = [] if recipe.extras is None else [output.item_id for output in recipe.extras.outputs]
     rows = lock_for_posting(
         items=stocked if lock else [*stocked, item.pk],  # the cells of the output are only shown, never taken from
@@ -85,6 +92,7 @@ def plan_completion(
         locations=[target.pk],
         statuses=[StockStatus.AVAILABLE, status] if status != StockStatus.AVAILABLE else [status],
         demand=(DEMAND_KIND, order.number) if order else None,
+        then=lots_statement(usual) if usual else None,
         lock=lock,
     )
     started_before = order.good + order.scrapped if order else ZERO
@@ -154,7 +162,7 @@ def plan_completion(
         operation_costs=operations,
         by_product_value=carried,
     )
-    return plan, lines
+    return plan, lines, usual
 
 
 def _entered(

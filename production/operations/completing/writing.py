@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import connection
-
 from inventory.arrays import flags, numbers, texts
 from inventory.models import Posting
+from inventory.trips import Statement
 from production.models import Completion, CompletionOutput, WorkOrderState
 from production.operations.completing.requests import CompletionPlan
 
@@ -26,7 +25,7 @@ INSERT INTO production_completionline (completion_id, component_id, expected, ac
   work_order_line_id, scrapped, cause, substitute_for_id)
 SELECT head.posting_id, u.component_id, u.expected, u.actual, u.reason, u.value, u.is_consumable, u.order_line_id,
   u.scrapped, u.cause, u.substitute_for_id
-FROM head, used u
+FROM head, used u RETURNING 1
 """
 
 _BOOKED = """, counted AS (
@@ -43,10 +42,10 @@ _WRITE_ALONE = _WRITE.format(booked="")
 _WRITE_BOOKED = _WRITE.format(booked=_BOOKED)
 
 
-def write_completion(
+def completion_of(
     posting: Posting, plan: CompletionPlan, lot_ids: Sequence[int], *, parent: Posting | None = None
-) -> Completion:
-    """The completion with its lines, its outputs where they are not the usual single lot, and the counters of its order."""
+) -> tuple[Completion, Statement]:
+    """The completion, and the statement that writes it with its lines and the counters of its order."""
     order = plan.work_order
     lot_id = lot_ids[0] if plan.good else None
     completion = Completion(
@@ -98,13 +97,16 @@ def write_completion(
         texts(line.cause for line in lines),
         numbers(line.substitute_for.id if line.substitute_for else None for line in lines),
     ]
-    with connection.cursor() as cursor:
-        if order is None:
-            cursor.execute(_WRITE_ALONE, [*head, *used])
-        else:
-            started = plan.good + plan.scrapped
-            counters: list[Any] = [plan.good, plan.scrapped, started, started, posting.recorded_at, order.pk]
-            cursor.execute(_WRITE_BOOKED, [*head, *used, *counters])
+    if order is None:
+        return completion, (_WRITE_ALONE, [*head, *used])
+    started = plan.good + plan.scrapped
+    counters: list[Any] = [plan.good, plan.scrapped, started, started, posting.recorded_at, order.pk]
+    return completion, (_WRITE_BOOKED, [*head, *used, *counters])
+
+
+def note_written(completion: Completion, plan: CompletionPlan, lot_ids: Sequence[int]) -> None:
+    """What follows when the completion is written: its outputs where they are not the usual single lot, the order as it is."""
+    order = plan.work_order
     if len(plan.outputs) > 1 or any(not output.is_main for output in plan.outputs):
         CompletionOutput.objects.bulk_create(
             CompletionOutput(
@@ -125,4 +127,3 @@ def write_completion(
         order.scrapped += plan.scrapped
         if order.good + order.scrapped >= order.planned:
             order.state = WorkOrderState.DONE
-    return completion
