@@ -3,6 +3,7 @@
 from rest_framework.routers import BaseRouter
 
 from inventory.api.items import CategoryResource, ItemResource, ItemUnitResource
+from inventory.api.lots import TracedLotResource
 from inventory.api.moving import (
     AdjustmentResource,
     CostCorrectionResource,
@@ -12,10 +13,10 @@ from inventory.api.moving import (
     StatusChangeResource,
     TransferResource,
 )
+from inventory.api.reporting import ExternalStockResource
 from inventory.api.resources import Resource
 from inventory.api.stock import (
     LocationResource,
-    LotResource,
     MovementResource,
     PostingResource,
     ReservationResource,
@@ -27,7 +28,7 @@ RESOURCES: dict[str, type[Resource]] = {
     "item-units": ItemUnitResource,
     "categories": CategoryResource,
     "locations": LocationResource,
-    "lots": LotResource,
+    "lots": TracedLotResource,
     "stock": StockResource,
     "movements": MovementResource,
     "postings": PostingResource,
@@ -39,6 +40,7 @@ RESOURCES: dict[str, type[Resource]] = {
     "scraps": ScrapResource,
     "status-changes": StatusChangeResource,
     "cost-corrections": CostCorrectionResource,
+    "external-stock": ExternalStockResource,
 }
 
 

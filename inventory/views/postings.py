@@ -20,6 +20,7 @@ from inventory.operations.reversing import REVERSED_ELSEWHERE, reverse_posting
 from inventory.panels import registry
 from inventory.quantities import total_of
 from inventory.reads.item_ledger import actor_names, fully_reversed, ledger_rows
+from inventory.views.saved_views import menu_of
 from inventory.web import EXPORT_ROWS_MAX, Cell, Crumb, export_table, go_to, key_from, render_page, safe_next
 
 ROWS_PER_PAGE = 50
@@ -56,6 +57,7 @@ def ledger(request: HttpRequest) -> HttpResponseBase:
         is_first_page=not before,
         places=chosen.places.options(),
         kinds=PostingKind.choices,
+        **menu_of(request, "ledger"),
     )
 
 
