@@ -3,6 +3,7 @@
 from rest_framework.routers import BaseRouter
 
 from inventory.api.items import CategoryResource, ItemResource, ItemUnitResource
+from inventory.api.lots import TracedLotResource
 from inventory.api.moving import (
     AdjustmentResource,
     CostCorrectionResource,
@@ -12,6 +13,7 @@ from inventory.api.moving import (
     StatusChangeResource,
     TransferResource,
 )
+from inventory.api.reporting import ExternalStockResource
 from inventory.api.resources import Resource
 from inventory.api.shipping import (
     CustomerReturnResource,
@@ -21,7 +23,6 @@ from inventory.api.shipping import (
 )
 from inventory.api.stock import (
     LocationResource,
-    LotResource,
     MovementResource,
     PostingResource,
     ReservationResource,
@@ -34,7 +35,7 @@ RESOURCES: dict[str, type[Resource]] = {
     "item-units": ItemUnitResource,
     "categories": CategoryResource,
     "locations": LocationResource,
-    "lots": LotResource,
+    "lots": TracedLotResource,
     "stock": StockResource,
     "movements": MovementResource,
     "postings": PostingResource,
@@ -51,6 +52,7 @@ RESOURCES: dict[str, type[Resource]] = {
     "supplier-returns": SupplierReturnResource,
     "lot-changes": LotChangeResource,
     "stock-transfers": StockTransferResource,
+    "external-stock": ExternalStockResource,
 }
 
 

@@ -2,8 +2,9 @@
 
 from inventory.importing.categories import CATEGORIES
 from inventory.importing.count_classes import COUNT_CLASSES
-from inventory.importing.exporting import register_export
+from inventory.importing.exporting import register_export, register_without_export
 from inventory.importing.exports import EXPORTS
+from inventory.importing.external_stock import EXTERNAL_STOCK
 from inventory.importing.item_units import ITEM_UNITS
 from inventory.importing.items import ITEMS
 from inventory.importing.locations import LOCATIONS
@@ -12,19 +13,12 @@ from inventory.importing.movements import ADJUSTMENTS, RECEIPTS, SCRAPS, TRANSFE
 from inventory.importing.opening_stock import OPENING_STOCK
 from inventory.importing.running import register_kind
 
-for kind in (
-    LOCATIONS,
-    CATEGORIES,
-    ITEMS,
-    ITEM_UNITS,
-    LOTS,
-    OPENING_STOCK,
-    COUNT_CLASSES,
-    RECEIPTS,
-    TRANSFERS,
-    ADJUSTMENTS,
-    SCRAPS,
-):
+for kind in (LOCATIONS, CATEGORIES, ITEMS, ITEM_UNITS, LOTS, OPENING_STOCK, COUNT_CLASSES):
     register_kind(kind)
+for kind in (RECEIPTS, TRANSFERS, ADJUSTMENTS, SCRAPS, EXTERNAL_STOCK):
+    register_kind(kind)
+    register_without_export(
+        kind.name, "The rows are postings, made once; what was moved goes out with the ledger's own export."
+    )
 for export in EXPORTS:
     register_export(export)

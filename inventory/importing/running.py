@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 from django.db import transaction
@@ -32,6 +32,8 @@ class ImportOptions:
     create_items: bool = True  # items that are not known yet are made
     activate: bool = True  # new BOM versions come into force today; otherwise they stay drafts
     sheet: str = ""  # of a workbook; empty: the first
+    as_of: datetime | None = None  # the moment figures are of; empty: now
+    is_complete: bool = False  # what a report does not name is not there
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,7 @@ class AgeBucket:
     @property
     def words(self) -> str:
         if self.until_days is None:
-            return f"over {self.from_days} days"
+            return f"over {self.from_days - 1} days"
         return f"{self.from_days}–{self.until_days} days" if self.from_days else f"up to {self.until_days} days"
 
 

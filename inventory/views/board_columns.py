@@ -32,15 +32,11 @@ class Surroundings:
     def of(cls, places: LocationChoices, added: Mapping[str, Mapping[int, BoardCell]]) -> "Surroundings":
         return cls(places, freshness_of_places(places.locations), added)
 
-    def owner(self, place: PlaceRow) -> str:
-        """Whose goods stand there: what the lots say, else the place; empty when they are ours."""
-        default = self.places.owner_of(place.location_id)
-        return ", ".join(sorted({owner or default for owner in place.owners} - {""}))
-
-    def owners(self, row: BoardRow) -> str:
-        found = [self.owner(place) for place in row.places]
-        named = sorted({name for text in found for name in text.split(", ") if name})
-        return ", ".join([*(["ours"] if named and not all(found) else []), *named])
+    def owner(self, *places: PlaceRow) -> str:
+        """Whose goods lie there: what the lots say, else the place; empty when all of them are ours."""
+        found = {owner or self.places.owner_of(place.location_id) for place in places for owner in place.owners}
+        named = sorted(found - {""}, key=str.casefold)
+        return ", ".join(["ours", *named] if named and "" in found else named)
 
     def freshness(self, row: BoardRow) -> Freshness | None:
         """The oldest figure the row is made of."""
@@ -164,9 +160,9 @@ OWN = (
     Column(
         "owner",
         "Owner",
-        lambda row, around: format_html("{}", around.owners(row)),
+        lambda row, around: format_html("{}", around.owner(*row.places)),
         lambda _row, place, around: format_html("{}", around.owner(place)),
-        lambda row, around: around.owners(row),
+        lambda row, around: around.owner(*row.places),
         lambda _row, place, around: around.owner(place) or "ours",
         supplier=lambda _row, supplier: format_html("{}", supplier.supplier_name),
         supplier_cell=lambda _row, supplier: supplier.supplier_name,

@@ -58,6 +58,17 @@ class ImportForm(forms.Form):
         initial=True,
         help_text="Otherwise they stay drafts.",
     )
+    as_of = forms.DateTimeField(
+        label="As of",
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        help_text="The moment the figures are of, for files that do not say. Empty means now.",
+    )
+    is_complete = forms.BooleanField(
+        label="The report is complete",
+        required=False,
+        help_text="What it does not name is not there. Leave this off for a part of a report: the rest stays as it is.",
+    )
     sheet = forms.CharField(
         label="Sheet", required=False, max_length=100, help_text="Of a workbook. Empty means the first."
     )

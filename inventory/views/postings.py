@@ -21,6 +21,7 @@ from inventory.panels import registry
 from inventory.quantities import total_of
 from inventory.reads.item_ledger import actor_names, fully_reversed, ledger_rows
 from inventory.reads.returning import left_to_return
+from inventory.views.saved_views import menu_of
 from inventory.web import EXPORT_ROWS_MAX, Cell, Crumb, export_table, go_to, key_from, render_page, safe_next
 
 ROWS_PER_PAGE = 50
@@ -59,6 +60,7 @@ def ledger(request: HttpRequest) -> HttpResponseBase:
         places=chosen.places.options(),
         kinds=PostingKind.choices,
         people=chosen.people_options(),
+        **menu_of(request, "ledger"),
     )
 
 
