@@ -2,6 +2,7 @@
 
 from rest_framework.routers import BaseRouter
 
+from inventory.api.counts import CountSheetResource
 from inventory.api.items import CategoryResource, ItemResource, ItemUnitResource
 from inventory.api.moving import (
     AdjustmentResource,
@@ -39,6 +40,7 @@ RESOURCES: dict[str, type[Resource]] = {
     "scraps": ScrapResource,
     "status-changes": StatusChangeResource,
     "cost-corrections": CostCorrectionResource,
+    "count-sheets": CountSheetResource,
 }
 
 

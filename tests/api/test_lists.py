@@ -6,6 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from channels_sync.models import AllocationPolicy, Channel, Listing
 from inventory.models import ItemCategory, ItemKind, ItemUnit
+from inventory.operations.counting import open_count_sheet
 from inventory.operations.reserving import reserve_stock
 from production.operations.work_orders import open_work_order
 from tests.factories import make_item, make_location, make_unit, put_on_hand
@@ -105,6 +106,7 @@ def one_more(number):
     channel = Channel.objects.create(code=f"shop-{number}", name="Shop", base_url="https://shop.example")
     channel.source_locations.add(site)
     Listing.objects.create(channel=channel, item=product, external_sku="X")
+    open_count_sheet(location=site, actor=None)
     AllocationPolicy.objects.create(channel=channel, item=product, effective_from="2020-01-01T00:00:00Z")
 
 
@@ -125,6 +127,7 @@ LISTS = [
     "listings/",
     "publications/",
     "policies/",
+    "count-sheets/",
 ]
 
 
