@@ -86,7 +86,7 @@ class ModelOrOperationPermissions(BasePermission):
         endpoint = getattr(view, "endpoints", {}).get(action)
         if endpoint is None:
             return False
-        if not request.user.has_perm(endpoint.permission):
+        if not any(request.user.has_perm(one) for one in (endpoint.permission, *endpoint.also)):
             raise exceptions.PermissionDenied(
                 f"You may not do this: it needs the permission {endpoint.permission}. Ask an administrator for it."
             )

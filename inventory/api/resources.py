@@ -25,8 +25,8 @@ from inventory.api.schema import ApiSchema
 class Endpoint:
     """One thing a resource can be asked to do.
 
-    `permission` is needed to do it. `is_keyed`: only with an Idempotency-Key. `query`: the parameters of an action that is
-    not a list, whose parameters are its filters.
+    `permission` is needed to do it, or one of `also`. `is_keyed`: only with an Idempotency-Key. `query`: the parameters of
+    an action that is not a list, whose parameters are its filters.
     """
 
     permission: str
@@ -36,6 +36,7 @@ class Endpoint:
     status: int = 200
     is_keyed: bool = False
     is_array: bool = False
+    also: tuple[str, ...] = ()
 
 
 class Resource(GenericViewSet[Any]):

@@ -2,6 +2,7 @@
 
 from rest_framework.routers import BaseRouter
 
+from inventory.api.counts import CountSheetResource
 from inventory.api.items import CategoryResource, ItemResource, ItemUnitResource
 from inventory.api.lots import TracedLotResource
 from inventory.api.moving import (
@@ -53,6 +54,7 @@ RESOURCES: dict[str, type[Resource]] = {
     "lot-changes": LotChangeResource,
     "stock-transfers": StockTransferResource,
     "external-stock": ExternalStockResource,
+    "count-sheets": CountSheetResource,
 }
 
 

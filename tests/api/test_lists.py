@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from channels_sync.models import AllocationPolicy, Channel, Listing
 from inventory.models import ItemCategory, ItemKind, ItemUnit
+from inventory.operations.counting import open_count_sheet
 from inventory.operations.reserving import reserve_stock
 from inventory.operations.transit import DispatchLine, dispatch_transfer
 from production.operations.work_orders import open_work_order
@@ -110,6 +111,7 @@ def one_more(number):
     Listing.objects.create(channel=channel, item=product, external_sku="X")
     line = DispatchLine(part, part.step)
     dispatch_transfer(key=uuid4(), source=place, target=make_location(), lines=[line], actor=None)
+    open_count_sheet(location=site, actor=None)
     AllocationPolicy.objects.create(channel=channel, item=product, effective_from="2020-01-01T00:00:00Z")
 
 
@@ -131,6 +133,7 @@ LISTS = [
     "listings/",
     "publications/",
     "policies/",
+    "count-sheets/",
 ]
 
 

@@ -11,8 +11,12 @@ from tests.api.client import ApiClient
 from tests.factories import make_user
 
 VIEWER, OPERATOR, PLANNER, ADMINISTRATOR = "viewer", "operator", "planner", "administrator"
-ROLES = (VIEWER, OPERATOR, PLANNER, ADMINISTRATOR)
-ALL = frozenset(ROLES)
+COUNTER, APPROVER = "counter", "approver"
+ROLES = (VIEWER, COUNTER, OPERATOR, PLANNER, APPROVER, ADMINISTRATOR)
+EVERYBODY = frozenset(ROLES)
+ALL = EVERYBODY - {COUNTER}
+COUNTERS = frozenset({COUNTER, OPERATOR, PLANNER, ADMINISTRATOR})
+APPROVERS = frozenset({PLANNER, APPROVER, ADMINISTRATOR})
 WORKERS = frozenset({OPERATOR, PLANNER, ADMINISTRATOR})
 PLANNERS = frozenset({PLANNER, ADMINISTRATOR})
 ADMINISTRATORS = frozenset({ADMINISTRATOR})
@@ -94,7 +98,16 @@ ALLOWED = {
     ("GET", "policies/"): ALL,
     ("GET", "policies/1/"): ALL,
     ("POST", "policies/"): PLANNERS,
-    ("GET", "schema/"): ALL,
+    ("GET", "count-sheets/"): EVERYBODY,
+    ("GET", "count-sheets/1/"): EVERYBODY,
+    ("POST", "count-sheets/"): PLANNERS,
+    ("POST", "count-sheets/1/scan/"): COUNTERS,
+    ("POST", "count-sheets/1/count/"): COUNTERS,
+    ("POST", "count-sheets/1/submit/"): COUNTERS,
+    ("POST", "count-sheets/1/approve/"): APPROVERS,
+    ("POST", "count-sheets/1/send-back/"): APPROVERS,
+    ("POST", "count-sheets/1/cancel/"): PLANNERS,
+    ("GET", "schema/"): EVERYBODY,
 }
 PAGES = {"docs/"}
 """A page for people who have signed in; everybody else is sent to the sign-in page."""

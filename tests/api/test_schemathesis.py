@@ -21,6 +21,7 @@ from schemathesis.specs.openapi import checks
 from channels_sync.models import Channel, Listing
 from config.wsgi import application
 from inventory.models import ItemCategory, ItemKind, Tracking
+from inventory.operations.counting import open_count_sheet
 from inventory.operations.transit import DispatchLine, dispatch_transfer
 from production.models import BomState
 from production.operations.work_orders import open_work_order
@@ -102,6 +103,7 @@ def fill():
     dispatch_transfer(key=uuid4(), source=bench, target=shelf, lines=[line], actor=None)
     open_work_order(item=candle, planned=Decimal(5), output_location=shelf, source_location=bench, actor=None)
     complete(candle, "1", into=shelf, source_location=bench)
+    open_count_sheet(location=bench, actor=None, is_blind=False)
     channel = Channel.objects.create(code="shop", name="Shop", base_url="https://shop.example")
     Listing.objects.create(channel=channel, item=candle, external_sku="CANDLE-1")
 
