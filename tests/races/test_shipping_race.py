@@ -8,6 +8,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from inventory.errors import InsufficientStock, OverReturn, WrongState
@@ -85,6 +86,9 @@ def test_lines_in_opposite_order_never_deadlock(site):
         return 10
 
     assert together([lambda number=number: client(number) for number in range(6)]) == [10] * 6
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+        assert cursor.fetchone()[0] == 0  # they would be repeated, and so go unseen
     assert {on_hand(item) for item in items} == {40}
 
 

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from config.demo.catalogue import ensure_boms, ensure_items, ensure_places
 from config.demo.making import ensure_history
+from config.demo.moving import ensure_movements
 from config.demo.people import Logins, ensure_people
 from config.demo.shop import ensure_shop
 from config.demo.steps import is_done
@@ -35,6 +36,7 @@ class Command(BaseCommand):
             ensure_items(actor)
             ensure_boms(actor)
             ensure_history(actor)
+            ensure_movements(actor)
         channel = ensure_shop(actor)
         self._say(logins, None if channel is None else channel.storefront_url)
 
