@@ -71,7 +71,12 @@ MENU = (
             Entry("Categories", "folder", "admin:inventory_itemcategory_changelist", ("inventory.view_itemcategory",)),
             Entry("Locations", "warehouse", "admin:inventory_location_changelist", ("inventory.view_location",)),
             Entry("Lots", "qr_code_2", "admin:inventory_lot_changelist", ("inventory.view_lot",)),
-            Entry("Import", "upload_file", "imports", ("inventory.add_item", "production.change_bom")),
+            Entry(
+                "Import and export",
+                "swap_vert",
+                "imports",
+                ("inventory.view_item", "production.view_bom", "inventory.receive_stock"),
+            ),
             Entry(
                 "Allocation policies",
                 "percent",
