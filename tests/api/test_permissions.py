@@ -81,6 +81,9 @@ ALLOWED = {
     ("GET", "policies/"): ALL,
     ("GET", "policies/1/"): ALL,
     ("POST", "policies/"): PLANNERS,
+    ("GET", "invariant-runs/"): PLANNERS,
+    ("GET", "invariant-runs/1/"): PLANNERS,
+    ("GET", "audit-entries/"): PLANNERS,
     ("GET", "schema/"): ALL,
 }
 PAGES = {"docs/"}
