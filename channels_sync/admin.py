@@ -21,7 +21,15 @@ from channels_sync.operations.allocating import set_policy
 from channels_sync.operations.controlling import set_credentials
 from channels_sync.operations.offering import create_listing
 from channels_sync.operations.recomputing import tell_items_changed
-from inventory.admin_tools import HistoryAdmin, ReadOnlyAdmin, ReadOnlyInline, ShellAdmin, is_new, page_button
+from inventory.admin_tools import (
+    ExchangeAdmin,
+    HistoryAdmin,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    ShellAdmin,
+    is_new,
+    page_button,
+)
 from inventory.errors import DomainError
 from inventory.templatetags.figures import quantity
 
@@ -172,7 +180,8 @@ class PublicationInline(ReadOnlyInline):
 
 
 @admin.register(Listing)
-class ListingAdmin(HistoryAdmin):
+class ListingAdmin(ExchangeAdmin, HistoryAdmin):
+    exchange = "listings"
     form = ListingForm
     list_display = ("external_sku", "channel", "item", "pack", "is_active")
     list_filter = ("channel", "is_active")
@@ -250,7 +259,8 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(AllocationPolicy)
-class AllocationPolicyAdmin(ShellAdmin):
+class AllocationPolicyAdmin(ExchangeAdmin, ShellAdmin):
+    exchange = "policies"
     form = PolicyForm
     list_display = (
         "scope_words",

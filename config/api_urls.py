@@ -10,12 +10,15 @@ from rest_framework.routers import SimpleRouter
 
 from channels_sync.api import urls as channels_api
 from config.api import error_body
+from config.api_integrity import AuditEntryResource, InvariantRunResource
 from inventory.api import urls as inventory_api
 from production.api import urls as production_api
 
 router = SimpleRouter()
 for app in (inventory_api, production_api, channels_api):
     app.register(router)
+router.register("invariant-runs", InvariantRunResource, basename="invariant-runs")
+router.register("audit-entries", AuditEntryResource, basename="audit-entries")
 
 
 @login_not_required

@@ -98,7 +98,12 @@ MENU = (
                 "admin:inventory_countclass_changelist",
                 ("inventory.change_countclass",),
             ),
-            Entry("Import", "upload_file", "imports", ("inventory.add_item", "production.change_bom")),
+            Entry(
+                "Import and export",
+                "swap_vert",
+                "imports",
+                ("inventory.view_item", "production.view_bom", "inventory.receive_stock"),
+            ),
             Entry(
                 "Allocation policies",
                 "percent",

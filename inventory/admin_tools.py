@@ -4,11 +4,13 @@
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 from django.db.models import DecimalField, Model, TextField
 from django.forms import BaseModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
@@ -81,6 +83,27 @@ def page_button(
     """A button at the top of an admin screen that leads to another page of the same thing."""
     decorator = action(description=description, url_path=url_path, icon=icon, permissions=list(permissions))
     return cast(Callable[[Method], Method], decorator)
+
+
+class ExchangeAdmin:
+    """A list whose whole table can be taken out, and brought in, as a file. `exchange` is the name of its import."""
+
+    exchange: ClassVar[str]
+    actions_list: ClassVar[list[Any]] = [
+        {"title": "Tables", "icon": "swap_vert", "items": ["take_out_csv", "take_out_xlsx", "bring_in"]}
+    ]
+
+    @page_button(description="Export all as CSV", icon="csv", url_path="take-out-csv")
+    def take_out_csv(self, request: HttpRequest) -> HttpResponse:
+        return redirect(f"{reverse('export_table', args=[self.exchange])}?as=csv")
+
+    @page_button(description="Export all as Excel", icon="table", url_path="take-out-xlsx")
+    def take_out_xlsx(self, request: HttpRequest) -> HttpResponse:
+        return redirect(f"{reverse('export_table', args=[self.exchange])}?as=xlsx")
+
+    @page_button(description="Import", icon="upload_file", permissions=["add"], url_path="bring-in")
+    def bring_in(self, request: HttpRequest) -> HttpResponse:
+        return redirect("import_table", self.exchange)
 
 
 class HistoryAdmin(SimpleHistoryAdmin, ShellAdmin):  # type: ignore[misc]

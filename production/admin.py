@@ -21,7 +21,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.forms import PaginationInlineFormSet
 
-from inventory.admin_tools import HistoryAdmin, ReadOnlyAdmin, ReadOnlyInline, ShellInline, page_button
+from inventory.admin_tools import ExchangeAdmin, HistoryAdmin, ReadOnlyAdmin, ReadOnlyInline, ShellInline, page_button
 from inventory.errors import DomainError
 from inventory.models import Item
 from inventory.templatetags.figures import NOTHING, badge, grouped, money, quantity, unit_cost
@@ -240,7 +240,8 @@ def _share(fraction: Fraction | None) -> str:
 
 
 @admin.register(Bom)
-class BomAdmin(HistoryAdmin):
+class BomAdmin(ExchangeAdmin, HistoryAdmin):
+    exchange = "boms"
     form = BomForm
     list_display = ("version_name", "item_name", "state_label", "makes_words", "effective_from", "effective_to")
     list_display_links = ("version_name",)
@@ -441,8 +442,6 @@ class BomAdmin(HistoryAdmin):
             return redirect(_change_url(bom))
         messages.success(request, message)
         return redirect(url)
-
-    actions_list: ClassVar[list[str]] = []
 
 
 def _versions(bom: Bom) -> list[tuple[Bom, SafeString]]:

@@ -15,10 +15,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from inventory.admin_tools import (
+    ExchangeAdmin,
     HistoryAdmin,
     ReadOnlyAdmin,
     ReadOnlyInline,
-    ShellAdmin,
     ShellInline,
     is_new,
     page_button,
@@ -112,7 +112,8 @@ def _on_hand(queryset: QuerySet[Item]) -> QuerySet[Item]:
 
 
 @admin.register(Item)
-class ItemAdmin(HistoryAdmin):
+class ItemAdmin(ExchangeAdmin, HistoryAdmin):
+    exchange = "items"
     form = ItemForm
     list_display = ("sku", "name", "kind", "category", "on_hand", "tracking", "is_sellable", "is_active")
     list_display_links = ("sku",)
@@ -181,7 +182,8 @@ class ItemAdmin(HistoryAdmin):
 
 
 @admin.register(ItemCategory)
-class ItemCategoryAdmin(ShellAdmin):
+class ItemCategoryAdmin(ExchangeAdmin, HistoryAdmin):
+    exchange = "categories"
     list_display = ("name", "parent")
     list_select_related = ("parent",)
     search_fields = ("name",)
@@ -211,7 +213,8 @@ class LocationForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Location)
-class LocationAdmin(HistoryAdmin):
+class LocationAdmin(ExchangeAdmin, HistoryAdmin):
+    exchange = "locations"
     form = LocationForm
     list_display = ("tree_code", "name", "kind", "is_sellable", "is_blocked", "is_active")
     list_display_links = ("tree_code",)
@@ -230,7 +233,8 @@ class LocationAdmin(HistoryAdmin):
 
 
 @admin.register(Lot)
-class LotAdmin(ShellAdmin):
+class LotAdmin(ExchangeAdmin, HistoryAdmin):
+    exchange = "lots"
     list_display = ("code", "item", "received_on", "expires_on", "supplier_lot")
     list_filter = ("expires_on",)
     list_select_related = ("item",)

@@ -4,23 +4,23 @@ The file stays with the person: checking and importing both send it. The import 
 shown; if it would do anything else by now, nothing is written and the new outcome is shown instead.
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from inventory.errors import DomainError
 from inventory.forms import LocationField
+from inventory.importing.exporting import ExportKind, export_of, header_of, reason_without
 from inventory.importing.reports import Outcome, Report, RowResult
 from inventory.importing.running import ImportKind, ImportOptions, Mode, import_kinds, run_import
-from inventory.importing.tables import BYTES_MAX
+from inventory.importing.tables import BYTES_MAX, ROWS_MAX
 from inventory.web import Crumb, export_table, go_to, render_page
 
 ROWS_SHOWN_MAX = 300
@@ -95,26 +95,56 @@ class ImportForm(forms.Form):
         return ImportOptions(**chosen)
 
 
+@dataclass(frozen=True, slots=True)
+class KindRow:
+    """A kind of table as the list of all of them shows it."""
+
+    kind: ImportKind
+    export: ExportKind | None
+    reason: str  # why there is no export
+    count: int | None
+    may_import: bool
+
+    @property
+    def required(self) -> list[str]:
+        return [field.title for field in self.kind.fields if field.is_required]
+
+    @property
+    def optional(self) -> list[str]:
+        return [field.title for field in self.kind.fields if not field.is_required]
+
+
 @require_GET
 @login_required
 def imports(request: HttpRequest) -> HttpResponse:
-    """The first kind of import this person may do."""
-    return redirect("import_table", name=_kinds_for(request)[0].name)
+    """Every table this person may bring in or take out, with what it needs."""
+    rows = [row for kind in import_kinds() if (row := _kind_row(request, kind)) is not None]
+    if not rows:
+        raise PermissionDenied
+    return render_page(request, "inventory/imports.html", title="Import and export", rows=rows, rows_max=ROWS_MAX)
+
+
+def _kind_row(request: HttpRequest, kind: ImportKind) -> KindRow | None:
+    may_import = request.user.has_perms(kind.permissions)
+    export = export_of(kind)
+    if export is not None and not request.user.has_perm(export.permission):
+        export = None
+    if not may_import and export is None:
+        return None
+    count = export.count() if export is not None else None
+    return KindRow(kind, export, reason_without(kind), count, may_import)
 
 
 @require_http_methods(["GET", "POST"])
 @login_required
 def import_table(request: HttpRequest, name: str) -> HttpResponse:
     """The page of one kind: GET shows the form, POST checks the file or, with `action=import`, imports it."""
-    kinds = _kinds_for(request)
-    kind = next((one for one in kinds if one.name == name), None)
-    if kind is None:
-        raise PermissionDenied
+    kind = _kind(request, name)
     if request.method == "GET":
-        return _page(request, kind, kinds, ImportForm(kind=kind))
+        return _page(request, kind, ImportForm(kind=kind))
     form = ImportForm(request.POST, request.FILES, kind=kind)
     if not form.is_valid():
-        return _page(request, kind, kinds, form)
+        return _page(request, kind, form)
     mode = {"import": Mode.ALL, "clean": Mode.CLEAN}.get(request.POST.get("action", ""), Mode.CHECK)
     file = form.cleaned_data["file"]
     try:
@@ -129,19 +159,17 @@ def import_table(request: HttpRequest, name: str) -> HttpResponse:
         )
     except DomainError as error:
         form.add_error("product" if error.context.get("needs") == "product" else "file", error.message)
-        return _page(request, kind, kinds, form)
+        return _page(request, kind, form)
     if report.is_applied:
         return go_to(request, reverse("import_table", args=[kind.name]), message=_done(report))
-    return _page(request, kind, kinds, form, report=report, is_outdated=mode != Mode.CHECK)
+    return _page(request, kind, form, report=report, is_outdated=mode != Mode.CHECK)
 
 
 @require_GET
 @login_required
 def template(request: HttpRequest, name: str) -> HttpResponseBase:
     """An empty table with the titles of a kind, as CSV or with `?as=xlsx` as a workbook."""
-    kind = next((one for one in _kinds_for(request) if one.name == name), None)
-    if kind is None:
-        raise PermissionDenied
+    kind = _kind(request, name)
     wanted = request.GET.get("as", "csv")
     table = export_table(wanted, name=kind.title, header=[field.title for field in kind.fields], rows=[])
     if table is None:
@@ -149,24 +177,43 @@ def template(request: HttpRequest, name: str) -> HttpResponseBase:
     return table
 
 
-def _kinds_for(request: HttpRequest) -> Sequence[ImportKind]:
-    """The kinds whose permissions this person all has. Raises PermissionDenied when there is none."""
-    kinds = [kind for kind in import_kinds() if request.user.has_perms(kind.permissions)]
-    if not kinds:
+@require_GET
+@login_required
+def export(request: HttpRequest, name: str) -> HttpResponseBase:
+    """The whole table of a kind as its import reads it, as CSV or with `?as=xlsx` as a workbook."""
+    kind = next((one for one in import_kinds() if one.name == name), None)
+    found = export_of(kind) if kind is not None else None
+    if kind is None or found is None:
+        raise Http404(f"There is no export of {name}.")
+    if not request.user.has_perm(found.permission):
         raise PermissionDenied
-    return kinds
+    wanted = request.GET.get("as", "csv")
+    table = export_table(wanted, name=kind.title, header=header_of(kind, found), rows=found.rows(), rows_max=None)
+    if table is None:
+        raise Http404(f"There is no export as {wanted}.")
+    return table
+
+
+def _kind(request: HttpRequest, name: str) -> ImportKind:
+    """The kind, if this person may import it. Raises PermissionDenied else."""
+    kind = next((one for one in import_kinds() if one.name == name), None)
+    if kind is None or not request.user.has_perms(kind.permissions):
+        raise PermissionDenied
+    return kind
 
 
 def _done(report: Report) -> str:
     counts = report.counts()
     left_out = f", {counts['refused']} rows left out" if counts["refused"] else ""
-    return f"Imported {report.file_name}: {counts['new']} new, {counts['changed']} changed{left_out}."
+    return (
+        f"Imported {report.file_name}: {counts['new']} new, {counts['changed']} changed, "
+        f"{counts['unchanged']} unchanged{left_out}."
+    )
 
 
 def _page(
     request: HttpRequest,
     kind: ImportKind,
-    kinds: Sequence[ImportKind],
     form: ImportForm,
     *,
     report: Report | None = None,
@@ -178,10 +225,11 @@ def _page(
         "inventory/import.html",
         part={"import-outcome": "inventory/_import_outcome.html"},
         title=f"Import {kind.title.lower()}",
-        crumbs=[Crumb("Import", reverse("imports"))],
+        crumbs=[Crumb("Import and export", reverse("imports"))],
         form=form,
         kind=kind,
-        kinds=kinds,
+        row=_kind_row(request, kind),
+        rows_max=ROWS_MAX,
         report=report,
         is_outdated=is_outdated,
         counts=_counts(report) if report else [],

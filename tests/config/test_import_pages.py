@@ -5,6 +5,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from inventory.importing.running import import_kinds
 from inventory.models import Item, Posting
 from tests.factories import make_item, make_location, make_user
 
@@ -18,15 +19,78 @@ def send(client, text, *, kind="items", name="items.csv", **fields):
     return client.post(reverse("import_table", args=[kind]), {"file": file, **fields})
 
 
-def test_leads_to_the_first_kind_a_person_may_import(as_planner):
+def test_lists_every_table_with_what_it_needs_and_how_many_rows_there_are(as_planner):
+    make_item(sku="WAX")
+
     response = as_planner.get(reverse("imports"))
 
-    assert response.url == reverse("import_table", args=["items"])
-    page = as_planner.get(response.url).content.decode()
-    assert all(words in page for words in ("Items", "Bills of materials", "Opening stock", "Check the file"))
+    rows = {row.kind.name: row for row in response.context["rows"]}
+    assert set(rows) == {kind.name for kind in import_kinds()}
+    assert (rows["items"].count, rows["items"].required) == (1, ["SKU"])
+    page = response.content.decode()
+    assert all(words in page for words in ("Items", "Bills of materials", "Opening stock", "Allocation rules"))
+    assert reverse("import_table", args=["lots"]) in page
+    assert f"{reverse('export_table', args=['lots'])}?as=xlsx" in page
 
 
-@pytest.mark.parametrize("address", [("imports",), ("import_table", "items"), ("import_template", "items")])
+def test_the_list_costs_the_same_with_1_and_with_20_rows(as_planner):
+    def queries():
+        with CaptureQueriesContext(connection) as seen:
+            assert as_planner.get(reverse("imports")).status_code == 200
+        return len(seen)
+
+    make_item()
+    queries()
+    few = queries()
+    for _ in range(19):
+        make_item(), make_location()
+
+    assert queries() == few
+
+
+def test_who_may_only_look_takes_tables_out_and_brings_none_in(as_viewer):
+    rows = as_viewer.get(reverse("imports")).context["rows"]
+
+    assert rows
+    assert not any(row.may_import for row in rows)
+    assert as_viewer.get(reverse("export_table", args=["items"])).status_code == 200
+
+
+def test_who_counts_blind_takes_no_table_out(client):
+    client.force_login(make_user(role="counter"))
+
+    assert client.get(reverse("imports")).status_code == 403
+    assert {client.get(reverse("export_table", args=[kind.name])).status_code for kind in import_kinds()} == {403}
+
+
+def test_a_table_is_exported_whole_from_its_page_and_from_the_list_of_the_set_up(as_planner):
+    make_item(sku="0007", name="=1+1")
+
+    led = as_planner.get(reverse("admin:inventory_item_take_out_csv"))
+    answer = as_planner.get(led.url)
+
+    assert led.url == "/import/items/export/?as=csv"
+    lines = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()
+    assert lines[1].startswith("0007,'=1+1,material,")
+    assert len(lines) == 2
+    assert as_planner.get("/import/items/export/?as=xlsx").headers["Content-Disposition"].endswith('.xlsx"')
+    assert as_planner.get("/import/items/export/?as=pdf").status_code == 404
+    assert as_planner.get("/import/shoes/export/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "name", ["inventory_item", "inventory_itemcategory", "inventory_location", "inventory_lot", "production_bom",
+             "channels_sync_listing", "channels_sync_allocationpolicy"],
+)  # fmt: skip
+def test_every_list_of_the_set_up_leads_to_its_table(as_planner, name):
+    page = as_planner.get(reverse(f"admin:{name}_changelist")).content.decode()
+
+    assert reverse(f"admin:{name}_take_out_xlsx") in page
+    assert as_planner.get(reverse(f"admin:{name}_take_out_xlsx")).url.endswith("/export/?as=xlsx")
+    assert as_planner.get(reverse(f"admin:{name}_bring_in")).url.startswith("/import/")
+
+
+@pytest.mark.parametrize("address", [("import_table", "items"), ("import_template", "items")])
 def test_is_for_people_who_may_change_what_is_imported(as_viewer, address):
     name, *arguments = address
 
@@ -35,7 +99,8 @@ def test_is_for_people_who_may_change_what_is_imported(as_viewer, address):
 
 
 def test_an_operator_imports_opening_stock_but_no_items(as_operator):
-    assert as_operator.get(reverse("imports")).url == reverse("import_table", args=["opening_stock"])
+    rows = as_operator.get(reverse("imports")).context["rows"]
+    assert [row.kind.name for row in rows if row.may_import] == ["opening_stock"]
     assert send(as_operator, ITEMS).status_code == 403
     assert not Item.objects.exists()
 

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from config.demo.catalogue import ensure_boms, ensure_items, ensure_places
+from config.demo.checking import ensure_checked, ensure_upkeep
 from config.demo.making import ensure_history
 from config.demo.moving import ensure_movements
 from config.demo.people import Logins, ensure_people
@@ -37,7 +38,9 @@ class Command(BaseCommand):
             ensure_boms(actor)
             ensure_history(actor)
             ensure_movements(actor)
+            ensure_upkeep()
         channel = ensure_shop(actor)
+        ensure_checked()
         self._say(logins, None if channel is None else channel.storefront_url)
 
     def _say(self, logins: Logins, shop: str | None) -> None:

@@ -1,0 +1,31 @@
+"""The first check of the demo company's ledger, and a few changes of its set-up by different people."""
+
+from decimal import Decimal
+
+from django.contrib.auth.models import User
+
+from config.integrity.checking import run_check
+from inventory.models import InvariantRun, Item, ItemUnit
+
+
+def ensure_upkeep() -> None:
+    """The planner gives wicks a pack and soy wax a reorder point, once."""
+    planner = User.objects.get(username="planner")
+    wick, wax = Item.objects.get(sku="WICK-COTTON-8"), Item.objects.get(sku="WAX-SOY")
+    if not wick.units.filter(name="spool").exists():
+        spool = ItemUnit(item=wick, name="spool", numerator=Decimal(500), is_purchase_unit=True)
+        _save(spool, planner)
+    if wax.reorder_quantity is None or not wax.history.filter(history_user=planner).exists():
+        wax.reorder_point, wax.reorder_quantity, wax.lead_time_days = Decimal(60), Decimal(120), 9
+        _save(wax, planner)
+
+
+def ensure_checked() -> None:
+    """One run of the ledger check, so that its page has something to show from the first day."""
+    if not InvariantRun.objects.exists():
+        run_check(cause="load_demo")
+
+
+def _save(row: Item | ItemUnit, person: User) -> None:
+    row._history_user = person  # type: ignore[union-attr]  # read by simple_history
+    row.save()
