@@ -55,6 +55,9 @@ MENU = (
             Entry("Scrap", "delete_sweep", "inventory:scrap", ("inventory.scrap_stock",)),
             Entry("Hold and release", "verified", "inventory:change_status", ("inventory.change_stock_status",)),
             Entry("Ledger", "receipt_long", "inventory:ledger", ("inventory.view_movement",), "/stock/postings/"),
+            Entry("Valuation", "account_balance", "inventory:valuation", ("inventory.view_costpool",)),
+            Entry("What changed", "difference", "inventory:changes", ("inventory.view_movement",)),
+            Entry("Closed periods", "lock_clock", "inventory:periods", ("inventory.view_periodclose",)),
         ),
     ),
     Group(

@@ -6,10 +6,11 @@ from datetime import date, datetime, time
 from typing import Any
 
 from django import forms
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
-from inventory.models import Item, ItemCategory, ItemKind, Location, PostingKind, StockStatus
+from inventory.models import Item, ItemCategory, ItemKind, Location, Movement, PostingKind, StockStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,9 @@ class BoardFilter:
         return without(self.query, "q", "site", "status", "category", "kind", "flag", "stocked")
 
 
+WAYS = {"in": "Into stock", "out": "Out of stock"}
+
+
 class _LedgerValues(forms.Form):
     item = forms.CharField(required=False, max_length=200)
     place = forms.IntegerField(required=False)
@@ -148,6 +152,21 @@ class _LedgerValues(forms.Form):
     since = forms.DateField(required=False)
     until = forms.DateField(required=False)
     reference = forms.CharField(required=False, max_length=100)
+    happened_after = forms.DateTimeField(required=False)
+    happened_until = forms.DateTimeField(required=False)
+    recorded_after = forms.DateTimeField(required=False)
+    recorded_until = forms.DateTimeField(required=False)
+    undoes = forms.ChoiceField(required=False, choices=[("", ""), *PostingKind.choices])
+    way = forms.ChoiceField(required=False, choices=[("", ""), *WAYS.items()])
+
+
+MOMENTS = {
+    "happened_after": ("effective_at__gt", "Happened after"),
+    "happened_until": ("effective_at__lte", "Happened until"),
+    "recorded_after": ("recorded_at__gt", "Recorded after"),
+    "recorded_until": ("recorded_at__lte", "Recorded until"),
+}
+"""Exact bounds, which other pages set when they open the rows behind a figure."""
 
 
 class LedgerFilter:
@@ -166,6 +185,24 @@ class LedgerFilter:
         self.since: date | None = values.get("since")
         self.until: date | None = values.get("until")
         self.reference: str = (values.get("reference") or "").strip()
+        self.moments: dict[str, datetime] = {name: values[name] for name in MOMENTS if values.get(name)}
+        self.undoes: str = values.get("undoes") or ""
+        self.way: str = values.get("way") or ""
+
+    def narrow(self, movements: QuerySet[Movement]) -> QuerySet[Movement]:
+        """Only the movements of the exact bounds, of reversals of a kind, of one direction."""
+        for name, moment in self.moments.items():
+            movements = movements.filter(**{MOMENTS[name][0]: moment})
+        begins = self.since_at or self.moments.get("happened_after")
+        if begins is not None:  # nothing is recorded before it happened, and the time of recording has an index
+            movements = movements.filter(recorded_at__gte=begins)
+        if self.undoes:
+            movements = movements.filter(posting__reverses__kind=self.undoes)
+        if self.way == "in":
+            movements = movements.filter(Q(quantity__gt=0) | Q(quantity=0, value__gt=0))
+        elif self.way == "out":
+            movements = movements.filter(Q(quantity__lt=0) | Q(quantity=0, value__lte=0))
+        return movements
 
     @property
     def since_at(self) -> datetime | None:
@@ -191,10 +228,16 @@ class LedgerFilter:
             yield "until", f"Until {self.until:%Y-%m-%d}"
         if self.reference:
             yield "reference", f"Reference: {self.reference}"
+        if self.undoes:
+            yield "undoes", f"Undoes: {PostingKind(self.undoes).label}"
+        if self.way:
+            yield "way", WAYS[self.way]
+        for name, moment in self.moments.items():
+            yield name, f"{MOMENTS[name][1]} {timezone.localtime(moment):%Y-%m-%d %H:%M}"
 
     @property
     def clear_url(self) -> str:
-        return without(self.query, "item", "place", "kind", "since", "until", "reference")
+        return without(self.query, "item", "place", "kind", "since", "until", "reference", "undoes", "way", *MOMENTS)
 
 
 def _at(day: date | None, clock: time) -> datetime | None:

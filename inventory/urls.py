@@ -1,6 +1,6 @@
 from django.urls import path
 
-from inventory.views import board, items, moving, postings, suggesting
+from inventory.views import board, changes, items, moving, periods, postings, suggesting, valuation
 
 app_name = "inventory"
 
@@ -18,6 +18,12 @@ urlpatterns = [
     path("ledger/", postings.ledger, name="ledger"),
     path("postings/<int:pk>/", postings.posting_page, name="posting"),
     path("postings/<int:pk>/undo/", postings.undo_posting, name="undo_posting"),
+    path("valuation/", valuation.valuation, name="valuation"),
+    path("valuation/totals/", valuation.valuation_totals, name="valuation_totals"),
+    path("changes/", changes.changes, name="changes"),
+    path("periods/", periods.periods, name="periods"),
+    path("periods/close/", periods.close, name="close_period"),
+    path("periods/<int:pk>/reopen/", periods.reopen, name="reopen_period"),
     path("suggest/items/", suggesting.suggest_items, name="suggest_items"),
     path("suggest/locations/", suggesting.suggest_locations, name="suggest_locations"),
 ]

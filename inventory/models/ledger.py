@@ -1,5 +1,6 @@
 """The stock ledger: postings and their movements, and what follows from them: balances and cost pools."""
 
+from decimal import Decimal
 from typing import Self
 
 from django.conf import settings
@@ -288,6 +289,11 @@ class CostPool(models.Model):
     def __str__(self) -> str:
         return f"Cost pool of item {self.item_id}"
 
+    @property
+    def unit_cost(self) -> Decimal | None:
+        """Base currency per stock unit; None when unknown or empty."""
+        return None if self.unknown_quantity or not self.quantity else self.value / self.quantity
+
 
 class CostLayer(models.Model):
     """What came into stock at once of an item of first-in-first-out cost, and what is left of it: the sum of its changes.
@@ -328,6 +334,11 @@ class CostLayer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity:f} of item {self.item_id} from posting {self.posting_id}"
+
+    @property
+    def unit_cost(self) -> Decimal | None:
+        """Base currency per stock unit; None when unknown or empty."""
+        return None if self.value is None or not self.quantity else self.value / self.quantity
 
 
 class CostLayerChange(models.Model):

@@ -10,16 +10,29 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from inventory.filters import LocationChoices, find_item, without
-from inventory.models import CostEntry, Item, Lot, Movement, Reservation, StockBalance, StockStatus
+from inventory.models import (
+    CostEntry,
+    CostLayer,
+    CostMethod,
+    CostPool,
+    Item,
+    Lot,
+    Movement,
+    Reservation,
+    StockBalance,
+    StockStatus,
+)
 from inventory.panels import Figure, ItemTab, registry
 from inventory.quantities import ZERO
 from inventory.reads.availability import availability
 from inventory.reads.board import share_of_pool
 from inventory.reads.item_ledger import item_ledger, worth_of
 from inventory.templatetags.figures import money, quantity, unit_cost
+from inventory.views.as_of import moment_context
 from inventory.web import Crumb, render_page
 
 UNKNOWN_ROWS_MAX = 50
+LAYERS_MAX = 100
 
 
 @require_GET
@@ -102,7 +115,7 @@ def _figures(request: HttpRequest, item: Item) -> list[Figure]:
     return figures
 
 
-def _where(_request: HttpRequest, item: Item) -> dict[str, Any]:
+def _where(request: HttpRequest, item: Item) -> dict[str, Any]:
     cells = list(
         StockBalance.objects.on_hand()
         .filter(item=item)
@@ -126,6 +139,7 @@ def _where(_request: HttpRequest, item: Item) -> dict[str, Any]:
         "reservations": reservations,
         "today": timezone.localdate(),
         "has_moved": bool(cells) or Movement.objects.for_item(item).exists(),
+        **moment_context(request, item),
     }
 
 
@@ -174,7 +188,29 @@ def _cost(_request: HttpRequest, item: Item) -> dict[str, Any]:
         else []
     )
     entries = CostEntry.objects.filter(item=item).select_related("posting").order_by("-pk")[:20]
-    return {"worth": worth, "unknown": unknown, "entries": list(entries)}
+    return {
+        "worth": worth,
+        "unknown": unknown,
+        "entries": list(entries),
+        "layers": _open_layers(item),
+        "lot_pools": _lot_pools(item),
+    }
+
+
+def _open_layers(item: Item) -> list[CostLayer]:
+    """What is left of each receipt of a first-in-first-out item, the next to be used first."""
+    if item.cost_method != CostMethod.FIFO:
+        return []
+    layers = CostLayer.objects.filter(item=item, quantity__gt=0).select_related("posting", "lot")
+    return list(layers.order_by("pk")[:LAYERS_MAX])
+
+
+def _lot_pools(item: Item) -> list[CostPool]:
+    """Lots with a cost of their own, with what each is worth."""
+    if item.cost_method != CostMethod.LOT:
+        return []
+    pools = CostPool.objects.filter(item=item, lot__isnull=False).exclude(quantity=0).select_related("lot")
+    return list(pools.order_by("lot__expires_on", "lot_id")[:LAYERS_MAX])
 
 
 def _number(text: str | None) -> int | None:

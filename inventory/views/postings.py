@@ -75,7 +75,7 @@ def _movements(chosen: LedgerFilter) -> QuerySet[Movement]:
         movements = movements.filter(effective_at__gte=chosen.since_at)
     if chosen.until_at:
         movements = movements.filter(effective_at__lte=chosen.until_at)
-    return movements
+    return chosen.narrow(movements)
 
 
 EXPORT_HEADER = [

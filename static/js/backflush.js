@@ -55,6 +55,16 @@
     watchToast(toast);
   };
 
+  /* A slider over days names the day while it is dragged; what it finds comes when it is let go. */
+  document.addEventListener("input", (event) => {
+    const slider = event.target.closest?.("input[data-days-back]");
+    const text = slider && document.querySelector(`[data-days-back-text="${slider.id}"]`);
+    if (!text) return;
+    const day = new Date();
+    day.setDate(day.getDate() - Number(slider.value));
+    text.textContent = slider.value === "0" ? "Now" : `End of ${day.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" })}`;
+  });
+
   /* A lost connection: say so, keep the form as it is, and say when it is back. */
   const banner = (isLost) => {
     const element = document.getElementById("connection-lost");
