@@ -107,11 +107,10 @@ ALLOWED = {
     ("POST", "count-sheets/1/approve/"): APPROVERS,
     ("POST", "count-sheets/1/send-back/"): APPROVERS,
     ("POST", "count-sheets/1/cancel/"): PLANNERS,
-    ("GET", "schema/"): EVERYBODY,
     ("GET", "invariant-runs/"): PLANNERS,
     ("GET", "invariant-runs/1/"): PLANNERS,
     ("GET", "audit-entries/"): PLANNERS,
-    ("GET", "schema/"): ALL,
+    ("GET", "schema/"): EVERYBODY,
 }
 PAGES = {"docs/"}
 """A page for people who have signed in; everybody else is sent to the sign-in page."""

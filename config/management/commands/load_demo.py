@@ -9,6 +9,7 @@ from django.db import transaction
 
 from config.demo.catalogue import ensure_boms, ensure_items, ensure_places
 from config.demo.checking import ensure_checked, ensure_upkeep
+from config.demo.closing import ensure_close
 from config.demo.making import ensure_history
 from config.demo.moving import ensure_movements
 from config.demo.people import Logins, ensure_people
@@ -38,6 +39,7 @@ class Command(BaseCommand):
             ensure_boms(actor)
             ensure_history(actor)
             ensure_movements(actor)
+            ensure_close(actor)
             ensure_upkeep()
         channel = ensure_shop(actor)
         ensure_checked()
