@@ -3,6 +3,7 @@
 from rest_framework.routers import BaseRouter
 
 from inventory.api.items import CategoryResource, ItemResource, ItemUnitResource
+from inventory.api.landed_costs import LandedCostResource
 from inventory.api.moving import (
     AdjustmentResource,
     CostCorrectionResource,
@@ -11,6 +12,12 @@ from inventory.api.moving import (
     ScrapResource,
     StatusChangeResource,
     TransferResource,
+)
+from inventory.api.purchasing import (
+    PurchaseOrderResource,
+    SupplierItemResource,
+    SupplierResource,
+    SupplierStockResource,
 )
 from inventory.api.resources import Resource
 from inventory.api.stock import (
@@ -39,6 +46,11 @@ RESOURCES: dict[str, type[Resource]] = {
     "scraps": ScrapResource,
     "status-changes": StatusChangeResource,
     "cost-corrections": CostCorrectionResource,
+    "suppliers": SupplierResource,
+    "supplier-items": SupplierItemResource,
+    "supplier-stock": SupplierStockResource,
+    "purchase-orders": PurchaseOrderResource,
+    "landed-costs": LandedCostResource,
 }
 
 

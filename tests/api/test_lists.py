@@ -1,14 +1,17 @@
 """Lists: pages that neither repeat nor skip, filters, and a cost that does not grow with the rows."""
 
+from uuid import uuid4
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from channels_sync.models import AllocationPolicy, Channel, Listing
-from inventory.models import ItemCategory, ItemKind, ItemUnit
+from inventory.models import ItemCategory, ItemKind, ItemUnit, SupplierItem, SupplierStock
+from inventory.operations.landing_costs import add_landed_cost
 from inventory.operations.reserving import reserve_stock
 from production.operations.work_orders import open_work_order
-from tests.factories import make_item, make_location, make_unit, put_on_hand
+from tests.factories import make_item, make_location, make_order, make_supplier, make_unit, put_on_hand
 from tests.production.factories import complete, make_bom
 
 pytestmark = pytest.mark.django_db
@@ -102,6 +105,12 @@ def one_more(number):
         item=part, location=place, quantity=part.step, demand_kind="order", demand_ref="1", actor=None, pinned=True
     )
     open_work_order(item=product, planned=part.step, output_location=place, source_location=place, actor=None)
+    supplier = make_supplier()
+    sold = SupplierItem.objects.create(supplier=supplier, item=part)
+    SupplierStock.objects.create(supplier_item=sold, quantity=1, confirmed_at="2020-01-01T00:00:00Z")
+    make_order([(part, "5", None)], supplier=supplier, location=place)
+    received = part.movements.filter(posting__kind="receipt").first()
+    add_landed_cost(key=uuid4(), targets=[received], amount=part.step, actor=None, supplier=supplier)
     channel = Channel.objects.create(code=f"shop-{number}", name="Shop", base_url="https://shop.example")
     channel.source_locations.add(site)
     Listing.objects.create(channel=channel, item=product, external_sku="X")
@@ -118,6 +127,11 @@ LISTS = [
     "movements/",
     "postings/",
     "reservations/",
+    "suppliers/",
+    "supplier-items/",
+    "supplier-stock/",
+    "purchase-orders/",
+    "landed-costs/",
     "boms/",
     "completions/",
     "work-orders/",
