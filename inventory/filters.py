@@ -248,9 +248,6 @@ def known_owners(places: list[Location]) -> list[str]:
 WAYS = {"in": "Into stock", "out": "Out of stock"}
 
 
-WAYS = {"in": "Into stock", "out": "Out of stock"}
-
-
 class _LedgerValues(forms.Form):
     item = forms.CharField(required=False, max_length=200)
     place = forms.IntegerField(required=False)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from uuid import uuid4
 
 from rest_framework import status
 from rest_framework.decorators import action
@@ -11,7 +12,7 @@ from rest_framework.response import Response
 
 from inventory.api.filters import CategoryFilter, ItemFilter, ItemUnitFilter
 from inventory.api.references import find_items
-from inventory.api.resources import Endpoint, ListOne, Resource, save_checked
+from inventory.api.resources import Endpoint, ListOne, Resource, check_by_model, save_checked
 from inventory.api.serializers import (
     AvailabilitySerializer,
     CategoryInputSerializer,
@@ -23,6 +24,7 @@ from inventory.api.serializers import (
     ItemUnitSerializer,
 )
 from inventory.models import Item, ItemCategory, ItemUnit
+from inventory.operations.cost_methods import change_cost_method
 from inventory.operations.items import check_item_change
 from inventory.quantities import ZERO
 from inventory.reads.availability import ItemAvailability, SourceAvailability, availability
@@ -54,7 +56,13 @@ class ItemResource(ListOne, Resource):
         for name, value in self.values(partial=True).items():
             setattr(item, name, value)
         check_item_change(before=before, after=item)
-        save_checked(item)
+        if item.cost_method != before.cost_method:
+            check_by_model(item)
+            change_cost_method(
+                key=uuid4(), item=item, method=item.cost_method, actor=request.user, reason="Changed at the item"
+            )
+        else:
+            save_checked(item)
         return self.answer(item)
 
     @action(detail=True, methods=["get"])

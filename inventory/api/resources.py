@@ -128,8 +128,13 @@ def refuse_unknown_parameters(view: Any, request: Request) -> None:
 
 def save_checked(instance: Model) -> None:
     """Check an object by its model's own rules and save it. Raises ValidationError."""
+    check_by_model(instance)
+    instance.save()
+
+
+def check_by_model(instance: Model) -> None:
+    """Check an object by its model's own rules. Raises ValidationError."""
     try:
         instance.full_clean()
     except ModelValidationError as error:
         raise ValidationError(error.message_dict) from None
-    instance.save()

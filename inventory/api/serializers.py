@@ -70,6 +70,8 @@ class ItemSerializer(serializers.Serializer[Any]):
     shelf_life_days = IdOut(allow_null=True)
     inspection_required = FlagOut()
     cost_method = ChoiceOut(CostMethod.choices)
+    negative_allowed = FlagOut(help_text="May be used below zero with a privilege and a reason.")
+    count_group = TextOut(help_text="Class for cycle counts: A, B or C; empty: by the value used in a year.")
     standard_cost = DecimalOut(allow_null=True)
     supply_policy = ChoiceOut(SupplyPolicy.choices)
     over_completion_percent = DecimalOut()
@@ -108,6 +110,13 @@ class ItemInputSerializer(Body):
     tracking = Choice(Tracking.choices, required=False)
     shelf_life_days = Whole(maximum=SHELF_LIFE_DAYS_MAX, required=False, allow_null=True)
     inspection_required = Flag(required=False)
+    cost_method = Choice(
+        CostMethod.choices,
+        required=False,
+        help_text="The value of stock on hand stays; refused while its cost is unknown.",
+    )
+    negative_allowed = Flag(required=False)
+    count_group = Text(length_max=1, required=False, allow_blank=True, help_text="A, B, C or empty.")
     standard_cost = Money(required=False, allow_null=True)
     supply_policy = Choice(SupplyPolicy.choices, required=False)
     over_completion_percent = DecimalIn(digits=4, places=3, required=False)

@@ -4,6 +4,7 @@ from rest_framework.routers import BaseRouter
 
 from inventory.api.counts import CountSheetResource
 from inventory.api.items import CategoryResource, ItemResource, ItemUnitResource
+from inventory.api.landed_costs import LandedCostResource
 from inventory.api.lots import TracedLotResource
 from inventory.api.moving import (
     AdjustmentResource,
@@ -13,6 +14,12 @@ from inventory.api.moving import (
     ScrapResource,
     StatusChangeResource,
     TransferResource,
+)
+from inventory.api.purchasing import (
+    PurchaseOrderResource,
+    SupplierItemResource,
+    SupplierResource,
+    SupplierStockResource,
 )
 from inventory.api.reporting import ExternalStockResource
 from inventory.api.resources import Resource
@@ -55,6 +62,11 @@ RESOURCES: dict[str, type[Resource]] = {
     "stock-transfers": StockTransferResource,
     "external-stock": ExternalStockResource,
     "count-sheets": CountSheetResource,
+    "suppliers": SupplierResource,
+    "supplier-items": SupplierItemResource,
+    "supplier-stock": SupplierStockResource,
+    "purchase-orders": PurchaseOrderResource,
+    "landed-costs": LandedCostResource,
 }
 
 

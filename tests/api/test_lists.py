@@ -7,12 +7,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from channels_sync.models import AllocationPolicy, Channel, Listing
-from inventory.models import ItemCategory, ItemKind, ItemUnit
+from inventory.models import ItemCategory, ItemKind, ItemUnit, SupplierItem, SupplierStock
 from inventory.operations.counting import open_count_sheet
+from inventory.operations.landing_costs import add_landed_cost
 from inventory.operations.reserving import reserve_stock
 from inventory.operations.transit import DispatchLine, dispatch_transfer
 from production.operations.work_orders import open_work_order
-from tests.factories import make_item, make_location, make_unit, put_on_hand
+from tests.factories import make_item, make_location, make_order, make_supplier, make_unit, put_on_hand
 from tests.production.factories import complete, make_bom
 
 pytestmark = pytest.mark.django_db
@@ -106,6 +107,12 @@ def one_more(number):
         item=part, location=place, quantity=part.step, demand_kind="order", demand_ref="1", actor=None, pinned=True
     )
     open_work_order(item=product, planned=part.step, output_location=place, source_location=place, actor=None)
+    supplier = make_supplier()
+    sold = SupplierItem.objects.create(supplier=supplier, item=part)
+    SupplierStock.objects.create(supplier_item=sold, quantity=1, confirmed_at="2020-01-01T00:00:00Z")
+    make_order([(part, "5", None)], supplier=supplier, location=place)
+    received = part.movements.filter(posting__kind="receipt").first()
+    add_landed_cost(key=uuid4(), targets=[received], amount=part.step, actor=None, supplier=supplier)
     channel = Channel.objects.create(code=f"shop-{number}", name="Shop", base_url="https://shop.example")
     channel.source_locations.add(site)
     Listing.objects.create(channel=channel, item=product, external_sku="X")
@@ -126,6 +133,11 @@ LISTS = [
     "postings/",
     "reservations/",
     "stock-transfers/",
+    "suppliers/",
+    "supplier-items/",
+    "supplier-stock/",
+    "purchase-orders/",
+    "landed-costs/",
     "boms/",
     "completions/",
     "work-orders/",

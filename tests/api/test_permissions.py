@@ -65,6 +65,35 @@ ALLOWED = {
     ("GET", "lots/recall/"): ALL,
     ("POST", "lots/quarantine/"): WORKERS,
     ("POST", "cost-corrections/"): ADMINISTRATORS,
+    **{
+        (method, path): who
+        for address in ("suppliers", "supplier-items")
+        for method, path, who in (
+            ("GET", f"{address}/", ALL),
+            ("GET", f"{address}/1/", ALL),
+            ("POST", f"{address}/", PLANNERS),
+            ("PATCH", f"{address}/1/", PLANNERS),
+        )
+    },
+    ("DELETE", "supplier-items/1/"): PLANNERS,
+    ("GET", "supplier-stock/"): ALL,
+    ("GET", "supplier-stock/1/"): ALL,
+    ("POST", "supplier-stock/"): PLANNERS,
+    ("GET", "purchase-orders/"): ALL,
+    ("GET", "purchase-orders/1/"): ALL,
+    ("POST", "purchase-orders/"): PLANNERS,
+    ("PUT", "purchase-orders/1/"): PLANNERS,
+    ("POST", "purchase-orders/1/receive/"): WORKERS,
+    **{
+        ("POST", f"purchase-orders/1/{verb}/"): PLANNERS
+        for verb in ("place", "close", "close-line", "cancel", "reopen")
+    },
+    ("GET", "landed-costs/"): ALL,
+    ("GET", "landed-costs/1/"): ALL,
+    ("POST", "landed-costs/"): PLANNERS,
+    ("POST", "landed-costs/preview/"): PLANNERS,
+    ("POST", "landed-costs/prices/"): PLANNERS,
+    ("POST", "landed-costs/prices/preview/"): PLANNERS,
     ("GET", "boms/"): ALL,
     ("GET", "boms/1/"): ALL,
     ("GET", "boms/1/diff/"): ALL,

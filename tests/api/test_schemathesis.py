@@ -20,14 +20,22 @@ from schemathesis.specs.openapi import checks
 
 from channels_sync.models import Channel, Listing
 from config.wsgi import application
-from inventory.models import ItemCategory, ItemKind, Tracking
+from inventory.models import ItemCategory, ItemKind, SupplierItem, Tracking
 from inventory.operations.counting import open_count_sheet
 from inventory.operations.transit import DispatchLine, dispatch_transfer
 from production.models import BomState
 from production.operations.work_orders import open_work_order
 from tests.api.client import ApiClient
 from tests.conftest import broken_invariants, committed_clone
-from tests.factories import make_item, make_location, make_unit, make_user, put_on_hand
+from tests.factories import (
+    make_item,
+    make_location,
+    make_order,
+    make_supplier,
+    make_unit,
+    make_user,
+    put_on_hand,
+)
 from tests.production.factories import complete, make_bom
 
 EXAMPLES = int(os.environ.get("API_EXAMPLES", "3"))
@@ -66,6 +74,7 @@ CODES = {
     "lot": ["W1", "W2"],
     "work_order": ["WO-000001"],
     "channel": ["shop"],
+    "supplier": ["CHANDLER"],
 }
 
 
@@ -104,6 +113,10 @@ def fill():
     open_work_order(item=candle, planned=Decimal(5), output_location=shelf, source_location=bench, actor=None)
     complete(candle, "1", into=shelf, source_location=bench)
     open_count_sheet(location=bench, actor=None, is_blind=False)
+    chandler = make_supplier(code="CHANDLER")
+    SupplierItem.objects.create(supplier=chandler, item=wick)
+    make_order([(wick, "500", "50.00"), (wax, "5000", None)], supplier=chandler, location=bench)
+    make_order([(wick, "100", None)], supplier=chandler, location=bench, placed=False)
     channel = Channel.objects.create(code="shop", name="Shop", base_url="https://shop.example")
     Listing.objects.create(channel=channel, item=candle, external_sku="CANDLE-1")
 

@@ -1,7 +1,7 @@
 """Random receipts, issues, undone issues and late costs on items of every cost method (T3, T7).
 
-Mutations that were tried and are found: expensing the part that is left, capitalising by the quantity of the pool, forgetting
-the cost entry of the expensed part, a price that leaves the pool unknown.
+Mutations that were tried and are found: booking the capitalised part as expense, forgetting the cost entry of the expensed
+part.
 """
 
 import os
@@ -19,6 +19,7 @@ from inventory.operations.issuing import issue_stock
 from inventory.operations.landing_costs import ReceiptPrice, add_landed_cost, correct_prices
 from inventory.operations.rebuilding import rebuild_balances
 from inventory.operations.reversing import reverse_posting
+from inventory.quantities import proportion
 from tests.conftest import broken_invariants
 from tests.factories import make_item, make_location, put_on_hand
 
@@ -87,6 +88,8 @@ def check(item):
     for share in LandedCostShare.objects.all():
         assert share.capitalised + share.expensed == share.amount
         assert 0 <= share.remaining <= share.received
+        if share.amount >= 0:
+            assert share.capitalised == proportion(share.amount, share.remaining, share.received, step=CENT)
     assert held >= 0
     assert broken_invariants() == []
     assert rebuild_balances(items=[item.pk], dry_run=True).differences == []
