@@ -404,7 +404,7 @@ class CloseLineSerializer(Body):
     line_id = Whole(minimum=1)
 
 
-class ArrivalSerializer(Body):
+class PurchaseArrivalSerializer(Body):
     """A quantity of one order line that came in. Name a line several times for several lots or places."""
 
     line_id = Whole(minimum=1)
@@ -432,7 +432,7 @@ class ChargeSerializer(Body):
 class OrderReceiptSerializer(Timed):
     """Goods of the order come in, all lines or none."""
 
-    lines = lines_of(ArrivalSerializer, allow_empty=False)
+    lines = lines_of(PurchaseArrivalSerializer, allow_empty=False)
     charges = lines_of(ChargeSerializer, required=False, default=list)
     reason = optional_text(100, help_text="Needed for more than was ordered.")
 

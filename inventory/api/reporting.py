@@ -63,7 +63,7 @@ class ExternalStockSerializer(Body):
     note = optional_text(500)
 
 
-class DifferenceSerializer(serializers.Serializer[Any]):
+class ReportedDifferenceSerializer(serializers.Serializer[Any]):
     """Where the report and the book differed as of the report's time."""
 
     item = TextOut(source="item.sku")
@@ -78,7 +78,7 @@ class ExternalStockAnswerSerializer(serializers.Serializer[Any]):
     """What the report changed. The posting is null when it said what the book says."""
 
     posting = PostingSerializer(read_only=True, allow_null=True)
-    differences = DifferenceSerializer(many=True, read_only=True)
+    differences = ReportedDifferenceSerializer(many=True, read_only=True)
     unnamed = WordsOut(help_text="SKUs on hand there that the report left out; they stay as they are.")
     confirms = FlagOut(help_text="Whether the figures of the place count as confirmed as of then.")
     as_of = MomentOut()
