@@ -19,7 +19,16 @@ def django_db_setup(request, django_test_environment, django_db_blocker, django_
         made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
     yield
     with django_db_blocker.unblock():
+        _end_other_sessions()
         teardown_databases(made, verbosity=0)
+
+
+def _end_other_sessions():
+    """A thread that a test started and forgot must not keep the database from being dropped."""
+    name = connections["default"].settings_dict["NAME"]
+    connections["default"].close()
+    with connections["default"]._nodb_cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
 
 
 def broken_invariants():

@@ -210,6 +210,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {
         "ItemKind": "inventory.models.ItemKind",
+        "GenealogyDirection": "inventory.api.lots.DIRECTIONS",
         "Tracking": "inventory.models.Tracking",
         "CostMethod": "inventory.models.CostMethod",
         "SupplyPolicy": "inventory.models.SupplyPolicy",

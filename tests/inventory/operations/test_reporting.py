@@ -8,7 +8,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from inventory.errors import IdempotencyMismatch, InsufficientStock, InvalidQuantity, PeriodLocked, WrongState
-from inventory.models import LocationKind, Movement, PeriodClose, Posting, PostingKind, StockBalance
+from inventory.models import LocationKind, Movement, Posting, PostingKind, StockBalance
+from inventory.operations.closing import close_period
 from inventory.operations.issuing import issue_stock
 from inventory.operations.reporting import ReportedQuantity, report_external_stock
 from inventory.operations.reserving import reserve_stock
@@ -230,17 +231,12 @@ def test_refuses_an_item_twice_and_an_empty_report(partner):
 
 
 def test_refuses_a_report_of_a_closed_day(partner, administrator):
-    item, yesterday = make_item(), timezone.now() - timedelta(days=1)
-    put_on_hand(item, partner, "10", effective_at=timezone.now() - timedelta(days=2))
-    PeriodClose.objects.create(
-        through=timezone.localdate(yesterday),
-        ends_at=yesterday + timedelta(hours=1),
-        closed_at=timezone.now(),
-        closed_by=administrator,
-    )
+    item, before = make_item(), timezone.now() - timedelta(days=3)
+    put_on_hand(item, partner, "10", effective_at=timezone.now() - timedelta(days=5))
+    close_period(through=timezone.localdate(before), actor=administrator)
 
     with pytest.raises(PeriodLocked):
-        report(partner, (item, "4"), as_of=yesterday)
+        report(partner, (item, "4"), as_of=before)
 
     assert on_hand(item) == 10
 
