@@ -15,5 +15,7 @@ def ensure_close(actor: Actor) -> None:
     """Close once; loading again on another day must not close another period."""
     if not PeriodClose.objects.exists():
         close_period(
-            through=timezone.localdate() - timedelta(days=DAYS_AGO), actor=actor, note="Opening stock checked and settled"
+            through=timezone.localdate() - timedelta(days=DAYS_AGO),
+            actor=actor,
+            note="Opening stock checked and settled",
         )

@@ -21,6 +21,7 @@ from inventory.api.stock import (
     ReservationResource,
     StockResource,
 )
+from inventory.api.valuing import PeriodResource, StockAsOfResource, StockChangesResource, ValuationResource
 
 RESOURCES: dict[str, type[Resource]] = {
     "items": ItemResource,
@@ -31,6 +32,10 @@ RESOURCES: dict[str, type[Resource]] = {
     "stock": StockResource,
     "movements": MovementResource,
     "postings": PostingResource,
+    "valuation": ValuationResource,
+    "stock-as-of": StockAsOfResource,
+    "stock-changes": StockChangesResource,
+    "periods": PeriodResource,
     "reservations": ReservationResource,
     "receipts": ReceiptResource,
     "issues": IssueResource,

@@ -1,11 +1,14 @@
 """Lists: pages that neither repeat nor skip, filters, and a cost that does not grow with the rows."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from channels_sync.models import AllocationPolicy, Channel, Listing
-from inventory.models import ItemCategory, ItemKind, ItemUnit
+from inventory.models import ItemCategory, ItemKind, ItemUnit, PeriodClose
 from inventory.operations.reserving import reserve_stock
 from production.operations.work_orders import open_work_order
 from tests.factories import make_item, make_location, make_unit, put_on_hand
@@ -106,6 +109,8 @@ def one_more(number):
     channel.source_locations.add(site)
     Listing.objects.create(channel=channel, item=product, external_sku="X")
     AllocationPolicy.objects.create(channel=channel, item=product, effective_from="2020-01-01T00:00:00Z")
+    long_ago = timezone.now() - timedelta(days=2000 + number)
+    PeriodClose.objects.create(through=long_ago, ends_at=long_ago, closed_at=long_ago, reopened_at=timezone.now())
 
 
 LISTS = [
@@ -117,6 +122,9 @@ LISTS = [
     "stock/",
     "movements/",
     "postings/",
+    "valuation/",
+    "stock-as-of/",
+    "periods/",
     "reservations/",
     "boms/",
     "completions/",

@@ -359,4 +359,6 @@ def test_a_close_that_cannot_be_is_told_on_its_form(as_administrator, through, s
 def test_only_an_administrator_closes(as_planner, as_viewer):
     assert as_viewer.get(reverse("inventory:periods")).status_code == 200
     for name, arguments in (("close_period", []), ("reopen_period", [1])):
-        assert as_planner.post(reverse(f"inventory:{name}", args=arguments), {"through": "2026-05-01"}).status_code == 403
+        assert (
+            as_planner.post(reverse(f"inventory:{name}", args=arguments), {"through": "2026-05-01"}).status_code == 403
+        )
