@@ -16,7 +16,6 @@ from inventory.operations.transferring import transfer_stock
 from inventory.reads.moments import AsOf
 from inventory.reads.stock_totals import totals_as_of
 from tests.factories import make_item, make_location, put_on_hand
-from tests.production.factories import complete, make_bom
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("ledger_stays_true")]
 NOW = timezone.make_aware(datetime(2026, 5, 20, 12))
@@ -118,11 +117,9 @@ def test_an_earlier_day_is_refused():
     assert PeriodClose.objects.count() == 1
 
 
-@pytest.mark.parametrize("verb", ["receive", "issue", "transfer", "adjust", "scrap", "complete"])
+@pytest.mark.parametrize("verb", ["receive", "issue", "transfer", "adjust", "scrap"])
 def test_nothing_is_recorded_into_a_closed_period(verb):
     item, shelf, other = make_item(), make_location(), make_location()
-    made = make_item()
-    make_bom(item=made, lines=[(item, "1")])
     put_on_hand(item, shelf, "10", value="25.00", effective_at=on(3))
     close_period(through=MAY_10, actor=None)
     more = {"key": uuid4(), "item": item, "quantity": Decimal(1), "actor": None, "effective_at": on(10, 23)}
@@ -132,7 +129,6 @@ def test_nothing_is_recorded_into_a_closed_period(verb):
         "transfer": lambda: transfer_stock(source=shelf, target=other, **more),
         "adjust": lambda: adjust_stock(location=shelf, reason="counted", **more),
         "scrap": lambda: scrap_stock(location=shelf, reason="broken", **more),
-        "complete": lambda: complete(made, "1", into=shelf, effective_at=on(10, 23)),
     }[verb]
     before = (Posting.objects.count(), Movement.objects.count())
 

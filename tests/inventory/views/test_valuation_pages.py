@@ -14,10 +14,8 @@ from django.utils import timezone
 from inventory.models import CostMethod, ItemCategory, PeriodClose
 from inventory.operations.closing import close_period
 from inventory.operations.issuing import issue_stock
-from inventory.operations.reversing import reverse_posting
 from inventory.operations.transferring import transfer_stock
 from tests.factories import make_item, make_location, put_on_hand
-from tests.production.factories import complete, make_bom
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("ledger_stays_true")]
 NOW = timezone.make_aware(datetime(2026, 5, 20, 12))
@@ -204,33 +202,6 @@ def test_costs_the_same_number_of_queries_with_many_rows(as_viewer, name, query)
         one_more(number)
 
     assert queries() == few
-
-
-def test_changes_lead_from_the_first_sum_to_the_second_and_open_their_rows(as_viewer):
-    shelf, part, made = make_location(), make_item(sku="PART"), make_item(sku="MADE")
-    make_bom(item=made, lines=[(part, "2")])
-    put_on_hand(part, shelf, "20", value="40.00", effective_at=days_ago(9))
-    wrong = put_on_hand(part, shelf, "5", value="9.00", effective_at=days_ago(3))
-    reverse_posting(key=uuid4(), posting=wrong, actor=None)
-    complete(made, "3", into=shelf, effective_at=days_ago(2))
-    issue(part, shelf, "1", effective_at=days_ago(1))
-
-    response = changes(as_viewer, first=text(days_ago(5)))
-    found = response.context["found"]
-
-    assert found.opening.known_value == 40
-    assert [(cause.label, cause.value) for cause in found.causes] == [
-        ("Receipts", 9),
-        ("Issues", -2),
-        ("Completions, made", 12),
-        ("Completions, used", -12),
-        ("Reversals of receipts", -9),
-    ]
-    assert found.closing.known_value == 38
-    for cause, url in response.context["causes"]:
-        rows = [row.movement for row in as_viewer.get(url).context["rows"]]
-        assert len(rows) == cause.movements
-        assert sum(movement.value for movement in rows) == cause.value
 
 
 def test_changes_of_an_item_tell_what_was_recorded_later(as_viewer, clock):
