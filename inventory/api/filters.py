@@ -28,6 +28,7 @@ from inventory.models import (
     StockBalance,
     StockStatus,
 )
+from inventory.reads.moments import Basis
 
 Rows = QuerySet[Any]
 TEXT_MAX = 200
@@ -139,6 +140,17 @@ class DayFilter(_Strict):
     @staticmethod
     def parse(text: str) -> object:
         return _parsed(Day(), text)
+
+
+class BasisFilter(_Strict):
+    """How a question about the past is meant."""
+
+    described = {"type": "string", "enum": [str(value) for value in Basis.values]}
+    wanted = f"Give one of {', '.join(Basis.values)}."
+
+    @staticmethod
+    def parse(text: str) -> object:
+        return text if text in Basis.values else None
 
 
 class WordFilter(filters.MultipleChoiceFilter):  # type: ignore[misc]

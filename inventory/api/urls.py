@@ -37,6 +37,7 @@ from inventory.api.stock import (
     StockResource,
 )
 from inventory.api.transit import StockTransferResource
+from inventory.api.valuing import PeriodResource, StockAsOfResource, StockChangesResource, ValuationResource
 
 RESOURCES: dict[str, type[Resource]] = {
     "items": ItemResource,
@@ -47,6 +48,10 @@ RESOURCES: dict[str, type[Resource]] = {
     "stock": StockResource,
     "movements": MovementResource,
     "postings": PostingResource,
+    "valuation": ValuationResource,
+    "stock-as-of": StockAsOfResource,
+    "stock-changes": StockChangesResource,
+    "periods": PeriodResource,
     "reservations": ReservationResource,
     "receipts": ReceiptResource,
     "issues": IssueResource,

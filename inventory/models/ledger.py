@@ -168,6 +168,7 @@ class Movement(models.Model):
             models.Index(fields=("item", "id"), name="inventory_movement_item"),
             models.Index(fields=("posting",), name="inventory_movement_posting"),
             BrinIndex(fields=("recorded_at",), pages_per_range=32, name="inventory_movement_recorded"),
+            BrinIndex(fields=("effective_at",), pages_per_range=32, name="inventory_movement_happened"),
             models.Index(fields=("item",), condition=Q(value__isnull=True), name="inventory_movement_unknown"),
         )
 

@@ -51,6 +51,10 @@ class PeriodClose(models.Model):
     def __str__(self) -> str:
         return f"Closed through {self.through}"
 
+    @property
+    def is_closed(self) -> bool:
+        return self.reopened_at is None
+
 
 class PeriodSnapshot(models.Model):
     """What one item came to at the end of a closed period: the sums of its movements that happened until then.

@@ -80,13 +80,13 @@ worth AS (
 )
 """
 # Places have no sums of their own in a closed period: their quantities are counted back from the present balances.
-_HELD = """
-held AS (
-  SELECT item_id, location_id, sum(quantity) AS quantity FROM (
+_PLACED = """
+placed AS (
+  SELECT c.item_id, {place} AS place, sum(c.quantity) AS quantity FROM (
     SELECT item_id, location_id, quantity FROM inventory_stockbalance WHERE quantity <> 0{at_balance}
     UNION ALL
-    SELECT m.item_id, m.location_id, -sum(m.quantity) FROM inventory_movement m WHERE {remainder}{at_movement} GROUP BY 1, 2
-  ) cells GROUP BY 1, 2
+    SELECT m.item_id, m.location_id, -m.quantity FROM inventory_movement m WHERE {remainder}{at_movement}
+  ) c {above} GROUP BY 1, 2 HAVING sum(c.quantity) <> 0
 )
 """
 
@@ -150,7 +150,7 @@ def _chosen_items(chosen: Narrowing) -> tuple[str, list[Any]]:
     return " AND ".join(parts) or "true", parameters
 
 
-_GROUP = {"category": "coalesce(i.category_id::text, '')", "kind": "i.kind", "place": "h.location_id::text"}
+_GROUP = {"category": "coalesce(i.category_id::text, '')", "kind": "i.kind"}
 
 
 def _by_item(moment: AsOf, by: str, items: str, parameters: Sequence[Any]) -> dict[str, _Group]:
@@ -169,19 +169,17 @@ def _by_place(moment: AsOf, by: str, chosen: Narrowing, items: str, parameters: 
     worth, of_worth = _worth(moment)
     remainder, of_remainder = moment.remainder()
     at: list[Any] = [] if chosen.locations is None else [list(chosen.locations)]
-    held = _HELD.format(
+    above, of_places = _rolled_up(chosen) if by == "place" else ("", [])
+    placed = _PLACED.format(
+        place="coalesce(u.above, 0)" if by == "place" else "0",
         remainder=remainder,
         at_balance=" AND location_id = ANY(%s::bigint[])" if at else "",
         at_movement=" AND m.location_id = ANY(%s::bigint[])" if at else "",
-    )
-    places, of_places = _rolled_up(chosen) if by == "place" else ("", [])
-    per_item = (
-        f"SELECT h.item_id, {'coalesce(u.above, 0)' if by == 'place' else '0'} AS place, sum(h.quantity) AS quantity"
-        f" FROM held h {places} GROUP BY 1, 2 HAVING sum(h.quantity) <> 0"
+        above=above,
     )
     step = str(settings.CURRENCY_STEP)
     sql = (
-        f"WITH {worth}, {held}, placed AS ({per_item})"
+        f"WITH {worth}, {placed}"
         f" SELECT {'h.place::text' if by == 'place' else _GROUP[by]}, count(*),"
         "  sum(CASE WHEN h.quantity = w.quantity THEN w.value WHEN w.quantity = 0 THEN 0"
         "      ELSE round(w.value * h.quantity / w.quantity / %s::numeric) * %s::numeric END)"
@@ -205,7 +203,7 @@ def _rolled_up(chosen: Narrowing) -> tuple[str, list[Any]]:
         ids.append(pk)
         above.append(int(steps[min(level, len(steps) - 1)]))
     return (
-        "LEFT JOIN unnest(%s::bigint[], %s::bigint[]) AS u(location_id, above) ON u.location_id = h.location_id",
+        "LEFT JOIN unnest(%s::bigint[], %s::bigint[]) AS u(location_id, above) ON u.location_id = c.location_id",
         [ids, above],
     )
 

@@ -1,13 +1,15 @@
 """Lists: pages that neither repeat nor skip, filters, and a cost that does not grow with the rows."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from channels_sync.models import AllocationPolicy, Channel, Listing
-from inventory.models import ItemCategory, ItemKind, ItemUnit, SupplierItem, SupplierStock
+from inventory.models import ItemCategory, ItemKind, ItemUnit, PeriodClose, SupplierItem, SupplierStock
 from inventory.operations.counting import open_count_sheet
 from inventory.operations.landing_costs import add_landed_cost
 from inventory.operations.reserving import reserve_stock
@@ -120,6 +122,8 @@ def one_more(number):
     dispatch_transfer(key=uuid4(), source=place, target=make_location(), lines=[line], actor=None)
     open_count_sheet(location=site, actor=None)
     AllocationPolicy.objects.create(channel=channel, item=product, effective_from="2020-01-01T00:00:00Z")
+    long_ago = timezone.now() - timedelta(days=2000 + number)
+    PeriodClose.objects.create(through=long_ago, ends_at=long_ago, closed_at=long_ago, reopened_at=timezone.now())
 
 
 LISTS = [
@@ -131,6 +135,9 @@ LISTS = [
     "stock/",
     "movements/",
     "postings/",
+    "valuation/",
+    "stock-as-of/",
+    "periods/",
     "reservations/",
     "stock-transfers/",
     "suppliers/",
