@@ -124,7 +124,7 @@ class MovementMachine(RuleBasedStateMachine):
         self.cells = {}
         self.average, self.queue, self.lots = Average(), Queue(), {}
         self.flow = dict.fromkeys(SKUS, ZERO)
-        self.postings, self.transfers, self.demands = [], [], 0
+        self.postings, self.transfers, self.arrivals, self.demands = [], [], [], 0
         self.receipts, self.shipments, self.returns = {}, {}, {}
         for number, sku in enumerate(SKUS):  # something of everything, at different costs, so that most rules can do it
             for place, lot in (("A", 1), ("B", 2)):
@@ -334,12 +334,12 @@ class MovementMachine(RuleBasedStateMachine):
         if result:
             if received:
                 self.moved(result.posting)
-                self.postings.append(result.posting)
+                self.arrivals.append(result.posting)
             if result.loss:
                 _, gone = self.moved(result.loss)
                 expected = self.take(line.item.sku, gone)
                 assert sum(entry.amount for entry in CostEntry.objects.filter(posting=result.loss)) == expected
-                self.postings.append(result.loss)
+                self.arrivals.append(result.loss)
 
     @precondition(lambda self: self.transfers)
     @rule(data=st.data())
@@ -353,7 +353,14 @@ class MovementMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.postings)
     @rule(data=st.data())
     def reverse(self, data):
-        posting = data.draw(st.sampled_from(self.postings[-10:]))
+        self.undo(data.draw(st.sampled_from(self.postings[-10:])))
+
+    @precondition(lambda self: self.arrivals)
+    @rule(data=st.data())
+    def reverse_arrival(self, data):
+        self.undo(data.draw(st.sampled_from(self.arrivals[-4:])))
+
+    def undo(self, posting):
         result = self.try_it(lambda: reverse_posting(key=uuid4(), posting=posting, actor=None))
         if not result:
             return
