@@ -67,7 +67,10 @@ def test_problems_end_with_an_error_and_write_nothing_unless_clean_rows_are_want
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["things", "{file}"], "There is no import of 'things'. There is: items, boms, opening_stock."),
+        (
+            ["things", "{file}"],
+            "There is no import of 'things'. There is: items, boms, opening_stock, receipts, transfers, adjustments, scraps.",
+        ),
         (["items", "{file}.missing"], "cannot be read"),
         (["items", "{file}", "--user", "nobody"], "There is no user nobody"),
         (["opening_stock", "{file}", "--location", "ATTIC"], "There is no location ATTIC"),
