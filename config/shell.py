@@ -54,7 +54,7 @@ MENU = (
             Entry("Take back", "assignment_return", "inventory:take_back", ("inventory.return_stock",)),
             Entry("Send back", "undo", "inventory:send_back", ("inventory.return_stock",)),
             Entry("Transfer", "swap_horiz", "inventory:transfer", ("inventory.transfer_stock",)),
-            Entry("On the road", "trip", "inventory:transfers", ("inventory.view_stocktransfer",)),
+            Entry("On the road", "route", "inventory:transfers", ("inventory.view_stocktransfer",)),
             Entry("Adjust", "tune", "inventory:adjust", ("inventory.adjust_stock",)),
             Entry("Scrap", "delete_sweep", "inventory:scrap", ("inventory.scrap_stock",)),
             Entry("Hold and release", "verified", "inventory:change_status", ("inventory.change_stock_status",)),

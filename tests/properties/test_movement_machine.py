@@ -103,7 +103,7 @@ class Queue:
 SKUS = ("AVERAGE", "FIFO", "LOTS")
 SKU = st.sampled_from(SKUS)
 PLACE = st.sampled_from(["A", "B"])
-NUMBER = st.integers(1, 12)
+NUMBER = st.integers(1, 6)
 CENTS = st.integers(0, 3_000)
 
 
@@ -124,8 +124,13 @@ class MovementMachine(RuleBasedStateMachine):
         self.cells = {}
         self.average, self.queue, self.lots = Average(), Queue(), {}
         self.flow = dict.fromkeys(SKUS, ZERO)
-        self.postings, self.transfers, self.demands = [], [], 0
+        self.postings, self.transfers, self.arrivals, self.demands = [], [], [], 0
         self.receipts, self.shipments, self.returns = {}, {}, {}
+        for number, sku in enumerate(SKUS):  # something of everything, at different costs, so that most rules can do it
+            for place, lot in (("A", 1), ("B", 2)):
+                self.take_in(sku, place, 10 + number, Decimal("33.33") * lot, lot)
+                self.take_in(sku, place, 7, Decimal("9.99") + number, 3)
+            self.send_out(sku, "A", 5)
 
     def teardown(self):
         if hasattr(self, "open"):
@@ -185,11 +190,14 @@ class MovementMachine(RuleBasedStateMachine):
 
     @rule(sku=SKU, place=PLACE, number=NUMBER, cents=CENTS, lot=st.integers(1, 3))
     def receive(self, sku, place, number, cents, lot):
+        self.take_in(sku, place, number, Decimal(cents) / 100, lot)
+
+    def take_in(self, sku, place, number, value, lot):
         line = ReceiptLine(
             item=self.items[sku],
             location=self.places[place],
             quantity=Decimal(number),
-            value=Decimal(cents) / 100,
+            value=value,
             lot_code="" if sku == "AVERAGE" else f"L{lot}",
         )
         posting = receive_stock(key=uuid4(), lines=[line], actor=None).posting
@@ -200,6 +208,9 @@ class MovementMachine(RuleBasedStateMachine):
 
     @rule(sku=SKU, place=PLACE, number=NUMBER, demand=st.booleans())
     def ship(self, sku, place, number, demand):
+        self.send_out(sku, place, number, demand=demand)
+
+    def send_out(self, sku, place, number, *, demand=False):
         line = ShipmentLine(item=self.items[sku], location=self.places[place], quantity=Decimal(number))
         named = ("order", str(self.demands)) if demand else None
         others = self.promised_to_others(named)
@@ -218,10 +229,11 @@ class MovementMachine(RuleBasedStateMachine):
         return list(rows.order_by("id").values_list("id", "quantity"))
 
     @precondition(lambda self: self.shipments)
-    @rule(data=st.data(), place=PLACE, number=st.integers(1, 6))
-    def take_back(self, data, place, number):
+    @rule(data=st.data(), place=PLACE)
+    def take_back(self, data, place):
         shipment, sku, left = self.shipments[data.draw(st.sampled_from(list(self.shipments)[-6:]))]
         lot = data.draw(st.sampled_from(list(left)))
+        number = data.draw(st.integers(1, int(left[lot][0]) + 1))
         line = CustomerReturnLine(
             item=self.items[sku],
             location=self.places[place],
@@ -241,7 +253,7 @@ class MovementMachine(RuleBasedStateMachine):
             self.postings.append(result.posting)
 
     @precondition(lambda self: self.receipts)
-    @rule(data=st.data(), place=PLACE, number=st.integers(1, 6), credit=st.one_of(st.none(), CENTS))
+    @rule(data=st.data(), place=PLACE, number=st.integers(1, 4), credit=st.one_of(st.none(), CENTS))
     def send_back(self, data, place, number, credit):
         receipt, sku, _ = self.receipts[data.draw(st.sampled_from(list(self.receipts)[-6:]))]
         lot = receipt.movements.select_related("lot").first().lot
@@ -308,10 +320,11 @@ class MovementMachine(RuleBasedStateMachine):
             self.postings.append(result.posting)
 
     @precondition(lambda self: self.transfers)
-    @rule(data=st.data(), received=st.integers(0, 6), lost=st.integers(0, 2))
-    def arrive(self, data, received, lost):
+    @rule(data=st.data(), lost=st.integers(0, 1))
+    def arrive(self, data, lost):
         transfer = data.draw(st.sampled_from(self.transfers[-4:]))
         line = transfer.lines.order_by("id").first()
+        received = data.draw(st.integers(0, int(line.quantity - line.received - line.lost)))
         arrival = Arrival(line, Decimal(received), Decimal(lost))
         result = self.try_it(
             lambda: receive_transfer(
@@ -321,12 +334,12 @@ class MovementMachine(RuleBasedStateMachine):
         if result:
             if received:
                 self.moved(result.posting)
-                self.postings.append(result.posting)
+                self.arrivals.append(result.posting)
             if result.loss:
                 _, gone = self.moved(result.loss)
                 expected = self.take(line.item.sku, gone)
                 assert sum(entry.amount for entry in CostEntry.objects.filter(posting=result.loss)) == expected
-                self.postings.append(result.loss)
+                self.arrivals.append(result.loss)
 
     @precondition(lambda self: self.transfers)
     @rule(data=st.data())
@@ -340,7 +353,14 @@ class MovementMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.postings)
     @rule(data=st.data())
     def reverse(self, data):
-        posting = data.draw(st.sampled_from(self.postings[-10:]))
+        self.undo(data.draw(st.sampled_from(self.postings[-10:])))
+
+    @precondition(lambda self: self.arrivals)
+    @rule(data=st.data())
+    def reverse_arrival(self, data):
+        self.undo(data.draw(st.sampled_from(self.arrivals[-4:])))
+
+    def undo(self, posting):
         result = self.try_it(lambda: reverse_posting(key=uuid4(), posting=posting, actor=None))
         if not result:
             return
