@@ -138,6 +138,8 @@ class ChannelAdmin(HistoryAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """A channel with history stays; it is switched off instead."""
+        if not super().has_delete_permission(request, obj):
+            return False
         return obj is None or not Listing.objects.filter(channel=obj.pk).exists()
 
 
@@ -226,6 +228,8 @@ class ListingAdmin(ExchangeAdmin, HistoryAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """A listing that published something stays; it is set inactive instead."""
+        if not super().has_delete_permission(request, obj):
+            return False
         return obj is None or not PublicationLine.objects.filter(listing=obj.pk).exists()
 
 

@@ -93,6 +93,13 @@ class ModelOrOperationPermissions(BasePermission):
         return True
 
 
+class MayReadItems(BasePermission):
+    """Enough of a right to read what the API can do; who only counts has no use for it."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:  # noqa: ARG002
+        return bool(request.user.is_authenticated and request.user.has_perm("inventory.view_item"))
+
+
 # --- Pages ------------------------------------------------------------------------------------------------------------
 
 

@@ -1,15 +1,14 @@
 """Addresses of the REST API, its OpenAPI document and its reference page."""
 
-from django.contrib.auth.decorators import login_not_required, login_required
+from django.contrib.auth.decorators import login_not_required, login_required, permission_required
 from django.http import HttpRequest, JsonResponse
 from django.urls import include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
-from rest_framework.permissions import IsAuthenticated
 from rest_framework.routers import SimpleRouter
 
 from channels_sync.api import urls as channels_api
-from config.api import error_body
+from config.api import MayReadItems, error_body
 from config.api_integrity import AuditEntryResource, InvariantRunResource
 from inventory.api import urls as inventory_api
 from production.api import urls as production_api
@@ -31,9 +30,11 @@ def nothing_here(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
     )
 
 
+reading = permission_required("inventory.view_item", raise_exception=True)
+
 urlpatterns = [
-    path("schema/", SpectacularJSONAPIView.as_view(permission_classes=[IsAuthenticated]), name="api-schema"),
-    path("docs/", login_required(SpectacularSwaggerView.as_view(url_name="api-schema")), name="api-docs"),
+    path("schema/", SpectacularJSONAPIView.as_view(permission_classes=[MayReadItems]), name="api-schema"),
+    path("docs/", login_required(reading(SpectacularSwaggerView.as_view(url_name="api-schema"))), name="api-docs"),
     path("", include(router.urls)),
     re_path(r"^[\s\S]*$", nothing_here),
 ]

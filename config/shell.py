@@ -122,7 +122,7 @@ MENU = (
                 ("django_celery_beat.view_periodictask",),
             ),
             Entry("Everything else", "apps", "admin:index", ("auth.view_user",)),
-            Entry("API", "api", "api:docs"),
+            Entry("API", "api", "api-docs", ("inventory.view_item",)),
         ),
         is_collapsible=True,
     ),

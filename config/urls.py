@@ -10,6 +10,7 @@ autodiscover_modules("panels")
 
 admin.site.index_title = "Set-up"
 admin.site.site_header = "Backflush"
+admin.site.index = views.for_those_with_screens(admin.site.index)  # type: ignore[method-assign]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.today, name="today"),

@@ -1,15 +1,18 @@
 """The start page, the search over everything, and pages that say in words why something cannot be shown."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import wraps
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.models import AnonymousUser, User
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, F, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
@@ -274,6 +277,18 @@ def _first_steps(user: Person) -> Iterable[dict[str, Any]]:
     for title, text, is_done, target, permission in steps:
         url = address(target) if user.has_perm(permission) else None
         yield {"title": title, "text": text, "is_done": is_done, "url": url}
+
+
+def for_those_with_screens(index: Callable[..., TemplateResponse]) -> Callable[..., TemplateResponse]:
+    """The index of the set-up screens, for whoever may open one of them."""
+
+    @wraps(index)
+    def asked(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        if not admin.site.get_app_list(request):
+            raise PermissionDenied
+        return index(request, extra_context)
+
+    return asked
 
 
 # --- Search -----------------------------------------------------------------------------------------------------------

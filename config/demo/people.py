@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group, User
 from rest_framework.authtoken.models import Token
 
-ROLES = ("viewer", "operator", "planner", "administrator")
+ROLES = ("viewer", "counter", "operator", "planner", "approver", "administrator")
 FILE_NAME = "demo_logins.json"
 
 

@@ -2,6 +2,7 @@
 
 from inventory.importing.categories import CATEGORIES
 from inventory.importing.count_classes import COUNT_CLASSES
+from inventory.importing.counts import COUNTS
 from inventory.importing.exporting import register_export, register_without_export
 from inventory.importing.exports import EXPORTS
 from inventory.importing.external_stock import EXTERNAL_STOCK
@@ -22,3 +23,5 @@ for kind in (RECEIPTS, TRANSFERS, ADJUSTMENTS, SCRAPS, EXTERNAL_STOCK):
     )
 for export in EXPORTS:
     register_export(export)
+register_kind(COUNTS)
+register_without_export(COUNTS.name, "What was counted stands on its sheets, each exported by its own page or the API.")

@@ -295,6 +295,7 @@ def change_plan(request: HttpRequest, number: str) -> HttpResponse:
     return _order_page(request, _order(number), plan_form=form)
 
 
+@permission_required("production.record_completion", raise_exception=True)
 def complete_order(_request: HttpRequest, number: str) -> HttpResponseRedirect:
     """Where the code on a traveller leads: the page that records completions, with the order filled in."""
     return redirect(f"{reverse('production:record_completion')}?{urlencode({'what': number})}")

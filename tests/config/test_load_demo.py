@@ -10,7 +10,7 @@ from rest_framework.authtoken.models import Token
 from channels_sync.models import Listing
 from channels_sync.sandbox.process import SandboxProcess
 from config.invariants import verify
-from inventory.models import Item, Posting, StockBalance
+from inventory.models import CountLine, CountSheet, Item, Posting, StockBalance
 from production.models import Bom, Completion, WorkOrder
 from tests.factories import make_item, on_hand
 
@@ -47,6 +47,8 @@ def test_builds_a_company_whose_ledger_verifies(var):
     assert on_hand(Item.objects.get(sku="GIFT-SET"), status="qc_hold") == Decimal(8)
     assert on_hand(Item.objects.get(sku="CANDLE-LAVENDER")) == Decimal(120 + 80 + 40 - 20 + 80)
     assert StockBalance.objects.filter(location__kind="3pl", quantity=60).exists()
+    assert [sheet.state for sheet in CountSheet.objects.order_by("pk")] == ["posted", "review", "open"]
+    assert CountLine.objects.filter(needs_approval=True, state="counted").count() == 1
     assert "log-in     planner" in said
 
 
@@ -77,8 +79,15 @@ def test_log_ins_are_random_work_and_are_for_the_owner_of_the_file_alone(var, cl
     path = var / "demo_logins.json"
     logins = json.loads(path.read_text())
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert [one["username"] for one in logins["users"]] == ["viewer", "operator", "planner", "administrator"]
-    assert len({one["password"] for one in logins["users"]}) == 4
+    assert [one["username"] for one in logins["users"]] == [
+        "viewer",
+        "counter",
+        "operator",
+        "planner",
+        "approver",
+        "administrator",
+    ]
+    assert len({one["password"] for one in logins["users"]}) == 6
     assert all(client.login(**one) for one in logins["users"])
     assert Token.objects.get(key=logins["api_token"]).user.username == "administrator"
 

@@ -10,6 +10,7 @@ from django.db import transaction
 from config.demo.catalogue import ensure_boms, ensure_items, ensure_places
 from config.demo.checking import ensure_checked, ensure_upkeep
 from config.demo.closing import ensure_close
+from config.demo.counting import ensure_counts
 from config.demo.making import ensure_history
 from config.demo.moving import ensure_movements
 from config.demo.people import Logins, ensure_people
@@ -41,6 +42,7 @@ class Command(BaseCommand):
             ensure_movements(actor)
             ensure_close(actor)
             ensure_upkeep()
+            ensure_counts(actor)
         channel = ensure_shop(actor)
         ensure_checked()
         self._say(logins, None if channel is None else channel.storefront_url)

@@ -1,0 +1,245 @@
+"""Who may open what: every named address with every role, against the table in permission_matrix.md.
+
+An address that is not in the table fails, and so does one whose answer differs. A role is let in when the answer is anything
+but 403 and 404. Each request is rolled back.
+"""
+
+from decimal import Decimal
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from django.apps import apps
+from django.db import transaction
+from django.test import Client
+from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
+
+from channels_sync.models import AllocationPolicy, Channel, Listing, ListingPush
+from inventory.models import CountLine, ItemCategory, ItemKind
+from inventory.operations.counting import open_count_sheet, scan_count_line
+from inventory.operations.reserving import reserve_stock
+from production.models import BomState
+from production.operations.work_orders import open_work_order
+from tests.factories import lot_of, make_item, make_location, make_unit, make_user, put_on_hand
+from tests.production.factories import complete, make_bom
+
+TABLE = Path(__file__).with_name("permission_matrix.md")
+ROLES = ("viewer", "counter", "operator", "planner", "approver", "administrator")
+LEFT_OUT = {
+    "admin:login": "open to all: the log-in itself",
+    "admin:logout": "open to all: ends a session",
+    "admin:view_on_site": "leads to pages that no object here has",
+    "admin:autocomplete": "answers only to a field of a form, and asks for the right to see what it lists",
+    "admin:app_list": "lists what the person may open, at one address for each app",
+}
+"""Named addresses that are no row of the table, and why."""
+WITHOUT_OBJECTS = (
+    "authtoken_tokenproxy",
+    "django_celery_beat_solarschedule",
+    "django_celery_beat_clockedschedule",
+    "axes_accessattempt",
+    "axes_accesslog",
+    "inventory_costentry",
+    "channels_sync_publishrun",
+)
+"""Tables of the admin of which the small company below has nothing, so that there is no object to open."""
+LEFT_OUT |= {
+    f"admin:{table}_{page}": "there is no such object in this test"
+    for table in WITHOUT_OBJECTS
+    for page in ("change", "delete", "history")
+}
+REFUSED = (403, 404)
+API_METHODS = ("get", "post", "put", "patch", "delete")
+
+
+def patterns(entries, names=()):
+    """(full name, view) of every named address."""
+    for entry in entries:
+        if isinstance(entry, URLPattern):
+            if entry.name:
+                yield ":".join((*names, entry.name)), entry
+        else:
+            yield from patterns(entry.url_patterns, (*names, entry.namespace) if entry.namespace else names)
+
+
+def rows():
+    """Each row of the table by its words: (name, method), the method None for a page."""
+    found = {}
+    for name, entry in patterns(get_resolver().url_patterns):
+        if name in LEFT_OUT:
+            continue
+        actions = getattr(entry.callback, "actions", None)
+        if actions:
+            for method in API_METHODS:
+                if method in actions:
+                    found[f"api {name} {method.upper()}"] = (name, method.upper())
+        else:
+            found[name] = (name, None)
+    return found
+
+
+ROWS = rows()
+
+
+COUNT_PAGES = (
+    "count_sheet",
+    "count_next",
+    "count_found",
+    "submit_count_sheet",
+    "approve_count",
+    "cancel_count_sheet",
+)
+ORDER_PAGES = ("work_order", "complete_order", "close_order", "reopen_order", "change_plan")
+LOT_PAGES = ("inventory_lot_change", "inventory_lot_delete", "inventory_lot_history")
+BOM_BUTTONS = tuple(f"production_bom_{verb}" for verb in ("draft", "activate", "discard", "retire"))
+
+
+def alike(space, names, argument):
+    return {f"{space}:{name}": [argument] for name in names}
+
+
+def company():
+    """One of everything; the arguments of addresses by their names."""
+    site = make_location(code="SITE")
+    bench = make_location(code="BENCH", parent=site)
+    ItemCategory.objects.create(name="Candles")
+    wax, candle = make_item(sku="WAX", tracking="lot"), make_item(sku="CANDLE", kind=ItemKind.PRODUCT)
+    make_unit(item=wax, name="box", numerator="10")
+    make_bom(item=candle, lines=[(wax, "2")])
+    draft = make_bom(item=candle, lines=[(wax, "3")], state=BomState.DRAFT)
+    received = put_on_hand(wax, bench, "100", value="50.00", lot="W1")
+    completion = complete(candle, "1", into=site, source_location=bench).completion
+    reserve_stock(
+        item=wax, location=bench, quantity=Decimal(1), demand_kind="order", demand_ref="1", actor=None, pinned=True
+    )
+    order = open_work_order(item=candle, planned=Decimal(5), output_location=site, source_location=bench, actor=None)
+    channel = Channel.objects.create(code="shop", name="Shop", base_url="https://shop.example")
+    listing = Listing.objects.create(channel=channel, item=candle, external_sku="C")
+    ListingPush.objects.create(listing=listing, channel=channel)
+    policy = AllocationPolicy.objects.create(channel=channel, item=candle, effective_from="2020-01-01T00:00:00Z")
+    sheet = open_count_sheet(location=site, actor=None)
+    line = scan_count_line(line=CountLine.objects.filter(sheet=sheet).first(), actor=None)
+    return {
+        "inventory:item": [wax.pk],
+        "inventory:item_by_code": ["WAX"],
+        "inventory:posting": [received.pk],
+        "inventory:undo_posting": [received.pk],
+        "inventory:count_line": [line.pk],
+        "inventory:scan_count_line": [line.pk],
+        "inventory:explain_count_line": [line.pk],
+        **alike("inventory", COUNT_PAGES, sheet.number),
+        "production:completion": [completion.pk],
+        "production:undo_completion": [completion.pk],
+        **alike("production", ORDER_PAGES, order.number),
+        **alike("channels_sync", ("listing", "why", "retry"), listing.pk),
+        **alike("channels_sync", ("channel", "pause", "resume", "change_mode"), "shop"),
+        "import_table": ["items"],
+        "import_template": ["items"],
+        **alike("admin", BOM_BUTTONS, draft.pk),
+        **alike("admin", LOT_PAGES, lot_of(wax, "W1").pk),
+        "admin:channels_sync_allocationpolicy_new_version": [policy.pk],
+    }
+
+
+def address_of(name, known):
+    """The address of a row; objects without an entry of their own by the first id of their table, else by 1."""
+    if name in known:
+        return reverse(name, args=known[name])
+    try:
+        return reverse(name)
+    except NoReverseMatch:  # it has an argument
+        model = model_of(name)
+        pk = model._default_manager.values_list("pk", flat=True).order_by("-pk").first() if model else None
+        if name.endswith("_simple_history"):
+            entry = model.history.filter(id=pk).first()
+            return reverse(name, args=[pk or 1, entry.history_id if entry else 1])
+        return reverse(name, args=[pk or 1])
+
+
+def model_of(name):
+    """The model that an address of the admin is about."""
+    for model in apps.get_models():
+        if name.startswith(f"admin:{model._meta.app_label}_{model._meta.model_name}_"):
+            return model
+    return None
+
+
+def answer_of(client, name, method, address):
+    with transaction.atomic():
+        if method is None:
+            answer = client.get(address)
+            if answer.status_code == 405:
+                answer = client.post(address, {"key": str(uuid4())})
+            status = answer.status_code
+            if answer.headers.get("Location") == reverse("admin:index"):
+                status = 403  # the admin finds no such object before it asks who may see it
+        else:
+            answer = client.generic(
+                method, address, "{}", content_type="application/json", headers={"Idempotency-Key": str(uuid4())}
+            )
+            status = answer.status_code
+            if status == 404 and answer.json()["code"] == "NOT_FOUND":
+                status = 200  # let in; the object with this id is another one
+        transaction.set_rollback(True)
+    return status
+
+
+def read_table():
+    """Who is let in by row, as the file says."""
+    table = {}
+    for text in TABLE.read_text().splitlines():
+        cells = [cell.strip() for cell in text.strip("|").split("|")]
+        if not text.startswith("|") or cells[0] in ("address", "") or set(cells[0]) == {"-"}:
+            continue
+        table[cells[0]] = {role for role, cell in zip(ROLES, cells[1:], strict=True) if cell == "yes"}
+    return table
+
+
+def as_row(row, let_in):
+    return f"| {row} | " + " | ".join("yes" if role in let_in else "–" for role in ROLES) + " |"
+
+
+def test_the_table_names_every_address_and_nothing_else():
+    assert sorted(set(ROWS) - set(read_table())) == [], "addresses that are not in permission_matrix.md"
+    assert sorted(set(read_table()) - set(ROWS)) == [], "rows of permission_matrix.md without an address"
+
+
+@pytest.mark.django_db
+def test_each_role_is_let_in_where_the_table_says_so_and_nowhere_else():
+    known = company()
+    addresses = {row: address_of(name, known) for row, (name, _) in ROWS.items()}
+    clients = {}
+    for role in ROLES:
+        clients[role] = Client()
+        clients[role].force_login(make_user(role=role))
+
+    found = {row: set() for row in ROWS}
+    broken = []
+    for row, (name, method) in ROWS.items():
+        for role, client in clients.items():
+            status = answer_of(client, name, method, addresses[row])
+            if status not in REFUSED:
+                found[row].add(role)
+            if status >= 500:
+                broken.append((row, role, status))
+
+    table = read_table()
+    assert broken == []
+    different = [as_row(row, let_in) for row, let_in in found.items() if table.get(row) != let_in]
+    assert different == [], "rows as they are:\n" + "\n".join(different)
+
+
+ACCOUNT = ("admin:search", "admin:password_change", "admin:password_change_done", "admin:jsi18n")
+"""What everybody has who signs in: finding the pages one may open, and changing the own password."""
+
+
+def test_who_counts_may_do_nothing_else():
+    """The counter's column, in words: Today, the search for pages, and counting."""
+    let_in = {row for row, roles in read_table().items() if "counter" in roles}
+    counting = {row for row in let_in if "count" in row}
+
+    assert let_in - counting == {"today", "search", *ACCOUNT}
+    assert not {row for row in counting if row.startswith("admin:")}
+    assert not any(
+        word in row for row in counting for word in ("plan", "open", "accuracy", "approve", "cancel", "explain")
+    )
