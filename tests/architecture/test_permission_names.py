@@ -14,7 +14,12 @@ _IN_TEMPLATES = re.compile(r"perms\.((?:inventory|production|channels_sync)\.[a-
 _ASKED = re.compile(
     r"(?:permission_required|has_perm|Endpoint|permission=|permissions=)\(?\"((?:inventory|production|channels_sync)\.[a-z_]+)\""
 )
-ADMINISTRATORS_ONLY = {"inventory.backdate_posting", "inventory.close_period", "inventory.correct_cost"}
+ADMINISTRATORS_ONLY = {
+    "inventory.backdate_posting",
+    "inventory.close_period",
+    "inventory.correct_cost",
+    "inventory.go_negative",
+}
 """Special permissions that at first no role has but the administrator's."""
 
 pytestmark = pytest.mark.django_db
