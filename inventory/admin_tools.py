@@ -111,6 +111,15 @@ class HistoryAdmin(SimpleHistoryAdmin, ShellAdmin):  # type: ignore[misc]
 
     history_list_per_page = 50
 
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Whoever may read the audit sees the object there, with all that belongs to it and every change in words."""
+        if request.user.has_perm("inventory.read_audit"):
+            return redirect(f"{reverse('audit')}?of={self.model._meta.label_lower}:{object_id}")
+        response: HttpResponse = super().history_view(request, object_id, extra_context)
+        return response
+
 
 class ReadOnlyAdmin(ShellAdmin):
     """Looking only. What stands here is written by operations and never by hand."""

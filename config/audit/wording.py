@@ -16,6 +16,7 @@ from config.audit.sources import LOG, Source, sources
 from inventory.quantities import as_text
 
 TEXT_SHOWN_MAX = 200
+_CAPITALS = {"sku": "SKU", "url": "URL", "id": "ID", "api": "API"}
 _LINES = {"production.bomline": "production.bom"}
 """Rows that are told as changes of what they are lines of."""
 
@@ -148,11 +149,12 @@ def _differences(row: Row, source: Source, names: Names) -> list[Difference]:
     if before is None:  # the history of this object begins here
         return []
     found = []
+    owners = {owner.target.partition(".")[2] for owner in source.owners}
     for column in source.fields:
         new = row.after.get(str(column.column))
         old = before.get(str(column.column)) if before else None
-        if row.type == "+" and _is_default(column, new):
-            continue
+        if row.type == "+" and (_is_default(column, new) or column.name in owners):
+            continue  # what it belongs to stands in what it is called
         if old != new:
             found.append(Difference(_title(column), _words(column, old, names), _words(column, new, names)))
     for linked in source.linked:
@@ -197,7 +199,7 @@ def _owner_id(row: Row, source: Source, label: str) -> int:
 
 
 def _title(column: "Field[Any, Any]") -> str:
-    words = str(column.verbose_name)
+    words = " ".join(_CAPITALS.get(word, word) for word in str(column.verbose_name).split())
     return words[:1].upper() + words[1:]
 
 

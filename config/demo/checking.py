@@ -9,13 +9,12 @@ from inventory.models import InvariantRun, Item, ItemUnit
 
 
 def ensure_upkeep() -> None:
-    """The planner gives wicks a pack and soy wax a reorder point, once."""
+    """The planner gives jars a pallet as a pack and soy wax another lead time, once."""
     planner = User.objects.get(username="planner")
-    wick, wax = Item.objects.get(sku="WICK-COTTON-8"), Item.objects.get(sku="WAX-SOY")
-    if not wick.units.filter(name="spool").exists():
-        spool = ItemUnit(item=wick, name="spool", numerator=Decimal(500), is_purchase_unit=True)
-        _save(spool, planner)
-    if wax.reorder_quantity is None or not wax.history.filter(history_user=planner).exists():
+    jar, wax = Item.objects.get(sku="JAR-220"), Item.objects.get(sku="WAX-SOY")
+    if not jar.units.filter(name="pallet").exists():
+        _save(ItemUnit(item=jar, name="pallet", numerator=Decimal(960), is_purchase_unit=True), planner)
+    if not wax.history.filter(history_user=planner).exists():
         wax.reorder_point, wax.reorder_quantity, wax.lead_time_days = Decimal(60), Decimal(120), 9
         _save(wax, planner)
 

@@ -162,7 +162,12 @@ def _names(findings: Iterable[str]) -> _Names:
     )
 
 
+_ZEROS = re.compile(r"(?<=\d)\.0+\b|(\.\d*?[1-9])0+\b")
+"""What follows the last digit that counts of a figure."""
+
+
 def _linked(finding: str, names: _Names) -> SafeString:
+    finding = _ZEROS.sub(r"\1", finding)
     text = SafeString("")
     end = 0
     for found in _REFERENCE.finditer(finding):

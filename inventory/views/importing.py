@@ -109,10 +109,6 @@ class KindRow:
     def required(self) -> list[str]:
         return [field.title for field in self.kind.fields if field.is_required]
 
-    @property
-    def optional(self) -> list[str]:
-        return [field.title for field in self.kind.fields if not field.is_required]
-
 
 @require_GET
 @login_required

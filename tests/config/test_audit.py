@@ -349,3 +349,17 @@ def test_what_a_person_posted_is_one_click_from_what_the_person_changed(as_plann
     assert [(row.movement.item.sku, row.movement.quantity) for row in page["rows"]] == [("MINE", Decimal(-1))]
     assert [chip.label for chip in page["chips"]] == [f"By {planner.username}"]
     assert as_planner.get(f"/stock/ledger/?person={operator.pk}").context["rows"] == ()
+
+
+def test_the_history_of_a_location_in_the_set_up_is_the_audit_of_it(as_planner, as_viewer):
+    place = make_location(code="EAST")
+    make_location(code="WEST")
+    address = reverse("admin:inventory_location_history", args=[place.pk])
+
+    answer = as_planner.get(address)
+
+    assert answer.url == f"/audit/?of=inventory.location:{place.pk}"
+    page = as_planner.get(answer.url).context
+    assert [one.label for one in page["entries"]] == ["EAST"]
+    assert [chip.label for chip in page["chips"]] == ["Location EAST"]
+    assert as_viewer.get(address).status_code == 200

@@ -185,7 +185,7 @@ def test_findings_name_the_item_and_place_instead_of_their_ids(as_viewer, worksh
 
     assert f'<a class="bf-code" href="/stock/items/{workshop[0].pk}/?tab=ledger">WAX</a>' in page
     assert f"1 of {len(INVARIANTS)} facts is broken." in page
-    assert "balance 8.500000, movements 9.000000" in page
+    assert "balance 8.5, movements 9<" in page
 
 
 def test_a_large_ledger_is_checked_by_a_worker_and_the_page_waits(as_planner, workshop, monkeypatch):  # noqa: F811
@@ -312,7 +312,7 @@ def test_the_page_of_one_run_keeps_what_it_found(as_viewer, workshop):  # noqa: 
 
     page = as_viewer.get(reverse("ledger_check_run", args=[run.pk])).content.decode()
 
-    assert "balance 8.500000, movements 9.000000" in page
+    assert "balance 8.5, movements 9<" in page
     assert run.signature in page
     assert as_viewer.get(reverse("ledger_check_run", args=[run.pk + 9])).status_code == 404
 
