@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from config.demo.catalogue import ensure_boms, ensure_items, ensure_places
+from config.demo.elsewhere import ensure_elsewhere
 from config.demo.making import ensure_history
 from config.demo.people import Logins, ensure_people
 from config.demo.shop import ensure_shop
@@ -35,6 +36,7 @@ class Command(BaseCommand):
             ensure_items(actor)
             ensure_boms(actor)
             ensure_history(actor)
+            ensure_elsewhere(actor)
         channel = ensure_shop(actor)
         self._say(logins, None if channel is None else channel.storefront_url)
 
