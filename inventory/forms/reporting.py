@@ -35,7 +35,7 @@ class ExternalReportForm(forms.Form):
     lines = forms.CharField(
         label="Figures",
         max_length=200_000,
-        required=False,
+        error_messages={"required": "Paste the lines of the report, or mark it as complete if nothing is there."},
         help_text="One line each, pasted from a spreadsheet: SKU, quantity and, if known, lot and status. Quantities may have "
         "a unit: 2 box.",
         widget=forms.Textarea(attrs={"rows": 10, "data-focus": "", "placeholder": "CANDLE-LAVENDER\t120\tL-0241"}),
@@ -51,6 +51,7 @@ class ExternalReportForm(forms.Form):
         super().__init__(*args, **kwargs)
         places = Location.objects.active().filter(kind__in=sorted(REPORTING_KINDS)).order_by("code")
         self.fields["location"].queryset = places  # type: ignore[attr-defined]
+        self.fields["lines"].required = not self.data.get("is_complete")
         self.fields["as_of"].initial = timezone.localtime().strftime("%Y-%m-%dT%H:%M")
 
     def clean_as_of(self) -> datetime:

@@ -38,7 +38,7 @@ from inventory.views.board_columns import (
     Surroundings,
     all_columns,
     chosen_columns,
-    kind_mark,
+    kind_icon,
 )
 from inventory.views.saved_views import menu_of
 from inventory.web import Cell, export_table, render_page
@@ -76,8 +76,8 @@ def board(request: HttpRequest) -> HttpResponseBase:
     kept = kept_views(person=request.user, page="board")
     asked = request.GET.get("cols")
     known = all_columns(request)
-    usual = chosen_columns(known, None)
-    columns = chosen_columns(known, asked.split(",") if asked else kept.columns)
+    usual = chosen_columns(known, None, level=chosen.rows)
+    columns = chosen_columns(known, asked.split(",") if asked else kept.columns, level=chosen.rows)
     if columns != usual:  # what somebody chose stays on narrow pages too
         columns = [replace(column, fold="") for column in columns]
     download = export_table(
@@ -169,7 +169,7 @@ def _supplier_part(row: BoardRow, supplier: SupplierRow, columns: Sequence[Colum
 
 def _mark_of(place: PlaceRow, around: Surroundings) -> SafeString:
     """What kind of place it is, and how old its figures are, unless it is our own."""
-    return format_html("{} {}", kind_mark(place.location_kind), freshness_dot(around.fresh.get(place.location_id)))
+    return format_html("{} {}", kind_icon(place.location_kind), freshness_dot(around.fresh.get(place.location_id)))
 
 
 def _stale_mark(row: BoardRow, around: Surroundings) -> SafeString:

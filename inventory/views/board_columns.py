@@ -14,7 +14,7 @@ from inventory.panels import BoardCell, board_columns_for
 from inventory.quantities import ZERO
 from inventory.reads.board import BoardRow, PlaceRow, SupplierRow
 from inventory.reads.freshness import Freshness, freshness_of_places, oldest, supplier_freshness
-from inventory.templatetags.figures import NOTHING, badge, freshness_dot, money, quantity
+from inventory.templatetags.figures import NOTHING, badge, freshness_dot, icon, money, quantity
 from inventory.web import Cell
 
 EMPTY = SafeString("")
@@ -305,10 +305,16 @@ def _added(key: str, title: str, *, is_number: bool) -> Column:
     )
 
 
-def chosen_columns(columns: Sequence[Column], keys: Sequence[str] | None) -> list[Column]:
-    """The columns somebody chose, in the order of the board; the usual ones when nothing known was chosen."""
+def chosen_columns(columns: Sequence[Column], keys: Sequence[str] | None, *, level: str = "places") -> list[Column]:
+    """The columns somebody chose, in the order of the board; the usual ones when nothing known was chosen.
+
+    Lots take a column of their own, so what is known of items as a whole leaves there.
+    """
     chosen = [column for column in columns if keys is not None and column.key in keys]
-    return chosen or [column for column in columns if column.is_usual]
+    usual = [column for column in columns if column.is_usual]
+    if level == "lots":
+        usual = [column for column in usual if column.place_cell is not None or column.key == "available"]
+    return chosen or usual
 
 
 KIND_MARKS = {
@@ -321,4 +327,17 @@ KIND_MARKS = {
 def kind_mark(kind: str) -> SafeString:
     """A mark for places that are not our own."""
     found = KIND_MARKS.get(LocationKind(kind))
-    return EMPTY if found is None else badge(found[0], "info", found[1])
+    return EMPTY if found is None else badge(found[0], "info", found[1], LocationKind(kind).label)
+
+
+def kind_icon(kind: str) -> SafeString:
+    """The same where there is little room: the word is heard, and seen when pointed at."""
+    found = KIND_MARKS.get(LocationKind(kind))
+    if found is None:
+        return EMPTY
+    return format_html(
+        '<span class="bf-tone-info" title="{}">{}<span class="bf-visually-hidden">{}</span></span>',
+        LocationKind(kind).label,
+        icon(found[1]),
+        found[0],
+    )

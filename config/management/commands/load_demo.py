@@ -11,6 +11,7 @@ from config.demo.catalogue import ensure_boms, ensure_items, ensure_places
 from config.demo.checking import ensure_checked, ensure_upkeep
 from config.demo.closing import ensure_close
 from config.demo.counting import ensure_counts
+from config.demo.elsewhere import ensure_elsewhere
 from config.demo.making import ensure_history
 from config.demo.moving import ensure_movements
 from config.demo.people import Logins, ensure_people
@@ -43,6 +44,7 @@ class Command(BaseCommand):
             ensure_close(actor)
             ensure_upkeep()
             ensure_counts(actor)
+            ensure_elsewhere(actor)
         channel = ensure_shop(actor)
         ensure_checked()
         self._say(logins, None if channel is None else channel.storefront_url)

@@ -10,7 +10,7 @@ from django.db import connection
 
 from inventory.models import Item
 from inventory.quantities import PLACES
-from inventory.reads.board.question import BoardQuestion, Sql, cell_conditions, item_conditions
+from inventory.reads.board.question import BoardQuestion, Sql, cell_conditions, cells_of, item_conditions
 
 _WIDE = Context(prec=60)
 EXACT_BELOW = 5_000
@@ -51,6 +51,8 @@ class _Order:
     source: str = ""
     values: Sequence[Any] = ()
     is_unique: bool = False
+    is_joined: bool = False
+    """`source` brings the cells that are asked about, so that items without any are left out by it."""
 
 
 def board_page(
@@ -106,7 +108,7 @@ def _rounded(number: int) -> int:
 def _ids(question: BoardQuestion, *, rows_max: int, mark: Mark | None, backwards: bool) -> list[tuple[int, str]]:
     """Item ids with their sort keys as text, in the order of the question, or against it."""
     order = _order(question)
-    conditions, values = item_conditions(question)
+    conditions, values = item_conditions(question, is_joined=order.is_joined)
     is_descending = question.sort.startswith("-") != backwards
     way, sign = ("DESC", "<") if is_descending else ("ASC", ">")
     tie = "" if order.is_unique else f", i.id {way}"
@@ -142,20 +144,21 @@ _POOL = " LEFT JOIN inventory_costpool p ON p.item_id = i.id AND p.lot_id IS NUL
 
 def _order(question: BoardQuestion) -> _Order:
     """What is sorted by. Quantity and value of an item are its cost pool's; of a part of its stock they are added up."""
+    is_whole = not question.is_narrowed or question.only_suppliers
     match question.sort.removeprefix("-"):
         case "name":
             return _Order("upper(i.name)", "text")
-        case "on_hand" if not question.is_narrowed:
+        case "on_hand" if is_whole:
             return _Order("coalesce(p.quantity, 0)", "numeric", _POOL)
-        case "value" if not question.is_narrowed:
+        case "value" if is_whole:
             return _Order("coalesce(p.value, 0)", "numeric", _POOL)
         case "on_hand":
             source, values = _held(question)
-            return _Order("coalesce(c.quantity, 0)", "numeric", source, values)
+            return _Order("c.quantity", "numeric", source, values, is_joined=True)
         case "value":
             source, values = _held(question)
             worth = "coalesce(p.value * c.quantity / nullif(p.quantity, 0), 0)::numeric(38, 6)"
-            return _Order(worth, "numeric", source + _POOL, values)
+            return _Order(worth, "numeric", source + _POOL, values, is_joined=True)
     return _Order("upper(i.sku)", "text", is_unique=True)
 
 
@@ -163,7 +166,7 @@ def _held(question: BoardQuestion) -> Sql:
     """What items hold in the cells that are asked about, in one go over these cells."""
     cells, values = cell_conditions(question)
     return (
-        " LEFT JOIN (SELECT b.item_id, sum(b.quantity) AS quantity FROM inventory_stockbalance b"
-        f" JOIN inventory_lot t ON t.id = b.lot_id WHERE b.quantity <> 0{cells} GROUP BY b.item_id) c ON c.item_id = i.id",
+        f" JOIN (SELECT b.item_id, sum(b.quantity) AS quantity FROM {cells_of(question)}"
+        f" WHERE b.quantity <> 0{cells} GROUP BY b.item_id) c ON c.item_id = i.id",
         values,
     )

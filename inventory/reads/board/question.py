@@ -88,8 +88,14 @@ def cell_conditions(question: BoardQuestion) -> Sql:
     return "".join(f" AND {word}" for word in words), values
 
 
-def item_conditions(question: BoardQuestion) -> Sql:
-    """Which items (`i`) are asked about, without the presence of stock."""
+def cells_of(question: BoardQuestion) -> str:
+    """The cells (`b`), with their lot (`t`) only where the conditions ask about it."""
+    lots = "" if question.owner is None else " JOIN inventory_lot t ON t.id = b.lot_id"
+    return f"inventory_stockbalance b{lots}"
+
+
+def item_conditions(question: BoardQuestion, *, is_joined: bool = False) -> Sql:
+    """Which items (`i`) are asked about. `is_joined`: they are joined to the cells that are asked about already."""
     words = ["i.kind <> ALL(%s::text[])"]
     values: list[Any] = [sorted(UNSTOCKED_KINDS)]
     if question.text:
@@ -105,9 +111,10 @@ def item_conditions(question: BoardQuestion) -> Sql:
     if question.kind:
         words.append("i.kind = %s")
         values.append(question.kind)
-    more, parameters = _presence(question)
-    words.append(more)
-    values += parameters
+    if not is_joined:
+        more, parameters = _presence(question)
+        words.append(more)
+        values += parameters
     if question.flag:
         more, parameters = _flag(question)
         words.append(more)
@@ -119,10 +126,6 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-_CELLS = (
-    "EXISTS (SELECT 1 FROM inventory_stockbalance b JOIN inventory_lot t ON t.id = b.lot_id"
-    " WHERE b.item_id = i.id AND b.quantity <> 0{})"
-)
 _SUPPLIED = (
     "i.id IN (SELECT si.item_id FROM inventory_supplierstock s"
     " JOIN inventory_supplieritem si ON si.id = s.supplier_item_id WHERE {})"
@@ -135,7 +138,7 @@ def _presence(question: BoardQuestion) -> Sql:
         return _SUPPLIED.format("s.quantity > 0"), []
     cells, values = cell_conditions(question)
     if question.stocked or question.is_narrowed:
-        return _CELLS.format(cells), values
+        return f"EXISTS (SELECT 1 FROM {cells_of(question)} WHERE b.item_id = i.id AND b.quantity <> 0{cells})", values
     return (
         "(i.is_active OR i.id IN (SELECT p.item_id FROM inventory_costpool p"
         " WHERE p.lot_id IS NULL AND p.quantity <> 0))",
@@ -167,7 +170,7 @@ def _flag(question: BoardQuestion) -> Sql:
         case "low":
             return f"i.reorder_point IS NOT NULL AND i.reorder_point > {_FREE}", [*own, today, now, *own]
         case "negative":
-            return f"i.id IN ({_items_with('b.negative_allowed AND b.quantity < 0', cells)})", values
+            return f"i.id IN ({_items_with(question, 'b.negative_allowed AND b.quantity < 0', cells)})", values
         case "unknown":
             return "i.id IN (SELECT p.item_id FROM inventory_costpool p WHERE p.unknown_quantity > 0)", []
         case "soon":
@@ -176,7 +179,7 @@ def _flag(question: BoardQuestion) -> Sql:
         case "expired":
             return _expiring("t.expires_on < %s", cells), [today, *values]
         case "stale":
-            at = _items_with("b.quantity <> 0 AND b.location_id = ANY(%s::bigint[])", cells)
+            at = _items_with(question, "b.quantity <> 0 AND b.location_id = ANY(%s::bigint[])", cells)
             old = _SUPPLIED.format("s.confirmed_at < %s")
             return f"(i.id IN ({at}) OR {old})", [
                 numbers(question.stale_places),
@@ -192,11 +195,8 @@ def _flag(question: BoardQuestion) -> Sql:
     raise ValueError(f"no condition is called {question.flag}")
 
 
-def _items_with(condition: str, cells: str) -> str:
-    return (
-        "SELECT b.item_id FROM inventory_stockbalance b JOIN inventory_lot t ON t.id = b.lot_id"
-        f" WHERE {condition}{cells}"
-    )
+def _items_with(question: BoardQuestion, condition: str, cells: str) -> str:
+    return f"SELECT b.item_id FROM {cells_of(question)} WHERE {condition}{cells}"
 
 
 def _expiring(condition: str, cells: str) -> str:

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from inventory.models import LocationKind, Supplier, SupplierItem, SupplierStock
 from inventory.operations.issuing import issue_stock
 from inventory.operations.reversing import reverse_posting
 from inventory.operations.transferring import transfer_stock
@@ -98,7 +99,7 @@ def test_unknown_cost_is_listed_with_where_it_came_in(as_viewer):
     assert [movement.posting for movement in response.context["unknown"]] == [posting]
 
 
-@pytest.mark.parametrize("tab", ["where", "ledger", "cost"])
+@pytest.mark.parametrize("tab", ["where", "ledger", "lots", "cost"])
 def test_each_tab_costs_the_same_number_of_queries_with_many_rows(as_viewer, tab):
     item, shelf = make_item(tracking="lot"), make_location()
     put_on_hand(item, shelf, "1", lot="first", value="1")
@@ -131,3 +132,71 @@ def test_quantities_of_twelve_digits_are_shown_whole(as_viewer):
     put_on_hand(item, make_location(), "123456789012.123456")
 
     assert "123,456,789,012.123456" in page(as_viewer, item).content.decode()
+
+
+def figures(client, item):
+    return {figure.label: figure.value for figure in page(client, item).context["figures"]}
+
+
+def test_on_hand_leaves_out_the_road_and_what_is_below_zero_elsewhere(as_viewer, administrator):
+    item, shelf, other = make_item(negative_allowed=True), make_location(), make_location()
+    road = make_location(kind=LocationKind.IN_TRANSIT, is_sellable=False)
+    put_on_hand(item, shelf, "8")
+    put_on_hand(item, road, "2")
+    issue_stock(
+        key=uuid4(),
+        item=item,
+        location=other,
+        quantity=Decimal(5),
+        reason="not booked yet",
+        actor=administrator,
+        may_go_below=True,
+    )
+
+    found = {figure.label: figure for figure in page(as_viewer, item).context["figures"]}
+
+    assert found["On hand"].value.startswith('<span class="num">8')
+    assert found["On hand"].hint == "and \u22125 where the book is below zero"
+
+
+def test_what_suppliers_have_is_a_figure_and_a_table_of_its_own(as_viewer):
+    item = make_item()
+    offer = SupplierItem.objects.create(supplier=Supplier.objects.create(code="ACME", name="Acme"), item=item)
+    SupplierStock.objects.create(supplier_item=offer, quantity=500, confirmed_at=timezone.now() - timedelta(hours=5))
+
+    text = page(as_viewer, item).content.decode()
+
+    assert "At suppliers" in figures(as_viewer, item)
+    assert "fresh, 5 h ago" in text
+
+
+def test_where_says_whose_goods_they_are(as_viewer):
+    item, site = make_item(), make_location(owner="Northwind")
+    put_on_hand(item, make_location(parent=site), "4")
+
+    assert [row.owner for row in page(as_viewer, item).context["cells"]] == ["Northwind"]
+
+
+def test_the_line_of_what_was_on_hand_is_told_in_words(as_viewer):
+    item, shelf = make_item(), make_location()
+    assert page(as_viewer, item).context["trend"] is None
+    put_on_hand(item, shelf, "10")
+    take(item, shelf, "3")
+
+    trend = page(as_viewer, item).context["trend"]
+
+    assert "0 then, 7 now, lowest 0, highest 7 pcs" in trend.words
+
+
+def test_lots_are_listed_with_their_age(as_viewer):
+    item, shelf = make_item(tracking="lot"), make_location()
+    put_on_hand(item, shelf, "4", lot="NEW")
+    put_on_hand(item, shelf, "6", lot="OLD", effective_at=timezone.now() - timedelta(days=40))
+
+    context = page(as_viewer, item, tab="lots").context
+
+    assert [row.lot.code for row in context["lot_rows"]] == ["OLD", "NEW"]
+    assert [(bucket.words, bucket.quantity) for bucket in context["ageing"]] == [
+        ("up to 30 days", 4),
+        ("31–90 days", 6),
+    ]
