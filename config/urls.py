@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.today, name="today"),
     path("search/", views.search, name="search"),
     path("stock/", include("inventory.urls")),
+    path("buy/", include("inventory.urls_buying")),
     path("make/", include("production.urls")),
     path("channels/", include("channels_sync.urls")),
     path("import/", include("inventory.urls_importing")),
