@@ -1,5 +1,5 @@
 """Admin screens of stock, a module per subject. Importing the package registers them."""
 
-from inventory.admin import stock
+from inventory.admin import buying, stock
 
-__all__ = ["stock"]
+__all__ = ["buying", "stock"]

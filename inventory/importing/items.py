@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -17,7 +18,7 @@ from django.db.models import Model
 from django.db.models.functions import Upper
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
-from inventory.errors import InvalidUnit
+from inventory.errors import DomainError, InvalidUnit
 from inventory.importing.cells import (
     NumberStyle,
     read_choice,
@@ -33,7 +34,18 @@ from inventory.importing.reports import Change, Outcome, Report
 from inventory.importing.rows import RowReader, is_total, read_rows
 from inventory.importing.running import ImportKind, ImportOptions
 from inventory.importing.tables import Table
-from inventory.models import UNSTOCKED_KINDS, Item, ItemCategory, ItemKind, ItemUnit, SupplyPolicy, Tracking
+from inventory.models import (
+    UNSTOCKED_KINDS,
+    CostMethod,
+    CountGroup,
+    Item,
+    ItemCategory,
+    ItemKind,
+    ItemUnit,
+    SupplyPolicy,
+    Tracking,
+)
+from inventory.operations.cost_methods import change_cost_method, check_cost_method
 from inventory.operations.posting import Actor
 from inventory.quantities import PLACES, as_text, round_half_up
 from inventory.units import is_standard, normal_unit, unit_factor
@@ -69,6 +81,13 @@ TRACKING_WORDS = {
     "serial": Tracking.SERIAL,
     "by serial number": Tracking.SERIAL,
     "serial number": Tracking.SERIAL,
+}
+METHOD_WORDS = {
+    **{method.value: method.value for method in CostMethod},
+    **{method.label.casefold(): method.value for method in CostMethod},
+    "moving average": CostMethod.AVERAGE,
+    "first in, first out": CostMethod.FIFO,
+    "batch": CostMethod.LOT,
 }
 POLICY_WORDS = {
     **{policy.value.replace("_", " "): policy.value for policy in SupplyPolicy},
@@ -111,6 +130,19 @@ FIELDS = (
     Field("tracking", "Tracking", ("tracking", "tracked by", "lot tracking")),
     Field("shelf_life_days", "Shelf life (days)", ("shelf life days", "shelf life")),
     Field("inspection_required", "Inspection", ("inspection required", "inspection", "qc required")),
+    Field(
+        "cost_method",
+        "Cost method",
+        ("cost method", "valuation", "costing", "valuation method"),
+        help_text="Average, FIFO or lot. The value of stock on hand stays.",
+    ),
+    Field(
+        "negative_allowed",
+        "Below zero",
+        ("negative allowed", "below zero", "allow negative stock"),
+        help_text="Only untracked items of average cost.",
+    ),
+    Field("count_group", "Count class", ("count group", "count class", "abc class", "abc"), help_text="A, B or C."),
     Field("is_active", "Active", ("is active", "active", "enabled")),
     Field("is_sellable", "Sellable", ("is sellable", "sellable", "salable", "for sale")),
     Field(
@@ -303,6 +335,11 @@ def _values(reader: RowReader) -> dict[str, Any]:
         "tracking": lambda text: read_choice(text, TRACKING_WORDS, what="way of tracking"),
         "shelf_life_days": _days,
         "inspection_required": read_yes,
+        "cost_method": lambda text: read_choice(text, METHOD_WORDS, what="cost method"),
+        "negative_allowed": read_yes,
+        "count_group": lambda text: read_choice(
+            text, {group.lower(): group for group in CountGroup.values}, what="class"
+        ),
         "is_active": read_yes,
         "is_sellable": read_yes,
         "supply_policy": lambda text: read_choice(text, POLICY_WORDS, what="supply policy"),
@@ -382,6 +419,11 @@ def _refuses_change(item: Item, name: str, value: Any, is_used: bool) -> str:
         return (
             f"{item.sku} is in use and tracked as it is; that cannot become “{value}” by import. Leave the cell empty."
         )
+    if name == "cost_method":
+        try:
+            check_cost_method(item, value)
+        except DomainError as error:
+            return error.message
     if name == "kind" and value in UNSTOCKED_KINDS:
         return f"{item.sku} is in use, so it cannot become a {value}. Leave the cell empty."
     return ""
@@ -441,6 +483,12 @@ def _check(reader: RowReader, item: Item) -> None:
     except ValidationError as error:
         for name, messages in error.message_dict.items():
             reader.refuse(name, " ".join(messages))
+    if reader.is_clean:
+        try:
+            item.clean()
+        except ValidationError as error:
+            for name, messages in error.message_dict.items():
+                reader.refuse(name, " ".join(messages))
     if item.tracking == Tracking.SERIAL and item.step != 1:
         reader.refuse("tracking", f"{item.sku} has serial numbers, so its step must be 1, not {as_text(item.step)}.")
 
@@ -456,8 +504,10 @@ def _write(
             entry.item.category = _ensure_category(entry.category, categories)
     user = actor if isinstance(actor, get_user_model()) else None
     new = [entry.item for entry in entries if "sku" in entry.fields]
-    changed = [entry.item for entry in entries if "sku" not in entry.fields and entry.fields - {"pack"}]
-    names = sorted({name for entry in entries if "sku" not in entry.fields for name in entry.fields - {"pack"}})
+    revalued = [entry for entry in entries if "cost_method" in entry.fields and "sku" not in entry.fields]
+    plain = [entry for entry in entries if "sku" not in entry.fields and entry not in revalued]
+    changed = [entry.item for entry in plain if entry.fields - {"pack"}]
+    names = sorted({name for entry in plain for name in entry.fields - {"pack"}})
     if new:
         made = bulk_create_with_history(
             new, Item, batch_size=BATCH_ROWS, default_user=user, default_change_reason="import"
@@ -467,6 +517,10 @@ def _write(
     if changed:
         bulk_update_with_history(
             changed, Item, names, batch_size=BATCH_ROWS, default_user=user, default_change_reason="import"
+        )
+    for entry in revalued:  # the value of their stock is followed in another way from now on
+        change_cost_method(
+            key=uuid4(), item=entry.item, method=entry.item.cost_method, actor=actor, reason="Changed by import"
         )
     for entry in entries:
         if entry.pack is not None:

@@ -57,14 +57,14 @@ def _purchase_orders() -> Rows:
     for one in rows.order_by("order_id", "id").iterator():
         order = one.order
         yield [
-            order.reference,
+            order.reference or order.number,
             order.supplier.code,
             one.item.sku,
             one.typed_quantity,
             one.unit,
             None,
             one.value,
-            str(one.expected_on or order.expected_on or ""),
+            str(one.expected_on or ""),
             order.location.code,
             order.note,
         ]
