@@ -31,7 +31,7 @@ from inventory.models import (
     SupplierItem,
     Tracking,
 )
-from inventory.operations.checking import to_stock_unit
+from inventory.operations.checking import check_quantity, to_stock_unit
 from inventory.operations.purchasing import OrderLineSpec
 from inventory.operations.receiving_orders import Arrival, Charge
 from inventory.ordering import OrderTerms, price_of, terms_hint
@@ -145,7 +145,7 @@ class OrderLineForm(forms.Form):
         quantity = cleaned.get("quantity")
         if isinstance(quantity, Decimal) and cleaned.get("unit"):
             try:
-                to_stock_unit(self.known, quantity, cleaned["unit"])
+                check_quantity(self.known, to_stock_unit(self.known, quantity, cleaned["unit"]))
             except DomainError as error:
                 add_refusal(self, error, field="quantity")
         return cleaned
@@ -334,7 +334,8 @@ class ArrivalForm(forms.Form):
                     f"{item.sku} is tracked {item.get_tracking_display().lower()}; name the one these goods belong to.",
                 )
             try:
-                cleaned["quantity"] = to_stock_unit(self.row.item, quantity, cleaned.get("unit") or "")
+                exact = to_stock_unit(self.row.item, quantity, cleaned.get("unit") or "")
+                cleaned["quantity"] = check_quantity(self.row.item, exact)
             except DomainError as error:
                 add_refusal(self, error, field="quantity")
         return cleaned

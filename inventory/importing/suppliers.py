@@ -3,8 +3,9 @@
 New rows are made, known ones brought up to date. A column that is not in the file, or an empty cell, leaves what is there.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from django.conf import settings
@@ -27,8 +28,7 @@ from inventory.importing.reports import Change, Outcome, Report
 from inventory.importing.rows import RowReader, is_total, read_rows
 from inventory.importing.running import ImportKind, ImportOptions
 from inventory.importing.tables import Table
-from inventory.models import Item, Supplier, SupplierItem
-from inventory.operations.checking import packs_of
+from inventory.models import Item, ItemUnit, Supplier, SupplierItem
 from inventory.operations.posting import Actor
 from inventory.quantities import as_text
 from inventory.units import unit_factor
@@ -180,6 +180,10 @@ def import_supplier_items(table: Table, options: ImportOptions, actor: Actor) ->
         (row.supplier_id, row.item_id): row
         for row in SupplierItem.objects.filter(item__in=items.values()).select_related("item", "supplier")
     }
+    preferred = {row.item_id: row for row in known.values() if row.is_preferred}
+    packs: dict[int, dict[str, Fraction]] = {}
+    for pack in ItemUnit.objects.filter(item__in=items.values()):
+        packs.setdefault(pack.item_id, {})[pack.name.casefold()] = Fraction(pack.numerator) / Fraction(pack.denominator)
     seen: dict[tuple[int, int], int] = {}
     for reader in readers:
         supplier, item = find_supplier(reader, suppliers), find_item(reader, items)
@@ -206,26 +210,26 @@ def import_supplier_items(table: Table, options: ImportOptions, actor: Actor) ->
             },
         )
         if values.get("unit"):
-            check_unit(reader, item, values["unit"])
+            _check_unit(reader, item, values["unit"], packs.get(item.pk, {}))
         if values.get("is_preferred"):
-            _prefer(reader, row)
+            _prefer(reader, row, preferred)
         _save(reader, report, row, values, label, SUPPLIER_ITEM_FIELDS)
     report.results.sort(key=lambda result: result.row)
     return report
 
 
-def check_unit(reader: RowReader, item: Item, unit: str) -> None:
+def _check_unit(reader: RowReader, item: Item, unit: str, packs: Mapping[str, Fraction]) -> None:
     """Note a unit that cannot be converted to the item's."""
     try:
-        unit_factor(unit=unit, stock_unit=item.stock_unit, packs=packs_of(item), sku=item.sku)
+        unit_factor(unit=unit, stock_unit=item.stock_unit, packs=packs, sku=item.sku)
     except DomainError as error:
         reader.refuse("unit", error.message)
 
 
-def _prefer(reader: RowReader, row: SupplierItem) -> None:
+def _prefer(reader: RowReader, row: SupplierItem, preferred: dict[int, SupplierItem]) -> None:
     """An item is bought at one place unless told otherwise; two rows of a file must not both say so."""
-    other = SupplierItem.objects.filter(item=row.item, is_preferred=True).exclude(pk=row.pk).first()
-    if other is not None:
+    other = preferred.setdefault(row.item_id, row)
+    if other is not row:
         reader.refuse(
             "is_preferred",
             f"{row.item.sku} is bought from {other.supplier.code} unless told otherwise. Say no in that row first.",

@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from config.demo.buying import ensure_buying
 from config.demo.catalogue import ensure_boms, ensure_items, ensure_places
 from config.demo.making import ensure_history
 from config.demo.people import Logins, ensure_people
@@ -35,6 +36,7 @@ class Command(BaseCommand):
             ensure_items(actor)
             ensure_boms(actor)
             ensure_history(actor)
+            ensure_buying(actor)
         channel = ensure_shop(actor)
         self._say(logins, None if channel is None else channel.storefront_url)
 

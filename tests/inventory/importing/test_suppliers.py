@@ -57,7 +57,7 @@ def test_suppliers_are_made_and_brought_up_to_date():
 
 
 def test_wrong_suppliers_are_refused_in_words():
-    report = run("suppliers", "Code,Name,E-mail,Lead time\nA,One,nonsense,x\na,Two,,\n")
+    report = run("suppliers", "Code,Name,E-mail,Lead time\nA,One,nonsense,1.5\na,Two,,\n")
 
     assert not report.is_applied
     assert "not a number of days" in problems(report)
