@@ -20,6 +20,7 @@ from inventory.models import (
 )
 from inventory.operations.landing_costs import LANDED_ON, PRICED
 from inventory.quantities import ZERO
+from inventory.reads.tracking import prices_of
 
 FOUND_MAX = 200
 
@@ -49,20 +50,11 @@ class OrderReceipt:
 
     posting: Posting
     lines: Sequence[PurchaseReceiptLine]
+    value: Decimal | None  # what the goods cost, corrected prices included; None when that is not known of some
 
     @property
     def is_reversed(self) -> bool:
         return all(line.is_reversed for line in self.lines)
-
-    @property
-    def value(self) -> Decimal | None:
-        """What the goods cost by the order; None when that is not known of one of them."""
-        total = ZERO
-        for line in self.lines:
-            if line.value is None:
-                return None
-            total += line.value
-        return total
 
 
 def receipts_of(order: PurchaseOrder) -> list[OrderReceipt]:
@@ -71,7 +63,21 @@ def receipts_of(order: PurchaseOrder) -> list[OrderReceipt]:
     rows = PurchaseReceiptLine.objects.filter(line__order=order).select_related("posting", "line__item")
     for row in rows.order_by("-posting_id", "id"):
         found.setdefault(row.posting_id, []).append(row)
-    return [OrderReceipt(rows[0].posting, rows) for rows in found.values()]
+    worth = _worth_of_receipts(list(found))
+    return [OrderReceipt(rows[0].posting, rows, worth.get(posting_id)) for posting_id, rows in found.items()]
+
+
+def _worth_of_receipts(postings: Sequence[int]) -> dict[int, Decimal | None]:
+    """By posting id, what its goods cost by now; None when the cost of one of them is not known."""
+    movements = list(Movement.objects.filter(posting__in=postings, quantity__gt=0))
+    prices = prices_of([movement.pk for movement in movements])
+    worth: dict[int, Decimal | None] = {}
+    for movement in movements:
+        before = worth.get(movement.posting_id, ZERO)
+        is_known = movement.value is not None or movement.pk in prices
+        now = (movement.value or ZERO) + prices.get(movement.pk, ZERO)
+        worth[movement.posting_id] = before + now if before is not None and is_known else None
+    return worth
 
 
 def shares_of_postings(postings: Sequence[int]) -> list[LandedCostShare]:

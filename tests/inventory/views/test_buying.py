@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from inventory.models import CostPool, LandedCost, Movement, Posting, PurchaseOrder, SupplierItem
+from inventory.operations.landing_costs import ReceiptPrice, correct_prices
+from inventory.operations.receiving_orders import Arrival, receive_order
 from tests.factories import make_item, make_location, make_order, make_supplier, make_unit, on_hand
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("ledger_stays_true")]
@@ -329,3 +331,17 @@ def test_undoing_a_receipt_on_the_order_opens_it_again(as_planner, jar):
     again = as_planner.get(reverse("buying:order", args=[order.number]))
     assert (order.state, on_hand(jar)) == ("ordered", 0)
     assert again.context["receipts"][0].is_reversed
+
+
+def test_the_order_shows_what_its_goods_cost_once_their_price_is_given(as_planner, jar):
+    order = make_order([(jar, "10", None)])
+    url = reverse("buying:order", args=[order.number])
+    receipt = receive_order(
+        key=uuid4(), order=order, arrivals=[Arrival(order.lines.get(), Decimal(10))], actor=None
+    ).posting
+    assert as_planner.get(url).context["receipts"][0].value is None
+    assert reverse("buying:prices", args=[receipt.pk]) in as_planner.get(url).content.decode()
+
+    correct_prices(key=uuid4(), prices=[ReceiptPrice(receipt.movements.get(), Decimal("30.00"))], actor=None)
+
+    assert as_planner.get(url).context["receipts"][0].value == 30
