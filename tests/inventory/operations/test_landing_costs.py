@@ -386,3 +386,17 @@ def test_a_late_cost_that_differs_from_its_shares_is_found():
         f"posting {cost.posting_id}: cost 6.000000, shares 5.000000; 5.000000 of them in stock, its movements 5.000000"
     ]
     LandedCost.objects.update(amount=5)
+
+
+def test_what_made_goods_known_is_no_cost_that_missing_ones_leave_at():
+    item, place = make_item(negative_allowed=True), make_location()
+    movement = receive(item, place, "10")
+    issue(item, place, "4")
+    price(movement, "30.00")
+    assert issue(item, place, "6").value == 18
+
+    below = issue_stock(
+        key=uuid4(), item=item, location=place, quantity=Decimal(2), actor=None, may_go_below=True, reason="late"
+    )
+
+    assert below.value == 6
