@@ -79,6 +79,24 @@ MENU = (
         ),
     ),
     Group(
+        "Buy",
+        (
+            Entry("Purchase orders", "shopping_cart", "buying:orders", ("inventory.view_purchaseorder",)),
+            Entry("Late costs", "local_shipping", "buying:landed_costs", ("inventory.view_landedcost",)),
+            Entry("Unknown costs", "help_center", "buying:unknown_costs", ("inventory.view_costpool",), "/buy/prices/"),
+            Entry("Suppliers", "handshake", "admin:inventory_supplier_changelist", ("inventory.view_supplier",)),
+            Entry(
+                "Supplier items", "sell", "admin:inventory_supplieritem_changelist", ("inventory.view_supplieritem",)
+            ),
+            Entry(
+                "Supplier stock",
+                "inventory",
+                "admin:inventory_supplierstock_changelist",
+                ("inventory.view_supplierstock",),
+            ),
+        ),
+    ),
+    Group(
         "Sell",
         (
             Entry("Channels", "storefront", "channels_sync:channels", ("channels_sync.view_channel",)),

@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.today, name="today"),
     path("search/", views.search, name="search"),
     path("stock/", include("inventory.urls")),
+    path("buy/", include("inventory.urls_buying")),
     path("make/", include("production.urls")),
     path("channels/", include("channels_sync.urls")),
     path("audit/", audit, name="audit"),

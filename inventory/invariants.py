@@ -328,6 +328,34 @@ def serials_are_single() -> list[str]:
     )
 
 
+def order_lines_count_their_receipts() -> list[str]:
+    return query(
+        """
+        SELECT o.number, l.id, l.received, coalesce(r.quantity, 0) FROM inventory_purchaseorderline l
+        JOIN inventory_purchaseorder o ON o.id = l.order_id
+        LEFT JOIN (SELECT line_id, sum(quantity) AS quantity FROM inventory_purchasereceiptline WHERE NOT is_reversed
+                   GROUP BY 1) r ON r.line_id = l.id
+        WHERE l.received <> coalesce(r.quantity, 0)
+        """,
+        words="{0}, line {1}: {2} received, its receipts sum to {3}",
+    )
+
+
+def late_costs_equal_their_shares() -> list[str]:
+    """A late cost is the sum of its shares, and what they put into stock is what its movements did."""
+    return query(
+        """
+        SELECT c.posting_id, c.amount, s.amount, s.capitalised, coalesce(m.value, 0) FROM inventory_landedcost c
+        JOIN (SELECT landed_cost_id, sum(amount) AS amount, sum(capitalised) AS capitalised
+              FROM inventory_landedcostshare GROUP BY 1) s ON s.landed_cost_id = c.id
+        LEFT JOIN (SELECT m.posting_id, sum(m.value) AS value FROM inventory_movement m
+                   JOIN inventory_landedcost USING (posting_id) GROUP BY 1) m ON m.posting_id = c.posting_id
+        WHERE c.amount <> s.amount OR s.capitalised <> coalesce(m.value, 0)
+        """,
+        words="posting {0}: cost {1}, shares {2}; {3} of them in stock, its movements {4}",
+    )
+
+
 INVARIANTS: tuple[Invariant, ...] = (
     Invariant("balances", "Every balance is the sum of its movements.", balances_equal_movements),
     Invariant("pools", "Every cost pool is the sum of its movements, in quantity and value.", pools_equal_movements),
@@ -358,4 +386,6 @@ INVARIANTS: tuple[Invariant, ...] = (
         "closed periods", "What was kept of a closed period is what moved until its end.", snapshots_equal_movements
     ),
     Invariant("serials", "A serial number is in one place only.", serials_are_single),
+    Invariant("purchase lines", "Lines of purchase orders count their receipts.", order_lines_count_their_receipts),
+    Invariant("late costs", "Late costs are the sum of their shares.", late_costs_equal_their_shares),
 )

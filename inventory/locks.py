@@ -14,7 +14,7 @@ from typing import NamedTuple
 from django.db import connection
 
 from inventory.arrays import numbers, texts
-from inventory.models import CostMethod, StockStatus
+from inventory.models import VALUE_KINDS, CostMethod, StockStatus
 from inventory.picking import LotOnHand
 from inventory.quantities import ZERO
 from inventory.trips import Rows, Statement, in_one_trip
@@ -233,8 +233,10 @@ def read_last_costs(rows: StockRows, *, items: Iterable[int]) -> None:
         cursor.execute(
             "SELECT i.id, last.value, last.quantity FROM unnest(%s::bigint[]) AS i(id) CROSS JOIN LATERAL ("
             " SELECT abs(m.value) AS value, abs(m.quantity) AS quantity FROM inventory_movement m"
-            " WHERE m.item_id = i.id AND m.value IS NOT NULL AND m.quantity <> 0 ORDER BY m.id DESC LIMIT 1) last",
-            [numbers(empty)],
+            " WHERE m.item_id = i.id AND m.value IS NOT NULL AND m.quantity <> 0"
+            " AND NOT EXISTS (SELECT 1 FROM inventory_posting p WHERE p.id = m.posting_id AND p.kind = ANY(%s::text[]))"
+            " ORDER BY m.id DESC LIMIT 1) last",  # what only changes values moves units out and in at no price of theirs
+            [numbers(empty), texts(str(kind) for kind in VALUE_KINDS)],
         )
         rows.last_costs.update({item: UnitCost(value, quantity) for item, value, quantity in cursor.fetchall()})
 

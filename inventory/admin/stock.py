@@ -4,6 +4,7 @@
 
 from decimal import Decimal
 from typing import Any, ClassVar
+from uuid import uuid4
 
 from django import forms
 from django.contrib import admin
@@ -23,6 +24,7 @@ from inventory.admin_tools import (
     is_new,
     page_button,
 )
+from inventory.errors import DomainError
 from inventory.models import (
     CostEntry,
     CostPool,
@@ -38,6 +40,7 @@ from inventory.models import (
     StockBalance,
     Tracking,
 )
+from inventory.operations.cost_methods import change_cost_method, check_cost_method
 from inventory.quantities import ZERO, as_text
 from inventory.templatetags.figures import money, quantity, status_badge
 
@@ -62,6 +65,14 @@ class ItemForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
+        method = cleaned.get("cost_method")
+        if not is_new(self) and method and method != self.initial.get("cost_method"):
+            try:
+                check_cost_method(
+                    Item(pk=self.instance.pk, sku=cleaned.get("sku", ""), tracking=cleaned.get("tracking", "")), method
+                )
+            except DomainError as error:
+                self.add_error("cost_method", error.message)
         if is_new(self) or not Movement.objects.filter(item=self.instance).exists():
             return cleaned
         before = Item.objects.get(pk=self.instance.pk)
@@ -138,6 +149,7 @@ class ItemAdmin(ExchangeAdmin, HistoryAdmin):
                     ("supply_policy", "over_completion_percent"),
                     ("reorder_point", "reorder_quantity", "lead_time_days"),
                     ("cost_method", "standard_cost"),
+                    ("negative_allowed", "count_group"),
                 )
             },
         ),
@@ -155,6 +167,19 @@ class ItemAdmin(ExchangeAdmin, HistoryAdmin):
             },
         ),
     )
+
+    def save_model(self, request: HttpRequest, obj: Item, form: Any, change: bool) -> None:
+        """Another cost method is a posting, so that stock on hand keeps its value and is followed in the new way."""
+        if change and "cost_method" in form.changed_data:
+            change_cost_method(
+                key=uuid4(),
+                item=obj,
+                method=obj.cost_method,
+                actor=request.user if request.user.is_authenticated else None,
+                reason="Changed at the item",
+            )
+        else:
+            super().save_model(request, obj, form, change)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Item]:
         return _on_hand(super().get_queryset(request))

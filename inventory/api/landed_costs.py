@@ -40,9 +40,8 @@ from inventory.models import (
     Movement,
     PostingKind,
 )
+from inventory.operations.landed_decisions import LandedLine, LandedPlan
 from inventory.operations.landing_costs import (
-    LandedLine,
-    LandedPlan,
     ReceiptPrice,
     add_landed_cost,
     correct_prices,

@@ -104,8 +104,8 @@ FIELDS = (
     Field(
         "cost_method",
         "Cost method",
-        ("cost method", "valuation method", "costing method"),
-        help_text="average, fifo or lot; of an item in use it stays.",
+        ("cost method", "valuation method", "costing method", "valuation", "costing"),
+        help_text="average, fifo or lot. The value of what is on hand stays.",
     ),
     Field("negative_allowed", "Below zero allowed", ("negative allowed", "below zero allowed", "allow negative")),
     Field("count_group", "Count class", ("count group", "count class", "abc class", "abc"), help_text="A, B or C."),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -17,7 +18,7 @@ from django.db.models import Model
 from django.db.models.expressions import RawSQL
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
-from inventory.errors import InvalidUnit
+from inventory.errors import DomainError, InvalidUnit
 from inventory.importing.cells import (
     read_choice,
     read_number,
@@ -44,6 +45,7 @@ from inventory.importing.running import ImportKind, ImportOptions
 from inventory.importing.tables import Table
 from inventory.importing.upkeep import REASON, is_same, not_negative, person, shown, whole_number
 from inventory.models import UNSTOCKED_KINDS, Item, ItemUnit, Tracking
+from inventory.operations.cost_methods import change_cost_method, check_cost_method
 from inventory.operations.posting import Actor
 from inventory.quantities import PLACES, as_text, round_half_up
 from inventory.units import is_standard, normal_unit, unit_factor
@@ -295,9 +297,10 @@ def _refuses_change(item: Item, name: str, value: Any, is_used: bool) -> str:
             f"{item.sku} is in use and tracked as it is; that cannot become “{value}” by import. Leave the cell empty."
         )
     if name == "cost_method":
-        return (
-            f"{item.sku} is in use and its cost goes by its method; that cannot change by import. Leave the cell empty."
-        )
+        try:
+            check_cost_method(item, value)
+        except DomainError as error:
+            return error.message
     if name == "kind" and value in UNSTOCKED_KINDS:
         return f"{item.sku} is in use, so it cannot become a {value}. Leave the cell empty."
     return ""
@@ -374,8 +377,10 @@ def _write(
             entry.item.category = categories.ensure(entry.category, actor=actor)
     user = person(actor)
     new = [entry.item for entry in entries if "sku" in entry.fields]
-    changed = [entry.item for entry in entries if "sku" not in entry.fields and entry.fields - {"pack"}]
-    names = sorted({name for entry in entries if "sku" not in entry.fields for name in entry.fields - {"pack"}})
+    revalued = [entry for entry in entries if "cost_method" in entry.fields and "sku" not in entry.fields]
+    plain = [entry for entry in entries if "sku" not in entry.fields and "cost_method" not in entry.fields]
+    changed = [entry.item for entry in plain if entry.fields - {"pack"}]
+    names = sorted({name for entry in plain for name in entry.fields - {"pack"}})
     if new:
         made = bulk_create_with_history(
             new, Item, batch_size=BATCH_ROWS, default_user=user, default_change_reason=REASON
@@ -385,6 +390,12 @@ def _write(
     if changed:
         bulk_update_with_history(
             changed, Item, names, batch_size=BATCH_ROWS, default_user=user, default_change_reason=REASON
+        )
+    for entry in revalued:  # the value of their stock is followed in another way from now on
+        entry.item._history_user = user  # type: ignore[attr-defined]  # read by simple_history
+        entry.item._change_reason = REASON  # type: ignore[attr-defined]
+        change_cost_method(
+            key=uuid4(), item=entry.item, method=entry.item.cost_method, actor=actor, reason="Changed by import"
         )
     for entry in entries:
         if entry.pack is not None:

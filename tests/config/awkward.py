@@ -3,17 +3,18 @@
 Every kind of import that has an export must find rows here; whoever adds one adds some that are hard on it.
 """
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from channels_sync.models import Listing
 from channels_sync.operations.allocating import set_policy
 from channels_sync.operations.offering import create_listing
 from inventory.importing.running import Mode, kind_named, run_import
-from inventory.models import CountClass, ItemCategory, Lot
+from inventory.models import CountClass, ItemCategory, Lot, SupplierItem, SupplierStock
+from inventory.operations.purchasing import OrderLineSpec, draft_order
 from production.models import IssueMethod
 from tests.channels_sync.factories import make_channel
-from tests.factories import make_item, make_location, make_unit
+from tests.factories import make_item, make_location, make_order, make_supplier, make_unit
 from tests.production.factories import make_bom
 
 TEXTS = {
@@ -61,6 +62,7 @@ def fill(channels):
     _opening(items, places)
     _lots(items)
     _classes()
+    _buying(items, places)
     _selling(items, channels)
 
 
@@ -178,6 +180,46 @@ def _classes():
     one = CountClass.objects.get(group="B")
     one.counts_per_year, one.tolerance_percent, one.approval_value = Decimal("2.5"), Decimal("1.125"), Decimal(1000)
     one.save()
+
+
+def _buying(items, places):
+    suppliers = [
+        make_supplier(
+            code=code,
+            name=text.strip()[:200],
+            contact=TEXTS["comma"],
+            email="office@example.com",
+            phone="+49-1",
+            address=TEXTS["lines"],
+            note=text.strip(),
+            lead_time_days=number or None,
+            is_active=number != 1,
+        )
+        for number, (code, text) in enumerate(zip(CODES.values(), TEXTS.values(), strict=False))
+    ]
+    for number, supplier in enumerate(suppliers):
+        sold = SupplierItem.objects.create(
+            supplier=supplier,
+            item=items[0],
+            supplier_sku=supplier.code,
+            unit="box, big" if number % 2 else "",
+            unit_cost=Decimal("0.000001") if number else None,
+            order_minimum=Decimal("0.125"),
+            order_multiple=Decimal(1000) if number % 2 else None,
+            lead_time_days=0,
+            is_preferred=number == 2,
+        )
+        SupplierStock.objects.create(
+            supplier_item=sold,
+            quantity=Decimal(1000 * number),
+            confirmed_at=datetime(2026, 1, 2, 12, tzinfo=UTC),
+            source=TEXTS["comma"],
+        )
+    prices = [(items[0], "1000", "1234.56"), (items[2], "7", None), (items[0], "1", "0")]
+    for reference in ("0007", "=1+1", "", "PO, 7"):
+        make_order(prices, supplier=suppliers[0], location=places[0], reference=reference, note=TEXTS["formula"])
+    drums = [OrderLineSpec(items[1], Decimal("0.5"), "=drum", Decimal("9.99"), date(2027, 1, 2))]
+    draft_order(supplier=suppliers[2], location=places[1], lines=drums, reference="0007", actor=None)
 
 
 def _selling(items, channels):

@@ -6,11 +6,12 @@ import pytest
 from django.contrib import admin
 from django.urls import reverse
 
-from inventory.models import Item, Movement, Posting
+from inventory.models import CostLayer, Item, Movement, Posting
 from production.bom_checks import BomLineSpec
 from production.models import Bom, BomState
 from production.operations.boms import activate_bom, create_draft
-from tests.factories import make_item, make_location, make_unit, put_on_hand
+from tests.conftest import broken_invariants
+from tests.factories import make_item, make_location, make_supplier, make_unit, put_on_hand
 
 pytestmark = pytest.mark.django_db
 
@@ -220,3 +221,51 @@ def test_an_activation_that_is_refused_says_why(as_administrator):
     assert "has no line that uses stock" in response.content.decode()
     draft.refresh_from_db()
     assert draft.state == BomState.DRAFT
+
+
+def test_the_cost_method_changes_with_the_stock_on_hand(as_administrator):
+    item = make_item(sku="WAX")
+    put_on_hand(item, make_location(), "5", value="10.00")
+
+    response = as_administrator.post(
+        reverse("admin:inventory_item_change", args=[item.pk]), item_fields(item, cost_method="fifo", count_group="A")
+    )
+
+    item.refresh_from_db()
+    assert (response.status_code, item.cost_method, item.count_group) == (302, "fifo", "A")
+    assert list(CostLayer.objects.values_list("quantity", "value")) == [(5, 10)]
+    assert broken_invariants() == []
+
+
+def test_a_cost_method_that_cannot_be_is_refused_at_its_field(as_administrator):
+    item = make_item(sku="WAX")
+    put_on_hand(item, make_location(), "5")
+
+    response = as_administrator.post(
+        reverse("admin:inventory_item_change", args=[item.pk]), item_fields(item, cost_method="fifo")
+    )
+
+    assert response.status_code == 200
+    assert "whose cost is not known" in response.content.decode()
+    item.refresh_from_db()
+    assert item.cost_method == "average"
+
+
+def test_a_supplier_item_needs_a_unit_the_item_knows(as_administrator):
+    item, supplier = make_item(sku="JAR"), make_supplier(code="GLAS")
+    fields = {"supplier": supplier.pk, "item": item.pk, "unit": "carton", "unit_cost": "14.40"}
+
+    refused = as_administrator.post(reverse("admin:inventory_supplieritem_add"), fields)
+    make_unit(item=item, name="carton", numerator="24")
+    made = as_administrator.post(reverse("admin:inventory_supplieritem_add"), fields)
+
+    assert "cannot be converted" in refused.content.decode()
+    assert made.status_code == 302
+    assert supplier.items.get().unit_cost == Decimal("14.40")
+
+
+def test_tables_of_suppliers_are_a_click_away(as_administrator):
+    for model in ("supplier", "supplieritem", "supplierstock"):
+        page = as_administrator.get(reverse(f"admin:inventory_{model}_changelist")).content.decode()
+        assert "Import" in page
+        assert "Export" in page

@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
+from config.demo.buying import ensure_buying
 from config.demo.catalogue import ensure_boms, ensure_items, ensure_places
 from config.demo.checking import ensure_checked, ensure_upkeep
 from config.demo.closing import ensure_close
@@ -45,6 +46,7 @@ class Command(BaseCommand):
             ensure_upkeep()
             ensure_counts(actor)
             ensure_elsewhere(actor)
+            ensure_buying(actor)
         channel = ensure_shop(actor)
         ensure_checked()
         self._say(logins, None if channel is None else channel.storefront_url)

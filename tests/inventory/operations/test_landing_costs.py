@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from inventory.errors import IdempotencyMismatch, InvalidQuantity, NothingToSpreadOver, WrongState
+from inventory.invariants import late_costs_equal_their_shares
 from inventory.models import CostEntry, CostLayer, CostPool, LandedCost, LandedCostShare, Movement, Posting
 from inventory.operations.adjusting import correct_cost
 from inventory.operations.issuing import issue_stock
@@ -374,3 +375,28 @@ def test_lots_become_known_one_by_one():
     plan = preview_prices(prices=[ReceiptPrice(first, Decimal("8.00"))])
     assert plan.lines[0].capitalised == 8
     assert Movement.objects.filter(item=item, value__isnull=True).count() == 3
+
+
+def test_a_late_cost_that_differs_from_its_shares_is_found():
+    item, place = make_item(), make_location()
+    cost = land([receive(item, place, "10", "20.00")], "5.00").landed_cost
+    LandedCost.objects.update(amount=6)
+
+    assert late_costs_equal_their_shares() == [
+        f"posting {cost.posting_id}: cost 6.000000, shares 5.000000; 5.000000 of them in stock, its movements 5.000000"
+    ]
+    LandedCost.objects.update(amount=5)
+
+
+def test_what_made_goods_known_is_no_cost_that_missing_ones_leave_at():
+    item, place = make_item(negative_allowed=True), make_location()
+    movement = receive(item, place, "10")
+    issue(item, place, "4")
+    price(movement, "30.00")
+    assert issue(item, place, "6").value == 18
+
+    below = issue_stock(
+        key=uuid4(), item=item, location=place, quantity=Decimal(2), actor=None, may_go_below=True, reason="late"
+    )
+
+    assert below.value == 6

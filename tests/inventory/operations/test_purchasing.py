@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from inventory.errors import IdempotencyMismatch, InvalidQuantity, InvalidQuantityStep, OverReceipt, WrongState
+from inventory.invariants import order_lines_count_their_receipts
 from inventory.models import CostPool, LandedCost, Movement, Posting, PurchaseOrder, PurchaseReceiptLine
 from inventory.operations.issuing import issue_stock
 from inventory.operations.purchasing import (
@@ -332,3 +333,14 @@ def test_incoming_is_one_statement_for_any_number_of_items(django_assert_num_que
         assert len(incoming(items=[items[0].pk])) == 1
     with django_assert_num_queries(0):
         assert incoming(items=[]) == {}
+
+
+def test_a_line_that_counts_more_than_came_in_is_found():
+    order = make_order([(make_item(), "10", "20.00")])
+    receive(order, "4")
+    order.lines.update(received=5)
+
+    assert order_lines_count_their_receipts() == [
+        f"{order.number}, line {order.lines.get().pk}: 5.000000 received, its receipts sum to 4.000000"
+    ]
+    order.lines.update(received=4)

@@ -1,0 +1,112 @@
+"""Import of what suppliers say to have: a figure with its source and its day, never stock on hand."""
+
+from datetime import date, datetime, time
+from decimal import Decimal
+
+from django.utils import timezone
+
+from inventory.errors import DomainError
+from inventory.importing.cells import read_date, read_quantity, usual_spelling
+from inventory.importing.headers import Field, find_columns
+from inventory.importing.items import items_by_sku
+from inventory.importing.reports import Change, Outcome, Report
+from inventory.importing.rows import RowReader, read_rows
+from inventory.importing.running import ImportKind, ImportOptions
+from inventory.importing.suppliers import CODE, ITEM, NO_SKU, find_item, find_supplier, suppliers_by_code
+from inventory.importing.tables import Table
+from inventory.importing.upkeep import is_same, leave_out_blank
+from inventory.models import Item, SupplierItem, SupplierStock
+from inventory.operations.checking import to_stock_unit
+from inventory.operations.posting import Actor
+from inventory.quantities import as_text
+
+SUPPLIER_STOCK_FIELDS = (
+    CODE,
+    ITEM,
+    Field("quantity", "Quantity", ("quantity", "qty", "stock", "on hand", "available"), is_required=True),
+    Field("unit", "Unit", ("unit", "uom", "unit of measure"), help_text="Empty: the stock unit."),
+    Field("confirmed_on", "Confirmed on", ("confirmed on", "date", "as of", "stock date"), help_text="Empty: today."),
+    Field("source", "Source", ("source", "from"), help_text="Empty: the name of the file."),
+)
+
+
+def import_supplier_stock(table: Table, options: ImportOptions, actor: Actor) -> Report:  # noqa: ARG001
+    """Take over what suppliers say to have; see running.ImportKind."""
+    report = Report.of("supplier_stock", table)
+    columns = find_columns(table, SUPPLIER_STOCK_FIELDS)
+    readers = leave_out_blank(
+        read_rows(table, columns, report, numbers=("quantity",)), report, key="item", words=NO_SKU
+    )
+    suppliers = suppliers_by_code({r.text("supplier") for r in readers})
+    items = items_by_sku({r.text("item") for r in readers})
+    sold = {
+        (row.supplier_id, row.item_id): row
+        for row in SupplierItem.objects.filter(item__in=items.values()).select_related("item")
+    }
+    known = {row.supplier_item_id: row for row in SupplierStock.objects.filter(supplier_item__in=sold.values())}
+    seen: dict[int, int] = {}
+    for reader in readers:
+        supplier, item = find_supplier(reader, suppliers), find_item(reader, items)
+        label = f"{reader.text('item')} at {reader.text('supplier')}"
+        row = sold.get((supplier.pk, item.pk)) if supplier and item else None
+        if supplier and item and row is None:
+            reader.refuse("item", f"{supplier.code} does not sell us {item.sku}. Import it as a supplier item first.")
+        if row is not None and seen.setdefault(row.pk, reader.number) != reader.number:
+            reader.refuse("item", f"{label} stands in row {seen[row.pk]} already. Keep one of the two rows.")
+        quantity = _supplier_quantity(reader, item) if item else None
+        day = reader.read("confirmed_on", read_date)
+        if row is None or quantity is None or not reader.is_clean:
+            report.add(reader.number, Outcome.REFUSED, label)
+            continue
+        stock = known.get(row.pk) or SupplierStock(supplier_item=row)
+        source = reader.text("source")[:100] or stock.source or table.name[:100]
+        is_known = not stock._state.adding and stock.quantity == quantity and is_same(stock.source, source)
+        if is_known and (day is None or timezone.localdate(stock.confirmed_at) == day):
+            report.add(reader.number, Outcome.UNCHANGED, label)
+            continue
+        outcome = Outcome.NEW if stock._state.adding else Outcome.CHANGED
+        old = "" if stock._state.adding else as_text(stock.quantity)
+        changes = [Change("Quantity", old, as_text(quantity))]
+        if day is not None:
+            changes.append(Change("Confirmed on", _day_of(stock), str(day)))
+        stock.quantity, stock.source, stock.confirmed_at = quantity, source, _moment(day)
+        stock.save()
+        report.add(reader.number, outcome, label, changes=changes)
+    report.results.sort(key=lambda result: result.row)
+    return report
+
+
+def _supplier_quantity(reader: RowReader, item: Item) -> Decimal | None:
+    typed = reader.read("quantity", lambda text: read_quantity(text, style=reader.style("quantity")))
+    if typed is None:
+        reader.refuse("quantity", "the quantity is empty. Type what they have, 0 for nothing.")
+        return None
+    if typed.number < 0:
+        reader.refuse("quantity", f"“{reader.text('quantity')}” is below zero. Type what they have, 0 for nothing.")
+        return None
+    try:
+        return to_stock_unit(item, typed.number, usual_spelling(typed.unit or reader.text("unit")))
+    except DomainError as error:
+        reader.refuse("unit" if error.code == "INVALID_UNIT" and reader.has("unit") else "quantity", error.message)
+        return None
+
+
+def _day_of(stock: SupplierStock) -> str:
+    return "" if stock._state.adding else str(timezone.localdate(stock.confirmed_at))
+
+
+def _moment(day: date | None) -> datetime:
+    """The beginning of a day, or now."""
+    return timezone.now() if day is None else timezone.make_aware(datetime.combine(day, time.min))
+
+
+SUPPLIER_STOCK = ImportKind(
+    name="supplier_stock",
+    title="Supplier stock",
+    help_text="What suppliers say to have. A row replaces the figure before; items that are not in the file keep theirs.",
+    permissions=("inventory.add_supplierstock", "inventory.change_supplierstock"),
+    fields=SUPPLIER_STOCK_FIELDS,
+    options=(),
+    perform=import_supplier_stock,
+    order=42,
+)
