@@ -175,13 +175,13 @@ def test_an_import_that_would_no_longer_do_what_was_shown_is_not_made():
     assert Item.objects.get(sku="A").name == "Made meanwhile"
 
 
-@pytest.mark.parametrize("kind", ["items", "opening_stock", "boms"])
+@pytest.mark.parametrize("kind", ["items", "opening_stock", "boms", "counts"])
 def test_the_titles_a_template_offers_are_understood(kind):
     fields = kind_named(kind).fields
     table = Table("t.csv", "", tuple(field.title for field in fields), 1, [Row(2, ("",) * len(fields))])
 
     assert find_columns(table, fields).found == {field.name: place for place, field in enumerate(fields)}
-    assert [one.name for one in import_kinds()] == ["items", "boms", "opening_stock"]
+    assert [one.name for one in import_kinds()] == ["items", "boms", "opening_stock", "counts"]
 
 
 def test_the_number_of_statements_does_not_depend_on_the_number_of_rows():
