@@ -207,11 +207,11 @@ def test_the_table_names_every_address_and_nothing_else():
 @pytest.mark.django_db
 def test_each_role_is_let_in_where_the_table_says_so_and_nowhere_else():
     known = company()
-    addresses = {row: address_of(name, known) for row, (name, _) in ROWS.items()}
     clients = {}
     for role in ROLES:
         clients[role] = Client()
         clients[role].force_login(make_user(role=role))
+    addresses = {row: address_of(name, known) for row, (name, _) in ROWS.items()}
 
     found = {row: set() for row in ROWS}
     broken = []
