@@ -62,7 +62,7 @@ def _suppliers() -> None:
         )
     for age, (sku, quantity, source) in enumerate(_STOCK, start=1):
         SupplierStock.objects.create(
-            supplier_item=SupplierItem.objects.get(item=item(sku)),
+            supplier_item=SupplierItem.objects.get(item=item(sku), is_preferred=True),
             quantity=Decimal(quantity),
             confirmed_at=days_ago(age),
             source=source,

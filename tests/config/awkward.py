@@ -218,7 +218,7 @@ def _buying(items, places):
     prices = [(items[0], "1000", "1234.56"), (items[2], "7", None), (items[0], "1", "0")]
     for reference in ("0007", "=1+1", "", "PO, 7"):
         make_order(prices, supplier=suppliers[0], location=places[0], reference=reference, note=TEXTS["formula"])
-    drums = [OrderLineSpec(items[1], Decimal("0.5"), "=drum", Decimal("9.99"), date(2027, 1, 2))]
+    drums = [OrderLineSpec(items[1], Decimal(1000), "=drum", Decimal("9.99"), date(2027, 1, 2))]
     draft_order(supplier=suppliers[2], location=places[1], lines=drums, reference="0007", actor=None)
 
 

@@ -4,6 +4,7 @@ An address that is not in the table fails, and so does one whose answer differs.
 but 403 and 404. Each request is rolled back.
 """
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
@@ -13,14 +14,20 @@ from django.apps import apps
 from django.db import transaction
 from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
+from django.utils import timezone
 
 from channels_sync.models import AllocationPolicy, Channel, Listing, ListingPush
-from inventory.models import CountLine, ItemCategory, ItemKind
+from config.integrity.checking import run_check
+from inventory.models import CountLine, ItemCategory, ItemKind, SupplierItem, SupplierStock
+from inventory.operations.closing import close_period
 from inventory.operations.counting import open_count_sheet, scan_count_line
+from inventory.operations.receiving_orders import Arrival, Charge, receive_order
 from inventory.operations.reserving import reserve_stock
+from inventory.operations.saved_views import save_view
+from inventory.operations.transit import DispatchLine, dispatch_transfer
 from production.models import BomState
 from production.operations.work_orders import open_work_order
-from tests.factories import lot_of, make_item, make_location, make_unit, make_user, put_on_hand
+from tests.factories import lot_of, make_item, make_location, make_order, make_unit, make_user, put_on_hand
 from tests.production.factories import complete, make_bom
 
 TABLE = Path(__file__).with_name("permission_matrix.md")
@@ -90,6 +97,7 @@ COUNT_PAGES = (
     "cancel_count_sheet",
 )
 ORDER_PAGES = ("work_order", "complete_order", "close_order", "reopen_order", "change_plan")
+BUYING_PAGES = (*tuple(f"{verb}_order" for verb in ("edit", "receive", "place", "close", "cancel", "reopen")), "order")
 LOT_PAGES = ("inventory_lot_change", "inventory_lot_delete", "inventory_lot_history")
 BOM_BUTTONS = tuple(f"production_bom_{verb}" for verb in ("draft", "activate", "discard", "retire"))
 
@@ -112,11 +120,27 @@ def company():
     reserve_stock(
         item=wax, location=bench, quantity=Decimal(1), demand_kind="order", demand_ref="1", actor=None, pinned=True
     )
+    lot = lot_of(wax, "W1")
+    lot.save()  # by hand, so that it has a history
     order = open_work_order(item=candle, planned=Decimal(5), output_location=site, source_location=bench, actor=None)
     channel = Channel.objects.create(code="shop", name="Shop", base_url="https://shop.example")
     listing = Listing.objects.create(channel=channel, item=candle, external_sku="C")
     ListingPush.objects.create(listing=listing, channel=channel)
     policy = AllocationPolicy.objects.create(channel=channel, item=candle, effective_from="2020-01-01T00:00:00Z")
+    jar, road = make_item(sku="JAR"), make_location(code="OTHER-SITE")
+    bought = make_order([(jar, "10", "5.00")], location=site)
+    arrival = Arrival(bought.lines.get(), Decimal(4))
+    arrived = receive_order(key=uuid4(), order=bought, arrivals=[arrival], charges=[Charge(Decimal(1))], actor=None)
+    SupplierItem.objects.create(supplier=bought.supplier, item=jar)
+    SupplierStock.objects.create(
+        supplier_item=SupplierItem.objects.get(), quantity=Decimal(1), confirmed_at=timezone.now()
+    )
+    sent = dispatch_transfer(
+        key=uuid4(), source=site, target=road, lines=[DispatchLine(jar, Decimal(1))], actor=None
+    ).transfer
+    period = close_period(through=date(2020, 12, 31), actor=None).period
+    view = save_view(owner=make_user(), page="board", name="Low", query="flag=low", is_shared=False)
+    check = run_check(cause="nightly")
     sheet = open_count_sheet(location=site, actor=None)
     line = scan_count_line(line=CountLine.objects.filter(sheet=sheet).first(), actor=None)
     return {
@@ -128,6 +152,14 @@ def company():
         "inventory:scan_count_line": [line.pk],
         "inventory:explain_count_line": [line.pk],
         **alike("inventory", COUNT_PAGES, sheet.number),
+        "inventory:lot": [lot.pk],
+        "inventory:reopen_period": [period.pk],
+        **alike("inventory", ("transfer_page", "receive_transfer", "bring_back"), sent.number),
+        **alike("inventory", ("rename_view", "share_view", "delete_view"), view.pk),
+        **alike("buying", BUYING_PAGES, bought.number),
+        "buying:close_line": [bought.number, bought.lines.get().pk],
+        "buying:prices": [arrived.posting.pk],
+        "ledger_check_run": [check.pk],
         "production:completion": [completion.pk],
         "production:undo_completion": [completion.pk],
         **alike("production", ORDER_PAGES, order.number),
@@ -135,8 +167,10 @@ def company():
         **alike("channels_sync", ("channel", "pause", "resume", "change_mode"), "shop"),
         "import_table": ["items"],
         "import_template": ["items"],
+        "export_table": ["items"],
         **alike("admin", BOM_BUTTONS, draft.pk),
-        **alike("admin", LOT_PAGES, lot_of(wax, "W1").pk),
+        **alike("admin", LOT_PAGES, lot.pk),
+        "admin:inventory_lot_simple_history": [lot.pk, lot.history.get().pk],
         "admin:channels_sync_allocationpolicy_new_version": [policy.pk],
     }
 
@@ -169,7 +203,7 @@ def answer_of(client, name, method, address):
         if method is None:
             answer = client.get(address)
             if answer.status_code == 405:
-                answer = client.post(address, {"key": str(uuid4())})
+                answer = client.post(address, {"key": str(uuid4()), "page": "board"})
             status = answer.status_code
             if answer.headers.get("Location") == reverse("admin:index"):
                 status = 403  # the admin finds no such object before it asks who may see it

@@ -186,7 +186,7 @@ def test_what_happened_after_the_count_moves_the_balance_whenever_it_is_recorded
 
 
 def test_count_that_would_leave_less_than_nothing_now_has_to_be_made_again(site):
-    item = make_item()
+    item = make_item(sku="WAX", name="Wax")
     put_on_hand(item, site, "10", value="10.00")
     sheet = open_sheet(site)
     line = line_of(sheet, item)

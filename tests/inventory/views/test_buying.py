@@ -210,7 +210,8 @@ def arrival(number, line, quantity, **rest):
 def test_what_is_outstanding_is_filled_in_in_the_unit_it_was_ordered_in(as_operator, jar):
     order = make_order([(jar, "48", "28.80")])
     line = order.lines.get()
-    order.lines.update(typed_quantity=2, unit="carton", received=24)
+    order.lines.update(typed_quantity=2, unit="carton")
+    receive_order(key=uuid4(), order=order, arrivals=[Arrival(line, Decimal(24))], actor=None)
 
     page = as_operator.get(reverse("buying:receive_order", args=[order.number]))
 
