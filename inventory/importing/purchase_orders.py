@@ -10,8 +10,7 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q
-from django.db.models.functions import Upper
+from django.db.models.expressions import RawSQL
 
 from inventory.errors import DomainError
 from inventory.importing.cells import read_date, read_price, read_quantity, usual_spelling
@@ -108,11 +107,13 @@ def import_purchase_orders(table: Table, options: ImportOptions, actor: Actor) -
 
 def _known_orders(numbers: Sequence[str]) -> dict[tuple[str, str], PurchaseOrder]:
     """Orders by upper-case supplier code and number: ours, or the supplier's."""
-    wanted = {number.upper() for number in numbers if number}
+    named = RawSQL(
+        """SELECT o.id FROM inventory_purchaseorder o JOIN unnest(%s::text[]) AS w(number)
+           ON o.number = upper(w.number) OR upper(o.reference) = upper(w.number)""",
+        [sorted({number for number in numbers if number})],
+    )  # the database folds some letters otherwise than Python does
     found: dict[tuple[str, str], PurchaseOrder] = {}
-    orders = PurchaseOrder.objects.annotate(upper_reference=Upper("reference")).filter(
-        Q(number__in=wanted) | Q(upper_reference__in=wanted)
-    )
+    orders = PurchaseOrder.objects.filter(pk__in=named)
     for order in orders.select_related("supplier", "location").order_by("id"):
         code = order.supplier.code.upper()
         found[(code, order.number.upper())] = order

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from django.conf import settings
-from django.db.models.functions import Upper
+from django.db.models.expressions import RawSQL
 
 from inventory.errors import DomainError
 from inventory.importing.cells import (
@@ -97,8 +97,11 @@ SUPPLIER_ITEM_FIELDS = (
 
 def suppliers_by_code(codes: set[str]) -> dict[str, Supplier]:
     """Known suppliers by upper-case code."""
-    found = Supplier.objects.annotate(upper_code=Upper("code")).filter(upper_code__in={code.upper() for code in codes})
-    return {supplier.code.upper(): supplier for supplier in found}
+    named = RawSQL(
+        "SELECT s.id FROM inventory_supplier s JOIN unnest(%s::text[]) AS w(code) ON upper(s.code) = upper(w.code)",
+        [sorted(codes)],
+    )  # the database folds some letters otherwise than Python does
+    return {supplier.code.upper(): supplier for supplier in Supplier.objects.filter(pk__in=named)}
 
 
 def find_supplier(reader: RowReader, suppliers: dict[str, Supplier]) -> Supplier | None:

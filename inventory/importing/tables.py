@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Any
 
 from openpyxl import load_workbook
@@ -86,7 +86,7 @@ def read_table(*, content: bytes, name: str, knows: Callable[[Sequence[str]], in
     elif content.startswith(b"\xd0\xcf\x11\xe0"):
         raise UnreadableTable(f"{name} is a file of an old Excel (.xls). Save it as .xlsx or CSV and import that.")
     else:
-        numbered = _read_csv(content, name=name)
+        numbered = _read_csv(content, name=name, knows=knows)
     rows = [(number, cells) for number, cells in numbered if any(cells)]
     if not rows:
         raise UnreadableTable(f"{name} has no filled cells. Choose a file with a row of titles and rows below it.")
@@ -102,14 +102,14 @@ def read_table(*, content: bytes, name: str, knows: Callable[[Sequence[str]], in
 # --- CSV --------------------------------------------------------------------------------------------------------------
 
 
-def _read_csv(content: bytes, *, name: str) -> list[tuple[int, tuple[str, ...]]]:
+def _read_csv(content: bytes, *, name: str, knows: Callable[[Sequence[str]], int]) -> list[tuple[int, tuple[str, ...]]]:
     text = _decode(content, name=name)
     delimiter = None
     first, _, rest = text.partition("\n")
     if first.strip().casefold().startswith("sep=") and len(first.strip()) == len("sep=,"):
         delimiter, text = first.strip()[-1], rest
     try:
-        delimiter = delimiter or _sniff(text)
+        delimiter = delimiter or _sniff(text, knows)
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         offset = 2 if text is rest and first.strip() else 1
         return list(_bounded(((number, row) for number, row in enumerate(rows, start=offset)), name=name))
@@ -130,23 +130,20 @@ def _decode(content: bytes, *, name: str) -> str:
     raise UnreadableTable(f"{name} is neither text nor a workbook. Save it as CSV (UTF-8) or XLSX and import that.")
 
 
-def _sniff(text: str) -> str:
-    """The separator that gives most rows the same number of cells, more than one."""
+def _sniff(text: str, knows: Callable[[Sequence[str]], int]) -> str:
+    """The separator under which most titles are known; of those, the one that gives most rows the same number of cells."""
     sample = text[:200_000]
 
-    def score(delimiter: str) -> tuple[int, int]:
+    def score(delimiter: str) -> tuple[int, int, int]:
         try:
-            counts = Counter(
-                len(row)
-                for _, row in zip(range(200), csv.reader(io.StringIO(sample), delimiter=delimiter), strict=False)
-                if len(row) > 1
-            )
+            rows = list(islice(csv.reader(io.StringIO(sample), delimiter=delimiter), 200))
         except csv.Error:
-            return (0, 0)
+            return (0, 0, 0)
+        counts = Counter(len(row) for row in rows if len(row) > 1)
         if not counts:
-            return (0, 0)
-        width, rows = counts.most_common(1)[0]
-        return (rows, width)
+            return (0, 0, 0)
+        width, alike = counts.most_common(1)[0]
+        return (max(knows([clean(cell) for cell in row]) for row in rows[:HEADER_WITHIN_ROWS]), alike, width)
 
     return max(DELIMITERS, key=score)
 
