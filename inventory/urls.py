@@ -48,6 +48,7 @@ urlpatterns = [
     path("valuation/", valuation.valuation, name="valuation"),
     path("valuation/totals/", valuation.valuation_totals, name="valuation_totals"),
     path("changes/", changes.changes, name="changes"),
+    path("changes/causes/", changes.causes_of_change, name="causes_of_change"),
     path("periods/", periods.periods, name="periods"),
     path("periods/close/", periods.close, name="close_period"),
     path("periods/<int:pk>/reopen/", periods.reopen, name="reopen_period"),

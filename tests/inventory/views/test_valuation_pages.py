@@ -42,7 +42,7 @@ def totals(client, **query):
 
 
 def changes(client, **query):
-    return client.get(reverse("inventory:changes"), query)
+    return client.get(reverse("inventory:causes_of_change"), query)
 
 
 def shown(response):
@@ -175,6 +175,7 @@ def test_pools_and_ledger_agree(as_viewer):
         ("valuation_totals", {}),
         ("valuation_totals", {"at": "2026-05-20T11:00", "by": "place"}),
         ("changes", {"first": "2026-05-01T00:00"}),
+        ("causes_of_change", {"first": "2026-05-01T00:00"}),
         ("periods", {}),
     ],
 )
