@@ -130,9 +130,13 @@ class _Plan:
         self.seconds = time.time() - self.begins
         self.busy = list(range(1, items + 1, max(items // BUSY, 1)))[:BUSY]
         self.first = {table: self._first_id(connection, table) for table in _FILLED}
-        rows = connection.execute("SELECT id FROM inventory_location WHERE code LIKE 'BOOK-BIN-%' ORDER BY id").fetchall()
+        rows = connection.execute(
+            "SELECT id FROM inventory_location WHERE code LIKE 'BOOK-BIN-%' ORDER BY id"
+        ).fetchall()
         self.bins = [row[0] for row in rows]
-        rows = connection.execute("SELECT id FROM inventory_itemcategory WHERE name LIKE 'Book %' ORDER BY id").fetchall()
+        rows = connection.execute(
+            "SELECT id FROM inventory_itemcategory WHERE name LIKE 'Book %' ORDER BY id"
+        ).fetchall()
         self.categories = [row[0] for row in rows]
         of_busy = [cell for number in self.busy for cell in range((number - 1) * lots, number * lots)]
         self.busy_cells = of_busy
@@ -164,7 +168,9 @@ class _Plan:
             for postings, movements in self._documents():
                 fields = "id, key, request_hash, kind, reference, reason, note, effective_at, recorded_at"
                 self._copy(connection, f"inventory_posting ({fields})", [postings])
-                fields = "id, posting_id, item_id, location_id, lot_id, status, quantity, value, effective_at, recorded_at"
+                fields = (
+                    "id, posting_id, item_id, location_id, lot_id, status, quantity, value, effective_at, recorded_at"
+                )
                 self._copy(connection, f"inventory_movement ({fields})", [movements])
         fields = "item_id, location_id, lot_id, status, quantity, reserved"
         self._copy(connection, f"inventory_stockbalance ({fields})", self._balances())

@@ -174,7 +174,12 @@ def report(
         f"Promised figures: a book of {movements:,} movements, {balances:,} balances, {items:,} items",
         ("", "figure", "now", ""),
         [
-            ["P8", "completion of 20 lines, big of small, p50: at most 1.6", growth["ratio"], _word(growth["ratio"], COMPLETION_RATIO_MAX)],
+            [
+                "P8",
+                "completion of 20 lines, big of small, p50: at most 1.6",
+                growth["ratio"],
+                _word(growth["ratio"], COMPLETION_RATIO_MAX),
+            ],
             ["", "the same in the small book, ms", growth["small_p50_ms"], ""],
             ["", "the same in the big book, ms", growth["big_p50_ms"], ""],
             ["F14", "every invariant checked, s: at most 5", verifying, _word(verifying, VERIFY_SECONDS_MAX)],

@@ -225,11 +225,28 @@ def test_changes_of_an_item_tell_what_was_recorded_later(as_viewer, clock):
         assert [row.movement.quantity for row in as_viewer.get(url).context["rows"]] == [cause.quantity]
 
 
+def test_the_page_of_changes_comes_at_once_and_leads_to_its_causes(as_viewer):
+    item, shelf = make_item(sku="A"), make_location()
+    put_on_hand(item, shelf, "10", value="20.00", effective_at=days_ago(2))
+
+    whole = as_viewer.get(reverse("inventory:changes"), {"item": "A", "first": text(days_ago(5))}).content.decode()
+    causes = as_viewer.get(reverse("inventory:causes_of_change"), {"item": "A", "first": text(days_ago(5))})
+
+    assert f'href="{reverse("inventory:causes_of_change")}?item=A&amp;first=2026-05-15T12%3A00"' in whole
+    assert "Receipts" not in whole
+    assert "Receipts" in causes.content.decode()
+    assert (
+        f'href="{reverse("inventory:changes")}?item=A&amp;first=2026-05-15T12%3A00&amp;export=csv"'
+        in causes.content.decode()
+    )
+
+
 def test_changes_are_exported_with_both_ends(as_viewer):
     item, shelf = make_item(sku="A"), make_location()
     put_on_hand(item, shelf, "10", value="20.00", effective_at=days_ago(2))
 
-    response = changes(as_viewer, item="A", first=text(days_ago(5)), second=text(days_ago(1)), export="csv")
+    moments = {"first": text(days_ago(5)), "second": text(days_ago(1))}
+    response = as_viewer.get(reverse("inventory:changes"), {"item": "A", "export": "csv", **moments})
 
     assert b"".join(response.streaming_content).decode("utf-8-sig").splitlines()[1:] == [
         '"Stock on 2026-05-15 12:00, as it was",,0,0,',
@@ -242,7 +259,7 @@ def test_changes_of_no_item_say_so(as_viewer):
     response = changes(as_viewer, item="NONE")
 
     assert "There is no such item" in response.content.decode()
-    assert changes(as_viewer, item="NONE", export="csv").status_code == 200
+    assert as_viewer.get(reverse("inventory:changes"), {"item": "NONE", "export": "csv"}).status_code == 200
 
 
 def test_an_item_is_seen_as_it_was(as_viewer, clock):
