@@ -146,7 +146,7 @@ class _Plan:
 
     @staticmethod
     def _first_id(connection: Connection, table: str) -> int:
-        row = connection.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()  # noqa: S608  names of this module
+        row = connection.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()
         assert row is not None
         return int(row[0])
 

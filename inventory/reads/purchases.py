@@ -8,17 +8,17 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
 from inventory.models import (
+    NEUTRAL_KINDS,
     CostPool,
     Item,
     LandedCostShare,
     Movement,
     Posting,
+    PostingKind,
     PurchaseOrder,
     PurchaseOrderLine,
     PurchaseOrderState,
     PurchaseReceiptLine,
-    NEUTRAL_KINDS,
-    PostingKind,
 )
 from inventory.operations.landing_costs import LANDED_ON, PRICED
 from inventory.quantities import ZERO
