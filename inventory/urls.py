@@ -47,6 +47,7 @@ urlpatterns = [
     path("postings/<int:pk>/undo/", postings.undo_posting, name="undo_posting"),
     path("valuation/", valuation.valuation, name="valuation"),
     path("valuation/totals/", valuation.valuation_totals, name="valuation_totals"),
+    path("valuation/unknown/", valuation.valuation_unknown, name="valuation_unknown"),
     path("changes/", changes.changes, name="changes"),
     path("changes/causes/", changes.causes_of_change, name="causes_of_change"),
     path("periods/", periods.periods, name="periods"),

@@ -113,18 +113,20 @@ def test_sums_by_category_lead_to_their_items(as_viewer):
     assert shown(valuation(as_viewer, category=wax.pk)) == [("S", 1, 7)]
 
 
-def test_unknown_cost_is_listed_on_top_and_is_never_nothing(as_viewer):
+def test_unknown_cost_is_listed_apart_and_is_never_nothing(as_viewer):
     item, shelf = make_item(sku="A"), make_location()
     put_on_hand(item, shelf, "4")
     put_on_hand(item, shelf, "6", value="12.00")
 
-    response = valuation(as_viewer)
+    apart = as_viewer.get(reverse("inventory:valuation_unknown"), headers={"HX-Request": "true"})
+    page = valuation(as_viewer)
 
-    assert [(row.item, row.worth.unknown_quantity, row.worth.known_value) for row in response.context["unknown"]] == [
+    assert [(row.item, row.worth.unknown_quantity, row.worth.known_value) for row in apart.context["unknown"]] == [
         (item, 4, 12)
     ]
-    assert shown(response) == [("A", 10, None)]
-    assert "Not all costs are known" in response.content.decode()
+    assert "Not all costs are known" in apart.content.decode()
+    assert shown(page) == [("A", 10, None)]
+    assert f'hx-get="{reverse("inventory:valuation_unknown")}?"' in page.content.decode()
     assert totals(as_viewer).unknown_items == 1
 
 
@@ -173,6 +175,8 @@ def test_pools_and_ledger_agree(as_viewer):
         ("valuation", {"at": "2026-05-20T11:00"}),
         ("valuation", {"at": "2026-05-20T11:00", "basis": "known_then"}),
         ("valuation_totals", {}),
+        ("valuation_unknown", {}),
+        ("valuation_unknown", {"at": "2026-05-20T11:00"}),
         ("valuation_totals", {"at": "2026-05-20T11:00", "by": "place"}),
         ("changes", {"first": "2026-05-01T00:00"}),
         ("causes_of_change", {"first": "2026-05-01T00:00"}),
