@@ -158,7 +158,7 @@ class _Plan:
         return number % UNKNOWN_EACH != 0
 
     def bin_of(self, cell: int) -> int:
-        return self.bins[cell % len(self.bins)]
+        return int(self.bins[cell % len(self.bins)])
 
     def copy_all(self, connection: Connection) -> None:
         self._copy(connection, f"inventory_item ({_ITEM_FIELDS})", self._items())

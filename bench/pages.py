@@ -42,11 +42,11 @@ class Timing:
     big: list[Cost] = field(default_factory=list)
 
     def median(self, book: str, name: str) -> float:
-        return statistics.median(getattr(cost, name) for cost in getattr(self, book))
+        return float(statistics.median(getattr(cost, name) for cost in getattr(self, book)))
 
     def ratio(self, name: str) -> float:
         pairs = zip(self.big, self.small, strict=True)
-        return statistics.median(getattr(big, name) / getattr(small, name) for big, small in pairs)
+        return float(statistics.median(getattr(big, name) / getattr(small, name) for big, small in pairs))
 
 
 def pages() -> list[Page]:
