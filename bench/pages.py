@@ -97,7 +97,6 @@ def pages() -> list[Page]:
         Page("ledger until a year back", f"/stock/ledger/?until={day}", False),
         Page("board, search", "/stock/?q=ITEM+1", False),
         Page("board, by value", "/stock/?sort=-value", False),
-        Page("what to count", "/stock/counts/plan/", False),
         Page("close a period", "/stock/periods/close/", False),
     ]
 
