@@ -370,7 +370,7 @@ def late_costs_equal_their_shares() -> list[str]:
 
 
 INVARIANTS: tuple[Invariant, ...] = (
-    Invariant("balances", "What moved has a balance, and it is the sum of its movements.", balances_equal_movements),
+    Invariant("balances", "Every balance is the sum of its movements.", balances_equal_movements),
     Invariant("pools", "Every cost pool is the sum of its movements, in quantity and value.", pools_equal_movements),
     Invariant(
         "lot costs",
