@@ -1,23 +1,35 @@
 """The large book of `make bench-scale`: other items beside the shop that completions are measured on.
 
 The book is true: its balances and pools are the sums of its movements, so that `verify_ledger` has to read all of it and
-finds nothing. It reaches back MONTHS months; some of it was recorded some days late, and its months are closed.
+finds nothing. It reaches back MONTHS months; some of it was recorded some days late, and its months are closed. Rows are
+made here and go in by COPY; secondary indexes and foreign keys of the filled tables are made again afterwards, as defined.
 """
 
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+
+from psycopg import sql
 
 from bench.database import Connection, connect_as_owner
 
-BATCH = 500_000
-"""Movements written by one statement."""
 MONTHS = 36
 BINS, CATEGORIES = 40, 20
+BUSY = 20
+"""Items that are in every document, as a screw is in every product: a twentieth of all issues is theirs."""
 UNKNOWN_EACH = 500
 """Of so many items one has no known cost."""
+LINES = 20
+"""Movements of one document."""
 LATE_DAYS_MAX = 3
 CLOSED_AFTER_DAYS = 4
+STRIDE = 7_919
+"""Neighbouring lines are of items far apart, as in life: nothing of one item lies together."""
+MUCH, PLENTY = 1_000, 1_000_000
+CENTS = 125
+"""What one piece costs."""
+CHUNK = 20_000
 
 _SET_UP = """
 INSERT INTO inventory_location (code, name, parent_id, path, kind, is_sellable, is_blocked, is_active, created_at)
@@ -26,116 +38,218 @@ UPDATE inventory_location b SET path = p.path || b.id || '/' FROM inventory_loca
 WHERE p.id = b.parent_id AND b.code LIKE 'BOOK-BIN-%%';
 INSERT INTO inventory_itemcategory (name) SELECT 'Book category ' || n FROM generate_series(1, %(categories)s) AS n
 """
-_ITEMS = """
-INSERT INTO inventory_item (sku, name, description, kind, barcode, is_active, is_sellable, stock_unit, step, tracking,
-  inspection_required, cost_method, supply_policy, over_completion_percent, compliance_tags, hs_code, origin_country, note,
-  category_id, created_at, updated_at)
-SELECT 'BOOK-' || n, 'Book item ' || n, '', 'material', '', true, false, 'pcs', 1, 'lot', false, 'average', 'stock', 0, '[]',
-  '', '', '', c.id, now(), now()
-FROM generate_series(1, %(items)s) AS n
-JOIN (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM inventory_itemcategory WHERE name LIKE 'Book category %%') c
-  ON c.place = n %% %(categories)s
-ORDER BY n
-"""
-_CELLS = """
-WITH bins AS (
-  SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM inventory_location WHERE code LIKE 'BOOK-BIN-%%'
-), lots AS (
-  INSERT INTO inventory_lot (item_id, code, received_on, expires_on, supplier_lot, note, created_at)
-  SELECT i.id, 'B' || n, current_date - 400 + n, current_date + 300 + n, '', '', now()
-  FROM inventory_item i, generate_series(1, %(lots)s) AS n WHERE i.sku LIKE 'BOOK-%%' RETURNING id, item_id
+_ITEM_FIELDS = (
+    "id, sku, name, description, kind, barcode, is_active, is_sellable, stock_unit, step, tracking, inspection_required,"
+    " cost_method, supply_policy, over_completion_percent, compliance_tags, hs_code, origin_country, note, category_id,"
+    " created_at, updated_at"
 )
-INSERT INTO inventory_stockbalance (item_id, location_id, lot_id, status, quantity, reserved)
-SELECT l.item_id, b.id, l.id, 'available', 0, 0 FROM lots l JOIN bins b ON b.place = l.id %% %(bins)s
-"""
-_NUMBERED = """
-CREATE TEMPORARY TABLE numbered AS
-SELECT row_number() OVER (ORDER BY b.lot_id) - 1 AS number, b.item_id, b.location_id, b.lot_id,
-       b.item_id % {unknown} <> 0 AS is_known
-FROM inventory_stockbalance b JOIN inventory_item i ON i.id = b.item_id WHERE i.sku LIKE 'BOOK-%';
-ALTER TABLE numbered ADD PRIMARY KEY (number);
-ANALYZE numbered
-"""
-# Movement m belongs to cell m mod cells: 1,000 pieces come in first, later movements take one piece each. Every fiftieth
-# document was recorded up to three days late, every ten thousandth is scrap.
-_MOVEMENTS = """
-WITH wanted AS (
-  SELECT m, m / 20 AS document, m %% %(cells)s AS number, CASE WHEN m < %(cells)s THEN 1000 ELSE -1 END AS quantity
-  FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS m
-), postings AS (
-  INSERT INTO inventory_posting (id, key, request_hash, kind, reference, reason, note, effective_at, recorded_at)
-  SELECT %(offset)s + document, gen_random_uuid(), '\\x00',
-    CASE WHEN min(m) < %(cells)s THEN 'receipt' WHEN document %% 10000 = 9999 THEN 'scrap' ELSE 'issue' END,
-    'BOOK', '', '',
-    at.recorded - CASE WHEN document %% 50 = 49 THEN make_interval(days => (document %% %(late)s + 1)::int) ELSE interval '0' END,
-    at.recorded
-  FROM wanted CROSS JOIN LATERAL (
-    SELECT %(begins)s::timestamptz + (now() - %(begins)s::timestamptz) * (document::float8 / %(total)s) AS recorded) at
-  GROUP BY document, at.recorded ORDER BY document RETURNING id, effective_at, recorded_at
+_FILLED = (
+    "inventory_item",
+    "inventory_lot",
+    "inventory_stockbalance",
+    "inventory_costpool",
+    "inventory_posting",
+    "inventory_movement",
 )
-INSERT INTO inventory_movement
-  (posting_id, item_id, location_id, lot_id, status, quantity, value, effective_at, recorded_at)
-SELECT p.id, c.item_id, c.location_id, c.lot_id, 'available', w.quantity,
-       CASE WHEN c.is_known THEN w.quantity * 1.25 END, p.effective_at, p.recorded_at
-FROM wanted w JOIN numbered c ON c.number = w.number JOIN postings p ON p.id = %(offset)s + w.document ORDER BY w.m
-"""
-_SUMS = """
-UPDATE inventory_stockbalance b SET quantity = s.quantity
-FROM (SELECT lot_id, sum(quantity) AS quantity FROM inventory_movement GROUP BY 1) s
-WHERE s.lot_id = b.lot_id AND b.quantity <> s.quantity;
-INSERT INTO inventory_costpool (item_id, lot_id, quantity, value, unknown_quantity)
-SELECT m.item_id, NULL, sum(m.quantity), coalesce(sum(m.value), 0),
-       coalesce(sum(m.quantity) FILTER (WHERE m.value IS NULL), 0)
-FROM inventory_movement m JOIN inventory_item i ON i.id = m.item_id AND i.sku LIKE 'BOOK-%' GROUP BY 1;
-SELECT setval(pg_get_serial_sequence('inventory_posting', 'id'), (SELECT max(id) FROM inventory_posting))
-"""
 
 
 @dataclass(frozen=True, slots=True)
 class Book:
     """What was loaded, and the seconds it took."""
 
-    sku: str  # one of its items, from the middle
     periods: int
     seconds_loading: float
+    seconds_indexing: float
     seconds_closing: float
 
 
 def load_book(*, items: int, balances: int, movements: int, place_id: int, close: str) -> Book:
     """Write the large book as the owner of the tables, and close its months or years (`close`: month, year or none)."""
     began = time.perf_counter()
-    lots = max(balances // items, 1)
     begins = date.today() - timedelta(days=MONTHS * 30)  # noqa: DTZ011  any day that long ago will do
     with connect_as_owner() as connection:
         for statement in _SET_UP.split(";\n"):
             connection.execute(statement, {"place": place_id, "bins": BINS, "categories": CATEGORIES})
-        connection.execute(_ITEMS, {"items": items, "categories": CATEGORIES})
-        connection.execute(_CELLS, {"lots": lots, "bins": BINS})
-        connection.execute(_NUMBERED.replace("{unknown}", str(UNKNOWN_EACH)))
-        _write_movements(connection, cells=items * lots, movements=movements, begins=begins)
-        connection.execute(_SUMS)
+        again = _take_off(connection)
+        plan = _Plan(connection, items=items, lots=max(balances // items, 1), movements=movements, begins=begins)
+        plan.copy_all(connection)
+        loaded = time.perf_counter()
+        for statement in again:
+            connection.execute(statement)
+        for table in _FILLED:
+            connection.execute(
+                "SELECT setval(pg_get_serial_sequence(%(table)s, 'id'), (SELECT max(id) FROM "
+                + sql.Identifier(table).as_string(connection)
+                + "))",
+                {"table": table},
+            )
         connection.execute("VACUUM ANALYZE")
-    loaded = time.perf_counter()
+    indexed = time.perf_counter()
     periods = _close(begins, close)
-    return Book(f"BOOK-{items // 2}", periods, loaded - began, time.perf_counter() - loaded)
+    return Book(
+        periods=periods,
+        seconds_loading=loaded - began,
+        seconds_indexing=indexed - loaded,
+        seconds_closing=time.perf_counter() - indexed,
+    )
 
 
-def _write_movements(connection: Connection, *, cells: int, movements: int, begins: date) -> None:
-    row = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM inventory_posting").fetchone()
-    assert row is not None
-    for first in range(0, movements, BATCH):
-        connection.execute(
-            _MOVEMENTS,
-            {
-                "cells": cells,
-                "first": first,
-                "last": min(first + BATCH, movements) - 1,
-                "offset": row[0],
-                "total": movements // 20 + 1,
-                "begins": begins,
-                "late": LATE_DAYS_MAX,
-            },
-        )
+def _take_off(connection: Connection) -> list[str]:
+    """Drop secondary indexes and foreign keys of the filled tables; the statements that make them again."""
+    tables = list(_FILLED)
+    indexes = connection.execute(
+        "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index"
+        " WHERE NOT indisunique AND indrelid = ANY(%s::regclass[])",
+        (tables,),
+    ).fetchall()
+    keys = connection.execute(
+        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
+        " WHERE contype = 'f' AND conrelid = ANY(%s::regclass[])",
+        (tables,),
+    ).fetchall()
+    for table, name, _ in keys:
+        connection.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
+    for name, _ in indexes:
+        connection.execute(f"DROP INDEX {name}")
+    return [definition for _, definition in indexes] + [
+        f'ALTER TABLE {table} ADD CONSTRAINT "{name}" {definition}' for table, name, definition in keys
+    ]
+
+
+class _Plan:
+    """Which rows there are. Cell c is lot c mod lots of item c div lots; lots, cells and items are numbered from a first id.
+
+    Movement m below the number of cells brings goods into cell m; each later one takes a piece. Every fiftieth document was
+    recorded up to three days late, every ten thousandth is scrap.
+    """
+
+    def __init__(self, connection: Connection, *, items: int, lots: int, movements: int, begins: date) -> None:
+        self.items, self.lots, self.movements = items, lots, movements
+        self.cells = items * lots
+        self.begins = datetime(begins.year, begins.month, begins.day, tzinfo=UTC).timestamp()
+        self.seconds = time.time() - self.begins
+        self.busy = list(range(1, items + 1, max(items // BUSY, 1)))[:BUSY]
+        self.first = {table: self._first_id(connection, table) for table in _FILLED}
+        rows = connection.execute(
+            "SELECT id FROM inventory_location WHERE code LIKE 'BOOK-BIN-%' ORDER BY id"
+        ).fetchall()
+        self.bins = [row[0] for row in rows]
+        rows = connection.execute(
+            "SELECT id FROM inventory_itemcategory WHERE name LIKE 'Book %' ORDER BY id"
+        ).fetchall()
+        self.categories = [row[0] for row in rows]
+        of_busy = [cell for number in self.busy for cell in range((number - 1) * lots, number * lots)]
+        self.busy_cells = of_busy
+        self.left = [MUCH] * self.cells
+        for cell in of_busy:
+            self.left[cell] = PLENTY
+
+    @staticmethod
+    def _first_id(connection: Connection, table: str) -> int:
+        row = connection.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()
+        assert row is not None
+        return int(row[0])
+
+    @staticmethod
+    def sku(number: int) -> str:
+        return f"BOOK-{number}"
+
+    def is_known(self, number: int) -> bool:
+        return number % UNKNOWN_EACH != 0
+
+    def bin_of(self, cell: int) -> int:
+        return int(self.bins[cell % len(self.bins)])
+
+    def copy_all(self, connection: Connection) -> None:
+        self._copy(connection, f"inventory_item ({_ITEM_FIELDS})", self._items())
+        fields = "id, item_id, code, received_on, expires_on, supplier_lot, note, created_at"
+        self._copy(connection, f"inventory_lot ({fields})", self._lots())
+        with connection.transaction():  # postings before their movements, in chunks that stay in the cache together
+            for postings, movements in self._documents():
+                fields = "id, key, request_hash, kind, reference, reason, note, effective_at, recorded_at"
+                self._copy(connection, f"inventory_posting ({fields})", [postings])
+                fields = (
+                    "id, posting_id, item_id, location_id, lot_id, status, quantity, value, effective_at, recorded_at"
+                )
+                self._copy(connection, f"inventory_movement ({fields})", [movements])
+        fields = "item_id, location_id, lot_id, status, quantity, reserved"
+        self._copy(connection, f"inventory_stockbalance ({fields})", self._balances())
+        self._copy(connection, "inventory_costpool (item_id, quantity, value, unknown_quantity)", self._pools())
+
+    @staticmethod
+    def _copy(connection: Connection, target: str, parts: Iterator[str] | Sequence[str]) -> None:
+        with connection.cursor().copy(f"COPY {target} FROM STDIN") as copy:
+            for part in parts:
+                copy.write(part)
+
+    def _items(self) -> Iterator[str]:
+        now = datetime.now(UTC).isoformat()
+        for number in range(1, self.items + 1):
+            category = self.categories[number % len(self.categories)]
+            yield (
+                f"{self.first['inventory_item'] + number - 1}\t{self.sku(number)}\tBook item {number}\t\tmaterial\t\tt\tf\tpcs\t1"
+                f"\tlot\tf\taverage\tstock\t0\t[]\t\t\t\t{category}\t{now}\t{now}\n"
+            )
+
+    def _lots(self) -> Iterator[str]:
+        now = datetime.now(UTC).isoformat()
+        today = date.today()  # noqa: DTZ011
+        days = [(today + timedelta(days=n - 400), today + timedelta(days=n + 300)) for n in range(self.lots)]
+        for cell in range(self.cells):
+            item, n = divmod(cell, self.lots)
+            received, expires = days[n]
+            yield (
+                f"{self.first['inventory_lot'] + cell}\t{self.first['inventory_item'] + item}\tB{n + 1}\t{received}\t{expires}"
+                f"\t\t\t{now}\n"
+            )
+
+    def _documents(self) -> Iterator[tuple[str, str]]:
+        """Postings and their movements as text, a chunk of documents at a time; counts down what is left of each cell."""
+        documents = -(-self.movements // LINES)
+        cells, left, busy = self.cells, self.left, self.busy_cells
+        item, lot = self.first["inventory_item"], self.first["inventory_lot"]
+        posting, movement = self.first["inventory_posting"], self.first["inventory_movement"]
+        for first in range(0, documents, CHUNK):
+            postings, lines = [], []
+            for document in range(first, min(first + CHUNK, documents)):
+                at = datetime.fromtimestamp(self.begins + self.seconds * document / documents, UTC)
+                recorded = at.isoformat()
+                late = document % LATE_DAYS_MAX + 1 if document % 50 == 49 else 0
+                effective = (at - timedelta(days=late)).isoformat() if late else recorded
+                number = document * LINES
+                kind = "receipt" if number < cells else "scrap" if document % 10_000 == 9_999 else "issue"
+                postings.append(
+                    f"{posting + document}\t{document + 1:032x}\t\\\\x00\t{kind}\tBOOK\t\t\t{effective}\t{recorded}\n"
+                )
+                for m in range(number, min(number + LINES, self.movements)):
+                    if m < cells:
+                        cell, quantity = m, left[m]
+                    else:
+                        cell = busy[document % len(busy)] if m % LINES == 0 else m * STRIDE % cells
+                        quantity = -1
+                        left[cell] -= 1
+                    owner = cell // self.lots
+                    value = f"{quantity * CENTS}e-2" if self.is_known(owner + 1) else "\\N"
+                    lines.append(
+                        f"{movement + m}\t{posting + document}\t{item + owner}\t{self.bin_of(cell)}\t{lot + cell}\tavailable"
+                        f"\t{quantity}\t{value}\t{effective}\t{recorded}\n"
+                    )
+            yield "".join(postings), "".join(lines)
+
+    def _balances(self) -> Iterator[str]:
+        item, lot = self.first["inventory_item"], self.first["inventory_lot"]
+        moved = min(self.movements, self.cells)
+        for cell in range(self.cells):
+            quantity = self.left[cell] if cell < moved else 0
+            yield f"{item + cell // self.lots}\t{self.bin_of(cell)}\t{lot + cell}\tavailable\t{quantity}\t0\n"
+
+    def _pools(self) -> Iterator[str]:
+        for number in range(1, self.items + 1):
+            cells = range((number - 1) * self.lots, min(number * self.lots, self.movements))
+            quantity = sum(self.left[cell] for cell in cells)
+            is_known = self.is_known(number)
+            value = f"{quantity * CENTS}e-2" if is_known else "0"
+            yield f"{self.first['inventory_item'] + number - 1}\t{quantity}\t{value}\t{0 if is_known else quantity}\n"
 
 
 def _close(begins: date, close: str) -> int:

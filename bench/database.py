@@ -24,9 +24,7 @@ def make_database(name: str) -> None:
     with psycopg.connect(owner, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         connection.execute(f'CREATE DATABASE "{name}"')
-    os.environ["DATABASE_OWNER_URL"] = in_database(owner, name)
-    os.environ["DATABASE_URL"] = in_database(os.environ["DATABASE_URL"], name)
-    os.environ["DJANGO_SETTINGS_MODULE"] = "bench.settings"
+    use_database(name, make=False)
     done = subprocess.run(
         [sys.executable, "manage.py", "migrate", "--verbosity", "0", "--skip-checks"],
         cwd=ROOT,
@@ -36,6 +34,17 @@ def make_database(name: str) -> None:
     )
     if done.returncode != 0:
         sys.exit(f"The migrations of the bench's database failed:\n{done.stdout}{done.stderr}")
+
+
+def use_database(name: str, *, make: bool) -> None:
+    """Point this process and its children at the database `name`; with `make` it is made afresh first."""
+    if make:
+        make_database(name)
+        return
+    owner = os.environ.get("DATABASE_OWNER_URL") or os.environ["DATABASE_URL"]
+    os.environ["DATABASE_OWNER_URL"] = in_database(owner, name)
+    os.environ["DATABASE_URL"] = in_database(os.environ["DATABASE_URL"], name)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "bench.settings"
 
 
 def in_database(url: str, name: str) -> str:

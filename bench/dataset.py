@@ -64,6 +64,13 @@ def make_shop(*, name: str, lines: int, lots: int, assemblies: int, hot: int = 0
     return Shop(name, lines, lots, [item.pk for item in made], place.pk, place.path)
 
 
+def shop_of(name: str, *, lines: int, lots: int) -> Shop:
+    """A data set that was made before."""
+    place = make_place()
+    made = Item.objects.filter(sku__startswith=f"{name}-A").order_by("pk").values_list("pk", flat=True)
+    return Shop(name, lines, lots, list(made), place.pk, place.path)
+
+
 def _make_components(skus: Sequence[str]) -> list[Item]:
     return Item.objects.bulk_create(Item(sku=sku, name=f"Component {sku}", tracking=Tracking.LOT) for sku in skus)
 

@@ -47,7 +47,7 @@ def choose_cells(rows: StockRows, wanted: Wanted, *, on: date) -> tuple[Pick, ..
     """
     picks, missing = find_cells(rows, wanted, on=on)
     if missing > ZERO:
-        raise shortage(wanted, _takeable(rows, wanted), on=on)
+        raise shortage(wanted, rows, on=on)
     return picks
 
 
@@ -93,12 +93,12 @@ def take_cells(
     if missing == ZERO:
         return cells, picks
     if not may_go_below or wanted.lots:
-        raise shortage(wanted, _takeable(rows, wanted), on=on)
+        raise shortage(wanted, rows, on=on)
     check_negative(wanted.item, actor=actor, reason=reason)
     lot_ids = ensure_lots([LotSpec(wanted.item, "", on)])
     key: CellKey = (wanted.item.pk, wanted.location.pk, lot_ids[(wanted.item.pk, "")], str(wanted.status))
     if key in rows.cells and rows.cells[key].reserved > ZERO:
-        raise shortage(wanted, _takeable(rows, wanted), on=on)
+        raise shortage(wanted, rows, on=on)
     read_last_costs(rows, items=[wanted.item.pk])
     draft.overdrawn.add(key)
     taken = dict(cells)
@@ -177,11 +177,12 @@ def _check_named(wanted: Wanted, *, on: date) -> None:
             )
 
 
-def shortage(wanted: Wanted, cells: Sequence[Cell], *, on: date) -> InsufficientStock | ReservedByOther:
+def shortage(wanted: Wanted, rows: StockRows, *, on: date) -> InsufficientStock | ReservedByOther:
     """The refusal for too little stock, with every figure a person needs to go on."""
     item = wanted.item
+    cells = _takeable(rows, wanted)
     on_hand = sum((cell.quantity for cell in cells), ZERO)
-    reserved = sum((cell.reserved for cell in cells), ZERO)
+    reserved = sum((cell.reserved - rows.own_quantity(cell.id) for cell in cells), ZERO)  # for others
     first_day = on + timedelta(days=wanted.shelf_life_days_min)
     expired = sum((c.quantity for c in cells if c.expires_on is not None and c.expires_on < first_day), ZERO)
     context: dict[str, object] = {
@@ -197,7 +198,8 @@ def shortage(wanted: Wanted, cells: Sequence[Cell], *, on: date) -> Insufficient
     if on_hand - expired >= wanted.quantity and reserved > ZERO:
         return ReservedByOther(
             f"{wanted.location.code} holds {as_text(on_hand)} {item.stock_unit} of {item.sku}{status}, of which "
-            f"{as_text(reserved)} are reserved; {as_text(wanted.quantity)} are needed. Release a reservation or receive more.",
+            f"{as_text(reserved)} are reserved for others; {as_text(wanted.quantity)} are needed. Release a reservation "
+            "or receive more.",
             **context,
         )
     days = wanted.shelf_life_days_min

@@ -109,6 +109,7 @@ WITH cells AS (
 ), moved AS (
   SELECT m.item_id, m.location_id, m.lot_id, m.status, sum(abs(m.quantity)) AS quantity
   FROM inventory_movement m JOIN last USING (item_id, location_id, lot_id, status)
+  JOIN inventory_posting p ON p.id = m.posting_id AND p.kind <> 'landed_cost'  -- a later price takes out and puts back
   WHERE m.recorded_at >= (SELECT min(scanned_at) FROM last) AND m.effective_at > last.scanned_at
   GROUP BY 1, 2, 3, 4
 ), open AS (

@@ -8,11 +8,13 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
 from inventory.models import (
+    NEUTRAL_KINDS,
     CostPool,
     Item,
     LandedCostShare,
     Movement,
     Posting,
+    PostingKind,
     PurchaseOrder,
     PurchaseOrderLine,
     PurchaseOrderState,
@@ -150,3 +152,19 @@ def unpriced_receipts(items: Sequence[int]) -> dict[int, list[Movement]]:
     for movement in rows:
         found.setdefault(movement.item_id, []).append(movement)
     return found
+
+
+_BROUGHT_NOTHING = (*NEUTRAL_KINDS, PostingKind.LOT_CHANGE, PostingKind.LANDED_COST, PostingKind.REVERSAL)
+"""Kinds that have movements into a cell and bring no goods in: they move, rename, price or put back what was here."""
+
+
+def goods_without_a_price(item: Item) -> QuerySet[Movement]:
+    """Movements that brought in goods of the item at an unknown cost and got no price since, newest first."""
+    priced = LandedCostShare.objects.filter(movement=OuterRef("pk"), landed_cost__kind="price")
+    return (
+        Movement.objects.for_item(item)
+        .filter(~Exists(priced), value__isnull=True, quantity__gt=0)
+        .exclude(posting__kind__in=_BROUGHT_NOTHING)
+        .select_related("posting", "location", "lot")
+        .order_by("-pk")
+    )

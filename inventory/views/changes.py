@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
@@ -20,17 +20,11 @@ EXPORT_HEADER = ["Cause", "Movements", "Quantity", "Value, known part", "Moved w
 @require_GET
 @permission_required("inventory.view_movement", raise_exception=True)
 def changes(request: HttpRequest) -> HttpResponseBase:
-    """Opening, causes, closing; each cause opens the ledger at its rows."""
+    """The two moments; the causes come by themselves afterwards, since adding up a year of a large ledger takes its time."""
     chosen = ChangesFilter(request)
-    is_asked = not chosen.item_text or chosen.item is not None
-    found = (
-        changes_by_cause(first=chosen.first, second=chosen.second, item=chosen.item, basis=chosen.basis)
-        if is_asked
-        else None
-    )
-    if found is not None:
+    if request.GET.get("export") and _is_asked(chosen):
         download = export_table(
-            request.GET.get("export", ""), name="What changed", header=EXPORT_HEADER, rows=_export_rows(found)
+            request.GET["export"], name="What changed", header=EXPORT_HEADER, rows=_export_rows(_compare(chosen))
         )
         if download is not None:
             return download
@@ -41,12 +35,39 @@ def changes(request: HttpRequest) -> HttpResponseBase:
         title="What changed",
         crumbs=[Crumb("Valuation", reverse("inventory:valuation"))],
         chosen=chosen,
+        is_asked=_is_asked(chosen),
+        bases=Basis.choices,
+        causes_url=f"{reverse('inventory:causes_of_change')}?{request.GET.urlencode()}",
+    )
+
+
+@require_GET
+@permission_required("inventory.view_movement", raise_exception=True)
+def causes_of_change(request: HttpRequest) -> HttpResponse:
+    """Opening, causes, closing; each cause opens the ledger at its rows."""
+    chosen = ChangesFilter(request)
+    found = _compare(chosen) if _is_asked(chosen) else None
+    return render_page(
+        request,
+        "inventory/causes_of_change.html",
+        part="inventory/_causes_of_change.html",
+        title="Causes",
+        crumbs=[Crumb("What changed", f"{reverse('inventory:changes')}?{request.GET.urlencode()}")],
+        chosen=chosen,
         found=found,
         causes=[(cause, _ledger_url(cause, found)) for cause in found.causes] if found else [],
         late=[(cause, _ledger_url(cause, found)) for cause in found.late] if found else [],
         late_value=total_value(found.late) if found else None,
-        bases=Basis.choices,
     )
+
+
+def _is_asked(chosen: ChangesFilter) -> bool:
+    """Not when it names an item that does not exist."""
+    return not chosen.item_text or chosen.item is not None
+
+
+def _compare(chosen: ChangesFilter) -> Comparison:
+    return changes_by_cause(first=chosen.first, second=chosen.second, item=chosen.item, basis=chosen.basis)
 
 
 def _ledger_url(cause: Cause, found: Comparison) -> str:

@@ -34,6 +34,7 @@ from inventory.reads.board.supply import held_of, supply_of
 from inventory.reads.freshness import Freshness, freshness_of_places, stock_ageing, supplier_freshness
 from inventory.reads.item_ledger import item_ledger, worth_of
 from inventory.reads.lots import LotQuestion, lot_page
+from inventory.reads.purchases import goods_without_a_price
 from inventory.reads.trend import on_hand_trend
 from inventory.templatetags.figures import grouped, money, quantity, unit_cost
 from inventory.views.as_of import moment_context
@@ -260,14 +261,7 @@ def _line(places: LocationChoices, location_id: int) -> list[int]:
 
 def _cost(_request: HttpRequest, item: Item) -> dict[str, Any]:
     worth = worth_of(item)
-    unknown = list(
-        Movement.objects.for_item(item)
-        .filter(value__isnull=True, quantity__gt=0)
-        .select_related("posting", "location", "lot")
-        .order_by("-pk")[:UNKNOWN_ROWS_MAX]
-        if worth.unknown_quantity
-        else []
-    )
+    unknown = list(goods_without_a_price(item)[:UNKNOWN_ROWS_MAX]) if worth.unknown_quantity else []
     entries = CostEntry.objects.filter(item=item).select_related("posting").order_by("-pk")[:20]
     return {
         "worth": worth,

@@ -42,7 +42,7 @@ EXPORT_HEADER = [
 @require_GET
 @permission_required("inventory.view_costpool", raise_exception=True)
 def valuation(request: HttpRequest) -> HttpResponseBase:
-    """Items with what they are worth, by SKU, a page at a time; the sums come by themselves afterwards."""
+    """Items with what they are worth, by SKU, a page at a time; sums and unknown costs come by themselves afterwards."""
     chosen = ValuationFilter(request)
     question = chosen.question()
     download = export_table(
@@ -51,7 +51,6 @@ def valuation(request: HttpRequest) -> HttpResponseBase:
     if download is not None:
         return download
     page = valuation_page(question, after=chosen.after)
-    unknown = [] if chosen.after else unknown_rows(question)
     return render_page(
         request,
         "inventory/valuation.html",
@@ -62,12 +61,11 @@ def valuation(request: HttpRequest) -> HttpResponseBase:
         chips=chosen.chips(),
         clear_url=chosen.clear_url,
         page=page,
-        unknown=unknown[:UNKNOWN_MAX],
-        has_more_unknown=len(unknown) > UNKNOWN_MAX,
         bases=Basis.choices,
         kinds=[choice for choice in ItemKind.choices if choice[0] not in ("phantom", "service")],
         places=chosen.places.options(),
         totals_url=f"{reverse('inventory:valuation_totals')}?{request.GET.urlencode()}",
+        unknown_url=f"{reverse('inventory:valuation_unknown')}?{request.GET.urlencode()}",
     )
 
 
@@ -89,6 +87,24 @@ def valuation_totals(request: HttpRequest) -> HttpResponse:
         breakdowns=BREAKDOWNS.items(),
         report_url=reverse("inventory:valuation"),
         totals_url=reverse("inventory:valuation_totals"),
+    )
+
+
+@require_GET
+@permission_required("inventory.view_costpool", raise_exception=True)
+def valuation_unknown(request: HttpRequest) -> HttpResponse:
+    """Items of which a part came in without a cost: whether it is used up needs all of their movements."""
+    chosen = ValuationFilter(request)
+    unknown = unknown_rows(chosen.question())
+    return render_page(
+        request,
+        "inventory/valuation_unknown.html",
+        part="inventory/_valuation_unknown.html",
+        title="Not all costs are known",
+        crumbs=[Crumb("Valuation", f"{reverse('inventory:valuation')}?{request.GET.urlencode()}")],
+        chosen=chosen,
+        unknown=unknown[:UNKNOWN_MAX],
+        has_more_unknown=len(unknown) > UNKNOWN_MAX,
     )
 
 

@@ -310,8 +310,9 @@ def _uses_of_output(done: Completion) -> Sequence[Movement]:
     if done.output_lot is None or done.output_lot.is_implicit:
         return ()
     moves = Movement.objects.filter(lot=done.output_lot, quantity__lt=0).exclude(posting__reverses_id=done.posting_id)
+    stays = (PostingKind.TRANSFER, PostingKind.STATUS_CHANGE, PostingKind.LANDED_COST)  # a later price moves nothing
     return list(
-        moves.exclude(posting__kind__in=(PostingKind.TRANSFER, PostingKind.STATUS_CHANGE))
+        moves.exclude(posting__kind__in=stays)
         .select_related("posting", "location", "posting__completion__item", "posting__actor")
         .order_by("-id")[:USES_SHOWN_MAX]
     )

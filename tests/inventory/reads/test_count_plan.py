@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from inventory.models import CountLine, LocationKind
 from inventory.operations.issuing import issue_stock
+from inventory.operations.landing_costs import ReceiptPrice, correct_prices
 from inventory.operations.reversing import reverse_posting
 from inventory.reads.count_plan import count_plan, item_groups
 from tests.factories import make_item, make_location, put_on_hand
@@ -102,6 +103,16 @@ def test_much_movement_since_the_last_count_makes_a_cell_due(site):
 
     (cell,) = count_plan()
     assert (cell.reasons, cell.moved) == (("moved",), Decimal(30))
+
+
+def test_a_price_that_comes_later_is_no_movement_since_the_last_count(site):
+    item = make_item(sku="PRICED")
+    receipt = put_on_hand(item, site, "40")
+    counted(item, site, "40")
+    correct_prices(key=uuid4(), prices=[ReceiptPrice(receipt.movements.get(), Decimal("20.00"))], actor=None)
+    put_on_hand(item, site, "1", value="0.50")
+
+    assert reasons() == {}
 
 
 def test_the_correction_of_the_count_itself_is_no_movement_since(site):

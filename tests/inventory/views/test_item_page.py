@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from inventory.models import LocationKind, Supplier, SupplierItem, SupplierStock
 from inventory.operations.issuing import issue_stock
+from inventory.operations.landing_costs import ReceiptPrice, correct_prices
 from inventory.operations.reversing import reverse_posting
 from inventory.operations.transferring import transfer_stock
 from tests.factories import make_item, make_location, put_on_hand
@@ -97,6 +98,18 @@ def test_unknown_cost_is_listed_with_where_it_came_in(as_viewer):
     assert response.context["worth"].value is None
     assert response.context["worth"].known_value == Decimal("12")
     assert [movement.posting for movement in response.context["unknown"]] == [posting]
+
+
+def test_goods_that_got_their_price_later_and_goods_that_only_moved_are_not_listed_as_unknown(as_viewer):
+    item, shelf = make_item(cost_method="fifo"), make_location()
+    priced, unpriced = put_on_hand(item, shelf, "4"), put_on_hand(item, shelf, "5")
+    transfer_stock(key=uuid4(), item=item, source=shelf, target=make_location(), quantity=Decimal(2), actor=None)
+    prices = [ReceiptPrice(priced.movements.get(), Decimal("8.00"))]
+    correct_prices(key=uuid4(), prices=prices, actor=None)
+
+    unknown = page(as_viewer, item, tab="cost").context["unknown"]
+
+    assert [(movement.posting, movement.quantity) for movement in unknown] == [(unpriced, 5)]
 
 
 @pytest.mark.parametrize("tab", ["where", "ledger", "lots", "cost"])

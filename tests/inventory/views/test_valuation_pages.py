@@ -42,7 +42,7 @@ def totals(client, **query):
 
 
 def changes(client, **query):
-    return client.get(reverse("inventory:changes"), query)
+    return client.get(reverse("inventory:causes_of_change"), query)
 
 
 def shown(response):
@@ -113,18 +113,20 @@ def test_sums_by_category_lead_to_their_items(as_viewer):
     assert shown(valuation(as_viewer, category=wax.pk)) == [("S", 1, 7)]
 
 
-def test_unknown_cost_is_listed_on_top_and_is_never_nothing(as_viewer):
+def test_unknown_cost_is_listed_apart_and_is_never_nothing(as_viewer):
     item, shelf = make_item(sku="A"), make_location()
     put_on_hand(item, shelf, "4")
     put_on_hand(item, shelf, "6", value="12.00")
 
-    response = valuation(as_viewer)
+    apart = as_viewer.get(reverse("inventory:valuation_unknown"), headers={"HX-Request": "true"})
+    page = valuation(as_viewer)
 
-    assert [(row.item, row.worth.unknown_quantity, row.worth.known_value) for row in response.context["unknown"]] == [
+    assert [(row.item, row.worth.unknown_quantity, row.worth.known_value) for row in apart.context["unknown"]] == [
         (item, 4, 12)
     ]
-    assert shown(response) == [("A", 10, None)]
-    assert "Not all costs are known" in response.content.decode()
+    assert "Not all costs are known" in apart.content.decode()
+    assert shown(page) == [("A", 10, None)]
+    assert f'hx-get="{reverse("inventory:valuation_unknown")}?"' in page.content.decode()
     assert totals(as_viewer).unknown_items == 1
 
 
@@ -173,8 +175,11 @@ def test_pools_and_ledger_agree(as_viewer):
         ("valuation", {"at": "2026-05-20T11:00"}),
         ("valuation", {"at": "2026-05-20T11:00", "basis": "known_then"}),
         ("valuation_totals", {}),
+        ("valuation_unknown", {}),
+        ("valuation_unknown", {"at": "2026-05-20T11:00"}),
         ("valuation_totals", {"at": "2026-05-20T11:00", "by": "place"}),
         ("changes", {"first": "2026-05-01T00:00"}),
+        ("causes_of_change", {"first": "2026-05-01T00:00"}),
         ("periods", {}),
     ],
 )
@@ -224,11 +229,28 @@ def test_changes_of_an_item_tell_what_was_recorded_later(as_viewer, clock):
         assert [row.movement.quantity for row in as_viewer.get(url).context["rows"]] == [cause.quantity]
 
 
+def test_the_page_of_changes_comes_at_once_and_leads_to_its_causes(as_viewer):
+    item, shelf = make_item(sku="A"), make_location()
+    put_on_hand(item, shelf, "10", value="20.00", effective_at=days_ago(2))
+
+    whole = as_viewer.get(reverse("inventory:changes"), {"item": "A", "first": text(days_ago(5))}).content.decode()
+    causes = as_viewer.get(reverse("inventory:causes_of_change"), {"item": "A", "first": text(days_ago(5))})
+
+    assert f'href="{reverse("inventory:causes_of_change")}?item=A&amp;first=2026-05-15T12%3A00"' in whole
+    assert "Receipts" not in whole
+    assert "Receipts" in causes.content.decode()
+    assert (
+        f'href="{reverse("inventory:changes")}?item=A&amp;first=2026-05-15T12%3A00&amp;export=csv"'
+        in causes.content.decode()
+    )
+
+
 def test_changes_are_exported_with_both_ends(as_viewer):
     item, shelf = make_item(sku="A"), make_location()
     put_on_hand(item, shelf, "10", value="20.00", effective_at=days_ago(2))
 
-    response = changes(as_viewer, item="A", first=text(days_ago(5)), second=text(days_ago(1)), export="csv")
+    moments = {"first": text(days_ago(5)), "second": text(days_ago(1))}
+    response = as_viewer.get(reverse("inventory:changes"), {"item": "A", "export": "csv", **moments})
 
     assert b"".join(response.streaming_content).decode("utf-8-sig").splitlines()[1:] == [
         '"Stock on 2026-05-15 12:00, as it was",,0,0,',
@@ -241,7 +263,7 @@ def test_changes_of_no_item_say_so(as_viewer):
     response = changes(as_viewer, item="NONE")
 
     assert "There is no such item" in response.content.decode()
-    assert changes(as_viewer, item="NONE", export="csv").status_code == 200
+    assert as_viewer.get(reverse("inventory:changes"), {"item": "NONE", "export": "csv"}).status_code == 200
 
 
 def test_an_item_is_seen_as_it_was(as_viewer, clock):

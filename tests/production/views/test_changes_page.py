@@ -46,7 +46,7 @@ def test_changes_lead_from_the_first_sum_to_the_second_and_open_their_rows(as_vi
     complete(made, "3", into=shelf, effective_at=days_ago(2))
     issue_stock(key=uuid4(), item=part, location=shelf, quantity=Decimal(1), actor=None, effective_at=days_ago(1))
 
-    response = as_viewer.get(reverse("inventory:changes"), {"first": "2026-05-15T12:00"})
+    response = as_viewer.get(reverse("inventory:causes_of_change"), {"first": "2026-05-15T12:00"})
     found = response.context["found"]
 
     assert found.opening.known_value == 40

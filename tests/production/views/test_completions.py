@@ -5,6 +5,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from inventory.models import Movement
+from inventory.operations.landing_costs import ReceiptPrice, correct_prices
 from production.models import CompletionReversal
 from production.operations.work_orders import open_work_order
 from tests.factories import lot_of, make_item, on_hand, put_on_hand
@@ -104,6 +106,20 @@ def test_the_output_lot_is_followed_one_level_on(as_viewer, workshop):
     response = as_viewer.get(f"/make/completions/{made.posting_id}/")
 
     assert [(move.posting_id, move.quantity) for move in response.context["uses"]] == [(user.posting_id, Decimal(-3))]
+
+
+def test_a_price_that_comes_later_is_no_use_of_the_output(as_viewer, workshop):
+    bare, base = make_item(sku="BARE"), make_item(sku="BASE", tracking="lot")
+    make_bom(item=base, lines=[(bare, "1")])
+    put_on_hand(bare, workshop.place, "9")
+    made = complete(base, "4", into=workshop.place, output_lot_code="B-1").completion
+    output = made.posting.movements.get(quantity__gt=0)
+    correct_prices(key=uuid4(), prices=[ReceiptPrice(output, Decimal("12.00"))], actor=None)
+
+    response = as_viewer.get(f"/make/completions/{made.posting_id}/")
+
+    assert Movement.objects.filter(lot=made.output_lot, quantity__lt=0).exists()
+    assert response.context["uses"] == []
 
 
 def test_is_taken_back_whole(as_operator, workshop, done):
