@@ -136,7 +136,8 @@ def _by_sharing(ordered: Sequence[Claim], pools: _Pools, step: Decimal) -> dict[
         drawing = [claim for claim in sharers if name in claim.draws]
         shares = divide(left, [claim.weight for claim in drawing], step)
         for claim, share in zip(drawing, shares, strict=True):
-            parts[claim.listing_id] += max(ZERO, min(share, claim.draws[name]))
+            own = pools.fences.get(claim.listing_id, {}).get(name, ZERO)
+            parts[claim.listing_id] += max(ZERO, min(share, claim.draws[name] - own))
     all_weights = sum((claim.weight for claim in sharers), Fraction(0))
     found = {}
     for claim in ordered:

@@ -12,6 +12,7 @@ from django.db import connection
 from channels_sync.allocation import Derivation
 from channels_sync.models import Channel, Listing, ListingPush, PublicationLine
 from inventory.arrays import numbers
+from inventory.quantities import ZERO
 
 CONFIRM_ATTEMPTS_MAX = 5
 """Read-backs of one version that may differ before it is left to a person."""
@@ -143,3 +144,12 @@ def counted_in_ledger(derivation: Derivation) -> dict[int, Decimal]:
     with connection.cursor() as cursor:
         cursor.execute(_COUNTED, [snapshot.item_id, snapshot.cutoff, places])
         return dict(cursor.fetchall())
+
+
+def agrees_with_ledger(derivation: Derivation) -> bool:
+    """Whether the ledger up to the cut-off holds at each source what the derivation counted there."""
+    counted = counted_in_ledger(derivation)
+    return all(
+        counted.get(source.location_id, ZERO) == source.on_hand + source.expired + source.withheld
+        for source in derivation.snapshot.sources
+    )
