@@ -101,6 +101,7 @@ MENU = (
         (
             Entry("Channels", "storefront", "channels_sync:channels", ("channels_sync.view_channel",)),
             Entry("Listings", "sell", "channels_sync:listings", ("channels_sync.view_listing",)),
+            Entry("Allocation rules", "percent", "channels_sync:policies", ("channels_sync.view_allocationpolicy",)),
         ),
     ),
     Group(
