@@ -18,7 +18,8 @@ class Change:
     """What a plan does to one listing. Quantities are whole units of the listing.
 
     `before` is what was last wanted, None when nothing was. `recent_max` is the most it showed lately, None when unknown.
-    `possible` is what could be sold if every unit anywhere counted: on hand, buildable and at suppliers; None when unknown.
+    `possible` is what the supply that its rules count comes to; None when unknown. `waits_already` says that an earlier change
+    of it waits for a person: until that is decided it is not raised.
     """
 
     listing_id: int
@@ -27,6 +28,7 @@ class Change:
     after: int
     recent_max: int | None = None
     possible: int | None = None
+    waits_already: bool = False
 
     @property
     def is_raise(self) -> bool:
@@ -58,7 +60,7 @@ class Limits:
     recent_units_min: int = 20
     """... unless it is at most so many units above it."""
     above_possible: bool = True
-    """A quantity above what could exist waits."""
+    """A quantity above the supply its rules count waits."""
     after_bulk: bool = True
     """Raises of more than `bulk_listings_min` listings right after a bulk edit or an import wait."""
     bulk_listings_min: int = 5
@@ -76,13 +78,20 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What surrounds a plan: how many listings the channel has, the bulk edit it follows, the sources that are stale."""
+    """What surrounds a plan: how many listings the channel has, what changed shortly before, the bulk edit it follows, the
+    sources that are stale, and whether the channel wants every change approved.
+    """
 
     listings: int
+    changed_before: int = 0
+    """Other listings that changed shortly before, first figures left out."""
+    zeroed_before: int = 0
+    """Other listings that fell to zero shortly before."""
     bulk: str = ""
     """Words of the bulk edit or import that came shortly before; empty: none."""
     stale: Sequence[str] = ()
     """Names of sources that are older than they may be."""
+    needs_approval: bool = False
 
 
 class RuleName(StrEnum):
@@ -92,6 +101,8 @@ class RuleName(StrEnum):
     ABOVE_POSSIBLE = "above_possible"
     AFTER_BULK = "after_bulk"
     STALE = "stale"
+    APPROVAL = "approval"
+    WAITS = "waits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +112,9 @@ class Trip:
     rule: RuleName
     words: str
     listing_id: int | None = None
+
+    def as_json(self) -> dict[str, object]:
+        return {"rule": str(self.rule), "words": self.words, "listing": self.listing_id}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +185,14 @@ def judge(changes: Sequence[Change], *, limits: Limits, setting: Setting) -> Ver
     """Which rules a plan breaks and which listings wait for that.
 
     Whatever trips, a listing that is lowered to something above zero is never held, and no raise of a plan that tripped a rule
-    of the whole plan flows.
+    of the whole plan flows. Where every change is to be approved, all of them wait.
     """
+    if setting.needs_approval:
+        words = (
+            f"{len(changes)} change{'' if len(changes) == 1 else 's'} to approve: this channel sends nothing by itself."
+        )
+        trips = [Trip(RuleName.APPROVAL, words)] if changes else []
+        return Verdict(trips, frozenset(change.listing_id for change in changes))
     of_plan = _of_the_plan(changes, limits, setting)
     of_listings = [trip for change in changes for trip in _of_one(change, limits)]
     held = {trip.listing_id for trip in of_listings if trip.listing_id is not None}
@@ -185,7 +205,7 @@ def judge(changes: Sequence[Change], *, limits: Limits, setting: Setting) -> Ver
 
 def _of_the_plan(changes: Sequence[Change], limits: Limits, setting: Setting) -> list[Trip]:
     trips = []
-    changed = sum(not change.is_first for change in changes)
+    changed = sum(not change.is_first for change in changes) + setting.changed_before
     if limits.share_changed is not None and changed >= max(limits.changed_min, 1):
         share = Decimal(changed) / max(setting.listings, changed)
         if share > limits.share_changed:
@@ -196,8 +216,9 @@ def _of_the_plan(changes: Sequence[Change], limits: Limits, setting: Setting) ->
                     "go out by themselves.",
                 )
             )
-    to_zero = sum(change.is_to_zero for change in changes)
-    if limits.to_zero_max is not None and to_zero > limits.to_zero_max:
+    falls = sum(change.is_to_zero for change in changes)
+    to_zero = falls + setting.zeroed_before
+    if falls and limits.to_zero_max is not None and to_zero > limits.to_zero_max:
         trips.append(
             Trip(
                 RuleName.TO_ZERO,
@@ -222,11 +243,14 @@ def _of_one(change: Change, limits: Limits) -> list[Trip]:
     if not change.is_raise:
         return []
     trips = []
+    if change.waits_already:
+        words = f"{change.sku} waits for a decision already and is not raised to {change.after} before."
+        trips.append(Trip(RuleName.WAITS, words, change.listing_id))
     if limits.above_possible and change.possible is not None and change.after > change.possible:
         trips.append(
             Trip(
                 RuleName.ABOVE_POSSIBLE,
-                f"{change.sku} would show {change.after}, but only {change.possible} could exist.",
+                f"{change.sku} would show {change.after}, but only {change.possible} are there to be counted.",
                 change.listing_id,
             )
         )

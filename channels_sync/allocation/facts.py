@@ -144,7 +144,8 @@ class Snapshot:
 class Offer:
     """What the formula needs to know of a listing. `quantity_max` is the largest figure the channel takes, in packs.
 
-    `withdrawn` says why nothing may be offered at all; empty when it may.
+    `withdrawn` says why nothing may be offered at all; empty when it may. `lid` is the most a freeze lets it show, in packs,
+    for the reason `frozen`; None when it is not frozen.
     """
 
     listing_id: int
@@ -154,3 +155,5 @@ class Offer:
     pack_size: Decimal
     quantity_max: int
     withdrawn: str = ""
+    lid: int | None = None
+    frozen: str = ""

@@ -9,6 +9,7 @@ Every source is clamped at zero by itself, so that what one site owes is not tak
 of those the policy names (units, percent, days of demand, doubt about the books), rounded up to steps, and is taken once.
 Quantities are in the item's stock unit until the last step, which counts sold units. Nothing is rounded but where it says so.
 A fixed figure is neither shared out nor lowered by buffer and percent; minimum, maximum and packs hold for it too.
+The lid of a freeze comes last of all.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ class Steps:
     after_maximum: Decimal
     packs: int
     withdrawn: str = ""
+    is_frozen: bool = False
 
     @property
     def available(self) -> Decimal:
@@ -123,8 +125,13 @@ def work_out(snapshot: Snapshot, terms: Terms, offer: Offer, now: datetime) -> S
     after_minimum = ZERO if share < terms.minimum.value or withdrawn else share
     maximum = terms.maximum.value
     after_maximum = after_minimum if maximum is None else min(after_minimum, maximum)
-    packs = min(Fraction(after_maximum) // Fraction(offer.pack_size), offer.quantity_max)
-    return Steps(supply, allotted, buffer, after_buffer, share, after_minimum, after_maximum, int(packs), withdrawn)
+    packs = min(int(Fraction(after_maximum) // Fraction(offer.pack_size)), offer.quantity_max)
+    is_frozen = offer.lid is not None and offer.lid < packs
+    if offer.lid is not None:
+        packs = min(packs, offer.lid)
+    return Steps(
+        supply, allotted, buffer, after_buffer, share, after_minimum, after_maximum, packs, withdrawn, is_frozen
+    )
 
 
 def _part(quantity: Decimal, percent: Decimal) -> Decimal:

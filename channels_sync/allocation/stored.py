@@ -31,6 +31,7 @@ _WORDS = frozenset({"basis", "sharing"})
 
 
 def offer_to_json(offer: Offer) -> dict[str, Any]:
+    frozen = {} if offer.lid is None else {"lid": offer.lid, "frozen": offer.frozen}
     return {
         "id": offer.listing_id,
         "sku": offer.sku,
@@ -39,6 +40,7 @@ def offer_to_json(offer: Offer) -> dict[str, Any]:
         "pack_size": as_text(offer.pack_size),
         "quantity_max": offer.quantity_max,
         "withdrawn": offer.withdrawn,
+        **frozen,
     }
 
 
@@ -51,6 +53,8 @@ def offer_from_json(kept: Mapping[str, Any]) -> Offer:
         pack_size=Decimal(kept["pack_size"]),
         quantity_max=kept["quantity_max"],
         withdrawn=kept["withdrawn"],
+        lid=kept.get("lid"),
+        frozen=kept.get("frozen", ""),
     )
 
 

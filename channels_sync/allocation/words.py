@@ -46,9 +46,12 @@ def in_words(steps: Steps, *, snapshot: Snapshot, terms: Terms, offer: Offer) ->
     if maximum is not None and steps.after_maximum != steps.after_minimum:
         text += f" {_ARROW} at most {as_text(maximum)} {_ARROW} {as_text(steps.after_maximum)}"
     if offer.pack_size != 1:
-        text += f" {_ARROW} pack of {as_text(offer.pack_size)} {_ARROW} {steps.packs}"
-    elif steps.after_maximum != steps.packs:
+        packs = int(steps.after_maximum // offer.pack_size) if steps.is_frozen else steps.packs
+        text += f" {_ARROW} pack of {as_text(offer.pack_size)} {_ARROW} {packs}"
+    elif steps.after_maximum != steps.packs and not steps.is_frozen:
         text += f" {_ARROW} whole units the channel takes {_ARROW} {steps.packs}"
+    if steps.is_frozen:
+        text += f" {_ARROW} frozen at {offer.lid}: {offer.frozen}"
     return text
 
 

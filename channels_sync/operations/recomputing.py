@@ -2,7 +2,8 @@
 
 The rows of the outbox are locked first, in listing order, and everything the figure depends on is read after that, by
 statements of their own (READ COMMITTED): whoever comes second sees at least what the first one saw, so a later version
-never carries an older figure. The number of statements does not depend on the number of listings.
+never carries an older figure. What the guard stops is kept as a hold and never reaches the outbox. The number of statements
+does not depend on the number of listings.
 """
 
 from __future__ import annotations
@@ -19,14 +20,20 @@ from django.utils import timezone
 
 from channels_sync.allocation import Derivation
 from channels_sync.allocation.terms import BUILDABLE
+from channels_sync.guard import Trip
 from channels_sync.models import AllocationPolicy, Channel, ChannelMode, Listing, PublicationState, PublishRun
+from channels_sync.operations.guarding import Planned, judge_plans
+from channels_sync.operations.holding import report_holds, write_holds
 from channels_sync.reads.figures import FigureChange, figures, read_facts
+from inventory.bulk import cause_of
 from inventory.models import Item, StockChange
 from inventory.operations.transactions import operation
 from inventory.wakeups import wake_after_commit
 from production.reads.dependents import dependents
 
 LISTINGS_PER_TRANSACTION = 1_000
+TRIPS_KEPT = 50
+"""Rules that said no kept with a run, for people to read."""
 ITEMS_PER_CHANGE = 500
 """Items named by one row of news; it bounds what one transaction has to work out."""
 
@@ -42,11 +49,14 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class RecomputeResult:
+    """Listings worked out, those whose figure changed, and those whose change waits for a person."""
+
     checked: int = 0
     changed: int = 0
+    held: int = 0
 
     def __add__(self, other: RecomputeResult) -> RecomputeResult:
-        return RecomputeResult(self.checked + other.checked, self.changed + other.changed)
+        return RecomputeResult(self.checked + other.checked, self.changed + other.changed, self.held + other.held)
 
 
 def recompute_listings(
@@ -132,7 +142,7 @@ def tell_items_changed(*, items: Collection[int], cause: str) -> None:
     """Have every listing of `items` (ids) recomputed soon. Part of the present transaction."""
     ordered = sorted(set(items))
     StockChange.objects.bulk_create(
-        StockChange(items=ordered[start : start + ITEMS_PER_CHANGE], cause=cause[:24])
+        StockChange(items=ordered[start : start + ITEMS_PER_CHANGE], cause=cause_of(cause)[:24])
         for start in range(0, len(ordered), ITEMS_PER_CHANGE)
     )
     wake_after_commit()
@@ -147,6 +157,9 @@ class _Locked:
 
     version: int
     wanted: int | None
+    recent_max: int | None = None
+    is_held: bool = False
+    is_sent: bool = True
 
 
 @dataclass(slots=True)
@@ -154,20 +167,47 @@ class _Plan:
     """What changes on one channel; the lines of one run."""
 
     channel_id: int
-    state: PublicationState
+    mode: str
     checked: int = 0
     changes: list[tuple[_Locked, Derivation]] = field(default_factory=list)
+    held: list[tuple[_Locked, Derivation]] = field(default_factory=list)
+    trips: Sequence[Trip] = ()
+
+    @property
+    def state(self) -> PublicationState:
+        return PublicationState.SHADOW if self.mode == ChannelMode.SHADOW else PublicationState.QUEUED
 
 
-def recompute_locked(*, listing_ids: Sequence[int], cause: Cause, send_again: bool = False) -> RecomputeResult:
-    """Lock the outbox rows of these listings, work out their figures, and write new versions for those that changed."""
+def recompute_locked(
+    *,
+    listing_ids: Sequence[int],
+    cause: Cause,
+    send_again: bool = False,
+    approved: Mapping[int, int] | None = None,
+) -> RecomputeResult:
+    """Lock the outbox rows of these listings, work out their figures, and write new versions for those that changed.
+
+    What the guard stops waits for a person instead. `approved` says by listing id up to which quantity somebody agreed.
+    """
     if not listing_ids:
         return RecomputeResult()
     locked = _lock_pushes(listing_ids)
     now = timezone.now()
-    plans = _plan(figures(read_facts(locked), now=now), locked=locked, send_again=send_again)
-    _write(plans, cause=cause, now=now)
-    return RecomputeResult(sum(plan.checked for plan in plans), sum(len(plan.changes) for plan in plans))
+    plans, settled = _plan(figures(read_facts(locked), now=now), locked=locked, send_again=send_again)
+    _guard(plans, cause=cause, now=now, approved=approved or {})
+    runs = _write_runs(plans, cause=cause, now=now)
+    _write(plans, runs=runs, now=now)
+    write_holds(
+        held=[(runs[plan.channel_id], before.wanted, derivation) for plan in plans for before, derivation in plan.held],
+        over=[*settled, *(d.offer.listing_id for plan in plans for before, d in plan.changes if before.is_held)],
+        now=now,
+    )
+    report_holds(plans=[(runs[plan.channel_id], plan.trips, len(plan.held)) for plan in plans if plan.held])
+    return RecomputeResult(
+        sum(plan.checked for plan in plans),
+        sum(len(plan.changes) for plan in plans),
+        sum(len(plan.held) for plan in plans),
+    )
 
 
 def _lock_pushes(listing_ids: Sequence[int]) -> dict[int, _Locked]:
@@ -175,33 +215,61 @@ def _lock_pushes(listing_ids: Sequence[int]) -> dict[int, _Locked]:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO channels_sync_listingpush (listing_id, channel_id, version, sent_version, confirmed_version,"
-            " attempts, last_error) SELECT l.id, l.channel_id, 0, 0, 0, 0, '' FROM channels_sync_listing l"
+            " attempts, last_error, is_held) SELECT l.id, l.channel_id, 0, 0, 0, 0, '', false FROM channels_sync_listing l"
             " WHERE l.id = ANY(%s::bigint[])"
             " AND NOT EXISTS (SELECT FROM channels_sync_listingpush p WHERE p.listing_id = l.id)"
             " ORDER BY l.id ON CONFLICT DO NOTHING",
             [ids],
         )
         cursor.execute(
-            "SELECT listing_id, version, wanted FROM channels_sync_listingpush"
+            "SELECT listing_id, version, wanted, recent_max, is_held, version = sent_version FROM channels_sync_listingpush"
             " WHERE listing_id = ANY(%s::bigint[]) ORDER BY listing_id FOR NO KEY UPDATE",
             [ids],
         )
-        return {listing_id: _Locked(version, wanted) for listing_id, version, wanted in cursor.fetchall()}
+        return {listing_id: _Locked(*rest) for listing_id, *rest in cursor.fetchall()}
 
 
-def _plan(found: Iterable[FigureChange], *, locked: Mapping[int, _Locked], send_again: bool) -> list[_Plan]:
+def _plan(
+    found: Iterable[FigureChange], *, locked: Mapping[int, _Locked], send_again: bool
+) -> tuple[list[_Plan], list[int]]:
+    """What changes by channel, and the listings of which a change waited that is no longer one."""
     plans: dict[int, _Plan] = {}
+    settled = []
     for one in found:
         channel_id, listing_id = one.facts.channel_id, one.facts.listing_id
         plan = plans.get(channel_id)
         if plan is None:
-            state = PublicationState.SHADOW if one.facts.mode == ChannelMode.SHADOW else PublicationState.QUEUED
-            plan = plans[channel_id] = _Plan(channel_id, state)
+            plan = plans[channel_id] = _Plan(channel_id, one.facts.mode)
         plan.checked += 1
         before = locked[listing_id]
         if send_again or before.version == 0 or before.wanted != one.quantity:
             plan.changes.append((before, one.derivation))
-    return list(plans.values())
+        elif before.is_held and (before.is_sent or plan.mode != ChannelMode.APPROVE):
+            settled.append(listing_id)
+    return list(plans.values()), settled
+
+
+def _guard(plans: Sequence[_Plan], *, cause: Cause, now: datetime, approved: Mapping[int, int]) -> None:
+    """Take out of each plan what waits for a person. A channel in the shadow is only told what would wait."""
+    judged = {
+        plan.channel_id: (
+            plan.mode,
+            [Planned(row.wanted, row.recent_max, row.is_held, derivation) for row, derivation in plan.changes],
+        )
+        for plan in plans
+        if plan.changes
+    }
+    verdicts = judge_plans(judged, causes=cause.words, now=now, approved=approved)
+    for plan in plans:
+        verdict = verdicts.get(plan.channel_id)
+        if verdict is None:
+            continue
+        plan.trips = verdict.trips
+        if verdict.held and plan.mode != ChannelMode.SHADOW:
+            changes, plan.changes = plan.changes, []
+            for row, derivation in changes:
+                held = derivation.offer.listing_id in verdict.held
+                (plan.held if held else plan.changes).append((row, derivation))
 
 
 def publication_outlook(*, changes: Mapping[int, Decimal]) -> dict[int, int]:
@@ -214,10 +282,8 @@ def publication_outlook(*, changes: Mapping[int, Decimal]) -> dict[int, int]:
     return {one.facts.listing_id: one.quantity for one in figures(facts, supposing=changes)}
 
 
-def _write(plans: Sequence[_Plan], *, cause: Cause, now: datetime) -> None:
-    changed = [plan for plan in plans if plan.changes]
-    if not changed:
-        return
+def _write_runs(plans: Sequence[_Plan], *, cause: Cause, now: datetime) -> dict[int, PublishRun]:
+    """A run for each channel on which anything changes or waits, by channel id."""
     runs = PublishRun.objects.bulk_create(
         PublishRun(
             channel_id=plan.channel_id,
@@ -226,21 +292,31 @@ def _write(plans: Sequence[_Plan], *, cause: Cause, now: datetime) -> None:
             changed_at=cause.changed_at,
             listings_checked=plan.checked,
             listings_changed=len(plan.changes),
+            listings_held=len(plan.held),
+            trips=[trip.as_json() for trip in plan.trips[:TRIPS_KEPT]],
             recorded_at=now,
         )
-        for plan in changed
+        for plan in plans
+        if plan.changes or plan.held
     )
+    return {run.channel_id: run for run in runs if run.channel_id is not None}
+
+
+def _write(plans: Sequence[_Plan], *, runs: Mapping[int, PublishRun], now: datetime) -> None:
     rows = [
-        (derivation.offer.listing_id, run.pk, before, derivation, plan.state)
-        for plan, run in zip(changed, runs, strict=True)
+        (derivation.offer.listing_id, runs[plan.channel_id].pk, before, derivation, plan.state)
+        for plan in plans
         for before, derivation in plan.changes
     ]
+    if not rows:
+        return
     listing_ids = [listing_id for listing_id, *_ in rows]
     versions = [before.version + 1 for _, _, before, _, _ in rows]
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE channels_sync_listingpush p SET wanted = u.wanted, version = u.version, attempts = 0, next_at = NULL,"
-            " last_error = '' FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS u(listing_id, version, wanted)"
+            " last_error = '', recent_max = greatest(p.recent_max, u.wanted)"
+            " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS u(listing_id, version, wanted)"
             " WHERE p.listing_id = u.listing_id AND p.version = u.version - 1",
             [listing_ids, versions, [derivation.quantity for _, _, _, derivation, _ in rows]],
         )

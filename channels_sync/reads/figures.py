@@ -86,10 +86,15 @@ class FigureChange:
 
 _FACTS = """
 SELECT l.id, l.channel_id, c.mode, l.item_id, i.category_id, p.wanted, l.id = ANY(%(ids)s::bigint[]),
-       c.adapter, l.external_sku, l.pack_size, i.stock_unit, i.step, i.is_active, i.is_sellable, i.sku
+       c.adapter, l.external_sku, l.pack_size, i.stock_unit, i.step, i.is_active, i.is_sellable, i.sku, f.lid, f.reason
 FROM channels_sync_listing l
 JOIN channels_sync_channel c ON c.id = l.channel_id JOIN inventory_item i ON i.id = l.item_id
 LEFT JOIN channels_sync_listingpush p ON p.listing_id = l.id
+LEFT JOIN LATERAL (
+  SELECT coalesce(z.quantity, p.wanted, 0) AS lid, z.reason FROM channels_sync_freeze z
+  WHERE z.ended_at IS NULL AND (z.listing_id = l.id OR z.item_id = l.item_id OR z.channel_id = l.channel_id)
+  ORDER BY coalesce(z.quantity, p.wanted, 0), z.id LIMIT 1
+) f ON true
 WHERE l.item_id = ANY(ARRAY(SELECT a.item_id FROM channels_sync_listing a WHERE a.id = ANY(%(ids)s::bigint[])))
   AND l.is_active AND c.mode <> %(off)s
 ORDER BY l.id
@@ -117,6 +122,8 @@ def _offer(
     is_active: bool,
     is_sellable: bool,
     item_sku: str,
+    lid: int | None,
+    frozen: str | None,
 ) -> Offer:
     withdrawn = "" if is_active and is_sellable else f"{item_sku} is {'not sellable' if is_active else 'inactive'}"
     entry = ADAPTERS.get(adapter)
@@ -128,6 +135,8 @@ def _offer(
         pack_size=pack_size,
         quantity_max=entry.limits.quantity_max if entry else QUANTITY_MAX,
         withdrawn=withdrawn,
+        lid=lid,
+        frozen=frozen or "",
     )
 
 

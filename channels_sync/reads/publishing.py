@@ -36,7 +36,7 @@ def unconfirmed_channel_ids() -> tuple[int, ...]:
 def _channel_ids(condition: str) -> tuple[int, ...]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT c.id FROM channels_sync_channel c WHERE c.mode = 'auto' AND EXISTS ("
+            "SELECT c.id FROM channels_sync_channel c WHERE c.mode IN ('approve', 'auto') AND EXISTS ("
             "SELECT FROM channels_sync_listingpush p JOIN channels_sync_listing l ON l.id = p.listing_id"
             f" WHERE p.channel_id = c.id AND l.is_active AND {condition}"
             " AND (p.next_at IS NULL OR p.next_at <= clock_timestamp())) ORDER BY c.id"

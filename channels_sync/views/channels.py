@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from channels_sync.models import (
+    SENDING,
     Channel,
     ChannelMode,
     Listing,
@@ -58,7 +59,7 @@ def state_of(push: ListingPush | None, channel: Channel) -> State:
     if push is None or push.wanted is None:
         return UNKNOWN
     if push.version > push.sent_version:
-        if channel.mode != ChannelMode.AUTO:
+        if channel.mode not in SENDING:
             return STATES[PublicationState.SHADOW]
         return STATES[PublicationState.FAILED if push.last_error else PublicationState.QUEUED]
     if push.sent_version > push.confirmed_version:
@@ -134,7 +135,7 @@ def _listings(
     if text:
         found = found.filter(Q(external_sku__icontains=text) | Q(title__icontains=text) | Q(item__sku__icontains=text))
     if state in ("failing", "waiting"):
-        found = found.filter(push__version__gt=F("push__sent_version"), channel__mode=ChannelMode.AUTO)
+        found = found.filter(push__version__gt=F("push__sent_version"), channel__mode__in=SENDING)
         found = found.exclude(push__last_error="") if state == "failing" else found
     elif state == "differing":
         found = found.exclude(push__channel_quantity=F("push__wanted")).filter(push__channel_quantity__isnull=False)

@@ -116,6 +116,31 @@ def test_raises_on_stale_figures_wait():
     assert verdict.held == {1}
 
 
+def test_many_small_plans_within_the_window_are_one_large_change():
+    assert judge([rise(1)], limits=Limits(), setting=Setting(listings=100, changed_before=29)).is_clear
+    assert judge([rise(1)], limits=Limits(), setting=Setting(listings=100, changed_before=30)).held == {1}
+    assert judge([zeroing(1)], limits=Limits(), setting=Setting(listings=100, zeroed_before=9)).is_clear
+    assert judge([zeroing(1)], limits=Limits(), setting=Setting(listings=100, zeroed_before=10)).held == {1}
+    assert judge([rise(1)], limits=Limits(), setting=Setting(listings=100, zeroed_before=99)).is_clear
+
+
+def test_a_listing_that_waits_is_not_raised_and_may_fall():
+    waiting = [rise(1, 10, 11, waits_already=True), rise(2, 10, 9, waits_already=True), rise(3)]
+
+    verdict = judge(waiting, limits=Limits(), setting=USUAL)
+
+    assert rules(verdict) == [RuleName.WAITS]
+    assert verdict.held == {1}
+
+
+def test_where_every_change_is_approved_all_of_them_wait():
+    verdict = judge([rise(1), rise(2, 10, 3)], limits=Limits(), setting=Setting(listings=9, needs_approval=True))
+
+    assert rules(verdict) == [RuleName.APPROVAL]
+    assert verdict.held == {1, 2}
+    assert judge([], limits=Limits(), setting=Setting(listings=9, needs_approval=True)).is_clear
+
+
 def test_every_rule_can_be_switched_off():
     off = Limits(
         share_changed=None,
@@ -184,7 +209,12 @@ limits = st.builds(
     stale_sources=st.booleans(),
 )
 settings = st.builds(
-    Setting, listings=st.integers(0, 200), bulk=st.sampled_from(["", "an import"]), stale=st.sampled_from([(), ("x",)])
+    Setting,
+    listings=st.integers(0, 200),
+    changed_before=st.integers(0, 40),
+    zeroed_before=st.integers(0, 20),
+    bulk=st.sampled_from(["", "an import"]),
+    stale=st.sampled_from([(), ("x",)]),
 )
 
 
@@ -212,7 +242,8 @@ def test_what_flows_is_within_every_limit_that_is_on(changes, limits, setting):
                 change.recent_max * limits.times_recent_max, change.recent_max + limits.recent_units_min
             )
     if limits.to_zero_max is not None and limits.zeroing_waits:
-        assert sum(change.is_to_zero for change in flowing) <= limits.to_zero_max
+        zeros = sum(change.is_to_zero for change in flowing)
+        assert not zeros or zeros + setting.zeroed_before <= limits.to_zero_max
 
 
 @given(plans, limits, settings, st.randoms())
