@@ -1,6 +1,6 @@
 from django.urls import path
 
-from channels_sync.views import campaigns, channels, policies
+from channels_sync.views import campaigns, channels, guarding, policies
 
 app_name = "channels_sync"
 
@@ -20,7 +20,16 @@ urlpatterns = [
     path("policies/campaigns/effect/", campaigns.campaign_effect, name="campaign_effect"),
     path("policies/campaigns/<int:pk>/", campaigns.campaign_page, name="campaign"),
     path("policies/campaigns/<int:pk>/end/", campaigns.end, name="end_campaign"),
+    path("runs/", guarding.runs, name="runs"),
+    path("runs/<int:pk>/", guarding.run_page, name="run"),
+    path("runs/<int:pk>/approve/", guarding.approve, name="approve_run"),
+    path("runs/<int:pk>/refuse/", guarding.refuse, name="refuse_run"),
+    path("runs/<int:pk>/undo/", guarding.undo, name="undo_run"),
+    path("freezes/", guarding.freezes, name="freezes"),
+    path("freezes/lift/", guarding.lift_freezes, name="lift_freezes"),
+    path("switch/", guarding.switch_all, name="switch_all"),
     path("<slug:code>/", channels.channel_page, name="channel"),
+    path("<slug:code>/guard/", guarding.guard, name="guard"),
     path("<slug:code>/pause/", channels.pause, name="pause"),
     path("<slug:code>/resume/", channels.resume, name="resume"),
     path("<slug:code>/mode/", channels.change_mode, name="change_mode"),
