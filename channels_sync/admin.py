@@ -336,6 +336,8 @@ class AllocationPolicyAdmin(ExchangeAdmin, ShellAdmin):
     def new_version(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """The form for the next version, filled in with this one."""
         policy = AllocationPolicy.objects.get(pk=object_id)
+        if policy.campaign_id is not None:  # its rules are changed with the campaign
+            return redirect("channels_sync:campaign", policy.campaign_id)
         values = {name: getattr(policy, name) for name in PolicyForm.Meta.fields if name not in SCOPE}
         values |= {name: getattr(policy, f"{name}_id") for name in SCOPE}
         query = urlencode({name: value for name, value in values.items() if value not in (None, "")})

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from channels_sync.allocation.facts import (
@@ -157,14 +158,21 @@ def _makeable(kept: Mapping[str, Any]) -> Makeable:
     )
 
 
+_all_terms = attrgetter(*NAMES)
+_BUILT_IN = _all_terms(BUILT_IN_TERMS)
+
+
 def terms_to_json(terms: Terms) -> dict[str, Any]:
     """Only terms that a rule set, each as its value and the number of its rule in the list beside it."""
-    rules: dict[Rule, int] = {}
+    rules: list[Rule] = []
+    numbers: dict[int, int] = {}
     found: dict[str, Any] = {}
-    for name in NAMES:
-        term = terms.named(name)
-        if term != getattr(BUILT_IN_TERMS, name):
-            found[name] = [_plain(term.value), rules.setdefault(term.rule, len(rules))]
+    for name, term, built_in in zip(NAMES, _all_terms(terms), _BUILT_IN, strict=True):
+        if term is not built_in:  # what nobody set is the very object of the default
+            number = numbers.setdefault(id(term.rule), len(rules))
+            if number == len(rules):
+                rules.append(term.rule)
+            found[name] = [_plain(term.value), number]
     return {"terms": found, "rules": [_rule_to_json(rule) for rule in rules]}
 
 

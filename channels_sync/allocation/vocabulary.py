@@ -82,5 +82,5 @@ SPECS = (
 BY_COLUMN = {spec.column: spec for spec in SPECS}
 BY_TERM = {spec.term: spec for spec in SPECS}
 COLUMNS = tuple(spec.column for spec in SPECS)
-GROUPS = (COUNTED, KEPT, SHOWN, SHARED, TRIAL)
+GROUPS = (SHOWN, KEPT, COUNTED, SHARED, TRIAL)
 CHOICES = {"basis": BASES, "sharing": SHARINGS}

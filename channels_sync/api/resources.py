@@ -115,7 +115,8 @@ class ListingResource(ListOne, Resource):
     def why(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Why it shows its figure: as stored with a version, or worked out now."""
         listing: Listing = self.get_object()
-        version = self.parameters()["version"]
+        asked = self.parameters()["version"]
+        version = int(asked) if asked else None
         if version is None:
             found = next(iter(figures_of(listing_ids=[listing.pk])), None)
             if found is None:

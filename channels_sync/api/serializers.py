@@ -223,7 +223,9 @@ class CampaignSerializer(serializers.Serializer[Any]):
 
 
 class WhyQuery(Body):
-    version = Whole(minimum=1, required=False, allow_null=True, default=None, help_text="Left out: worked out now.")
+    version = serializers.RegexField(
+        "^[1-9][0-9]{0,17}$", required=False, default="", help_text="Left out: worked out now."
+    )
 
 
 class WhySerializer(serializers.Serializer[Any]):

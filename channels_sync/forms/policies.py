@@ -31,7 +31,7 @@ from inventory.models import ItemCategory
 from inventory.quantities import as_text
 
 SCOPE_FIELDS = ("channel", "category", "item", "listing_sku")
-OPEN_GROUPS = 3
+OPEN_GROUPS = 2
 """Groups of terms that stand open; the others open when they hold something."""
 
 
@@ -46,7 +46,8 @@ def _moment_field(label: str, help_text: str, *, required: bool) -> forms.DateTi
 
 
 def _term_field(spec: TermSpec) -> forms.Field:
-    label = f"{spec.label} ({spec.unit})" if spec.unit else spec.label
+    says_it = spec.unit in spec.label or "percent" in spec.label.lower()
+    label = spec.label if says_it else f"{spec.label} ({spec.unit})"
     if spec.kind == CHOICE:
         choices = [("", "Inherited"), *CHOICES[spec.column]]
         return forms.ChoiceField(label=label, required=False, choices=choices, help_text=spec.help_text)

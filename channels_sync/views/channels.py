@@ -22,8 +22,9 @@ from channels_sync.models import (
     PublicationState,
 )
 from channels_sync.operations.controlling import pause_channel, resume_channel, retry_listing, set_channel_mode
+from channels_sync.reads.figures import figures_of
 from channels_sync.reads.publishing import channel_health
-from channels_sync.views.explaining import why_of
+from channels_sync.views.explaining import explain, why_of
 from inventory.errors import DomainError
 from inventory.filters import Chip, without
 from inventory.web import Cell, Crumb, export_table, go_to, is_htmx, render_page
@@ -257,10 +258,13 @@ def retry(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 @permission_required("channels_sync.view_listing", raise_exception=True)
 def why(request: HttpRequest, pk: int) -> HttpResponse:
-    """Why a listing shows its figure, now or in an earlier version: in the drawer, or as a page of its own."""
+    """Why a listing shows its figure, in its newest or an earlier version, or as it would be worked out at this moment
+    (`?version=now`): in the drawer, or as a page of its own.
+    """
     listing = get_object_or_404(Listing.objects.select_related("channel", "item"), pk=pk)
     lines = PublicationLine.objects.filter(listing=listing).select_related("run").order_by("-version")
     version = request.GET.get("version", "")
+    present = next(iter(figures_of(listing_ids=[listing.pk])), None) if version == "now" else None
     chosen = lines.filter(version=int(version)).first() if version.isdigit() and len(version) < 19 else lines.first()
     return render_page(
         request,
@@ -272,8 +276,9 @@ def why(request: HttpRequest, pk: int) -> HttpResponse:
             Crumb(listing.external_sku, reverse("channels_sync:listing", args=[listing.pk])),
         ],
         listing=listing,
-        line=chosen,
-        why=why_of(chosen.derivation) if chosen else None,
+        line=None if present is not None else chosen,
+        is_present=present is not None,
+        why=explain(present.derivation) if present is not None else why_of(chosen.derivation) if chosen else None,
         versions=list(lines[:20]),
         is_drawer=is_htmx(request),
     )

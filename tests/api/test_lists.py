@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from channels_sync.models import AllocationPolicy, Channel, Listing
+from channels_sync.models import AllocationPolicy, Campaign, Channel, Listing
 from inventory.models import ItemCategory, ItemKind, ItemUnit, PeriodClose, SupplierItem, SupplierStock
 from inventory.operations.counting import open_count_sheet
 from inventory.operations.landing_costs import add_landed_cost
@@ -122,6 +122,10 @@ def one_more(number):
     dispatch_transfer(key=uuid4(), source=place, target=make_location(), lines=[line], actor=None)
     open_count_sheet(location=site, actor=None)
     AllocationPolicy.objects.create(channel=channel, item=product, effective_from="2020-01-01T00:00:00Z")
+    campaign = Campaign.objects.create(name="Market", starts_at="2020-01-01T00:00:00Z", ends_at="2020-01-02T00:00:00Z")
+    AllocationPolicy.objects.create(
+        campaign=campaign, channel=channel, effective_from="2020-01-01T00:00:00Z", effective_to="2020-01-02T00:00:00Z"
+    )
     long_ago = timezone.now() - timedelta(days=2000 + number)
     PeriodClose.objects.create(through=long_ago, ends_at=long_ago, closed_at=long_ago, reopened_at=timezone.now())
 
@@ -152,6 +156,7 @@ LISTS = [
     "listings/",
     "publications/",
     "policies/",
+    "campaigns/",
     "count-sheets/",
 ]
 

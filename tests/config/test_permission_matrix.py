@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
 from django.utils import timezone
 
-from channels_sync.models import AllocationPolicy, Channel, Listing, ListingPush
+from channels_sync.models import AllocationPolicy, Campaign, Channel, Listing, ListingPush
 from config.integrity.checking import run_check
 from inventory.models import CountLine, ItemCategory, ItemKind, SupplierItem, SupplierStock
 from inventory.operations.closing import close_period
@@ -127,6 +127,7 @@ def company():
     listing = Listing.objects.create(channel=channel, item=candle, external_sku="C")
     ListingPush.objects.create(listing=listing, channel=channel)
     policy = AllocationPolicy.objects.create(channel=channel, item=candle, effective_from="2020-01-01T00:00:00Z")
+    campaign = Campaign.objects.create(name="Market", starts_at="2020-01-01T00:00:00Z", ends_at="2099-01-01T00:00:00Z")
     jar, road = make_item(sku="JAR"), make_location(code="OTHER-SITE")
     bought = make_order([(jar, "10", "5.00")], location=site)
     arrival = Arrival(bought.lines.get(), Decimal(4))
@@ -165,6 +166,8 @@ def company():
         **alike("production", ORDER_PAGES, order.number),
         **alike("channels_sync", ("listing", "why", "retry"), listing.pk),
         **alike("channels_sync", ("channel", "pause", "resume", "change_mode"), "shop"),
+        **alike("channels_sync", ("policy", "withdraw_policy"), policy.pk),
+        **alike("channels_sync", ("campaign", "end_campaign"), campaign.pk),
         "import_table": ["items"],
         "import_template": ["items"],
         "export_table": ["items"],
