@@ -2,6 +2,7 @@
 
 from rest_framework.routers import BaseRouter
 
+from channels_sync.api.guarding import FreezeResource, HoldResource, RunResource
 from channels_sync.api.resources import (
     CampaignResource,
     ChannelResource,
@@ -17,6 +18,9 @@ RESOURCES: dict[str, type[Resource]] = {
     "publications": PublicationResource,
     "policies": PolicyResource,
     "campaigns": CampaignResource,
+    "publish-runs": RunResource,
+    "holds": HoldResource,
+    "freezes": FreezeResource,
 }
 
 

@@ -9,7 +9,7 @@ GRANTED = {
     "viewer": EVERYBODY,
     "operator": EVERYBODY,
     "planner": [*EVERYBODY, "freeze_listing"],
-    "approver": [*EVERYBODY, "decide_publishrun", "freeze_listing", "pause_channel"],
+    "approver": [*EVERYBODY, "decide_publishrun", "freeze_listing"],
     "administrator": [*EVERYBODY, "decide_publishrun", "freeze_listing", "change_channelguard", "add_channelguard"],
 }
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
@@ -63,9 +64,17 @@ def view_of(run: PublishRun, *, rows_max: int = 500) -> RunView:
     possible: dict[int, int | None] = {}
     if len(figures) <= POSSIBLE_MAX:
         kept = [*((line.listing_id, line.derivation) for line in lines), *((h.listing_id, h.derivation) for h in holds)]
-        possible = {listing_id: possible_packs(Derivation.from_json(stored)) for listing_id, stored in kept}
+        possible = {listing_id: _possible(stored) for listing_id, stored in kept}
     changes = [
         Change(listing_id, sku, before, after, possible=possible.get(listing_id))
         for listing_id, sku, before, after in figures
     ]
     return RunView(run, lines, holds, effect_of(changes))
+
+
+def _possible(stored: Mapping[str, Any]) -> int | None:
+    """Sold units the supply behind a stored figure comes to; None also for a derivation of an unknown format."""
+    try:
+        return possible_packs(Derivation.from_json(stored))
+    except ValueError:
+        return None
