@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from channels_sync.adapters.registry import ADAPTERS
+from channels_sync.allocation.vocabulary import COLUMNS
 from channels_sync.credentials import Secrets
 from channels_sync.models import AllocationPolicy, Channel, Listing, ListingPush, PublicationLine, PublishRun
 from channels_sync.operations.allocating import set_policy
@@ -33,6 +34,8 @@ from inventory.admin_tools import (
 from inventory.errors import DomainError
 from inventory.templatetags.figures import quantity
 
+SCOPE = ("channel", "category", "item", "listing")
+"""What a rule may be for."""
 SECRET_FIELDS = ("access_token", "client_id", "client_secret")
 
 
@@ -238,21 +241,14 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = AllocationPolicy
-        fields = (
-            "channel",
-            "item",
-            "listing",
-            "percent",
-            "buffer",
-            "minimum_to_list",
-            "maximum_to_list",
-            "note",
-        )
+        fields = (*SCOPE, *COLUMNS, "note")
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
-        if cleaned.get("listing") and (cleaned.get("channel") or cleaned.get("item")):
+        if cleaned.get("listing") and any(cleaned.get(name) for name in ("channel", "category", "item")):
             self.add_error("listing", "A listing says its channel and item itself. Leave those empty.")
+        elif cleaned.get("category") and cleaned.get("item"):
+            self.add_error("category", "A rule is for an item or for a category. Leave one of them empty.")
         low, high = cleaned.get("minimum_to_list"), cleaned.get("maximum_to_list")
         if low is not None and high is not None and low > high:
             self.add_error("minimum_to_list", "It is above the maximum, so the listing would always show 0.")
@@ -278,7 +274,7 @@ class AllocationPolicyAdmin(ExchangeAdmin, ShellAdmin):
     )
     list_display_links = ("scope_words",)
     list_filter = ("channel", ("effective_to", admin.EmptyFieldListFilter))
-    list_select_related = ("channel", "item", "listing", "listing__channel")
+    list_select_related = ("channel", "category", "item", "listing", "listing__channel")
     search_fields = ("item__sku", "listing__external_sku", "note")
     autocomplete_fields = ("channel", "item", "listing")
     fieldsets = (
@@ -286,15 +282,16 @@ class AllocationPolicyAdmin(ExchangeAdmin, ShellAdmin):
             "For what",
             {
                 "description": "All empty means everything. The narrower rule decides: listing, item on a channel, item, "
-                "channel, everything.",
-                "fields": (("channel", "item"), "listing"),
+                "category on a channel, category, channel, everything.",
+                "fields": (("channel", "category"), ("item", "listing")),
             },
         ),
         (
             "Terms",
             {
-                "description": "An empty term is inherited from the wider rule.",
-                "fields": (("percent", "buffer"), ("minimum_to_list", "maximum_to_list"), "note"),
+                "description": "An empty term is inherited from the wider rule. The page “Allocation rules” shows what a "
+                "change would do before it is saved.",
+                "fields": (*COLUMNS, "note"),
             },
         ),
     )
@@ -339,10 +336,10 @@ class AllocationPolicyAdmin(ExchangeAdmin, ShellAdmin):
     def new_version(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """The form for the next version, filled in with this one."""
         policy = AllocationPolicy.objects.get(pk=object_id)
-        values = {
-            name: getattr(policy, name) for name in PolicyForm.Meta.fields if name not in ("channel", "item", "listing")
-        }
-        values |= {"channel": policy.channel_id, "item": policy.item_id, "listing": policy.listing_id}
+        if policy.campaign_id is not None:  # its rules are changed with the campaign
+            return redirect("channels_sync:campaign", policy.campaign_id)
+        values = {name: getattr(policy, name) for name in PolicyForm.Meta.fields if name not in SCOPE}
+        values |= {name: getattr(policy, f"{name}_id") for name in SCOPE}
         query = urlencode({name: value for name, value in values.items() if value not in (None, "")})
         return redirect(f"{reverse('admin:channels_sync_allocationpolicy_add')}?{query}")
 

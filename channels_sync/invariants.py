@@ -21,7 +21,7 @@ def derivations_recompute() -> list[str]:
         try:
             derivation = Derivation.from_json(stored)
             again = recompute(derivation)
-        except (ValueError, KeyError, TypeError, ArithmeticError) as error:
+        except (ValueError, LookupError, TypeError, ArithmeticError) as error:
             findings.append(f"listing {listing_id} version {version}: the derivation cannot be read: {error!r}")
         else:
             if not after == again == derivation.quantity or derivation.offer.listing_id != listing_id:
@@ -44,7 +44,8 @@ def derivations_agree_with_the_ledger() -> list[str]:
         FROM (
           SELECT DISTINCT ON (p.listing_id) p.listing_id, p.version,
                  (p.derivation->'stock'->>'item')::bigint AS item_id, (p.derivation->'stock'->>'cutoff')::bigint AS cutoff,
-                 (SELECT coalesce(sum((s->>'on_hand')::numeric + (s->>'expired')::numeric + (s->>'withheld')::numeric), 0)
+                 (SELECT coalesce(sum((s->>'on_hand')::numeric + coalesce((s->>'expired')::numeric, 0)
+                                       + coalesce((s->>'withheld')::numeric, 0)), 0)
                   FROM jsonb_array_elements(p.derivation->'stock'->'sources') AS s) AS quantity
           FROM channels_sync_publicationline p ORDER BY p.listing_id, p.version DESC
         ) counted

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from channels_sync.models import Channel, ChannelMode, Listing, ListingPush
+from channels_sync.reads.runs import changes_waiting
 from config.integrity.board import is_overdue, latest
 from config.shell import address, menu_for
 from inventory.models import (
@@ -83,6 +84,11 @@ def _attention(user: Person) -> Iterable[Attention]:
         yield from _ledger_attention()
     if user.has_perm("channels_sync.view_channel"):
         yield from _channel_attention()
+    if user.has_perm("channels_sync.view_hold"):
+        held = changes_waiting()
+        if held:
+            text = f"{held} change{_s(held)} of what channels show {'waits' if held == 1 else 'wait'} for a decision"
+            yield Attention("blocked", "pan_tool", text, f"{reverse('channels_sync:runs')}?waits=1", "Decide")
     if user.has_perm("production.view_workorder"):
         late = WorkOrder.objects.open().filter(due_on__lt=timezone.localdate()).count()
         if late:

@@ -4,6 +4,7 @@ from django.db.models import Q
 
 from channels_sync.models import (
     AllocationPolicy,
+    Campaign,
     Channel,
     ChannelMode,
     Listing,
@@ -67,11 +68,23 @@ class PublicationFilter(Filters):
 
 class PolicyFilter(Filters):
     channel = TextFilter(field_name="channel__code")
+    category_id = IdFilter(field_name="category_id")
     item = TextFilter(field_name="item__sku")
     listing_id = IdFilter(field_name="listing_id")
+    campaign_id = IdFilter(field_name="campaign_id")
     in_force = FlagFilter(field_name="effective_to", lookup_expr="isnull", help_text="Whether it is the present rule.")
     search = SearchFilter(field_name="note")
 
     class Meta:
         model = AllocationPolicy
+        fields: list[str] = []
+
+
+class CampaignFilter(Filters):
+    starts_from = MomentFilter(field_name="starts_at", lookup_expr="gte")
+    ends_before = MomentFilter(field_name="ends_at", lookup_expr="lt")
+    search = SearchFilter(field_name="name")
+
+    class Meta:
+        model = Campaign
         fields: list[str] = []

@@ -5,16 +5,21 @@ from typing import Any
 
 from rest_framework import serializers
 
+from channels_sync.allocation.vocabulary import CHOICE, CHOICES, DATE, DAYS, HOURS, PERCENT, SPECS, WHOLE, TermSpec
 from channels_sync.models import ChannelMode, PublicationState
 from inventory.api.fields import (
     Anything,
     Body,
+    Choice,
     ChoiceOut,
+    Day,
+    DayOut,
     DecimalIn,
     DecimalOut,
     Flag,
     FlagOut,
     IdOut,
+    Moment,
     MomentOut,
     Quantity,
     Reference,
@@ -130,35 +135,126 @@ class PublicationDetailSerializer(PublicationSerializer):
     derivation = Anything(read_only=True, help_text="Every term of the figure with its source.")
 
 
+def _term_out(spec: TermSpec) -> serializers.Field[Any, Any, Any, Any]:
+    if spec.kind == CHOICE:
+        return TextOut(help_text=f"{spec.help_text} Empty: inherited.")
+    if spec.kind == DATE:
+        return DayOut(allow_null=True, help_text=spec.help_text)
+    if spec.kind in (DAYS, HOURS, WHOLE):
+        return IdOut(allow_null=True, help_text=spec.help_text)
+    return DecimalOut(allow_null=True, help_text=spec.help_text)
+
+
 class PolicySerializer(serializers.Serializer[Any]):
     """One version of the rule for one scope. Empty terms are inherited from the wider scope."""
 
     id = IdOut()
     scope = TextOut(help_text="In words.")
     channel = TextOut(source="channel.code", allow_null=True, default=None)
+    category = TextOut(source="category.name", allow_null=True, default=None)
+    category_id = IdOut(allow_null=True)
     item = TextOut(source="item.sku", allow_null=True, default=None)
     listing_id = IdOut(allow_null=True)
+    campaign = TextOut(source="campaign.name", allow_null=True, default=None)
     version = IdOut()
-    percent = DecimalOut(allow_null=True)
-    buffer = DecimalOut(allow_null=True)
-    minimum_to_list = DecimalOut(allow_null=True)
-    maximum_to_list = DecimalOut(allow_null=True)
     note = TextOut()
     effective_from = MomentOut()
     effective_to = MomentOut(allow_null=True)
 
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        return {**super().get_fields(), **{spec.column: _term_out(spec) for spec in SPECS}}
 
-class PolicyInputSerializer(Body):
-    """The rule of one scope from now on: everything (none named), a channel, an item, an item on a channel, or a listing.
+
+def _term_in(spec: TermSpec) -> serializers.Field[Any, Any, Any, Any]:
+    help_text = spec.help_text
+    if spec.kind == CHOICE:
+        return Choice(CHOICES[spec.column], required=False, allow_null=True, default=None, help_text=help_text)
+    if spec.kind == DATE:
+        return Day(required=False, allow_null=True, default=None, help_text=help_text)
+    if spec.kind in (DAYS, HOURS, WHOLE):
+        return Whole(maximum=1_000_000, required=False, allow_null=True, default=None, help_text=help_text)
+    if spec.kind == PERCENT:
+        return DecimalIn(digits=3, places=3, required=False, allow_null=True, default=None, help_text=help_text)
+    return Quantity(required=False, allow_null=True, default=None, help_text=help_text)
+
+
+class TermsBody(Body):
+    """A scope (none named: everything) and its terms; what is left out or null is inherited from the wider scope."""
+
+    channel = channel_reference(required=False, allow_null=True, default=None)
+    category_id = Whole(minimum=1, required=False, allow_null=True, default=None)
+    item = item_reference(required=False, allow_null=True, default=None)
+    listing_id = Whole(minimum=1, required=False, allow_null=True, default=None)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        return {**super().get_fields(), **{spec.column: _term_in(spec) for spec in SPECS}}
+
+
+class PolicyInputSerializer(TermsBody):
+    """The rule of one scope from now on: everything (none named), a channel, a category or an item (each also on one
+    channel), or a listing.
 
     Quantities are in the item's stock unit; a term that is left out or null is inherited from the wider scope.
     """
 
-    channel = channel_reference(required=False, allow_null=True, default=None)
-    item = item_reference(required=False, allow_null=True, default=None)
-    listing_id = Whole(minimum=1, required=False, allow_null=True, default=None)
-    percent = DecimalIn(digits=3, places=3, required=False, allow_null=True, default=None)
-    buffer = Quantity(required=False, allow_null=True, default=None)
-    minimum_to_list = Quantity(required=False, allow_null=True, default=None)
-    maximum_to_list = Quantity(required=False, allow_null=True, default=None)
+    starts_at = Moment(required=False, allow_null=True, default=None, help_text="Left out: at once.")
     note = optional_text(250)
+
+
+class CampaignInputSerializer(TermsBody):
+    """A campaign with one rule; see policies for the scope and the terms."""
+
+    name = Text(length_max=100)
+    starts_at = Moment(help_text="A moment that has passed means at once.")
+    ends_at = Moment()
+    note = optional_text(250)
+
+
+class CampaignSerializer(serializers.Serializer[Any]):
+    """Rules that stand above the lasting ones from one moment to another."""
+
+    id = IdOut()
+    name = TextOut()
+    starts_at = MomentOut()
+    ends_at = MomentOut()
+    note = TextOut()
+    ended_at = MomentOut(allow_null=True, help_text="When somebody ended it before its time.")
+    rules = PolicySerializer(many=True, read_only=True)
+
+
+class WhyQuery(Body):
+    version = serializers.RegexField(
+        "^[1-9][0-9]{0,17}$", required=False, default="", help_text="Left out: worked out now."
+    )
+
+
+class WhySerializer(serializers.Serializer[Any]):
+    """Why a listing shows a figure: as it was stored with a version, or as it would be now."""
+
+    listing_id = IdOut()
+    version = IdOut(allow_null=True, help_text="Null: worked out now, not stored.")
+    quantity = IdOut()
+    in_words = TextOut()
+    recomputes = FlagOut(help_text="Whether the stored inputs give the stored quantity again.")
+    agrees_with_ledger = FlagOut(help_text="Whether the ledger up to the cut-off gives the stock that was counted.")
+    derivation = Anything(read_only=True, help_text="Every term of the figure with its source.")
+
+
+class EffectChangeSerializer(serializers.Serializer[Any]):
+    listing_id = IdOut(source="listing.pk")
+    before = IdOut(allow_null=True)
+    after = IdOut()
+    in_words = TextOut(source="words")
+
+
+class EffectSerializer(serializers.Serializer[Any]):
+    """What a rule would do, in sold units; `changes` are the largest."""
+
+    touched = IdOut()
+    looked_at = IdOut()
+    changed = IdOut()
+    to_zero = IdOut()
+    from_zero = IdOut()
+    sum_before = IdOut()
+    sum_after = IdOut()
+    changes = EffectChangeSerializer(source="rows", many=True, read_only=True)

@@ -2,7 +2,14 @@
 
 from rest_framework.routers import BaseRouter
 
-from channels_sync.api.resources import ChannelResource, ListingResource, PolicyResource, PublicationResource
+from channels_sync.api.guarding import FreezeResource, HoldResource, RunResource
+from channels_sync.api.resources import (
+    CampaignResource,
+    ChannelResource,
+    ListingResource,
+    PolicyResource,
+    PublicationResource,
+)
 from inventory.api.resources import Resource
 
 RESOURCES: dict[str, type[Resource]] = {
@@ -10,6 +17,10 @@ RESOURCES: dict[str, type[Resource]] = {
     "listings": ListingResource,
     "publications": PublicationResource,
     "policies": PolicyResource,
+    "campaigns": CampaignResource,
+    "publish-runs": RunResource,
+    "holds": HoldResource,
+    "freezes": FreezeResource,
 }
 
 

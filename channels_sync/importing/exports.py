@@ -1,9 +1,13 @@
 """Listings and rules as their imports read them."""
 
 from collections.abc import Iterator
+from datetime import date
+from typing import Any
 
-from channels_sync.models import AllocationPolicy, Listing
+from channels_sync.allocation.vocabulary import COLUMNS
+from channels_sync.models import AllocationPolicy, ChannelDemand, Listing
 from inventory.importing.exporting import CHUNK_ROWS, Cell, ExportKind, yes
+from inventory.importing.paths import Categories
 
 
 def _listings() -> Iterator[list[Cell]]:
@@ -21,23 +25,28 @@ def _listings() -> Iterator[list[Cell]]:
 
 
 def _policies() -> Iterator[list[Cell]]:
-    found = (
-        AllocationPolicy.objects.filter(effective_to__isnull=True)
-        .select_related("channel", "item", "listing__channel")
-        .order_by("pk")
-    )
+    found = AllocationPolicy.objects.standing().select_related("channel", "item", "listing__channel").order_by("pk")
+    categories = Categories()
     for rule in found.iterator(chunk_size=CHUNK_ROWS):
         channel = rule.listing.channel if rule.listing is not None else rule.channel
         yield [
             "" if channel is None else channel.code,
+            categories.text_of(rule.category_id),
             "" if rule.item is None else rule.item.sku,
             "" if rule.listing is None else rule.listing.external_sku,
-            rule.percent,
-            rule.buffer,
-            rule.minimum_to_list,
-            rule.maximum_to_list,
+            *(_cell(getattr(rule, column)) for column in COLUMNS),
             rule.note,
         ]
+
+
+def _cell(value: Any) -> Cell:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _demand() -> Iterator[list[Cell]]:
+    found = ChannelDemand.objects.select_related("channel", "item").order_by("day", "channel__code", "item__sku", "pk")
+    for row in found.iterator(chunk_size=CHUNK_ROWS):
+        yield [row.channel.code, row.item.sku, row.day.isoformat(), row.quantity]
 
 
 LISTINGS_OUT = ExportKind(
@@ -50,8 +59,15 @@ LISTINGS_OUT = ExportKind(
 POLICIES_OUT = ExportKind(
     name="policies",
     permission="channels_sync.view_allocationpolicy",
-    columns=("channel", "item", "listing", "percent", "buffer", "minimum_to_list", "maximum_to_list", "note"),
+    columns=("channel", "category", "item", "listing", *COLUMNS, "note"),
     rows=_policies,
-    count=lambda: AllocationPolicy.objects.filter(effective_to__isnull=True).count(),
-    note="Only rules in force; earlier versions stay in the history.",
+    count=lambda: AllocationPolicy.objects.standing().count(),
+    note="Only lasting rules in force; earlier versions stay in the history, campaigns are not in it.",
+)
+DEMAND_OUT = ExportKind(
+    name="demand",
+    permission="channels_sync.view_allocationpolicy",
+    columns=("channel", "item", "day", "quantity"),
+    rows=_demand,
+    count=ChannelDemand.objects.count,
 )

@@ -1,6 +1,7 @@
 """The tables of selling that can be imported and exported."""
 
-from channels_sync.importing.exports import LISTINGS_OUT, POLICIES_OUT
+from channels_sync.importing.demand import DEMAND
+from channels_sync.importing.exports import DEMAND_OUT, LISTINGS_OUT, POLICIES_OUT
 from channels_sync.importing.listings import LISTINGS
 from channels_sync.importing.policies import POLICIES
 from inventory.importing.exporting import register_export
@@ -8,5 +9,7 @@ from inventory.importing.running import register_kind
 
 register_kind(LISTINGS)
 register_kind(POLICIES)
+register_kind(DEMAND)
 register_export(LISTINGS_OUT)
 register_export(POLICIES_OUT)
+register_export(DEMAND_OUT)

@@ -15,7 +15,12 @@ from inventory.models import Item, Location
 class ChannelMode(models.TextChoices):
     OFF = "off", "Off: nothing is computed or sent"
     SHADOW = "shadow", "Shadow: computed and compared, not sent"
-    AUTO = "auto", "Automatic: changes are sent"
+    APPROVE = "approve", "Approve: every change waits for a person, then it is sent"
+    AUTO = "auto", "Automatic: changes are sent, those the guard stops wait for a person"
+
+
+SENDING = (ChannelMode.APPROVE, ChannelMode.AUTO)
+"""Modes in which what is in the outbox is sent."""
 
 
 class Channel(models.Model):
@@ -55,7 +60,7 @@ class Channel(models.Model):
 
     @property
     def is_sending(self) -> bool:
-        return self.mode == ChannelMode.AUTO and not self.is_paused
+        return self.mode in SENDING and not self.is_paused
 
 
 class ListingQuerySet(models.QuerySet["Listing"]):

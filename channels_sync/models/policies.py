@@ -1,71 +1,145 @@
-"""Allocation policies: how much of what is available each channel may show."""
+"""Allocation policies: how much of what is there each channel may show; dated campaigns; what was sold on which day."""
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Self
+from typing import Any, Self
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from simple_history.models import HistoricalRecords
 
+from channels_sync.allocation.vocabulary import BASES, BY_COLUMN, COLUMNS, SHARINGS
 from channels_sync.models.channels import Channel, Listing
-from inventory.models import Item
+from inventory.models import Item, ItemCategory
+
+
+class CampaignQuerySet(models.QuerySet["Campaign"]):
+    def running(self, *, at: datetime) -> Self:
+        return self.filter(starts_at__lte=at, ends_at__gt=at)
+
+    def unfinished(self, *, at: datetime) -> Self:
+        return self.filter(ends_at__gt=at)
+
+
+class Campaign(models.Model):
+    """A season or promotion: rules that stand above the lasting ones from one moment to another, and end by themselves."""
+
+    name = models.CharField(max_length=100)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(help_text="From this moment on the lasting rules hold again.")
+    note = models.CharField(max_length=250, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    ended_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    ended_at = models.DateTimeField(null=True, help_text="When somebody ended it before its time.")
+
+    objects = CampaignQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-starts_at", "-id")
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(ends_at__gte=F("starts_at")), name="channels_sync_campaign_ends_after_it_starts"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class AllocationPolicyQuerySet(models.QuerySet["AllocationPolicy"]):
     def in_force(self, *, at: datetime) -> Self:
         return self.filter(effective_from__lte=at).filter(Q(effective_to__isnull=True) | Q(effective_to__gt=at))
 
+    def lasting(self) -> Self:
+        """Rules that are no part of a campaign."""
+        return self.filter(campaign__isnull=True)
 
-class AllocationPolicy(models.Model):
-    """One version of the rule for one scope. Empty terms are inherited from the wider scope.
+    def standing(self) -> Self:
+        """The newest lasting version of each scope: in force, or planned."""
+        return self.lasting().filter(effective_to__isnull=True)
 
-    Scopes from wide to narrow: everything (no channel, item or listing), a channel, an item, an item on a channel, a
-    listing. A change makes a new version and ends the one before; versions are never edited, so that every published
-    figure can be explained with the rule of its day.
-    """
 
-    channel = models.ForeignKey(Channel, on_delete=models.PROTECT, null=True, blank=True, related_name="policies")
-    item = models.ForeignKey(Item, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    listing = models.ForeignKey(Listing, on_delete=models.PROTECT, null=True, blank=True, related_name="policies")
-    version = models.PositiveIntegerField(default=1)
-    percent = models.DecimalField(
+def _percent(help_text: str) -> Any:
+    return models.DecimalField(
         max_digits=6,
         decimal_places=3,
         null=True,
         blank=True,
         validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(100))],
-        help_text="Share of what is available after the buffer.",
+        help_text=help_text,
     )
-    buffer = models.DecimalField(
+
+
+def _quantity(help_text: str) -> Any:
+    return models.DecimalField(
         max_digits=18,
         decimal_places=6,
         null=True,
         blank=True,
         validators=[MinValueValidator(Decimal(0))],
-        help_text="Stock units withheld from the channel.",
+        help_text=help_text,
     )
-    minimum_to_list = models.DecimalField(
-        max_digits=18,
-        decimal_places=6,
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(Decimal(0))],
-        help_text="Below this many stock units the listing shows 0.",
+
+
+def _term(column: str) -> Any:
+    spec = BY_COLUMN[column]
+    return _percent(spec.help_text) if spec.kind == "percent" else _quantity(spec.help_text)
+
+
+class AllocationPolicy(models.Model):
+    """One version of the rule for one scope. Empty terms are inherited from the wider scope.
+
+    Scopes from wide to narrow: everything (no channel, category, item or listing), a channel, a category, a category on a
+    channel, an item, an item on a channel, a listing. A rule of a campaign stands above all lasting ones. A change makes a
+    new version and ends the one before; versions are never edited, so that every published figure can be explained with the
+    rule of its day.
+    """
+
+    channel = models.ForeignKey(Channel, on_delete=models.PROTECT, null=True, blank=True, related_name="policies")
+    category = models.ForeignKey(ItemCategory, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    listing = models.ForeignKey(Listing, on_delete=models.PROTECT, null=True, blank=True, related_name="policies")
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, null=True, blank=True, related_name="rules")
+    version = models.PositiveIntegerField(default=1)
+
+    basis = models.CharField(max_length=10, choices=BASES, blank=True, default="", db_default="")
+    fixed_quantity = _term("fixed_quantity")
+    incoming_days = models.PositiveIntegerField(null=True, blank=True, help_text=BY_COLUMN["incoming_days"].help_text)
+    buildable_percent = _term("buildable_percent")
+    supplier_percent = _term("supplier_percent")
+    supplier_maximum = _term("supplier_maximum")
+    supplier_hours = models.PositiveIntegerField(null=True, blank=True, help_text=BY_COLUMN["supplier_hours"].help_text)
+    shelf_life_days = models.PositiveIntegerField(
+        null=True, blank=True, help_text=BY_COLUMN["shelf_life_days"].help_text
     )
-    maximum_to_list = models.DecimalField(
-        max_digits=18,
-        decimal_places=6,
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(Decimal(0))],
-        help_text="Never more than this many stock units.",
-    )
+    percent = _percent("Share of what is available after the buffer.")
+    buffer = _quantity("Stock units withheld from the channel.")
+    buffer_percent = _term("buffer_percent")
+    buffer_days = _term("buffer_days")
+    doubt_percent = _term("doubt_percent")
+    minimum_to_list = _quantity("Below this many stock units the listing shows 0.")
+    maximum_to_list = _quantity("Never more than this many stock units.")
+    sharing = models.CharField(max_length=10, choices=SHARINGS, blank=True, default="", db_default="")
+    weight = _term("weight")
+    ring_fence = _term("ring_fence")
+    priority = models.PositiveIntegerField(null=True, blank=True, help_text=BY_COLUMN["priority"].help_text)
+    scarce_below = _term("scarce_below")
+    scarce_days = _term("scarce_days")
+    trial_limit = _term("trial_limit")
+    trial_until = models.DateField(null=True, blank=True, help_text=BY_COLUMN["trial_until"].help_text)
+
     note = models.CharField(max_length=250, blank=True)
     effective_from = models.DateTimeField()
     effective_to = models.DateTimeField(null=True, blank=True)
+    start_told = models.BooleanField(
+        default=True, db_default=True, editable=False, help_text="Whether figures were worked out since it began."
+    )
+    end_told = models.BooleanField(
+        default=True, db_default=True, editable=False, help_text="Whether figures were worked out since it ended."
+    )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -77,24 +151,38 @@ class AllocationPolicy(models.Model):
         ordering = ("-effective_from", "-id")
         constraints = (
             models.CheckConstraint(
-                condition=Q(listing__isnull=True) | Q(channel__isnull=True, item__isnull=True),
+                condition=Q(listing__isnull=True) | Q(channel__isnull=True, item__isnull=True, category__isnull=True),
                 name="channels_sync_policy_listing_says_it_all",
+            ),
+            models.CheckConstraint(
+                condition=Q(category__isnull=True) | Q(item__isnull=True),
+                name="channels_sync_policy_item_or_category",
+            ),
+            models.CheckConstraint(
+                condition=Q(campaign__isnull=True) | Q(effective_to__isnull=False),
+                name="channels_sync_policy_campaign_ends",
             ),
             models.CheckConstraint(
                 condition=Q(percent__isnull=True) | Q(percent__gte=0, percent__lte=100),
                 name="channels_sync_policy_percent_is_a_share",
             ),
             models.UniqueConstraint(
-                fields=("channel", "item", "listing", "version"),
+                fields=("channel", "category", "item", "listing", "campaign", "version"),
                 nulls_distinct=False,
                 name="channels_sync_policy_version_once",
             ),
             models.UniqueConstraint(
-                fields=("channel", "item", "listing"),
+                fields=("channel", "category", "item", "listing"),
                 condition=Q(effective_to__isnull=True),
                 nulls_distinct=False,
                 name="channels_sync_policy_one_open",
             ),
+        )
+        indexes = (
+            models.Index(
+                fields=("effective_from",), condition=Q(start_told=False), name="channels_sync_policy_to_begin"
+            ),
+            models.Index(fields=("effective_to",), condition=Q(end_told=False), name="channels_sync_policy_to_end"),
         )
 
     def __str__(self) -> str:
@@ -105,8 +193,37 @@ class AllocationPolicy(models.Model):
         """The scope in words."""
         if self.listing_id:
             return f"Listing {self.listing}"
-        if self.item_id and self.channel_id:
-            return f"{self.item} on {self.channel}"
         if self.item_id:
-            return f"Item {self.item}"
+            return f"{self.item} on {self.channel}" if self.channel_id else f"Item {self.item}"
+        if self.category_id:
+            return f"Category {self.category} on {self.channel}" if self.channel_id else f"Category {self.category}"
         return f"Channel {self.channel}" if self.channel_id else "Everywhere"
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """What this version sets, by column; what is inherited is not in it."""
+        found = {column: getattr(self, column) for column in COLUMNS}
+        return {column: value for column, value in found.items() if value not in (None, "")}
+
+
+class ChannelDemand(models.Model):
+    """What one channel sold of one item on one day, in stock units, whatever was in stock."""
+
+    channel = models.ForeignKey(Channel, on_delete=models.PROTECT, related_name="+")
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="channel_demand")
+    day = models.DateField()
+    quantity = models.DecimalField(max_digits=18, decimal_places=6, help_text="Stock units.")
+    source = models.CharField(max_length=100, blank=True, help_text="File or feed it came from.")
+    recorded_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name_plural = "channel demand"
+        ordering = ("-day", "channel", "item")
+        constraints = (
+            models.UniqueConstraint(fields=("item", "channel", "day"), name="channels_sync_demand_day_once"),
+            models.CheckConstraint(condition=Q(quantity__gte=0), name="channels_sync_demand_not_negative"),
+        )
+        indexes = (models.Index(fields=("item", "day"), name="channels_sync_demand_recent"),)
+
+    def __str__(self) -> str:
+        return f"{self.quantity:f} of {self.item} on {self.channel}, {self.day}"

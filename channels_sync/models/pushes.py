@@ -15,10 +15,13 @@ class PublishRun(models.Model):
     changed_at = models.DateTimeField(null=True, help_text="Oldest of the changes that were taken in.")
     listings_checked = models.PositiveIntegerField(default=0)
     listings_changed = models.PositiveIntegerField(default=0)
+    listings_held = models.PositiveIntegerField(default=0, help_text="Of those, how many waited for a person.")
+    trips = models.JSONField(default=list, help_text="Rules of the breaker that said no, in words.")
     recorded_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ("-id",)
+        indexes = (models.Index(fields=("channel", "-recorded_at"), name="channels_sync_run_recent"),)
 
     def __str__(self) -> str:
         return f"Run {self.pk}"
@@ -70,6 +73,8 @@ class ListingPush(models.Model):
     listing = models.OneToOneField(Listing, on_delete=models.CASCADE, primary_key=True, related_name="push")
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="+", db_index=False)
     wanted = models.PositiveIntegerField(null=True, help_text="Null until first computed.")
+    recent_max = models.PositiveIntegerField(null=True, help_text="The most it was given in the last 30 days.")
+    is_held = models.BooleanField(default=False, help_text="A change of it waits for a person.")
     version = models.PositiveBigIntegerField(default=0)
     sent_version = models.PositiveBigIntegerField(default=0)
     confirmed_version = models.PositiveBigIntegerField(default=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import F, QuerySet
 
 from channels_sync.credentials import Secrets, encrypt, rotate
-from channels_sync.models import Channel, ChannelMode, Listing, ListingPush, PublicationLine, PublicationState
+from channels_sync.models import SENDING, Channel, ChannelMode, Listing, ListingPush, PublicationLine, PublicationState
 from channels_sync.operations.recomputing import recompute_listings, tell_items_changed
 from inventory.errors import WrongState
 from inventory.operations.posting import Actor
@@ -39,16 +39,17 @@ def resume_channel(*, channel: Channel, actor: Actor) -> Channel:
 
 @operation
 def set_channel_mode(*, channel: Channel, mode: ChannelMode, actor: Actor) -> Channel:
-    """Switch between off, shadow (worked out and compared, not sent) and automatic.
+    """Switch between off, shadow (worked out and compared, not sent), approve (every change waits for a person) and automatic.
 
-    Into automatic, every listing whose wanted figure was not sent is sent. Out of off, every listing is worked out anew.
-    Raises WrongState for automatic without credentials.
+    Into automatic, every listing whose wanted figure was not sent is sent. Into approve, what was not sent waits for a
+    person like everything else. Out of off, every listing is worked out anew. Raises WrongState
+    for a mode that sends without credentials.
     """
     locked = _lock(channel)
     before = locked.mode
     if before == mode:
         return locked
-    if mode == ChannelMode.AUTO and not locked.credentials:
+    if mode in SENDING and not locked.credentials:
         raise WrongState(
             f"{locked.name} has no credentials, so nothing can be sent. Enter them first.", channel=locked.code
         )
@@ -57,7 +58,10 @@ def set_channel_mode(*, channel: Channel, mode: ChannelMode, actor: Actor) -> Ch
     waiting = PublicationLine.objects.filter(
         listing__channel=locked, version=F("listing__push__version"), version__gt=F("listing__push__sent_version")
     )
-    if mode == ChannelMode.AUTO:
+    if mode == ChannelMode.APPROVE:
+        unsent = ListingPush.objects.filter(channel=locked, version__gt=F("sent_version")).values("listing")
+        recompute_listings(listings=Listing.objects.filter(pk__in=unsent), cause="channel mode", send_again=True)
+    elif mode == ChannelMode.AUTO:
         waiting.filter(state=PublicationState.SHADOW).update(state=PublicationState.QUEUED)
     else:
         waiting.filter(state__in=[PublicationState.QUEUED, PublicationState.FAILED]).update(

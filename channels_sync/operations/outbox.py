@@ -136,7 +136,8 @@ _CLAIM = """
 WITH due AS (
   SELECT p.listing_id FROM channels_sync_listingpush p
   JOIN channels_sync_listing l ON l.id = p.listing_id JOIN channels_sync_channel c ON c.id = p.channel_id
-  WHERE p.channel_id = %(channel)s AND p.version > p.sent_version AND c.mode = 'auto' AND NOT c.is_paused AND l.is_active
+  WHERE p.channel_id = %(channel)s AND p.version > p.sent_version AND l.is_active
+    AND (c.mode = 'auto' OR c.mode = 'approve' AND NOT p.is_held) AND NOT c.is_paused
     AND (p.next_at IS NULL OR p.next_at <= clock_timestamp())
     AND (p.lease_until IS NULL OR p.lease_until <= clock_timestamp())
   ORDER BY p.listing_id LIMIT %(rows)s FOR NO KEY UPDATE OF p SKIP LOCKED
@@ -289,7 +290,7 @@ WITH due AS (
   SELECT p.listing_id FROM channels_sync_listingpush p
   JOIN channels_sync_listing l ON l.id = p.listing_id JOIN channels_sync_channel c ON c.id = p.channel_id
   WHERE p.channel_id = %(channel)s AND p.sent_version > p.confirmed_version AND p.version = p.sent_version
-    AND c.mode = 'auto' AND l.is_active AND p.attempts < %(attempts)s
+    AND c.mode IN ('approve', 'auto') AND l.is_active AND p.attempts < %(attempts)s
     AND (p.next_at IS NULL OR p.next_at <= clock_timestamp())
   ORDER BY p.listing_id LIMIT %(rows)s FOR NO KEY UPDATE OF p SKIP LOCKED
 )

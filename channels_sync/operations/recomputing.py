@@ -2,14 +2,15 @@
 
 The rows of the outbox are locked first, in listing order, and everything the figure depends on is read after that, by
 statements of their own (READ COMMITTED): whoever comes second sees at least what the first one saw, so a later version
-never carries an older figure. The number of statements does not depend on the number of listings.
+never carries an older figure. What the guard stops is kept as a hold and never reaches the outbox. The number of statements
+does not depend on the number of listings.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -17,30 +18,24 @@ from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
-from channels_sync.adapters.registry import ADAPTERS
-from channels_sync.allocation import (
-    Breadth,
-    Derivation,
-    Offer,
-    PolicyTerms,
-    Rule,
-    Snapshot,
-    SourceStock,
-    Terms,
-    published_quantity,
-    resolve,
-)
+from channels_sync.allocation import Derivation
+from channels_sync.allocation.terms import BUILDABLE
+from channels_sync.guard import Trip
 from channels_sync.models import AllocationPolicy, Channel, ChannelMode, Listing, PublicationState, PublishRun
+from channels_sync.operations.guarding import Planned, judge_plans
+from channels_sync.operations.holding import report_holds, write_holds
+from channels_sync.reads.figures import FigureChange, figures, read_facts
+from inventory.bulk import cause_of
 from inventory.models import Item, StockChange
 from inventory.operations.transactions import operation
-from inventory.reads.availability import ItemAvailability, availability
 from inventory.wakeups import wake_after_commit
+from production.reads.dependents import dependents
 
 LISTINGS_PER_TRANSACTION = 1_000
+TRIPS_KEPT = 50
+"""Rules that said no kept with a run, for people to read."""
 ITEMS_PER_CHANGE = 500
 """Items named by one row of news; it bounds what one transaction has to work out."""
-QUANTITY_MAX = 1_000_000_000
-"""For a channel whose adapter is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +49,14 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class RecomputeResult:
+    """Listings worked out, those whose figure changed, and those whose change waits for a person."""
+
     checked: int = 0
     changed: int = 0
+    held: int = 0
 
     def __add__(self, other: RecomputeResult) -> RecomputeResult:
-        return RecomputeResult(self.checked + other.checked, self.changed + other.changed)
+        return RecomputeResult(self.checked + other.checked, self.changed + other.changed, self.held + other.held)
 
 
 def recompute_listings(
@@ -120,7 +118,7 @@ def absorb_changes(*, rows_max: int = 200) -> int:
         news = cursor.fetchall()
     if not news:
         return 0
-    items = sorted({item_id for touched, *_ in news for item_id in touched})
+    items = _touched({item_id for touched, *_ in news for item_id in touched})
     causes = sorted({cause for _, _, cause, _ in news})
     cause = Cause(
         words=", ".join(causes)[:100],
@@ -132,11 +130,19 @@ def absorb_changes(*, rows_max: int = 200) -> int:
     return len(news)
 
 
+def _touched(items: set[int]) -> list[int]:
+    """The items whose news it is, and those that could be built of them where a rule counts what could be built."""
+    counts_buildable = AllocationPolicy.objects.filter(
+        Q(effective_to__isnull=True) | Q(effective_to__gt=timezone.now()), basis=BUILDABLE
+    )
+    return sorted(dependents(items=items) if counts_buildable.exists() else items)
+
+
 def tell_items_changed(*, items: Collection[int], cause: str) -> None:
     """Have every listing of `items` (ids) recomputed soon. Part of the present transaction."""
     ordered = sorted(set(items))
     StockChange.objects.bulk_create(
-        StockChange(items=ordered[start : start + ITEMS_PER_CHANGE], cause=cause[:24])
+        StockChange(items=ordered[start : start + ITEMS_PER_CHANGE], cause=cause_of(cause)[:24])
         for start in range(0, len(ordered), ITEMS_PER_CHANGE)
     )
     wake_after_commit()
@@ -151,17 +157,9 @@ class _Locked:
 
     version: int
     wanted: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """A listing as it stands after the lock was taken."""
-
-    listing_id: int
-    channel_id: int
-    mode: str
-    item_id: int
-    offer: Offer
+    recent_max: int | None = None
+    is_held: bool = False
+    is_sent: bool = True
 
 
 @dataclass(slots=True)
@@ -169,23 +167,47 @@ class _Plan:
     """What changes on one channel; the lines of one run."""
 
     channel_id: int
-    state: PublicationState
+    mode: str
     checked: int = 0
     changes: list[tuple[_Locked, Derivation]] = field(default_factory=list)
+    held: list[tuple[_Locked, Derivation]] = field(default_factory=list)
+    trips: Sequence[Trip] = ()
+
+    @property
+    def state(self) -> PublicationState:
+        return PublicationState.SHADOW if self.mode == ChannelMode.SHADOW else PublicationState.QUEUED
 
 
-def recompute_locked(*, listing_ids: Sequence[int], cause: Cause, send_again: bool = False) -> RecomputeResult:
-    """Lock the outbox rows of these listings, work out their figures, and write new versions for those that changed."""
+def recompute_locked(
+    *,
+    listing_ids: Sequence[int],
+    cause: Cause,
+    send_again: bool = False,
+    approved: Mapping[int, int] | None = None,
+) -> RecomputeResult:
+    """Lock the outbox rows of these listings, work out their figures, and write new versions for those that changed.
+
+    What the guard stops waits for a person instead. `approved` says by listing id up to which quantity somebody agreed.
+    """
     if not listing_ids:
         return RecomputeResult()
     locked = _lock_pushes(listing_ids)
-    facts = _read_facts(locked)
-    if not facts:
-        return RecomputeResult()
     now = timezone.now()
-    plans = _plan(facts, locked=locked, now=now, send_again=send_again)
-    _write(plans, cause=cause, now=now)
-    return RecomputeResult(len(facts), sum(len(plan.changes) for plan in plans))
+    plans, settled = _plan(figures(read_facts(locked), now=now), locked=locked, send_again=send_again)
+    _guard(plans, cause=cause, now=now, approved=approved or {})
+    runs = _write_runs(plans, cause=cause, now=now)
+    _write(plans, runs=runs, now=now)
+    write_holds(
+        held=[(runs[plan.channel_id], before.wanted, derivation) for plan in plans for before, derivation in plan.held],
+        over=[*settled, *(d.offer.listing_id for plan in plans for before, d in plan.changes if before.is_held)],
+        now=now,
+    )
+    report_holds(plans=[(runs[plan.channel_id], plan.trips, len(plan.held)) for plan in plans if plan.held])
+    return RecomputeResult(
+        sum(plan.checked for plan in plans),
+        sum(len(plan.changes) for plan in plans),
+        sum(len(plan.held) for plan in plans),
+    )
 
 
 def _lock_pushes(listing_ids: Sequence[int]) -> dict[int, _Locked]:
@@ -193,107 +215,61 @@ def _lock_pushes(listing_ids: Sequence[int]) -> dict[int, _Locked]:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO channels_sync_listingpush (listing_id, channel_id, version, sent_version, confirmed_version,"
-            " attempts, last_error) SELECT l.id, l.channel_id, 0, 0, 0, 0, '' FROM channels_sync_listing l"
+            " attempts, last_error, is_held) SELECT l.id, l.channel_id, 0, 0, 0, 0, '', false FROM channels_sync_listing l"
             " WHERE l.id = ANY(%s::bigint[])"
             " AND NOT EXISTS (SELECT FROM channels_sync_listingpush p WHERE p.listing_id = l.id)"
             " ORDER BY l.id ON CONFLICT DO NOTHING",
             [ids],
         )
         cursor.execute(
-            "SELECT listing_id, version, wanted FROM channels_sync_listingpush"
+            "SELECT listing_id, version, wanted, recent_max, is_held, version = sent_version FROM channels_sync_listingpush"
             " WHERE listing_id = ANY(%s::bigint[]) ORDER BY listing_id FOR NO KEY UPDATE",
             [ids],
         )
-        return {listing_id: _Locked(version, wanted) for listing_id, version, wanted in cursor.fetchall()}
+        return {listing_id: _Locked(*rest) for listing_id, *rest in cursor.fetchall()}
 
 
-def _read_facts(locked: Mapping[int, _Locked]) -> list[_Facts]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT l.id, l.channel_id, c.mode, c.adapter, l.item_id, l.external_sku, l.pack_size, i.stock_unit, i.step,"
-            " i.is_active, i.is_sellable, i.sku FROM channels_sync_listing l"
-            " JOIN channels_sync_channel c ON c.id = l.channel_id JOIN inventory_item i ON i.id = l.item_id"
-            " WHERE l.id = ANY(%s::bigint[]) AND l.is_active AND c.mode <> %s ORDER BY l.id",
-            [list(locked), ChannelMode.OFF.value],
-        )
-        rows = cursor.fetchall()
-    return [
-        _Facts(listing_id, channel_id, mode, item_id, _offer(listing_id, adapter, *rest))
-        for listing_id, channel_id, mode, adapter, item_id, *rest in rows
-    ]
-
-
-def _offer(
-    listing_id: int,
-    adapter: str,
-    external_sku: str,
-    pack_size: Decimal,
-    unit: str,
-    step: Decimal,
-    is_active: bool,
-    is_sellable: bool,
-    item_sku: str,
-) -> Offer:
-    withdrawn = "" if is_active and is_sellable else f"{item_sku} is {'not sellable' if is_active else 'inactive'}"
-    entry = ADAPTERS.get(adapter)
-    return Offer(
-        listing_id=listing_id,
-        sku=external_sku,
-        unit=unit,
-        step=step,
-        pack_size=pack_size,
-        quantity_max=entry.limits.quantity_max if entry else QUANTITY_MAX,
-        withdrawn=withdrawn,
-    )
-
-
-def _plan(facts: Sequence[_Facts], *, locked: Mapping[int, _Locked], now: datetime, send_again: bool) -> list[_Plan]:
+def _plan(
+    found: Iterable[FigureChange], *, locked: Mapping[int, _Locked], send_again: bool
+) -> tuple[list[_Plan], list[int]]:
+    """What changes by channel, and the listings of which a change waited that is no longer one."""
     plans: dict[int, _Plan] = {}
-    for one, quantity, derivation in _figures(facts, now=now):
-        plan = plans.get(one.channel_id)
+    settled = []
+    for one in found:
+        channel_id, listing_id = one.facts.channel_id, one.facts.listing_id
+        plan = plans.get(channel_id)
         if plan is None:
-            state = PublicationState.SHADOW if one.mode == ChannelMode.SHADOW else PublicationState.QUEUED
-            plan = plans[one.channel_id] = _Plan(one.channel_id, state)
+            plan = plans[channel_id] = _Plan(channel_id, one.facts.mode)
         plan.checked += 1
-        before = locked[one.listing_id]
-        if send_again or before.version == 0 or before.wanted != quantity:
-            plan.changes.append((before, derivation))
-    return list(plans.values())
+        before = locked[listing_id]
+        if send_again or before.version == 0 or before.wanted != one.quantity:
+            plan.changes.append((before, one.derivation))
+        elif before.is_held and (before.is_sent or plan.mode != ChannelMode.APPROVE):
+            settled.append(listing_id)
+    return list(plans.values()), settled
 
 
-def _figures(
-    facts: Sequence[_Facts], *, now: datetime, changes: Mapping[int, Decimal] | None = None
-) -> Iterator[tuple[_Facts, int, Derivation]]:
-    """Each listing with its figure; `changes` (item id to stock units) supposes that much more were available."""
-    channels = sorted({one.channel_id for one in facts})
-    items = sorted({one.item_id for one in facts})
-    sources = _sources_of(channels)
-    policies = _policies_for(facts, channels=channels, items=items, now=now)
-    stock = availability(items=items, sources={place for places in sources.values() for place in places}, at=now)
-    snapshots: dict[tuple[int, int], Snapshot] = {}
-    for one in facts:
-        snapshot = snapshots.get((one.channel_id, one.item_id))
-        if snapshot is None:
-            snapshot = _snapshot(stock[one.item_id].from_sources(sources.get(one.channel_id, ())))
-            if changes is not None:
-                snapshot = _supposing(snapshot, changes.get(one.item_id, Decimal(0)))
-            snapshots[(one.channel_id, one.item_id)] = snapshot
-        quantity, derivation = published_quantity(
-            snapshot=snapshot, terms=policies.terms_of(one), offer=one.offer, now=now
+def _guard(plans: Sequence[_Plan], *, cause: Cause, now: datetime, approved: Mapping[int, int]) -> None:
+    """Take out of each plan what waits for a person. A channel in the shadow is only told what would wait."""
+    judged = {
+        plan.channel_id: (
+            plan.mode,
+            [Planned(row.wanted, row.recent_max, row.is_held, derivation) for row, derivation in plan.changes],
         )
-        yield one, quantity, derivation
-
-
-def _supposing(snapshot: Snapshot, change: Decimal) -> Snapshot:
-    """The snapshot with `change` more on hand at the source that has most."""
-    if not snapshot.sources:
-        return replace(snapshot, sources=(SourceStock(location_id=0, code="", on_hand=max(change, Decimal(0))),))
-    most = max(snapshot.sources, key=lambda source: source.on_hand)
-    sources = tuple(
-        replace(source, on_hand=max(source.on_hand + change, Decimal(0))) if source is most else source
-        for source in snapshot.sources
-    )
-    return replace(snapshot, sources=sources)
+        for plan in plans
+        if plan.changes
+    }
+    verdicts = judge_plans(judged, causes=cause.words, now=now, approved=approved)
+    for plan in plans:
+        verdict = verdicts.get(plan.channel_id)
+        if verdict is None:
+            continue
+        plan.trips = verdict.trips
+        if verdict.held and plan.mode != ChannelMode.SHADOW:
+            changes, plan.changes = plan.changes, []
+            for row, derivation in changes:
+                held = derivation.offer.listing_id in verdict.held
+                (plan.held if held else plan.changes).append((row, derivation))
 
 
 def publication_outlook(*, changes: Mapping[int, Decimal]) -> dict[int, int]:
@@ -302,106 +278,12 @@ def publication_outlook(*, changes: Mapping[int, Decimal]) -> dict[int, int]:
     By listing id. Nothing is locked or written; the real figure is worked out after the posting.
     """
     ids = list(Listing.objects.published().filter(item__in=list(changes)).values_list("pk", flat=True))
-    facts = _read_facts({listing_id: _Locked(0, None) for listing_id in ids}) if ids else []
-    if not facts:
-        return {}
-    return {one.listing_id: quantity for one, quantity, _ in _figures(facts, now=timezone.now(), changes=changes)}
+    facts = read_facts(ids) if ids else []
+    return {one.facts.listing_id: one.quantity for one in figures(facts, supposing=changes)}
 
 
-def _snapshot(stock: ItemAvailability) -> Snapshot:
-    return Snapshot(
-        item_id=stock.item_id,
-        cutoff=stock.cutoff,
-        sources=tuple(
-            SourceStock(
-                location_id=source.location_id,
-                code=source.code,
-                on_hand=source.on_hand,
-                reserved_pinned=source.reserved_pinned,
-                reserved_soft=source.reserved_soft,
-                expired=source.expired,
-                withheld=source.withheld,
-            )
-            for source in stock.sources
-        ),
-    )
-
-
-def _sources_of(channels: Sequence[int]) -> dict[int, set[int]]:
-    """Channel id -> its source locations; a channel without any is not in it."""
-    links = Channel.source_locations.through.objects.filter(channel_id__in=channels)
-    sources: dict[int, set[int]] = {}
-    for channel_id, location_id in links.values_list("channel_id", "location_id"):
-        sources.setdefault(channel_id, set()).add(location_id)
-    return sources
-
-
-class _Policies:
-    """The policy versions in force, found by scope."""
-
-    def __init__(self, rows: Iterable[AllocationPolicy]) -> None:
-        self._by_scope = {(row.channel_id, row.item_id, row.listing_id): _policy_terms(row) for row in rows}
-        self._resolved: dict[tuple[PolicyTerms | None, ...], Terms] = {}
-
-    def terms_of(self, one: _Facts) -> Terms:
-        scopes = (
-            (None, None, None),
-            (one.channel_id, None, None),
-            (None, one.item_id, None),
-            (one.channel_id, one.item_id, None),
-            (None, None, one.listing_id),
-        )
-        found = tuple(self._by_scope.get(scope) for scope in scopes)
-        terms = self._resolved.get(found)
-        if terms is None:
-            terms = self._resolved[found] = resolve(policy for policy in found if policy is not None)
-        return terms
-
-
-def _policies_for(
-    facts: Sequence[_Facts], *, channels: Sequence[int], items: Sequence[int], now: datetime
-) -> _Policies:
-    rows = (
-        AllocationPolicy.objects.in_force(at=now)
-        .filter(
-            Q(listing__in=[one.listing_id for one in facts])
-            | Q(listing__isnull=True)
-            & (Q(channel__isnull=True) | Q(channel__in=channels))
-            & (Q(item__isnull=True) | Q(item__in=items))
-        )
-        .select_related("channel", "item", "listing__channel", "created_by")
-        .order_by("effective_from", "pk")
-    )
-    return _Policies(rows)
-
-
-def _policy_terms(row: AllocationPolicy) -> PolicyTerms:
-    if row.listing_id is not None:
-        breadth = Breadth.LISTING
-    elif row.item_id is not None:
-        breadth = Breadth.ITEM if row.channel_id is None else Breadth.ITEM_ON_CHANNEL
-    else:
-        breadth = Breadth.EVERYTHING if row.channel_id is None else Breadth.CHANNEL
-    return PolicyTerms(
-        breadth=breadth,
-        rule=Rule(
-            policy_id=row.pk,
-            version=row.version,
-            scope=row.scope,
-            author=row.created_by.get_username() if row.created_by else "",
-            since=row.effective_from,
-        ),
-        percent=row.percent,
-        buffer=row.buffer,
-        minimum=row.minimum_to_list,
-        maximum=row.maximum_to_list,
-    )
-
-
-def _write(plans: Sequence[_Plan], *, cause: Cause, now: datetime) -> None:
-    changed = [plan for plan in plans if plan.changes]
-    if not changed:
-        return
+def _write_runs(plans: Sequence[_Plan], *, cause: Cause, now: datetime) -> dict[int, PublishRun]:
+    """A run for each channel on which anything changes or waits, by channel id."""
     runs = PublishRun.objects.bulk_create(
         PublishRun(
             channel_id=plan.channel_id,
@@ -410,21 +292,31 @@ def _write(plans: Sequence[_Plan], *, cause: Cause, now: datetime) -> None:
             changed_at=cause.changed_at,
             listings_checked=plan.checked,
             listings_changed=len(plan.changes),
+            listings_held=len(plan.held),
+            trips=[trip.as_json() for trip in plan.trips[:TRIPS_KEPT]],
             recorded_at=now,
         )
-        for plan in changed
+        for plan in plans
+        if plan.changes or plan.held
     )
+    return {run.channel_id: run for run in runs if run.channel_id is not None}
+
+
+def _write(plans: Sequence[_Plan], *, runs: Mapping[int, PublishRun], now: datetime) -> None:
     rows = [
-        (derivation.offer.listing_id, run.pk, before, derivation, plan.state)
-        for plan, run in zip(changed, runs, strict=True)
+        (derivation.offer.listing_id, runs[plan.channel_id].pk, before, derivation, plan.state)
+        for plan in plans
         for before, derivation in plan.changes
     ]
+    if not rows:
+        return
     listing_ids = [listing_id for listing_id, *_ in rows]
     versions = [before.version + 1 for _, _, before, _, _ in rows]
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE channels_sync_listingpush p SET wanted = u.wanted, version = u.version, attempts = 0, next_at = NULL,"
-            " last_error = '' FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS u(listing_id, version, wanted)"
+            " last_error = '', recent_max = greatest(p.recent_max, u.wanted)"
+            " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS u(listing_id, version, wanted)"
             " WHERE p.listing_id = u.listing_id AND p.version = u.version - 1",
             [listing_ids, versions, [derivation.quantity for _, _, _, derivation, _ in rows]],
         )

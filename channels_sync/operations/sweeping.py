@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from channels_sync.models import Listing
+from channels_sync.operations.allocating import tell_dated_rules
 from channels_sync.operations.recomputing import Cause, recompute_ids
 from channels_sync.reads.publishing import due_channel_ids, unconfirmed_channel_ids
 from inventory.models import StockChange
@@ -23,7 +24,7 @@ class SweepResult:
 
 
 def sweep() -> SweepResult:
-    """Look for work, and work out listings that came into being beside `create_listing`."""
+    """Look for work; work out listings that came into being beside `create_listing`, and tell of rules that begin or end."""
     fresh = list(
         Listing.objects.published()
         .exclude(push__version__gt=0)
@@ -32,6 +33,7 @@ def sweep() -> SweepResult:
     )
     if fresh:
         recompute_ids(fresh, cause=Cause("new listing"))
+    tell_dated_rules()
     return SweepResult(
         has_news=StockChange.objects.exists(),
         computed=len(fresh),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from django.db import connection
 
 from channels_sync.allocation import Derivation
 from channels_sync.models import Channel, Listing, ListingPush, PublicationLine
+from inventory.arrays import numbers
+from inventory.quantities import ZERO
 
 CONFIRM_ATTEMPTS_MAX = 5
 """Read-backs of one version that may differ before it is left to a person."""
@@ -33,7 +36,7 @@ def unconfirmed_channel_ids() -> tuple[int, ...]:
 def _channel_ids(condition: str) -> tuple[int, ...]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT c.id FROM channels_sync_channel c WHERE c.mode = 'auto' AND EXISTS ("
+            "SELECT c.id FROM channels_sync_channel c WHERE c.mode IN ('approve', 'auto') AND EXISTS ("
             "SELECT FROM channels_sync_listingpush p JOIN channels_sync_listing l ON l.id = p.listing_id"
             f" WHERE p.channel_id = c.id AND l.is_active AND {condition}"
             " AND (p.next_at IS NULL OR p.next_at <= clock_timestamp())) ORDER BY c.id"
@@ -122,3 +125,31 @@ def explanation(*, listing: Listing, at: datetime | None = None) -> Derivation |
         lines = lines.filter(recorded_at__lte=at)
     line = lines.order_by("-version").first()
     return Derivation.from_json(line.derivation) if line else None
+
+
+_COUNTED = """
+SELECT s.id, sum(m.quantity) FROM inventory_location s
+JOIN inventory_location l ON l.path LIKE s.path || '%%'
+JOIN inventory_movement m ON m.location_id = l.id AND m.item_id = %s AND m.id <= %s
+WHERE s.id = ANY(%s::bigint[]) GROUP BY s.id
+"""
+
+
+def counted_in_ledger(derivation: Derivation) -> dict[int, Decimal]:
+    """What the ledger up to a derivation's cut-off sums to at each of its sources, any status, by location id."""
+    snapshot = derivation.snapshot
+    if snapshot.cutoff is None:
+        return {}
+    places = numbers(source.location_id for source in snapshot.sources)
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTED, [snapshot.item_id, snapshot.cutoff, places])
+        return dict(cursor.fetchall())
+
+
+def agrees_with_ledger(derivation: Derivation) -> bool:
+    """Whether the ledger up to the cut-off holds at each source what the derivation counted there."""
+    counted = counted_in_ledger(derivation)
+    return all(
+        counted.get(source.location_id, ZERO) == source.on_hand + source.expired + source.withheld
+        for source in derivation.snapshot.sources
+    )

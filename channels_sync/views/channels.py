@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
@@ -13,9 +12,8 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from channels_sync.allocation import Derivation, Term
 from channels_sync.models import (
-    AllocationPolicy,
+    SENDING,
     Channel,
     ChannelMode,
     Listing,
@@ -24,11 +22,11 @@ from channels_sync.models import (
     PublicationState,
 )
 from channels_sync.operations.controlling import pause_channel, resume_channel, retry_listing, set_channel_mode
+from channels_sync.reads.figures import figures_of
 from channels_sync.reads.publishing import channel_health
+from channels_sync.views.explaining import explain, why_of
 from inventory.errors import DomainError
 from inventory.filters import Chip, without
-from inventory.quantities import ZERO
-from inventory.templatetags.figures import grouped
 from inventory.web import Cell, Crumb, export_table, go_to, is_htmx, render_page
 
 LISTINGS_PER_PAGE = 50
@@ -62,7 +60,7 @@ def state_of(push: ListingPush | None, channel: Channel) -> State:
     if push is None or push.wanted is None:
         return UNKNOWN
     if push.version > push.sent_version:
-        if channel.mode != ChannelMode.AUTO:
+        if channel.mode not in SENDING:
             return STATES[PublicationState.SHADOW]
         return STATES[PublicationState.FAILED if push.last_error else PublicationState.QUEUED]
     if push.sent_version > push.confirmed_version:
@@ -138,7 +136,7 @@ def _listings(
     if text:
         found = found.filter(Q(external_sku__icontains=text) | Q(title__icontains=text) | Q(item__sku__icontains=text))
     if state in ("failing", "waiting"):
-        found = found.filter(push__version__gt=F("push__sent_version"), channel__mode=ChannelMode.AUTO)
+        found = found.filter(push__version__gt=F("push__sent_version"), channel__mode__in=SENDING)
         found = found.exclude(push__last_error="") if state == "failing" else found
     elif state == "differing":
         found = found.exclude(push__channel_quantity=F("push__wanted")).filter(push__channel_quantity__isnull=False)
@@ -257,32 +255,16 @@ def retry(request: HttpRequest, pk: int) -> HttpResponse:
     return go_to(request, "channels_sync:listing", pk, message=f"{listing.external_sku} is tried again now.")
 
 
-@dataclass(frozen=True, slots=True)
-class WhyLine:
-    """One term of a published figure. `is_part` stands below the term before it; `url` leads to what it comes from."""
-
-    label: str
-    value: str
-    unit: str = ""
-    hint: str = ""
-    url: str = ""
-    is_part: bool = False
-    is_total: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Why:
-    derivation: Derivation
-    lines: tuple[WhyLine, ...]
-
-
 @require_GET
 @permission_required("channels_sync.view_listing", raise_exception=True)
 def why(request: HttpRequest, pk: int) -> HttpResponse:
-    """Why a listing shows its figure, now or in an earlier version: in the drawer, or as a page of its own."""
+    """Why a listing shows its figure, in its newest or an earlier version, or as it would be worked out at this moment
+    (`?version=now`): in the drawer, or as a page of its own.
+    """
     listing = get_object_or_404(Listing.objects.select_related("channel", "item"), pk=pk)
     lines = PublicationLine.objects.filter(listing=listing).select_related("run").order_by("-version")
     version = request.GET.get("version", "")
+    present = next(iter(figures_of(listing_ids=[listing.pk])), None) if version == "now" else None
     chosen = lines.filter(version=int(version)).first() if version.isdigit() and len(version) < 19 else lines.first()
     return render_page(
         request,
@@ -294,77 +276,9 @@ def why(request: HttpRequest, pk: int) -> HttpResponse:
             Crumb(listing.external_sku, reverse("channels_sync:listing", args=[listing.pk])),
         ],
         listing=listing,
-        line=chosen,
-        why=why_of(chosen.derivation) if chosen else None,
+        line=None if present is not None else chosen,
+        is_present=present is not None,
+        why=explain(present.derivation) if present is not None else why_of(chosen.derivation) if chosen else None,
         versions=list(lines[:20]),
         is_drawer=is_htmx(request),
-    )
-
-
-def why_of(stored: dict[str, Any]) -> Why | None:
-    """A stored derivation as lines of a sum; None for a format this version does not know."""
-    try:
-        derivation = Derivation.from_json(stored)
-    except ValueError:
-        return None
-    return Why(derivation, tuple(_why_lines(derivation)))
-
-
-def _why_lines(derivation: Derivation) -> Iterator[WhyLine]:
-    offer, snapshot, terms, steps = derivation.offer, derivation.snapshot, derivation.terms, derivation.steps
-    unit = offer.unit
-    ledger = f"{reverse('inventory:item', args=[snapshot.item_id])}?tab=ledger"
-    on_hand = sum((source.on_hand for source in snapshot.sources), ZERO)
-    yield WhyLine("On hand, good for sale", grouped(on_hand), unit, url=ledger)
-    for source in snapshot.sources:
-        url = f"{ledger}&place={source.location_id}"
-        yield WhyLine(source.code, grouped(source.on_hand), unit, url=url, is_part=True)
-        left_out = source.expired + source.withheld
-        if left_out:
-            hint = "held, damaged, expired or not for sale there"
-            yield WhyLine("not counted", grouped(left_out), unit, hint, is_part=True)
-    reserved = sum((source.reserved_pinned + source.reserved_soft for source in snapshot.sources), ZERO)
-    where = f"{reverse('inventory:item', args=[snapshot.item_id])}?tab=where"
-    yield WhyLine("Promised already", grouped(-reserved), unit, url=where if reserved else "")
-    for source in snapshot.sources:
-        if source.available < ZERO:
-            hint = "short there; not taken from elsewhere"
-            yield WhyLine(source.code, grouped(-source.available), unit, hint, is_part=True)
-    yield WhyLine("Available", grouped(steps.available), unit, is_total=True)
-    yield _term_line("Buffer kept back", terms.buffer, lambda value: grouped(-value), unit)
-    yield _term_line("Share for this channel", terms.percent, grouped, "%")
-    yield WhyLine("Leaves", grouped(steps.share), unit, is_total=True)
-    if offer.withdrawn:
-        yield WhyLine("Withdrawn", "0", unit, offer.withdrawn)
-    if terms.minimum.value:
-        hint = "below it, so 0 is shown" if steps.after_minimum != steps.share and not offer.withdrawn else "reached"
-        yield _term_line("Shown from", terms.minimum, grouped, unit, hint)
-    if terms.maximum.value is not None:
-        hint = "caps it" if steps.after_maximum != steps.after_minimum else "not reached"
-        yield _term_line("Shown at most", terms.maximum, grouped, unit, hint)
-    if offer.pack_size != 1:
-        yield WhyLine("Sold in packs of", grouped(offer.pack_size), unit, "rounded down to whole packs")
-    yield WhyLine("Published", grouped(derivation.quantity), "", is_total=True)
-
-
-def _term_line(label: str, term: Term, show: Any, unit: str, note: str = "") -> WhyLine:
-    """A term of the policy with the rule that set it."""
-    rule = term.rule
-    hint = "nobody set a rule" if rule.policy_id is None else f"{rule.scope}, version {rule.version}"
-    if rule.author:
-        hint += f", by {rule.author}"
-    url = ""
-    if rule.policy_id is not None:
-        url = reverse("admin:channels_sync_allocationpolicy_change", args=[rule.policy_id])
-    value = term.value if term.value is not None else Decimal(0)
-    return WhyLine(label, show(value), unit, f"{note}; {hint}" if note else hint, url)
-
-
-def policies_for(listing: Listing) -> QuerySet[AllocationPolicy]:
-    """Every rule in force that has a say in the listing's figure, widest first."""
-    return AllocationPolicy.objects.filter(effective_to__isnull=True).filter(
-        Q(listing=listing)
-        | Q(listing__isnull=True)
-        & (Q(channel=listing.channel_id) | Q(channel__isnull=True))
-        & (Q(item=listing.item_id) | Q(item__isnull=True))
     )

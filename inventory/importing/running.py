@@ -8,6 +8,7 @@ from enum import StrEnum
 from django.db import transaction
 from django.utils.module_loading import autodiscover_modules
 
+from inventory.bulk import as_bulk
 from inventory.importing.headers import Field, count_known
 from inventory.importing.reports import Report
 from inventory.importing.tables import Table, read_table
@@ -98,7 +99,8 @@ def run_import(
     )
 
     def work() -> Report:
-        report = kind.perform(table, wanted, actor)
+        with as_bulk(f"import {kind.name}"):
+            report = kind.perform(table, wanted, actor)
         columns = {title: place for place, title in enumerate(table.titles)}
         report.problems.sort(key=lambda problem: (problem.row, columns.get(problem.column, -1)))
         is_wanted = mode == Mode.CLEAN or (mode == Mode.ALL and report.is_clean)

@@ -80,7 +80,7 @@ WITH wanted AS (
 ), cell AS MATERIALIZED (
   SELECT b.item_id, b.quantity, b.reserved, l.path,
          b.status = %(available)s AND l.is_sellable AND l.is_active AND NOT l.is_blocked AS is_sellable,
-         coalesce(t.expires_on < %(day)s, false) AS is_expired
+         coalesce(t.expires_on < %(day)s::date + %(good_for)s::int, false) AS is_expired
   FROM inventory_stockbalance b
   JOIN inventory_location l ON l.id = b.location_id JOIN inventory_lot t ON t.id = b.lot_id
   WHERE b.item_id = ANY(%(items)s::bigint[]) AND b.quantity <> 0
@@ -111,12 +111,13 @@ ORDER BY w.item_id, s.path
 
 
 def availability(
-    *, items: Collection[int], sources: Collection[int] = (), at: datetime | None = None
+    *, items: Collection[int], sources: Collection[int] = (), at: datetime | None = None, good_for_days: int = 0
 ) -> dict[int, ItemAvailability]:
     """What every item of `items` (ids) has at each site and at each of `sources` (location ids), by item id.
 
     `at` (default now) decides which lots and reservations have expired; the figures are those of now. A soft reservation
-    lowers its place, everything that contains it and everything inside it, since its cell is not chosen yet.
+    lowers its place, everything that contains it and everything inside it, since its cell is not chosen yet. Lots that are
+    not good `good_for_days` days from now count as expired.
     """
     if not items:
         return {}
@@ -131,6 +132,7 @@ def availability(
                 "available": StockStatus.AVAILABLE.value,
                 "channel_owned": LocationKind.CHANNEL_OWNED.value,
                 "day": timezone.localdate(at),
+                "good_for": good_for_days,
                 "at": at,
             },
         )

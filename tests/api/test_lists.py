@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from channels_sync.models import AllocationPolicy, Channel, Listing
+from channels_sync.models import AllocationPolicy, Campaign, Channel, Freeze, Hold, Listing, PublishRun
 from inventory.models import ItemCategory, ItemKind, ItemUnit, PeriodClose, SupplierItem, SupplierStock
 from inventory.operations.counting import open_count_sheet
 from inventory.operations.landing_costs import add_landed_cost
@@ -117,11 +117,18 @@ def one_more(number):
     add_landed_cost(key=uuid4(), targets=[received], amount=part.step, actor=None, supplier=supplier)
     channel = Channel.objects.create(code=f"shop-{number}", name="Shop", base_url="https://shop.example")
     channel.source_locations.add(site)
-    Listing.objects.create(channel=channel, item=product, external_sku="X")
+    listing = Listing.objects.create(channel=channel, item=product, external_sku="X")
+    run = PublishRun.objects.create(channel=channel, cause="receipt")
+    Hold.objects.create(run=run, listing=listing, after=9, derivation={}, recorded_at=timezone.now())
+    Freeze.objects.create(item=product, reason="recalled")
     line = DispatchLine(part, part.step)
     dispatch_transfer(key=uuid4(), source=place, target=make_location(), lines=[line], actor=None)
     open_count_sheet(location=site, actor=None)
     AllocationPolicy.objects.create(channel=channel, item=product, effective_from="2020-01-01T00:00:00Z")
+    campaign = Campaign.objects.create(name="Market", starts_at="2020-01-01T00:00:00Z", ends_at="2020-01-02T00:00:00Z")
+    AllocationPolicy.objects.create(
+        campaign=campaign, channel=channel, effective_from="2020-01-01T00:00:00Z", effective_to="2020-01-02T00:00:00Z"
+    )
     long_ago = timezone.now() - timedelta(days=2000 + number)
     PeriodClose.objects.create(through=long_ago, ends_at=long_ago, closed_at=long_ago, reopened_at=timezone.now())
 
@@ -152,6 +159,10 @@ LISTS = [
     "listings/",
     "publications/",
     "policies/",
+    "campaigns/",
+    "publish-runs/",
+    "holds/",
+    "freezes/",
     "count-sheets/",
 ]
 

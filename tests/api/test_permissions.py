@@ -20,6 +20,7 @@ APPROVERS = frozenset({PLANNER, APPROVER, ADMINISTRATOR})
 WORKERS = frozenset({OPERATOR, PLANNER, ADMINISTRATOR})
 PLANNERS = frozenset({PLANNER, ADMINISTRATOR})
 ADMINISTRATORS = frozenset({ADMINISTRATOR})
+DECIDERS = frozenset({APPROVER, ADMINISTRATOR})
 
 READ_ONLY = ["lots", "stock", "movements", "publications"]
 ALLOWED = {
@@ -135,6 +136,23 @@ ALLOWED = {
     ("GET", "policies/"): ALL,
     ("GET", "policies/1/"): ALL,
     ("POST", "policies/"): PLANNERS,
+    ("POST", "policies/preview/"): PLANNERS,
+    ("GET", "listings/1/why/"): ALL,
+    ("GET", "campaigns/"): ALL,
+    ("GET", "campaigns/1/"): ALL,
+    ("POST", "campaigns/"): PLANNERS,
+    ("POST", "campaigns/1/end/"): PLANNERS,
+    ("GET", "publish-runs/"): ALL,
+    ("GET", "publish-runs/1/"): ALL,
+    ("POST", "publish-runs/1/approve/"): DECIDERS,
+    ("POST", "publish-runs/1/refuse/"): DECIDERS,
+    ("POST", "publish-runs/1/undo/"): DECIDERS,
+    ("GET", "holds/"): ALL,
+    ("GET", "holds/1/"): ALL,
+    ("GET", "freezes/"): ALL,
+    ("GET", "freezes/1/"): ALL,
+    ("POST", "freezes/"): APPROVERS,
+    ("POST", "freezes/1/lift/"): APPROVERS,
     ("GET", "count-sheets/"): EVERYBODY,
     ("GET", "count-sheets/1/"): EVERYBODY,
     ("POST", "count-sheets/"): PLANNERS,

@@ -19,7 +19,7 @@ from channels_sync.adapters.base import (
 )
 from channels_sync.credentials import Secrets, encrypt
 from channels_sync.errors import ChannelUnavailable
-from channels_sync.models import Channel, ChannelMode, Listing, ListingPush
+from channels_sync.models import Channel, ChannelGuard, ChannelMode, Listing, ListingPush
 from channels_sync.operations.offering import create_listing
 from tests.factories import make_item
 
@@ -180,6 +180,20 @@ def make_listing(*, channel, item=None, shop=None, shows=0, **fields):
     if shop is not None:
         shop.add(listing.external_sku, shows)
     return listing
+
+
+def let_all_flow(channel):
+    """Switch every rule of the channel's guard off."""
+    ChannelGuard.objects.create(
+        channel=channel,
+        changed_percent=None,
+        to_zero_max=None,
+        times_recent_max=None,
+        above_possible=False,
+        after_bulk=False,
+        stale_sources=False,
+    )
+    return channel
 
 
 def push_of(listing):

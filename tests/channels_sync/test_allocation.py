@@ -35,10 +35,10 @@ def stock(*quantities):
 
 def terms(*, percent="100", buffer="0", minimum="0", maximum=None):
     return Terms(
-        Term(Decimal(percent), RULE),
-        Term(Decimal(buffer), RULE),
-        Term(Decimal(minimum), RULE),
-        Term(None if maximum is None else Decimal(maximum), RULE),
+        percent=Term(Decimal(percent), RULE),
+        buffer=Term(Decimal(buffer), RULE),
+        minimum=Term(Decimal(minimum), RULE),
+        maximum=Term(None if maximum is None else Decimal(maximum), RULE),
     )
 
 
@@ -131,13 +131,14 @@ def test_the_narrowest_scope_that_sets_a_term_decides_it():
     def rule(number):
         return Rule(number, 1, f"scope {number}")
 
+    wide = {"percent": Decimal(80), "buffer": Decimal(5), "maximum": Decimal(50)}
     resolved = resolve(
         [
-            PolicyTerms(Breadth.LISTING, rule(5), minimum=Decimal(2)),
-            PolicyTerms(Breadth.EVERYTHING, rule(1), percent=Decimal(80), buffer=Decimal(5), maximum=Decimal(50)),
-            PolicyTerms(Breadth.ITEM_ON_CHANNEL, rule(4), maximum=Decimal(9)),
-            PolicyTerms(Breadth.ITEM, rule(3), percent=Decimal(30)),
-            PolicyTerms(Breadth.CHANNEL, rule(2), percent=Decimal(60), buffer=Decimal(0)),
+            PolicyTerms(Breadth.LISTING, rule(5), {"minimum": Decimal(2)}),
+            PolicyTerms(Breadth.EVERYTHING, rule(1), wide),
+            PolicyTerms(Breadth.ITEM_ON_CHANNEL, rule(4), {"maximum": Decimal(9)}),
+            PolicyTerms(Breadth.ITEM, rule(3), {"percent": Decimal(30)}),
+            PolicyTerms(Breadth.CHANNEL, rule(2), {"percent": Decimal(60), "buffer": Decimal(0)}),
         ]
     )
 
@@ -155,8 +156,8 @@ def test_without_a_policy_everything_is_shown_and_says_so():
 def test_refuses_a_stored_form_it_does_not_know():
     _, derivation = publish(stock("1"))
 
-    with pytest.raises(ValueError, match="format 2"):
-        Derivation.from_json({**derivation.to_json(), "format": 2})
+    with pytest.raises(ValueError, match="format 3"):
+        Derivation.from_json({**derivation.to_json(), "format": 3})
 
 
 quantities = st.decimals(min_value=0, max_value=10**9, places=6, allow_nan=False)

@@ -30,7 +30,8 @@ def change_derivation(change):
     ("damage", "name"),
     [
         (lambda: PublicationLine.objects.update(after=9), "derivations_recompute"),
-        (lambda: change_derivation(lambda d: d["terms"]["buffer"].update(value="3")), "derivations_recompute"),
+        (lambda: change_derivation(lambda d: d["listing"].update(pack_size="2")), "derivations_recompute"),
+        (lambda: change_derivation(lambda d: d["terms"].update(buffer=["3", 0])), "derivations_recompute"),
         (lambda: change_derivation(lambda d: d.pop("terms")), "derivations_recompute"),
         (
             lambda: change_derivation(lambda d: d["stock"]["sources"][0].update(withheld="1")),

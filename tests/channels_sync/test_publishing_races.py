@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from channels_sync.operations import recomputing
 from channels_sync.operations.publishing import publish_due
 from channels_sync.operations.recomputing import absorb_changes
+from channels_sync.reads import figures
 from inventory.models import StockChange
 from tests.channels_sync.conftest import broken
 from tests.channels_sync.factories import make_channel, make_listing, push_of
@@ -37,7 +37,7 @@ def test_a_later_recompute_never_writes_an_older_figure(committed_db, monkeypatc
     absorb_changes()
     put_on_hand(listing.item, site, "1")
     has_read, may_write = threading.Event(), threading.Event()
-    read = recomputing.availability
+    read = figures.availability
 
     def read_and_wait(**arguments):
         found = read(**arguments)
@@ -46,7 +46,7 @@ def test_a_later_recompute_never_writes_an_older_figure(committed_db, monkeypatc
             assert may_write.wait(PATIENCE_SECONDS)
         return found
 
-    monkeypatch.setattr(recomputing, "availability", read_and_wait)
+    monkeypatch.setattr(figures, "availability", read_and_wait)
 
     with ThreadPoolExecutor(2) as pool:
         first = in_thread(pool, absorb_changes)

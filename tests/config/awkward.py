@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from channels_sync.models import Listing
 from channels_sync.operations.allocating import set_policy
+from channels_sync.operations.demand import DaySold, record_demand
 from channels_sync.operations.offering import create_listing
 from inventory.importing.running import Mode, kind_named, run_import
 from inventory.models import CountClass, ItemCategory, Lot, SupplierItem, SupplierStock
@@ -235,3 +236,33 @@ def _selling(items, channels):
     set_policy(item=items[0], minimum_to_list=Decimal(0), maximum_to_list=Decimal(12), actor=None)
     set_policy(channel=channels[1], item=items[1], percent=Decimal(0), actor=None)
     set_policy(listing=packs, percent=Decimal(50), note=TEXTS["letters"], actor=None)
+    category = next(item.category for item in items if item.category is not None)
+    set_policy(
+        category=category,
+        channel=channels[1],
+        basis="fixed",
+        fixed_quantity=Decimal("0.000001"),
+        incoming_days=0,
+        buildable_percent=Decimal("33.333"),
+        supplier_percent=Decimal(1),
+        supplier_maximum=Decimal(1000),
+        supplier_hours=1000,
+        shelf_life_days=1000,
+        buffer_percent=Decimal("0.001"),
+        buffer_days=Decimal("1.5"),
+        doubt_percent=Decimal(100),
+        sharing="demand",
+        weight=Decimal("1234.5"),
+        ring_fence=Decimal(0),
+        priority=0,
+        scarce_below=Decimal(1000),
+        scarce_days=Decimal("0.25"),
+        trial_limit=Decimal(1000),
+        trial_until=date(2027, 1, 2),
+        note=TEXTS["lines"],
+        actor=None,
+    )
+    sold = (("0", date(2026, 1, 1)), ("1000", date(2026, 1, 2)), ("1.000001", date(2026, 1, 3)))
+    record_demand(
+        rows=[DaySold(channels[0], item, day, Decimal(quantity)) for item in items[:2] for quantity, day in sold]
+    )

@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
 from django.utils import timezone
 
-from channels_sync.models import AllocationPolicy, Channel, Listing, ListingPush
+from channels_sync.models import AllocationPolicy, Campaign, Channel, Freeze, Hold, Listing, ListingPush, PublishRun
 from config.integrity.checking import run_check
 from inventory.models import CountLine, ItemCategory, ItemKind, SupplierItem, SupplierStock
 from inventory.operations.closing import close_period
@@ -47,7 +47,6 @@ WITHOUT_OBJECTS = (
     "axes_accessattempt",
     "axes_accesslog",
     "inventory_costentry",
-    "channels_sync_publishrun",
 )
 """Tables of the admin of which the small company below has nothing, so that there is no object to open."""
 LEFT_OUT |= {
@@ -127,6 +126,7 @@ def company():
     listing = Listing.objects.create(channel=channel, item=candle, external_sku="C")
     ListingPush.objects.create(listing=listing, channel=channel)
     policy = AllocationPolicy.objects.create(channel=channel, item=candle, effective_from="2020-01-01T00:00:00Z")
+    campaign = Campaign.objects.create(name="Market", starts_at="2020-01-01T00:00:00Z", ends_at="2099-01-01T00:00:00Z")
     jar, road = make_item(sku="JAR"), make_location(code="OTHER-SITE")
     bought = make_order([(jar, "10", "5.00")], location=site)
     arrival = Arrival(bought.lines.get(), Decimal(4))
@@ -141,6 +141,9 @@ def company():
     period = close_period(through=date(2020, 12, 31), actor=None).period
     view = save_view(owner=make_user(), page="board", name="Low", query="flag=low", is_shared=False)
     check = run_check(cause="nightly")
+    run = PublishRun.objects.create(channel=channel, cause="receipt")
+    Hold.objects.create(run=run, listing=listing, after=9, derivation={}, recorded_at=timezone.now())
+    Freeze.objects.create(listing=listing, reason="recalled", run=run)
     sheet = open_count_sheet(location=site, actor=None)
     line = scan_count_line(line=CountLine.objects.filter(sheet=sheet).first(), actor=None)
     return {
@@ -164,7 +167,10 @@ def company():
         "production:undo_completion": [completion.pk],
         **alike("production", ORDER_PAGES, order.number),
         **alike("channels_sync", ("listing", "why", "retry"), listing.pk),
-        **alike("channels_sync", ("channel", "pause", "resume", "change_mode"), "shop"),
+        **alike("channels_sync", ("run", "approve_run", "refuse_run", "undo_run"), run.pk),
+        **alike("channels_sync", ("channel", "pause", "resume", "change_mode", "guard"), "shop"),
+        **alike("channels_sync", ("policy", "withdraw_policy"), policy.pk),
+        **alike("channels_sync", ("campaign", "end_campaign"), campaign.pk),
         "import_table": ["items"],
         "import_template": ["items"],
         "export_table": ["items"],

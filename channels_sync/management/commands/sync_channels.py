@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from channels_sync.models import Channel, ChannelMode
+from channels_sync.models import SENDING, Channel
 from channels_sync.operations.confirming import confirm_sent
 from channels_sync.operations.publishing import publish_due
 from channels_sync.operations.recomputing import absorb_changes, recompute_listings
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         taken = sum(islice(iter(absorb_changes, 0), BATCHES_MAX))
         changed = recompute_listings(cause="sync_channels").changed if recompute else 0
         self.stdout.write(f"news taken in: {taken}; changed by a full recompute: {changed}")
-        channels = list(Channel.objects.filter(mode=ChannelMode.AUTO, is_paused=False).order_by("pk"))
+        channels = list(Channel.objects.filter(mode__in=SENDING, is_paused=False).order_by("pk"))
         for channel in channels:
             accepted, refused, postponed = self._publish(channel)
             confirmed = self._confirm(channel)

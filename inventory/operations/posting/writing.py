@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection
 
 from inventory.arrays import numbers, texts
+from inventory.bulk import cause_of
 from inventory.locks import CellKey
 from inventory.models import Posting
 from inventory.operations.posting.drafts import Draft
@@ -87,7 +88,7 @@ def _write(posting: Posting, draft: Draft, along: Sequence[Statement]) -> None:
         numbers(pool.unknown_quantity for _, pool in pools),
         numbers(items),
         posting.pk,
-        str(posting.kind),
+        cause_of(str(posting.kind)),
         posting.recorded_at,
         posting.pk,
         posting.effective_at,

@@ -19,7 +19,16 @@ from channels_sync.reads.publishing import due_channel_ids, unconfirmed_channel_
 from inventory.operations.issuing import issue_stock
 from inventory.reads.availability import availability
 from tests.channels_sync.conftest import broken
-from tests.channels_sync.factories import FakeShop, line_of, make_channel, make_listing, push_of, survive, time_passes
+from tests.channels_sync.factories import (
+    FakeShop,
+    let_all_flow,
+    line_of,
+    make_channel,
+    make_listing,
+    push_of,
+    survive,
+    time_passes,
+)
 from tests.factories import make_location, put_on_hand
 
 SCHEDULES = int(os.environ.get("BACKFLUSH_TEST_SCHEDULES", "200"))
@@ -34,7 +43,7 @@ class Schedule:
     def __init__(self, shop, seed):
         self.shop = shop
         self.dice = random.Random(seed)
-        self.channel = make_channel()
+        self.channel = let_all_flow(make_channel())
         self.site = make_location()
         self.listings = [make_listing(channel=self.channel, shop=shop, shows=self.dice.randrange(4)) for _ in range(2)]
         self.sent = {listing.pk: 0 for listing in self.listings}

@@ -1,0 +1,82 @@
+"""The pure function of publishing, and the derivation that explains its result for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Context, Decimal
+from typing import Any
+
+from channels_sync.allocation import stored, words
+from channels_sync.allocation.facts import Allotment, Offer, Snapshot
+from channels_sync.allocation.formula import Steps, work_out
+from channels_sync.allocation.terms import NAMES, Rule, Terms
+
+_EXACT = Context(prec=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """A published quantity with everything it follows from. Stored beside the figure; recomputes to itself for ever."""
+
+    at: datetime
+    offer: Offer
+    snapshot: Snapshot
+    terms: Terms
+    quantity: int
+
+    @property
+    def steps(self) -> Steps:
+        return work_out(self.snapshot, self.terms, self.offer, self.at)
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Every rule that set a term, once each."""
+        found = {self.terms.named(name).rule: None for name in NAMES}
+        return tuple(rule for rule in found if rule.policy_id is not None)
+
+    def in_words(self) -> str:
+        """The arithmetic on one line, for people."""
+        return words.in_words(self.steps, snapshot=self.snapshot, terms=self.terms, offer=self.offer)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for a JSON column; decimals are texts, and what says nothing is left out."""
+        return {
+            "format": stored.FORMAT,
+            "at": self.at.isoformat(),
+            "quantity": self.quantity,
+            "listing": stored.offer_to_json(self.offer),
+            "stock": stored.snapshot_to_json(self.snapshot),
+            **stored.terms_to_json(self.terms),
+        }
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Derivation:
+        """Raises ValueError for a format this version does not know."""
+        if kept.get("format") not in (1, stored.FORMAT):
+            raise ValueError(f"This derivation has the format {kept.get('format')!r}; known are 1 and {stored.FORMAT}.")
+        return cls(
+            at=datetime.fromisoformat(kept["at"]),
+            offer=stored.offer_from_json(kept["listing"]),
+            snapshot=stored.snapshot_from_json(kept["stock"]),
+            terms=stored.terms_from_json(kept),
+            quantity=kept["quantity"],
+        )
+
+
+def published_quantity(*, snapshot: Snapshot, terms: Terms, offer: Offer, now: datetime) -> tuple[int, Derivation]:
+    """How many sold units the listing may show, 0 or more, and why."""
+    packs = work_out(snapshot, terms, offer, now).packs
+    return packs, Derivation(now, offer, snapshot, terms, packs)
+
+
+def recompute(derivation: Derivation) -> int:
+    """The quantity again, from the stored inputs alone."""
+    return derivation.steps.packs
+
+
+def exposed(*, snapshot: Snapshot, terms: Terms, offer: Offer, now: datetime, allotment: Allotment) -> Decimal:
+    """Stock units the listing would show of an allotment."""
+    packs = work_out(replace(snapshot, allotment=allotment), terms, offer, now).packs
+    return _EXACT.multiply(Decimal(packs), offer.pack_size)

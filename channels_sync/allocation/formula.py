@@ -1,0 +1,143 @@
+"""From what is there to what a listing shows: the formula, step by step.
+
+    supply    = sum over sources of max(0, available) + incoming + share of buildable + share of suppliers' stock
+                (each layer only where the policy counts it; a fixed figure takes the place of all of them)
+    published = floor to packs( at most maximum( 0 below minimum( floor to steps(
+                    percent of max(0, at most the listing's allotment(supply) - buffer) ) ) ) )
+
+Every source is clamped at zero by itself, so that what one site owes is not taken from another. The buffer is the largest
+of those the policy names (units, percent, days of demand, doubt about the books), rounded up to steps, and is taken once.
+Quantities are in the item's stock unit until the last step, which counts sold units. Nothing is rounded but where it says so.
+A fixed figure is neither shared out nor lowered by buffer and percent; minimum, maximum and packs hold for it too.
+The lid of a freeze comes last of all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from django.utils import timezone
+
+from channels_sync.allocation.facts import Offer, Snapshot
+from channels_sync.allocation.terms import FIXED, HUNDRED, Terms
+from inventory.quantities import ZERO, round_down, round_up
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """What the listing counts on, layer by layer, in stock units."""
+
+    available: Decimal
+    incoming: Decimal = ZERO
+    buildable: Decimal = ZERO
+    suppliers: Decimal = ZERO
+
+    @property
+    def total(self) -> Decimal:
+        return self.available + self.incoming + self.buildable + self.suppliers
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """What is kept back, and the term that decided it; empty when nothing is."""
+
+    quantity: Decimal = ZERO
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The formula's intermediate results, in the stock unit; `packs` in sold units."""
+
+    supply: Supply
+    allotted: Decimal
+    buffer: Buffer
+    after_buffer: Decimal
+    share: Decimal
+    after_minimum: Decimal
+    after_maximum: Decimal
+    packs: int
+    withdrawn: str = ""
+    is_frozen: bool = False
+
+    @property
+    def available(self) -> Decimal:
+        return self.supply.available
+
+
+def supply_of(snapshot: Snapshot, terms: Terms, now: datetime) -> Supply:
+    """The layers the policy counts."""
+    available = sum((max(ZERO, source.available) for source in snapshot.sources), ZERO)
+    incoming = buildable = suppliers = ZERO
+    if terms.counts_incoming:
+        today = timezone.localdate(now)
+        days = terms.incoming_days.value
+        last = None if days is None else today + timedelta(days=int(days))
+        for one in snapshot.incoming:
+            if one.expected_on is not None and today <= one.expected_on and (last is None or one.expected_on <= last):
+                incoming += one.quantity
+    if terms.counts_buildable and snapshot.makeable is not None:
+        buildable = _part(max(ZERO, snapshot.makeable.quantity), terms.buildable_percent.value)
+    if terms.counts_suppliers:
+        oldest = now - timedelta(seconds=int(terms.supplier_hours.value * 3600))
+        said = sum((one.quantity for one in snapshot.suppliers if one.confirmed_at >= oldest), ZERO)
+        suppliers = _part(said, terms.supplier_percent.value)
+        if terms.supplier_maximum.value is not None:
+            suppliers = min(suppliers, terms.supplier_maximum.value)
+    return Supply(available, incoming, buildable, suppliers)
+
+
+def buffer_of(snapshot: Snapshot, terms: Terms, offer: Offer, allotted: Decimal) -> Buffer:
+    """The largest of the buffers the policy names."""
+    found = Buffer()
+    kept = {"buffer": terms.buffer.value}
+    if terms.buffer_percent.value:
+        kept["buffer_percent"] = round_up(Fraction(allotted) * Fraction(terms.buffer_percent.value) / 100, offer.step)
+    if terms.buffer_days.value and snapshot.demand is not None:
+        kept["buffer_days"] = round_up(snapshot.demand.daily * Fraction(terms.buffer_days.value), offer.step)
+    if terms.doubt_percent.value and snapshot.confidence is not None:
+        part = Fraction(terms.doubt_percent.value) / 100 * snapshot.confidence.doubt / 100
+        kept["doubt_percent"] = round_up(Fraction(allotted) * part, offer.step)
+    for name, quantity in kept.items():
+        if quantity > found.quantity:
+            found = Buffer(quantity, name)
+    return found
+
+
+def work_out(snapshot: Snapshot, terms: Terms, offer: Offer, now: datetime) -> Steps:
+    """Every step of the formula for one listing."""
+    withdrawn = offer.withdrawn
+    until = terms.trial_until.value
+    if not withdrawn and until is not None and timezone.localdate(now) > until:
+        withdrawn = f"the trial ended on {until:%Y-%m-%d}"
+    supply = supply_of(snapshot, terms, now)
+    is_fixed = terms.basis.value == FIXED
+    allotted = terms.fixed_quantity.value if is_fixed else supply.total
+    if snapshot.allotment is not None:
+        allotted = min(allotted, snapshot.allotment.limit)
+    buffer = Buffer() if is_fixed else buffer_of(snapshot, terms, offer, allotted)
+    after_buffer = max(ZERO, allotted - buffer.quantity)
+    percent = HUNDRED if is_fixed else terms.percent.value
+    share = round_down(Fraction(after_buffer) * Fraction(percent) / 100, offer.step)
+    after_minimum = ZERO if share < terms.minimum.value or withdrawn else share
+    maximum = terms.maximum.value
+    after_maximum = after_minimum if maximum is None else min(after_minimum, maximum)
+    packs = min(int(Fraction(after_maximum) // Fraction(offer.pack_size)), offer.quantity_max)
+    is_frozen = offer.lid is not None and offer.lid < packs
+    if offer.lid is not None:
+        packs = min(packs, offer.lid)
+    return Steps(
+        supply, allotted, buffer, after_buffer, share, after_minimum, after_maximum, packs, withdrawn, is_frozen
+    )
+
+
+def _part(quantity: Decimal, percent: Decimal) -> Decimal:
+    """`percent` of a quantity, down to the last place a quantity has."""
+    return (
+        quantity
+        if percent == HUNDRED
+        else round_down(Fraction(quantity) * Fraction(percent) / 100, Decimal("0.000001"))
+    )

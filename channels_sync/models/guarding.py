@@ -1,0 +1,154 @@
+"""What stands between a plan and the channel: limits of the breaker, changes that wait for a person, freezes."""
+
+from decimal import Decimal
+from typing import Self
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from simple_history.models import HistoricalRecords
+
+from channels_sync.models.channels import Channel, Listing
+from channels_sync.models.pushes import PublishRun
+from inventory.models import Item
+
+
+class ChannelGuard(models.Model):
+    """The limits of one channel's breaker; see guard.Limits. A channel without a row has the defaults. Empty: the rule is off."""
+
+    channel = models.OneToOneField(Channel, on_delete=models.CASCADE, primary_key=True, related_name="guard")
+    changed_percent = models.DecimalField(
+        max_digits=5,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        default=Decimal(30),
+        validators=[MinValueValidator(Decimal("0.01")), MaxValueValidator(Decimal(100))],
+        help_text="Of the channel's listings, changed within a quarter of an hour.",
+    )
+    changed_min = models.PositiveIntegerField(
+        default=20, help_text="Fewer changed listings are never too many, whatever their share."
+    )
+    to_zero_max = models.PositiveIntegerField(
+        null=True, blank=True, default=10, help_text="Listings that may fall to zero within a quarter of an hour."
+    )
+    zeroing_waits = models.BooleanField(default=True, help_text="Falls to zero beyond that wait; else only raises do.")
+    times_recent_max = models.DecimalField(
+        max_digits=6,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        default=Decimal(5),
+        validators=[MinValueValidator(Decimal(1))],
+        help_text="A quantity above so many times the most of the last 30 days waits.",
+    )
+    recent_units_min = models.PositiveIntegerField(
+        default=20, help_text="A quantity at most so many units above the most of the last 30 days never waits."
+    )
+    above_possible = models.BooleanField(default=True, help_text="More than the counted supply waits.")
+    after_bulk = models.BooleanField(default=True, help_text="Raises after an import or a change of rules wait.")
+    bulk_listings_min = models.PositiveIntegerField(default=5, help_text="... when they are more listings than this.")
+    stale_sources = models.BooleanField(
+        default=True, help_text="Raises wait while a place that others report about is older than it may be."
+    )
+
+    history = HistoricalRecords()
+
+    class Meta:
+        permissions = (
+            ("decide_publishrun", "Can approve, refuse and undo what is published"),
+            ("freeze_listing", "Can freeze what listings show"),
+        )
+
+    def __str__(self) -> str:
+        return f"Guard of {self.channel}"
+
+
+class HoldState(models.TextChoices):
+    OPEN = "open", "Waits"
+    APPROVED = "approved", "Approved"
+    REFUSED = "refused", "Refused"
+    REPLACED = "replaced", "Replaced by a newer one"
+    OVER = "over", "No longer needed"
+
+
+class Hold(models.Model):
+    """A change of one listing that waits for a person: nothing of it is in the outbox."""
+
+    run = models.ForeignKey(PublishRun, on_delete=models.PROTECT, related_name="holds")
+    listing = models.ForeignKey(Listing, on_delete=models.PROTECT, related_name="holds")
+    before = models.PositiveIntegerField(null=True)
+    after = models.PositiveIntegerField()
+    derivation = models.JSONField()
+    state = models.CharField(max_length=10, choices=HoldState, default=HoldState.OPEN)
+    recorded_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("listing",), condition=Q(state=HoldState.OPEN), name="channels_sync_hold_one_open"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.listing} {self.before} -> {self.after}"
+
+
+class FreezeQuerySet(models.QuerySet["Freeze"]):
+    def in_force(self) -> Self:
+        return self.filter(ended_at__isnull=True)
+
+
+class Freeze(models.Model):
+    """A lid on what listings show, until it is lifted: on a channel, an item everywhere, or one listing.
+
+    `quantity` is the most each of them shows; null: not more than it shows when it is worked out, so that it falls with the
+    stock and never rises.
+    """
+
+    channel = models.ForeignKey(Channel, on_delete=models.CASCADE, null=True, blank=True, related_name="freezes")
+    item = models.ForeignKey(Item, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    listing = models.ForeignKey(Listing, on_delete=models.CASCADE, null=True, blank=True, related_name="freezes")
+    quantity = models.PositiveIntegerField(null=True, blank=True)
+    reason = models.CharField(max_length=200)
+    run = models.ForeignKey(
+        PublishRun, on_delete=models.PROTECT, null=True, related_name="freezes", help_text="The run it takes back."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    objects = FreezeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(channel__isnull=False, item__isnull=True, listing__isnull=True)
+                | Q(channel__isnull=True, item__isnull=False, listing__isnull=True)
+                | Q(channel__isnull=True, item__isnull=True, listing__isnull=False),
+                name="channels_sync_freeze_of_one_thing",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("listing",), condition=Q(ended_at__isnull=True), name="channels_sync_freeze_now"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {'last good' if self.quantity is None else self.quantity}"
+
+    @property
+    def subject(self) -> str:
+        """What is frozen, in words."""
+        return str(self.channel or self.item or self.listing)

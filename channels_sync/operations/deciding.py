@@ -1,0 +1,288 @@
+"""What people decide about publishing: what waits, runs taken back, freezes, limits, the switch for all channels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Q
+from django.utils import timezone
+
+from channels_sync.models import (
+    SENDING,
+    Channel,
+    ChannelGuard,
+    Freeze,
+    Hold,
+    HoldState,
+    Listing,
+    ListingPush,
+    PublicationLine,
+    PublicationState,
+    PublishRun,
+)
+from channels_sync.operations.controlling import pause_channel, resume_channel
+from channels_sync.operations.holding import end_holds, settle_report
+from channels_sync.operations.recomputing import Cause, RecomputeResult, recompute_locked, tell_items_changed
+from inventory.errors import DomainError, SecondPersonRequired, WrongState
+from inventory.models import Item, Posting
+from inventory.operations.posting import Actor
+from inventory.operations.transactions import operation
+from inventory.wakeups import wake_after_commit
+
+TYPED_FROM = 50
+"""A decision about so many listings or more is typed: the person writes the number down."""
+DECIDE = "channels_sync.decide_publishrun"
+
+
+class TypedConfirmationRequired(DomainError):
+    """A large decision came without the number of listings it is about."""
+
+    code = "TYPED_CONFIRMATION_REQUIRED"
+
+
+@operation
+def approve_run(
+    *, run: PublishRun, actor: Actor, typed: str = "", listings: Sequence[Listing] | None = None
+) -> RecomputeResult:
+    """Let the changes of a run that wait flow, all or those of some `listings`.
+
+    They are worked out anew: each listing rises to what its rules give now, and not above what was approved; what would go
+    higher by now waits again. Raises WrongState when nothing waits, SecondPersonRequired for whoever caused the run while
+    somebody else may decide, TypedConfirmationRequired for TYPED_FROM listings or more without their number.
+    """
+    holds = _open_holds(run, listings)
+    _check_second_person(run, actor)
+    _check_typed(len(holds), typed)
+    found = _lock_open(holds)
+    if not found:
+        raise WrongState(f"Nothing of run {run.pk} waits any more. Reload the page.", run=run.pk)
+    now = timezone.now()
+    end_holds([hold.listing_id for hold in found], HoldState.APPROVED, now=now, actor_id=getattr(actor, "pk", None))
+    result = recompute_locked(
+        listing_ids=[hold.listing_id for hold in found],
+        cause=Cause(f"run {run.pk} approved", run.posting_id, run.changed_at),
+        approved={hold.listing_id: hold.after for hold in found},
+        send_again=True,
+    )
+    _tell_settled(run, actor)
+    wake_after_commit()
+    return result
+
+
+@operation
+def refuse_run(
+    *, run: PublishRun, actor: Actor, reason: str, listings: Sequence[Listing] | None = None
+) -> Sequence[Freeze]:
+    """Refuse the changes of a run that wait: each listing is frozen at what it shows, until somebody lifts that.
+
+    Raises WrongState when nothing waits or no reason is given.
+    """
+    holds = _open_holds(run, listings)
+    if not reason.strip():
+        raise WrongState("Say why it is refused; whoever mends the figure needs to know.")
+    found = _lock_open(holds)
+    if not found:
+        raise WrongState(f"Nothing of run {run.pk} waits any more. Reload the page.", run=run.pk)
+    user_id = getattr(actor, "pk", None)
+    frozen = Freeze.objects.bulk_create(
+        Freeze(listing_id=hold.listing_id, reason=reason.strip()[:200], run=run, created_by_id=user_id)
+        for hold in found
+    )
+    end_holds([hold.listing_id for hold in found], HoldState.REFUSED, now=timezone.now(), actor_id=user_id)
+    _tell_settled(run, actor)
+    return frozen
+
+
+@operation
+def undo_run(*, run: PublishRun, actor: Actor, reason: str, typed: str = "") -> RecomputeResult:
+    """Take a run back: each listing it changed is frozen at what it showed before and worked out anew.
+
+    That is no blind restoring: a listing shows the smaller of what it showed and what is possible now, and the plan goes
+    through the same guard. A first figure is taken back to zero. What changed again since is left alone. Raises WrongState
+    when nothing is left to take back or no reason is given, TypedConfirmationRequired.
+    """
+    if not reason.strip():
+        raise WrongState("Say why the run is taken back.")
+    lines = list(
+        PublicationLine.objects.filter(run=run)
+        .exclude(state=PublicationState.SUPERSEDED)
+        .select_related("listing")
+        .order_by("listing_id")
+    )
+    if not lines:
+        raise WrongState(f"Nothing of run {run.pk} is in force: newer figures took its place.", run=run.pk)
+    _check_typed(len(lines), typed)
+    ids = [line.listing_id for line in lines]
+    newest = dict(
+        ListingPush.objects.filter(listing__in=ids)
+        .select_for_update(of=("self",), no_key=True)
+        .order_by("listing_id")
+        .values_list("listing_id", "version")
+    )
+    still = [line for line in lines if newest.get(line.listing_id) == line.version]
+    if not still:
+        raise WrongState(f"Nothing of run {run.pk} is in force: newer figures took its place.", run=run.pk)
+    Freeze.objects.bulk_create(
+        Freeze(
+            listing_id=line.listing_id,
+            quantity=line.before or 0,
+            reason=reason.strip()[:200],
+            run=run,
+            created_by_id=getattr(actor, "pk", None),
+        )
+        for line in still
+    )
+    result = recompute_locked(
+        listing_ids=[line.listing_id for line in still], cause=Cause(f"run {run.pk} taken back", run.posting_id)
+    )
+    wake_after_commit()
+    return result
+
+
+@operation
+def freeze(
+    *,
+    reason: str,
+    actor: Actor,
+    channel: Channel | None = None,
+    item: Item | None = None,
+    listing: Listing | None = None,
+    at_zero: bool = False,
+) -> Freeze:
+    """Freeze a channel, an item everywhere, or one listing at what is shown now (it still falls with the stock), or at zero.
+
+    Raises WrongState without a reason, for more or less than one thing, or when it is frozen in that way already.
+    """
+    if sum(one is not None for one in (channel, item, listing)) != 1:
+        raise WrongState("Freeze one thing: a channel, an item, or a listing.")
+    if not reason.strip():
+        raise WrongState("Say why it is frozen; whoever lifts it needs to know.")
+    quantity = 0 if at_zero else None
+    scope = {"channel": channel, "item": item, "listing": listing}
+    if Freeze.objects.in_force().filter(**scope, quantity=quantity).exists():
+        raise WrongState(f"{channel or item or listing} is frozen in this way already.")
+    made = Freeze.objects.create(
+        **scope, quantity=quantity, reason=reason.strip()[:200], created_by_id=getattr(actor, "pk", None)
+    )
+    _tell(made)
+    return made
+
+
+@operation
+def lift(*, freezes: Sequence[Freeze], actor: Actor) -> int:
+    """Lift freezes; what they held down is worked out anew and goes through the guard. Returns how many were in force."""
+    found = list(
+        Freeze.objects.in_force()
+        .filter(pk__in=[one.pk for one in freezes])
+        .select_for_update(of=("self",), no_key=True)
+        .select_related("listing")
+        .order_by("pk")
+    )
+    Freeze.objects.filter(pk__in=[one.pk for one in found]).update(
+        ended_at=timezone.now(), ended_by_id=getattr(actor, "pk", None)
+    )
+    for one in found:
+        _tell(one)
+    return len(found)
+
+
+@operation
+def set_guard(*, channel: Channel, values: Mapping[str, Any], actor: Actor) -> ChannelGuard:
+    """Set the limits of a channel's breaker. Raises ValidationError for a value that makes no sense."""
+    locked = Channel.objects.select_for_update(of=("self",), no_key=True).get(pk=channel.pk)
+    guard = ChannelGuard.objects.filter(channel=locked).first() or ChannelGuard(channel=locked)
+    for name, value in values.items():
+        setattr(guard, name, value)
+    guard.full_clean()
+    guard._history_user = actor if actor is not None and actor.is_authenticated else None  # type: ignore[attr-defined]
+    guard.save()
+    return guard
+
+
+@operation
+def pause_all(*, actor: Actor) -> int:
+    """The kill switch for everything: no channel sends until it is resumed. Returns the channels that were sending."""
+    sending = list(Channel.objects.filter(mode__in=SENDING, is_paused=False).order_by("pk"))
+    for channel in sending:
+        pause_channel(channel=channel, actor=actor)
+    return len(sending)
+
+
+@operation
+def resume_all(*, actor: Actor) -> int:
+    """Resume every channel that is paused; returns how many."""
+    paused = list(Channel.objects.filter(mode__in=SENDING, is_paused=True).order_by("pk"))
+    for channel in paused:
+        resume_channel(channel=channel, actor=actor)
+    return len(paused)
+
+
+# --- Parts ---
+
+
+def _open_holds(run: PublishRun, listings: Sequence[Listing] | None) -> list[Hold]:
+    holds = Hold.objects.filter(run=run, state=HoldState.OPEN)
+    if listings is not None:
+        holds = holds.filter(listing__in=[listing.pk for listing in listings])
+    found = list(holds.order_by("listing_id"))
+    if not found:
+        raise WrongState(
+            f"Nothing of run {run.pk} waits. It was decided, or a newer change took its place.", run=run.pk
+        )
+    return found
+
+
+def _lock_open(holds: Sequence[Hold]) -> list[Hold]:
+    """The holds that are still open once the rows of the outbox are locked, in listing order like every recompute."""
+    pushes = ListingPush.objects.filter(listing__in=[hold.listing_id for hold in holds])
+    list(pushes.select_for_update(of=("self",), no_key=True).order_by("listing_id").values_list("pk"))
+    return list(Hold.objects.filter(pk__in=[hold.pk for hold in holds], state=HoldState.OPEN).order_by("listing_id"))
+
+
+def _check_second_person(run: PublishRun, actor: Actor) -> None:
+    """Whoever recorded what caused the run does not approve it, while somebody else may."""
+    if run.posting_id is None or actor is None or actor.pk is None:
+        return
+    causer = Posting.objects.filter(pk=run.posting_id).values_list("actor", flat=True).first()
+    if causer == actor.pk and _somebody_else_may_decide(actor):
+        raise SecondPersonRequired(
+            f"You recorded what caused run {run.pk}. Somebody else who may decide has to look at it.", run=run.pk
+        )
+
+
+def _somebody_else_may_decide(actor: AbstractBaseUser | Any) -> bool:
+    app, codename = DECIDE.split(".")
+    permission = {"content_type__app_label": app, "codename": codename}
+    users = get_user_model().objects.filter(is_active=True).exclude(pk=actor.pk)
+    return users.filter(
+        Q(is_superuser=True)
+        | Q(**{f"user_permissions__{name}": value for name, value in permission.items()})
+        | Q(**{f"groups__permissions__{name}": value for name, value in permission.items()})
+    ).exists()
+
+
+def _check_typed(count: int, typed: str) -> None:
+    if count >= TYPED_FROM and typed.strip() != str(count):
+        raise TypedConfirmationRequired(
+            f"This is about {count} listings. Type {count} to confirm that you mean all of them.", listings=count
+        )
+
+
+def _tell_settled(run: PublishRun, actor: Actor) -> None:
+    if run.channel_id is not None:
+        settle_report(run.channel_id, words=f"run {run.pk} was decided", actor=actor)
+
+
+def _tell(one: Freeze) -> None:
+    """Have everything a freeze is on worked out anew."""
+    if one.channel_id is not None:
+        items = set(Listing.objects.filter(channel=one.channel_id, is_active=True).values_list("item_id", flat=True))
+    elif one.item_id is not None:
+        items = {one.item_id}
+    else:
+        assert one.listing is not None
+        items = {one.listing.item_id}
+    tell_items_changed(items=items, cause="freeze")

@@ -1,0 +1,414 @@
+"""What listings should show now and why, from the data as it stands: read only, a fixed number of statements a batch.
+
+Who plans, checks or previews a publication asks here: `figures` gives for any listings the figure the channel should show
+at present, the new one with its derivation, and takes proposed rules or supposed stock into account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from django.db import connection
+from django.utils import timezone
+
+from channels_sync.adapters.registry import ADAPTERS
+from channels_sync.allocation import (
+    Allotment,
+    Claim,
+    Derivation,
+    Incoming,
+    Makeable,
+    Offer,
+    Snapshot,
+    SourceStock,
+    Terms,
+    exposed,
+    published_quantity,
+    share_out,
+)
+from channels_sync.allocation.formula import supply_of
+from channels_sync.allocation.terms import DEMAND, FIXED
+from channels_sync.models import Channel, ChannelMode
+from channels_sync.reads.layers import (
+    Arrival,
+    DemandBook,
+    TrustBook,
+    arrivals_of,
+    demand_of,
+    makeable_of,
+    supplier_figures_of,
+    trust_of,
+)
+from channels_sync.reads.rulebook import Proposal, rules_in_force
+from inventory.arrays import numbers
+from inventory.quantities import ZERO
+from inventory.reads.availability import ItemAvailability, SourceAvailability, availability
+from production.reads.structures import Structures, load_structures
+
+QUANTITY_MAX = 1_000_000_000
+"""For a channel whose adapter is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A published listing as it stands. `wanted` is the figure its channel should show at present; None: none yet."""
+
+    listing_id: int
+    channel_id: int
+    mode: str
+    item_id: int
+    category_id: int | None
+    wanted: int | None
+    is_asked: bool  # else only a sister of one that is
+    offer: Offer
+
+
+@dataclass(frozen=True, slots=True)
+class FigureChange:
+    """One listing: the figure it was last given, the one it should have, and why."""
+
+    facts: Facts
+    quantity: int
+    derivation: Derivation
+
+    @property
+    def before(self) -> int | None:
+        return self.facts.wanted
+
+    @property
+    def is_change(self) -> bool:
+        return self.facts.wanted != self.quantity
+
+
+_FACTS = """
+SELECT l.id, l.channel_id, c.mode, l.item_id, i.category_id, p.wanted, l.id = ANY(%(ids)s::bigint[]),
+       c.adapter, l.external_sku, l.pack_size, i.stock_unit, i.step, i.is_active, i.is_sellable, i.sku, f.lid, f.reason
+FROM channels_sync_listing l
+JOIN channels_sync_channel c ON c.id = l.channel_id JOIN inventory_item i ON i.id = l.item_id
+LEFT JOIN channels_sync_listingpush p ON p.listing_id = l.id
+LEFT JOIN LATERAL (
+  SELECT coalesce(z.quantity, p.wanted, 0) AS lid, z.reason FROM channels_sync_freeze z
+  WHERE z.ended_at IS NULL AND (z.listing_id = l.id OR z.item_id = l.item_id OR z.channel_id = l.channel_id)
+  ORDER BY coalesce(z.quantity, p.wanted, 0), z.id LIMIT 1
+) f ON true
+WHERE l.item_id = ANY(ARRAY(SELECT a.item_id FROM channels_sync_listing a WHERE a.id = ANY(%(ids)s::bigint[])))
+  AND l.is_active AND c.mode <> %(off)s
+ORDER BY l.id
+"""
+
+
+def read_facts(listing_ids: Iterable[int]) -> list[Facts]:
+    """The published ones of these listings and their sisters: other published listings of the same items. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FACTS, {"ids": numbers(listing_ids), "off": ChannelMode.OFF.value})
+        rows = cursor.fetchall()
+    return [
+        Facts(listing_id, channel_id, mode, item_id, category_id, wanted, is_asked, _offer(listing_id, *rest))
+        for listing_id, channel_id, mode, item_id, category_id, wanted, is_asked, *rest in rows
+    ]
+
+
+def _offer(
+    listing_id: int,
+    adapter: str,
+    external_sku: str,
+    pack_size: Decimal,
+    unit: str,
+    step: Decimal,
+    is_active: bool,
+    is_sellable: bool,
+    item_sku: str,
+    lid: int | None,
+    frozen: str | None,
+) -> Offer:
+    withdrawn = "" if is_active and is_sellable else f"{item_sku} is {'not sellable' if is_active else 'inactive'}"
+    entry = ADAPTERS.get(adapter)
+    return Offer(
+        listing_id=listing_id,
+        sku=external_sku,
+        unit=unit,
+        step=step,
+        pack_size=pack_size,
+        quantity_max=entry.limits.quantity_max if entry else QUANTITY_MAX,
+        withdrawn=withdrawn,
+        lid=lid,
+        frozen=frozen or "",
+    )
+
+
+def figures(
+    facts: Sequence[Facts],
+    *,
+    now: datetime | None = None,
+    supposing: Mapping[int, Decimal] | None = None,
+    proposals: Collection[Proposal] = (),
+) -> Iterator[FigureChange]:
+    """Each listing that was asked for with its figure; `facts` are those of `read_facts`.
+
+    `supposing` (item id to stock units) supposes that much more were on hand; `proposals` suppose other rules. The number
+    of statements depends on what the rules count, never on the number of listings.
+    """
+    if not facts:
+        return
+    now = now or timezone.now()
+    rules = rules_in_force(at=now, listings=facts, proposals=proposals)
+    terms = {one.listing_id: rules.terms_of(one) for one in facts}
+    sharing = {one.item_id for one in facts if terms[one.listing_id].takes_a_share}
+    involved = [one for one in facts if one.is_asked or one.item_id in sharing]
+    supply = _Supply(involved, terms, now=now, supposing=supposing)
+    by_item: dict[int, list[Facts]] = {}
+    for one in involved:
+        if one.item_id in sharing:
+            by_item.setdefault(one.item_id, []).append(one)
+    allotments: dict[int, Allotment] = {}
+    for sisters in by_item.values():
+        allotments |= _shared(sisters, terms, supply, now=now)
+    for one in involved:
+        if not one.is_asked:
+            continue
+        snapshot = supply.snapshot(one)
+        allotment = allotments.get(one.listing_id)
+        if allotment is not None:
+            snapshot = replace(snapshot, allotment=allotment)
+        quantity, derivation = published_quantity(
+            snapshot=snapshot, terms=terms[one.listing_id], offer=one.offer, now=now
+        )
+        yield FigureChange(one, quantity, derivation)
+
+
+def figures_of(
+    *, listing_ids: Iterable[int], now: datetime | None = None, proposals: Collection[Proposal] = ()
+) -> list[FigureChange]:
+    """For the published ones of these listings: the present figure, the one the rules give now, and its derivation."""
+    return list(figures(read_facts(listing_ids), now=now, proposals=proposals))
+
+
+# --- supply ---
+
+
+class _Supply:
+    """All supply of the items of some listings, read at once; snapshots as each channel sees them."""
+
+    def __init__(
+        self,
+        facts: Sequence[Facts],
+        terms: Mapping[int, Terms],
+        *,
+        now: datetime,
+        supposing: Mapping[int, Decimal] | None,
+    ) -> None:
+        self._terms = terms
+        self._supposing = supposing
+        self._sources = _sources_of({one.channel_id for one in facts})
+        self._snapshots: dict[tuple[int, int, int], tuple[Snapshot, tuple[SourceAvailability, ...]]] = {}
+        places = {place for places in self._sources.values() for place in places}
+
+        def items_where(wanted: str) -> set[int]:
+            return {one.item_id for one in facts if getattr(terms[one.listing_id], wanted)}
+
+        made = items_where("counts_buildable")
+        self._structures: Structures | None = load_structures(items=made, whole=False) if made else None
+        self._made: dict[int, Makeable] = {}
+        self._stock: dict[int, dict[int, ItemAvailability]] = {}
+        by_life: dict[int, set[int]] = {}
+        for one in facts:
+            by_life.setdefault(_life(terms[one.listing_id]), set()).add(one.item_id)
+        if self._structures is not None:
+            by_life.setdefault(0, set()).update(self._structures.items)
+        for life, items in sorted(by_life.items()):
+            self._stock[life] = availability(items=items, sources=places, at=now, good_for_days=life)
+        self._arrivals: dict[int, list[Arrival]] = {}
+        self._suppliers = {}
+        if items := items_where("counts_incoming"):
+            self._arrivals = arrivals_of(items)
+        if items := items_where("counts_suppliers"):
+            self._suppliers = supplier_figures_of(items)
+        self._demand: DemandBook | None = None
+        self._trust: TrustBook | None = None
+        if items := items_where("needs_demand"):
+            self._demand = demand_of(items, today=timezone.localdate(now))
+        if items := {one.item_id for one in facts if terms[one.listing_id].doubt_percent.value}:
+            self._trust = trust_of(items, now=now)
+
+    def places(self, one: Facts) -> tuple[SourceAvailability, ...]:
+        """The sources of a listing's channel that hold or owe something."""
+        return self._base(one)[1]
+
+    def snapshot(self, one: Facts) -> Snapshot:
+        snapshot, places = self._base(one)
+        terms = self._terms[one.listing_id]
+        if terms.counts_incoming:
+            snapshot = replace(snapshot, incoming=self._incoming(one))
+        if terms.counts_suppliers:
+            snapshot = replace(snapshot, suppliers=self._suppliers.get(one.item_id, ()))
+        if terms.counts_buildable:
+            snapshot = replace(snapshot, makeable=self._makeable(one.item_id))
+        if terms.needs_demand:
+            assert self._demand is not None
+            snapshot = replace(snapshot, demand=self._demand.of(one.item_id, one.channel_id))
+        if terms.doubt_percent.value:
+            assert self._trust is not None
+            snapshot = replace(snapshot, confidence=self._trust.of(one.item_id, [place.path for place in places]))
+        return snapshot
+
+    def _base(self, one: Facts) -> tuple[Snapshot, tuple[SourceAvailability, ...]]:
+        life = _life(self._terms[one.listing_id])
+        key = (one.channel_id, one.item_id, life)
+        found = self._snapshots.get(key)
+        if found is None:
+            stock = self._stock[life][one.item_id].from_sources(self._sources.get(one.channel_id, ()))
+            snapshot = _snapshot(stock)
+            if self._supposing is not None:
+                snapshot = _supposing(snapshot, self._supposing.get(one.item_id, ZERO))
+            found = self._snapshots[key] = (snapshot, stock.sources)
+        return found
+
+    def _makeable(self, item_id: int) -> Makeable:
+        made = self._made.get(item_id)
+        if made is None:
+            assert self._structures is not None
+            made = self._made[item_id] = makeable_of(item_id, self._structures, self._stock[0])
+        return made
+
+    def _incoming(self, one: Facts) -> tuple[Incoming, ...]:
+        """What will arrive at the channel's sources, or anywhere when it has none of its own."""
+        sources = self._sources.get(one.channel_id)
+        return tuple(
+            arrival.supply
+            for arrival in self._arrivals.get(one.item_id, ())
+            if not sources or any(f"/{source}/" in arrival.path for source in sources)
+        )
+
+
+def _life(terms: Terms) -> int:
+    return int(terms.shelf_life_days.value)
+
+
+def _sources_of(channels: Collection[int]) -> dict[int, set[int]]:
+    """Channel id -> its source locations; a channel without any is not in it."""
+    links = Channel.source_locations.through.objects.filter(channel_id__in=sorted(channels))
+    sources: dict[int, set[int]] = {}
+    for channel_id, location_id in links.values_list("channel_id", "location_id"):
+        sources.setdefault(channel_id, set()).add(location_id)
+    return sources
+
+
+def _snapshot(stock: ItemAvailability) -> Snapshot:
+    return Snapshot(
+        item_id=stock.item_id,
+        cutoff=stock.cutoff,
+        sources=tuple(
+            SourceStock(
+                location_id=source.location_id,
+                code=source.code,
+                on_hand=source.on_hand,
+                reserved_pinned=source.reserved_pinned,
+                reserved_soft=source.reserved_soft,
+                expired=source.expired,
+                withheld=source.withheld,
+            )
+            for source in stock.sources
+        ),
+    )
+
+
+def _supposing(snapshot: Snapshot, change: Decimal) -> Snapshot:
+    """The snapshot with `change` more on hand at the source that has most."""
+    if not snapshot.sources:
+        return replace(snapshot, sources=(SourceStock(location_id=0, code="", on_hand=max(change, ZERO)),))
+    most = max(snapshot.sources, key=lambda source: source.on_hand)
+    sources = tuple(
+        replace(source, on_hand=max(source.on_hand + change, ZERO)) if source is most else source
+        for source in snapshot.sources
+    )
+    return replace(snapshot, sources=sources)
+
+
+# --- sharing ---
+
+
+def _shared(
+    sisters: Sequence[Facts], terms: Mapping[int, Terms], supply: _Supply, *, now: datetime
+) -> dict[int, Allotment]:
+    """The allotments of the published listings of one item."""
+    snapshots = {one.listing_id: supply.snapshot(one) for one in sisters}
+    offers = {one.listing_id: one.offer for one in sisters}
+    listings_of: dict[int, int] = {}
+    for one in sisters:
+        listings_of[one.channel_id] = listings_of.get(one.channel_id, 0) + 1
+    by_demand = _demand_weights(sisters, terms, snapshots)
+    claims = []
+    for one in sisters:
+        own = terms[one.listing_id]
+        weight = (
+            by_demand.get(one.channel_id, Fraction(1)) if own.sharing.value == DEMAND else Fraction(own.weight.value)
+        )
+        draws = _draws(snapshots[one.listing_id], own, supply.places(one), now=now)
+        claims.append(
+            Claim(
+                listing_id=one.listing_id,
+                draws=draws,
+                sharing=own.sharing.value,
+                weight=weight / listings_of[one.channel_id],
+                fence=own.ring_fence.value,
+                priority=own.priority.value,
+                trial_limit=own.trial_limit.value,
+                is_served_by_priority=_is_scarce(own, snapshots[one.listing_id], sum(draws.values(), ZERO)),
+                is_fixed=own.basis.value == FIXED,
+            )
+        )
+
+    def shown(listing_id: int, allotment: Allotment) -> Decimal:
+        return exposed(
+            snapshot=snapshots[listing_id],
+            terms=terms[listing_id],
+            offer=offers[listing_id],
+            now=now,
+            allotment=allotment,
+        )
+
+    return share_out(claims, step=sisters[0].offer.step, exposed=shown)
+
+
+def _demand_weights(
+    sisters: Sequence[Facts], terms: Mapping[int, Terms], snapshots: Mapping[int, Snapshot]
+) -> dict[int, Fraction]:
+    """Channel id -> its weight by demand; 1 on average, so that it can stand beside weights that people chose.
+
+    Without any demand on record all weigh the same.
+    """
+    sold: dict[int, Decimal] = {}
+    for one in sisters:
+        demand = snapshots[one.listing_id].demand
+        if terms[one.listing_id].sharing.value == DEMAND and demand is not None:
+            sold[one.channel_id] = demand.here
+    total = sum(sold.values(), ZERO)
+    if not total:
+        return {}
+    return {channel: Fraction(here) * len(sold) / Fraction(total) for channel, here in sold.items()}
+
+
+def _draws(
+    snapshot: Snapshot, terms: Terms, places: Sequence[SourceAvailability], *, now: datetime
+) -> dict[str, Decimal]:
+    """What a listing may draw of each pool: its sites, and the layers its policy counts."""
+    layers = supply_of(snapshot, terms, now)
+    draws = {"incoming": layers.incoming, "buildable": layers.buildable, "suppliers": layers.suppliers}
+    draws = {f"~{name}": quantity for name, quantity in draws.items() if quantity}
+    roots = {place.location_id: place.path.split("/")[1] for place in places}
+    for source in snapshot.sources:
+        root = roots.get(source.location_id, "0")
+        draws[root] = draws.get(root, ZERO) + max(ZERO, source.available)
+    return draws
+
+
+def _is_scarce(terms: Terms, snapshot: Snapshot, total: Decimal) -> bool:
+    if total < terms.scarce_below.value:
+        return True
+    if not terms.scarce_days.value or snapshot.demand is None:
+        return False
+    return Fraction(total) < snapshot.demand.daily_everywhere * Fraction(terms.scarce_days.value)

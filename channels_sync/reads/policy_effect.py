@@ -1,0 +1,147 @@
+"""What rules would do before they are in force: every listing they touch, now and then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from channels_sync.allocation import Terms
+from channels_sync.models import Channel, Listing
+from channels_sync.reads.figures import FigureChange, figures_of
+from channels_sync.reads.rulebook import Proposal, Scope, rules_in_force
+from inventory.models import Item, ItemCategory
+
+LISTINGS_MAX = 2_000
+"""Listings worked out for one look; the rest is counted."""
+BATCH = 500
+ROWS_SHOWN = 30
+
+
+@dataclass(frozen=True, slots=True)
+class EffectRow:
+    listing: Listing
+    before: int | None
+    after: int
+    words: str
+
+    @property
+    def difference(self) -> int:
+        return self.after - (self.before or 0)
+
+
+@dataclass(slots=True)
+class Effect:
+    """What changes, in sold units. `rows` are the largest changes; listings beyond LISTINGS_MAX are not looked at."""
+
+    touched: int
+    looked_at: int = 0
+    changed: int = 0
+    rising: int = 0
+    falling: int = 0
+    to_zero: int = 0
+    from_zero: int = 0
+    sum_before: int = 0
+    sum_after: int = 0
+    rows: list[EffectRow] = field(default_factory=list)
+
+    @property
+    def left_out(self) -> int:
+        return self.touched - self.looked_at
+
+    @property
+    def difference(self) -> int:
+        return self.sum_after - self.sum_before
+
+    @property
+    def share(self) -> int:
+        """Of the listings looked at, the percent that change."""
+        return 0 if not self.looked_at else -(-100 * self.changed // self.looked_at)
+
+
+def effect_of(*, items: Sequence[int], proposals: Sequence[Proposal], at: datetime | None = None) -> Effect:
+    """The published listings of `items` (ids) under `proposals`, against what they show at present.
+
+    `at` (default now) is when the rules would begin; stock is that of now. Nothing is locked or written.
+    """
+    covered = Listing.objects.published().filter(item__in=items).order_by("pk")
+    ids = list(covered.values_list("pk", flat=True)[:LISTINGS_MAX])
+    effect = Effect(touched=len(ids) if len(ids) < LISTINGS_MAX else covered.count())
+    changes: list[FigureChange] = []
+    for start in range(0, len(ids), BATCH):
+        for one in figures_of(listing_ids=ids[start : start + BATCH], now=at, proposals=proposals):
+            _count(effect, one)
+            if one.is_change:
+                changes.append(one)
+    changes.sort(key=lambda one: (-abs(one.quantity - (one.before or 0)), one.facts.listing_id))
+    effect.rows = list(_rows(changes[:ROWS_SHOWN]))
+    return effect
+
+
+def _count(effect: Effect, one: FigureChange) -> None:
+    before = one.before or 0
+    effect.looked_at += 1
+    effect.sum_before += before
+    effect.sum_after += one.quantity
+    effect.changed += one.is_change
+    effect.rising += one.quantity > before
+    effect.falling += one.quantity < before
+    effect.to_zero += bool(before) and not one.quantity
+    effect.from_zero += not before and bool(one.quantity)
+
+
+def _rows(changes: Sequence[FigureChange]) -> Iterator[EffectRow]:
+    listings = Listing.objects.select_related("channel", "item").in_bulk([one.facts.listing_id for one in changes])
+    for one in changes:
+        yield EffectRow(listings[one.facts.listing_id], one.before, one.quantity, one.derivation.in_words())
+
+
+@dataclass(frozen=True, slots=True)
+class _Anywhere:
+    """A place in the cascade without a listing of its own."""
+
+    listing_id: int
+    channel_id: int
+    item_id: int
+    category_id: int | None
+
+
+def inherited_terms(
+    *,
+    at: datetime,
+    channel: Channel | None = None,
+    category: ItemCategory | None = None,
+    item: Item | None = None,
+    listing: Listing | None = None,
+) -> Terms:
+    """What holds at a scope where it sets nothing itself: the terms of the wider rules."""
+    scope = Scope(
+        None if channel is None else channel.pk,
+        None if category is None else category.pk,
+        None if item is None else item.pk,
+        None if listing is None else listing.pk,
+    )
+    if listing is not None:
+        place = _Anywhere(listing.pk, listing.channel_id, listing.item_id, listing.item.category_id)
+    else:
+        of_category = category.pk if category is not None else None
+        place = _Anywhere(0, scope.channel_id or 0, scope.item_id or 0, item.category_id if item else of_category)
+    return rules_in_force(at=at, listings=[place], proposals=[Proposal(scope, {})]).terms_of(place)
+
+
+def effect_in_words() -> list[str]:
+    """What the rules as they stand now would change on every channel, a sentence each; before they are kept or undone."""
+    ids = list(Listing.objects.published().order_by("item", "pk").values_list("pk", flat=True)[: LISTINGS_MAX + 1])
+    by_channel: dict[int, Effect] = {}
+    for start in range(0, min(len(ids), LISTINGS_MAX), BATCH):
+        for one in figures_of(listing_ids=ids[start : min(start + BATCH, LISTINGS_MAX)]):
+            _count(by_channel.setdefault(one.facts.channel_id, Effect(0)), one)
+    names = dict(Channel.objects.filter(pk__in=by_channel).values_list("pk", "name"))
+    found = [
+        f"{names[channel]}: {effect.changed} of {effect.looked_at} listings show another figure, "
+        f"{effect.sum_before} → {effect.sum_after} in all; {effect.to_zero} go to zero, {effect.from_zero} come back."
+        for channel, effect in sorted(by_channel.items(), key=lambda pair: names[pair[0]])
+    ]
+    if len(ids) > LISTINGS_MAX:
+        found.append(f"Only the first {LISTINGS_MAX} listings were looked at.")
+    return found

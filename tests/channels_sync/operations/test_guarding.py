@@ -1,0 +1,512 @@
+"""What waits for a person, what people decide, and what a run that waits never does."""
+
+import random
+from contextlib import suppress
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+
+from channels_sync.models import (
+    ChannelGuard,
+    ChannelMode,
+    Freeze,
+    Hold,
+    HoldState,
+    ListingPush,
+    PublicationLine,
+    PublishRun,
+)
+from channels_sync.operations.allocating import set_policy
+from channels_sync.operations.controlling import set_channel_mode
+from channels_sync.operations.deciding import (
+    TypedConfirmationRequired,
+    approve_run,
+    freeze,
+    lift,
+    pause_all,
+    refuse_run,
+    resume_all,
+    set_guard,
+    undo_run,
+)
+from channels_sync.operations.publishing import publish_due
+from channels_sync.operations.recomputing import absorb_changes
+from channels_sync.reads.publishing import explanation
+from inventory.errors import SecondPersonRequired, WrongState
+from inventory.importing.running import Mode, kind_named, run_import
+from inventory.models import ExceptionCase, ExceptionState
+from inventory.operations.adjusting import adjust_stock
+from inventory.operations.receiving import ReceiptLine, receive_stock
+from tests.channels_sync.factories import let_all_flow, make_channel, make_listing, push_of, survive, time_passes
+from tests.factories import make_item, make_location, make_user, on_hand, put_on_hand
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _always_true(publishing_stays_true):
+    pass
+
+
+@pytest.fixture
+def site():
+    return make_location(code="SITE")
+
+
+def offers(shop, site, count, *, quantity="10", channel=None):
+    """So many listings that show `quantity`, published."""
+    channel = channel or make_channel()
+    listings = [
+        make_listing(channel=channel, shop=shop, item=make_item(sku=f"SKU-{n:03}", is_sellable=True))
+        for n in range(count)
+    ]
+    for listing in listings:
+        put_on_hand(listing.item, site, quantity)
+    settle(channel)
+    assert {shop.shows(listing) for listing in listings} == {int(quantity)}
+    forget_window()
+    return channel, listings
+
+
+def settle(channel):
+    while absorb_changes():
+        pass
+    publish_due(channel_id=channel.pk, rows_max=500)
+
+
+def forget_window():
+    """As if everything so far had happened an hour ago."""
+    PublishRun.objects.update(recorded_at="2020-01-01T00:00:00Z")
+
+
+def receive(listing, site, quantity, actor=None):
+    return receive_stock(
+        key=uuid4(),
+        lines=[ReceiptLine(item=listing.item, location=site, quantity=Decimal(quantity))],
+        actor=actor,
+    ).posting
+
+
+def count_as(listing, site, quantity):
+    """Adjust what is on hand to a figure."""
+    missing = Decimal(quantity) - on_hand(listing.item)
+    if missing:
+        adjust_stock(key=uuid4(), item=listing.item, location=site, quantity=missing, reason="typed wrong", actor=None)
+
+
+def empty(listing, site):
+    count_as(listing, site, "0")
+
+
+def waits(listing):
+    return Hold.objects.filter(listing=listing, state=HoldState.OPEN).first()
+
+
+def test_ten_times_too_much_waits_and_the_shop_keeps_its_figure(shop, site):
+    channel, (listing,) = offers(shop, site, 1, quantity="40")
+
+    receive(listing, site, "360")
+    settle(channel)
+
+    hold = waits(listing)
+    assert (hold.before, hold.after, push_of(listing).wanted, shop.shows(listing)) == (40, 400, 40, 40)
+    case = ExceptionCase.objects.get(kind="held_run")
+    assert case.url == f"/channels/runs/{hold.run_id}/"
+    assert "would show 400; the most it showed lately was 40" in case.reason
+
+
+def test_what_waits_is_sent_once_it_was_approved(shop, site):
+    channel, (listing,) = offers(shop, site, 1, quantity="40")
+    receive(listing, site, "360")
+    settle(channel)
+
+    approve_run(run=waits(listing).run, actor=make_user(role="approver"))
+    settle(channel)
+
+    assert shop.shows(listing) == 400
+    assert waits(listing) is None
+    assert not push_of(listing).is_held
+    assert ExceptionCase.objects.get(kind="held_run").state == ExceptionState.RESOLVED
+
+
+def test_approval_is_up_to_what_was_seen_and_asks_again_above_it(shop, site):
+    channel, (listing,) = offers(shop, site, 1, quantity="40")
+    receive(listing, site, "360")
+    settle(channel)
+    seen = waits(listing).run
+    receive(listing, site, "4000")  # not taken in yet when the approval comes
+
+    approve_run(run=seen, actor=None)
+    settle(channel)
+
+    assert (shop.shows(listing), waits(listing).after) == (40, 4400)
+
+
+def test_whoever_caused_it_does_not_approve_it_while_somebody_else_may(shop, site):
+    channel, (listing,) = offers(shop, site, 1, quantity="40")
+    causer, other = make_user(role="approver"), make_user(role="approver")
+    receive(listing, site, "360", actor=causer)
+    settle(channel)
+    run = waits(listing).run
+
+    with pytest.raises(SecondPersonRequired, match="Somebody else"):
+        approve_run(run=run, actor=causer)
+
+    assert waits(listing) is not None
+    approve_run(run=run, actor=other)
+    assert push_of(listing).wanted == 400
+
+
+def test_the_only_person_who_may_decide_decides_alone(shop, site):
+    channel, (listing,) = offers(shop, site, 1, quantity="40")
+    causer = make_user(role="approver")
+    receive(listing, site, "360", actor=causer)
+    settle(channel)
+
+    approve_run(run=waits(listing).run, actor=causer)
+
+    assert push_of(listing).wanted == 400
+
+
+def test_a_refused_change_leaves_the_listing_frozen_at_what_it_shows_until_that_is_lifted(shop, site):
+    channel, (listing,) = offers(shop, site, 1, quantity="40")
+    receive(listing, site, "360")
+    settle(channel)
+
+    refuse_run(run=waits(listing).run, reason="a zero too many", actor=make_user())
+    receive(listing, site, "5")
+    settle(channel)
+
+    assert (shop.shows(listing), waits(listing)) == (40, None)
+    assert explanation(listing=listing) is not None
+    count_as(listing, site, "45")
+    lift(freezes=Freeze.objects.all(), actor=make_user())
+    settle(channel)
+    assert shop.shows(listing) == 45
+
+
+def test_a_listing_that_waits_falls_with_its_stock_and_does_not_rise_by_little_steps(shop, site):
+    channel, (listing,) = offers(shop, site, 1, quantity="40")
+    receive(listing, site, "360")
+    settle(channel)
+    forget_window()
+
+    receive(listing, site, "1")
+    settle(channel)
+    assert (shop.shows(listing), waits(listing).after) == (40, 401)
+    empty(listing, site)
+    receive(listing, site, "30")
+    settle(channel)
+
+    assert (shop.shows(listing), waits(listing)) == (30, None)
+
+
+def test_an_emptied_location_waits(shop, site):
+    """Every listing of a site falls to zero: ten go by themselves, all others wait."""
+    channel, listings = offers(shop, site, 30)
+
+    for listing in listings:
+        empty(listing, site)
+    settle(channel)
+
+    assert sorted(shop.shows(listing) for listing in listings) == [10] * 30
+    assert Hold.objects.filter(state=HoldState.OPEN, after=0).count() == 30
+
+
+def test_an_emptied_location_waits_also_when_it_comes_in_drop_by_drop(shop, site):
+    channel, listings = offers(shop, site, 30)
+
+    for listing in listings:
+        empty(listing, site)
+        settle(channel)
+
+    assert sum(shop.shows(listing) == 0 for listing in listings) == 10
+
+
+def test_a_rule_that_zeroes_a_channel_waits(shop, site):
+    channel, listings = offers(shop, site, 30)
+
+    set_policy(channel=channel, percent=Decimal(0), actor=None)
+    settle(channel)
+
+    assert {shop.shows(listing) for listing in listings} == {10}
+    assert Hold.objects.filter(state=HoldState.OPEN, after=0).count() == 30
+
+
+def test_raises_by_an_import_wait_and_name_it(shop, site):
+    channel, listings = offers(shop, site, 6)
+    rows = "\n".join(f"{listing.item.sku};SITE;10;stock list" for listing in listings)
+    content = f"Item;Location;Qty;Reason\n{rows}\n".encode()
+
+    report = run_import(
+        kind=kind_named("adjustments"),
+        content=content,
+        file_name="stock.csv",
+        actor=None,
+        mode=Mode.ALL,
+    )
+    assert report.is_applied, report.problems
+    settle(channel)
+
+    assert {shop.shows(listing) for listing in listings} == {10}
+    run = waits(listings[0]).run
+    assert run.listings_held == 6
+    assert [trip["words"] for trip in run.trips] == ["6 listings would rise right after an import of adjustments."]
+
+
+def test_a_large_decision_is_typed(shop, site):
+    channel, listings = offers(shop, site, 50)
+    set_policy(channel=channel, percent=Decimal(0), actor=None)
+    settle(channel)
+    run = waits(listings[0]).run
+
+    for typed in ("", "49", "yes"):
+        with pytest.raises(TypedConfirmationRequired, match="Type 50"):
+            approve_run(run=run, actor=None, typed=typed)
+    assert {shop.shows(listing) for listing in listings} == {10}
+
+    approve_run(run=run, actor=None, typed="50")
+    settle(channel)
+    assert {shop.shows(listing) for listing in listings} == {0}
+
+
+def test_a_run_is_taken_back_to_what_was_shown_and_never_above_what_is_there(shop, site):
+    channel, listings = offers(shop, site, 3)
+    for listing in listings:
+        receive(listing, site, "5")
+    settle(channel)
+    run = PublishRun.objects.order_by("-pk").first()
+    assert {shop.shows(listing) for listing in listings} == {15}
+    empty(listings[0], site)
+
+    undo_run(run=run, reason="counted wrongly", actor=make_user())
+    settle(channel)
+
+    assert [shop.shows(listing) for listing in listings] == [0, 10, 10]
+    assert "frozen at 10: counted wrongly" in explanation(listing=listings[1]).in_words()
+    with pytest.raises(WrongState, match="newer figures took its place"):
+        undo_run(run=run, reason="again", actor=None)
+
+
+def test_a_frozen_channel_only_falls_and_a_lifted_one_catches_up(shop, site):
+    channel, (one, other) = offers(shop, site, 2)
+    made = freeze(channel=channel, reason="migration", actor=make_user())
+
+    receive(one, site, "3")
+    empty(other, site)
+    settle(channel)
+    assert (shop.shows(one), shop.shows(other)) == (10, 0)
+
+    lift(freezes=[made], actor=make_user())
+    settle(channel)
+    assert shop.shows(one) == 13
+
+
+def test_an_item_frozen_at_zero_shows_nothing_anywhere(shop, site):
+    channel, (listing,) = offers(shop, site, 1)
+
+    freeze(item=listing.item, at_zero=True, reason="recalled", actor=make_user())
+    settle(channel)
+
+    assert shop.shows(listing) == 0
+    with pytest.raises(WrongState, match="frozen in this way already"):
+        freeze(item=listing.item, at_zero=True, reason="recalled", actor=None)
+
+
+def test_where_every_change_is_approved_nothing_is_sent_by_itself(shop, site):
+    channel, (listing,) = offers(shop, site, 1)
+    set_channel_mode(channel=channel, mode=ChannelMode.APPROVE, actor=make_user())
+
+    receive(listing, site, "1")
+    settle(channel)
+    assert shop.shows(listing) == 10
+
+    approve_run(run=waits(listing).run, actor=make_user())
+    settle(channel)
+    assert shop.shows(listing) == 11
+
+
+def test_from_the_shadow_into_approval_everything_waits(shop, site):
+    channel = make_channel(mode=ChannelMode.SHADOW)
+    listing = make_listing(channel=channel, shop=shop, shows=7)
+    put_on_hand(listing.item, site, "10")
+    settle(channel)
+    assert shop.shows(listing) == 7
+
+    set_channel_mode(channel=channel, mode=ChannelMode.APPROVE, actor=make_user())
+    settle(channel)
+
+    assert (shop.shows(listing), waits(listing).after) == (7, 10)
+
+
+def test_a_channel_in_the_shadow_is_told_what_would_wait_and_holds_nothing(shop, site):
+    channel = make_channel(mode=ChannelMode.SHADOW)
+    listing = make_listing(channel=channel, shop=shop)
+    put_on_hand(listing.item, site, "10")
+    settle(channel)
+
+    receive(listing, site, "990")
+    settle(channel)
+
+    assert push_of(listing).wanted == 1000
+    assert "the most it showed lately was 10" in PublishRun.objects.first().trips[0]["words"]
+    assert not Hold.objects.exists()
+
+
+def test_the_switch_for_all_stops_every_channel(shop, site):
+    channel, (listing,) = offers(shop, site, 1)
+
+    assert pause_all(actor=make_user()) == 1
+    receive(listing, site, "1")
+    settle(channel)
+    assert shop.shows(listing) == 10
+
+    assert resume_all(actor=make_user()) == 1
+    settle(channel)
+    assert shop.shows(listing) == 11
+
+
+def test_limits_of_a_channel_are_its_own(shop, site):
+    channel, (listing,) = offers(shop, site, 1, quantity="40")
+    set_guard(channel=channel, values={"times_recent_max": Decimal(20)}, actor=make_user())
+
+    receive(listing, site, "360")
+    settle(channel)
+
+    assert shop.shows(listing) == 400
+    assert ChannelGuard.objects.get().history.count() == 1
+
+
+def test_a_place_whose_report_is_old_raises_nothing(shop):
+    partner = make_location(code="3PL", kind="3pl", freshness_hours=24)
+    channel = make_channel(sources=[partner])
+    listing = make_listing(channel=channel, shop=shop)
+    put_on_hand(listing.item, partner, "10")
+    settle(channel)
+    receive(listing, partner, "2")
+    settle(channel)
+
+    assert waits(listing).after == 12
+    assert "too old: 3PL" in waits(listing).run.trips[0]["words"]
+
+
+def test_the_guard_costs_the_same_statements_for_any_number_of_listings(shop, site, django_assert_num_queries):
+    channel, _ = offers(shop, site, 25)
+    set_policy(channel=channel, percent=Decimal(0), actor=None)
+    with django_assert_num_queries(25):
+        absorb_changes()
+    assert Hold.objects.filter(state=HoldState.OPEN).count() == 25
+
+
+class Story:
+    """Random stock, rules, decisions, deliveries and dying workers around one guarded channel."""
+
+    def __init__(self, shop, seed):
+        self.shop, self.dice = shop, random.Random(seed)
+        self.channel, self.site = make_channel(), make_location()
+        set_guard(
+            channel=self.channel,
+            values={"changed_min": 2, "to_zero_max": 1, "times_recent_max": Decimal(2), "recent_units_min": 3},
+            actor=None,
+        )
+        self.listings = [make_listing(channel=self.channel, shop=shop) for _ in range(4)]
+        self.approved = {}
+        """The most each listing was ever allowed to show while something of it waited."""
+
+    def step(self):
+        held = set(ListingPush.objects.filter(is_held=True).values_list("listing_id", flat=True))
+        shown = {listing.pk: push_of(listing).wanted or 0 for listing in self.listings}
+        act = self.dice.choices(
+            (
+                self.receive,
+                self.empty,
+                self.absorb,
+                self.publish,
+                self.approve,
+                self.refuse,
+                self.undo,
+                self.lift,
+                time_passes,
+            ),
+            weights=(6, 2, 8, 6, 2, 1, 1, 1, 3),
+        )[0]
+        decided = act() or set()
+        for listing in self.listings:
+            push = push_of(listing)
+            if listing.pk in held and listing.pk not in decided:
+                assert (push.wanted or 0) <= shown[listing.pk], f"{act.__name__} raised a listing that waits"
+            assert push.is_held == Hold.objects.filter(listing=listing, state=HoldState.OPEN).exists()
+        sent = {ref: quantity for ref, _, quantity in self.shop.applied}
+        for listing in self.listings:
+            wanted = set(PublicationLine.objects.filter(listing=listing).values_list("after", flat=True))
+            assert sent.get(str(listing.pk), 0) in wanted | {0}, "something was sent that was no line of the outbox"
+
+    def receive(self):
+        put_on_hand(self.dice.choice(self.listings).item, self.site, str(self.dice.choice((1, 2, 5, 50, 500))))
+
+    def empty(self):
+        empty(self.dice.choice(self.listings), self.site)
+
+    def absorb(self):
+        absorb_changes(rows_max=self.dice.choice((1, 3, 200)))
+
+    def publish(self):
+        self.shop.faults.extend(
+            self.dice.choices(("ok", "lose_answer", "twice", "later", "kill_before", "kill_after"), k=1)
+        )
+        survive(publish_due, channel_id=self.channel.pk)
+
+    def _waiting(self):
+        holds = list(Hold.objects.filter(state=HoldState.OPEN).select_related("run"))
+        return self.dice.choice(holds).run if holds else None
+
+    def approve(self):
+        run = self._waiting()
+        if run is not None:
+            decided = set(Hold.objects.filter(run=run, state=HoldState.OPEN).values_list("listing_id", flat=True))
+            limits = dict(Hold.objects.filter(run=run, state=HoldState.OPEN).values_list("listing_id", "after"))
+            before = {pk: push_of_id(pk).wanted or 0 for pk in decided}
+            approve_run(run=run, actor=None)
+            for pk in decided:
+                assert (push_of_id(pk).wanted or 0) <= max(limits[pk], before[pk]), "more than was approved"
+            return decided
+        return set()
+
+    def refuse(self):
+        run = self._waiting()
+        if run is not None:
+            refuse_run(run=run, reason="no", actor=None)
+
+    def undo(self):
+        runs = list(PublishRun.objects.filter(listings_changed__gt=0))
+        if runs:
+            with suppress(WrongState):  # newer figures took its place
+                undo_run(run=self.dice.choice(runs), reason="wrong", actor=None)
+
+    def lift(self):
+        lift(freezes=list(Freeze.objects.in_force()[:2]), actor=None)
+
+
+def push_of_id(pk):
+    return ListingPush.objects.get(listing=pk)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_run_that_waits_never_sends_a_raise(shop, seed):
+    story = Story(shop, seed)
+
+    for _ in range(40):
+        story.step()
+
+    assert Hold.objects.exists(), "a story in which nothing waits proves nothing"
+
+
+def test_without_a_guard_the_same_stories_would_raise(shop, site):
+    """The property above can fail: with all rules off the tenfold typo goes out."""
+    channel, (listing,) = offers(shop, site, 1, quantity="40", channel=let_all_flow(make_channel()))
+
+    receive(listing, site, "360")
+    settle(channel)
+
+    assert shop.shows(listing) == 400

@@ -1,0 +1,215 @@
+"""Pages on which people decide about publishing."""
+
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from channels_sync.models import Channel, ChannelGuard, Freeze, Hold, HoldState
+from channels_sync.operations.recomputing import absorb_changes
+from inventory.operations.adjusting import adjust_stock
+from tests.channels_sync.factories import make_channel, make_listing, push_of
+from tests.channels_sync.operations.test_guarding import forget_window
+from tests.factories import make_item, make_location, make_user, put_on_hand
+
+pytestmark = pytest.mark.django_db
+
+
+def held(count=1):
+    """A run of which so many tenfold raises wait; its holds."""
+    channel, site = make_channel(code="shop", name="Candle shop"), make_location()
+    listings = [
+        make_listing(channel=channel, item=make_item(sku=f"CANDLE-{number:02}", is_sellable=True))
+        for number in range(count)
+    ]
+    for listing in listings:
+        put_on_hand(listing.item, site, "40")
+    absorb_changes()
+    forget_window()
+    for listing in listings:
+        put_on_hand(listing.item, site, "360")
+    absorb_changes()
+    return list(Hold.objects.order_by("pk"))
+
+
+@pytest.fixture
+def as_approver(client):
+    client.force_login(make_user(role="approver"))
+    return client
+
+
+def test_a_run_shows_what_the_guard_said_and_its_effect(as_approver):
+    (hold,) = held()
+
+    page = as_approver.get(reverse("channels_sync:run", args=[hold.run_id])).content.decode()
+
+    assert "CANDLE-00 would show 400; the most it showed lately was 40." in page
+    assert "The guard stopped" in page
+    assert "Approve" in page
+
+
+def test_the_list_says_that_something_waits_and_finds_it(as_approver):
+    (hold,) = held()
+
+    page = as_approver.get(reverse("channels_sync:runs"), {"waits": "1", "channel": "shop"})
+
+    assert [run.pk for run in page.context["page_object"]] == [hold.run_id]
+    assert page.context["page_object"][0].waiting == 1
+
+
+def test_approving_lets_it_out(as_approver):
+    (hold,) = held()
+
+    answer = as_approver.post(reverse("channels_sync:approve_run", args=[hold.run_id]), {"which": "all"}, follow=True)
+
+    assert "1 change approved" in answer.content.decode()
+    assert push_of(hold.listing).wanted == 400
+
+
+def test_only_those_that_were_ticked_are_approved(as_approver):
+    first, second = held(2)
+    values = {"which": "marked", "listing": [first.listing_id]}
+
+    as_approver.post(reverse("channels_sync:approve_run", args=[first.run_id]), values)
+
+    assert (push_of(first.listing).wanted, push_of(second.listing).wanted) == (400, 40)
+    assert Hold.objects.filter(state=HoldState.OPEN).get() == second
+
+
+def test_refusing_without_a_reason_changes_nothing_and_says_so(as_approver):
+    (hold,) = held()
+
+    answer = as_approver.post(reverse("channels_sync:refuse_run", args=[hold.run_id]))
+
+    assert answer.status_code == 409
+    assert "Say why it is refused" in answer.content.decode()
+    assert not Freeze.objects.exists()
+    assert Hold.objects.get().state == HoldState.OPEN
+
+
+def test_refusing_freezes_and_lifting_lets_it_be_worked_out_anew(as_approver):
+    (hold,) = held()
+    as_approver.post(reverse("channels_sync:refuse_run", args=[hold.run_id]), {"reason": "a zero too many"})
+    frozen = Freeze.objects.get()
+
+    page = as_approver.get(reverse("channels_sync:freezes")).content.decode()
+    assert "a zero too many" in page
+    as_approver.post(reverse("channels_sync:lift_freezes"), {"freeze": [frozen.pk]})
+
+    frozen.refresh_from_db()
+    assert frozen.ended_at is not None
+
+
+def test_a_run_that_went_out_is_taken_back(as_approver):
+    channel, site = make_channel(), make_location()
+    listing = make_listing(channel=channel)
+    put_on_hand(listing.item, site, "10")
+    absorb_changes()
+    adjust_stock(key=uuid4(), item=listing.item, location=site, quantity=Decimal(2), reason="found", actor=None)
+    absorb_changes()
+    run = listing.publications.order_by("-version").first().run
+
+    answer = as_approver.post(reverse("channels_sync:undo_run", args=[run.pk]), {"reason": "wrong count"}, follow=True)
+
+    assert "Taken back: 1 listing" in answer.content.decode()
+    assert push_of(listing).wanted == 10
+
+
+def test_an_item_is_frozen_at_zero_from_the_page(as_approver):
+    (hold,) = held()
+    values = {"what": "item", "item": hold.listing.item.sku, "at_zero": "1", "reason": "recalled"}
+
+    answer = as_approver.post(reverse("channels_sync:freezes"), values)
+
+    assert answer.status_code == 302
+    assert Freeze.objects.get().quantity == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"what": "channel", "reason": "x"}, "Choose the channel."),
+        ({"what": "item", "reason": "x"}, "Scan or type the item."),
+        ({"what": "listing", "channel": "shop", "listing_sku": "NONE", "reason": "x"}, "has no listing “NONE”."),
+        ({"what": "channel", "channel": "shop"}, "This field is required."),
+    ],
+)
+def test_a_freeze_that_is_not_complete_says_what_is_missing(as_approver, values, words):
+    held()
+
+    answer = as_approver.post(reverse("channels_sync:freezes"), {"at_zero": "0", **values})
+
+    assert answer.status_code == 422
+    assert words in answer.content.decode()
+    assert not Freeze.objects.exists()
+
+
+def test_an_administrator_sets_the_limits_of_a_channel(client):
+    held()
+    client.force_login(make_user(role="administrator"))
+    address = reverse("channels_sync:guard", args=["shop"])
+    values = {"changed_percent": "50", "changed_min": "5", "recent_units_min": "1", "bulk_listings_min": "2"}
+
+    assert client.get(address).status_code == 200
+    assert client.post(address, {**values, "changed_percent": "0"}).status_code == 422
+    assert not ChannelGuard.objects.exists()
+    assert client.post(address, values).status_code == 302
+    assert ChannelGuard.objects.get().to_zero_max is None
+
+
+def test_all_channels_are_paused_and_resumed(client):
+    held()
+    client.force_login(make_user(role="planner"))
+
+    client.post(reverse("channels_sync:switch_all"))
+    assert Channel.objects.get().is_paused
+    client.post(reverse("channels_sync:switch_all"), {"to": "resume"})
+    assert not Channel.objects.get().is_paused
+
+
+def test_a_viewer_sees_and_decides_nothing(client):
+    (hold,) = held()
+    client.force_login(make_user(role="viewer"))
+
+    page = client.get(reverse("channels_sync:run", args=[hold.run_id])).content.decode()
+
+    assert "Refuse and freeze" not in page
+    for name in ("approve_run", "refuse_run", "undo_run"):
+        assert client.post(reverse(f"channels_sync:{name}", args=[hold.run_id]), {"reason": "x"}).status_code == 403
+    assert client.post(reverse("channels_sync:freezes"), {}).status_code == 403
+    assert client.post(reverse("channels_sync:switch_all")).status_code == 403
+    assert push_of(hold.listing).wanted == 40
+
+
+@pytest.mark.parametrize("name", ["run", "runs", "freezes"])
+def test_pages_cost_the_same_statements_for_one_and_for_many(as_approver, name):
+    def cost():
+        address = reverse(f"channels_sync:{name}", args=[Hold.objects.last().run_id] if name == "run" else [])
+        as_approver.get(address)
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            as_approver.get(address)
+        return len(queries)
+
+    held(1)
+    Freeze.objects.create(item=make_item(), reason="recalled")
+    one = cost()
+    Hold.objects.all().delete()
+    Channel.objects.update(code="other")
+    Freeze.objects.bulk_create(Freeze(item=make_item(), reason="recalled") for _ in range(20))
+    channel = Channel.objects.get()
+    site = make_location()
+    more = [make_listing(channel=channel, item=make_item(is_sellable=True)) for _ in range(20)]
+    for listing in more:
+        put_on_hand(listing.item, site, "40")
+    absorb_changes()
+    forget_window()
+    for listing in more:
+        put_on_hand(listing.item, site, "360")
+    absorb_changes()
+
+    assert cost() == one
