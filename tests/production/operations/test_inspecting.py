@@ -372,9 +372,7 @@ def test_goods_carried_elsewhere_on_hold_wait_there(item, place):
     received(item, place)
     other = make_location(code="LAB")
 
-    transfer_stock(
-        key=uuid4(), item=item, source=place, target=other, quantity=Decimal(4), status=HOLD, actor=None
-    )
+    transfer_stock(key=uuid4(), item=item, source=place, target=other, quantity=Decimal(4), status=HOLD, actor=None)
 
     assert {goods.location_code: goods.held for goods in held_goods()} == {"BENCH": Decimal(6), "LAB": Decimal(4)}
 
@@ -497,4 +495,3 @@ def test_what_waits_costs_three_queries(django_assert_num_queries, place, count)
 
     with django_assert_num_queries(3):
         assert len(held_goods()) == count
-
