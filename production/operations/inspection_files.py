@@ -51,7 +51,7 @@ def kind_of(start: bytes) -> FileKind | None:
 
 
 @operation
-def attach_file(*, inspection: Inspection, upload: UploadedFile[Any], actor: Actor) -> InspectionFile:
+def attach_file(*, inspection: Inspection, upload: "UploadedFile[Any]", actor: Actor) -> InspectionFile:
     """Keep a photo (JPEG, PNG, GIF, WebP, HEIC) or a PDF with an inspection. Raises FileRefused for anything else.
 
     The file is written below the media root under a random name; what it was called is kept for people to read.

@@ -9,15 +9,15 @@ from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBas
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from inventory.errors import DomainError
 from inventory.filters import Chip, without
-from inventory.models import Movement
+from inventory.models import Movement, Posting
 from inventory.quantities import from_text
 from inventory.templatetags.figures import grouped
-from inventory.views.actions import link_to
 from inventory.web import Crumb, add_refusal, export_table, go_to, key_from, render_page
 from production.errors import InspectionIncomplete, OverInspection
 from production.forms_quality import VerdictForm
@@ -62,6 +62,14 @@ EXPORT_HEADER = (
     "Work order",
     "Due",
 )
+
+
+def link_to(posting: Posting) -> SafeString:
+    return format_html('<a href="{}">{}</a>', reverse("inventory:posting", args=[posting.pk]), str(posting))
+
+
+def posting_links(postings: Sequence[Posting]) -> SafeString:
+    return format_html_join(" · ", "{}", ((link_to(posting),) for posting in postings))
 
 
 def queue_crumb() -> Crumb:
@@ -216,7 +224,7 @@ def _decided(request: HttpRequest, goods: HeldGoods, result: VerdictResult) -> H
         f"{grouped(one.quantity)} {goods.item.stock_unit} {DONE_WORDS[Disposition(one.disposition)]}"
         for one in result.verdict.decisions.all()
     )
-    links = format_html(" · ").join(link_to(posting) for posting in result.postings)
+    links = posting_links(result.postings)
     message = format_html("{}: {} · {}.", goods.item.sku, parts, links)
     undo = reverse("quality:undo", args=[result.verdict.pk])
     left = held_arrival(goods.pk)
@@ -339,7 +347,7 @@ def undo(request: HttpRequest, pk: int) -> HttpResponse:
         )
     except DomainError as error:
         return _record_page(request, verdict.inspection_id, refusal=error)
-    links = format_html(" · ").join(link_to(posting) for posting in reversals)
+    links = posting_links(reversals)
     message = format_html("Taken back: the goods are on QC hold again · {}.", links)
     return go_to(request, reverse("quality:inspection", args=[verdict.inspection_id]), message=message)
 

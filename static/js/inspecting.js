@@ -61,7 +61,7 @@
   });
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-attach]") && event.target.files.length) {
-      event.target.form.requestSubmit(event.target.form.querySelector("[data-attach-now]"));
+      event.target.form.querySelector("[data-attach-now]").click();
     }
   });
   document.addEventListener("htmx:load", begin);
