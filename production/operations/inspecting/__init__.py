@@ -112,12 +112,12 @@ def decide_inspection(
         return _replayed(known, request)
 
     goods = held_arrival(handle)
-    if goods is None:
-        raise WrongState("Nothing of this is on QC hold any more. Go back to the queue.", arrival=handle)
-    inspection = inspection_of(goods)
+    inspection = None if goods is None else inspection_of(goods)
     known = InspectionVerdict.objects.select_related("inspection").filter(key=key).first()
     if known is not None:  # a rival with the same key held the inspection until now
         return _replayed(known, request)
+    if goods is None or inspection is None:
+        raise WrongState("Nothing of this is on QC hold any more. Go back to the queue.", arrival=handle)
     item = Item.objects.get(pk=goods.item.pk)
     for outcome in wanted:
         check_quantity(item, outcome.quantity)
