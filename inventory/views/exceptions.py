@@ -187,8 +187,8 @@ def _postings(evidence: dict[str, Any]) -> list[int]:
 def act(request: HttpRequest, pk: int) -> HttpResponse:
     """Do one thing with one case."""
     case = get_object_or_404(ExceptionCase, pk=pk)
-    verb, doing = _doing(request)
     try:
+        verb, doing = _doing(request)
         doing(case)
     except DomainError as error:
         return _case_page(request, case, refusal=error)
@@ -204,15 +204,16 @@ def act_on_many(request: HttpRequest) -> HttpResponse:
     target = safe_next(request, reverse("exceptions:exceptions"))
     if not numbers:
         return go_to(request, target, message="Mark the exceptions first.", level=30)
-    verb, doing = _doing(request)
     cases = list(ExceptionCase.objects.filter(pk__in=numbers).order_by("pk"))
 
-    def work() -> None:
+    def work() -> str:
+        verb, doing = _doing(request)
         for case in cases:
             doing(case)
+        return verb
 
     try:
-        run_in_transaction(work)
+        verb = run_in_transaction(work)
     except DomainError as error:
         return go_to(request, target, message=f"Nothing was changed. {error.message}", level=40)
     return go_to(
@@ -225,7 +226,7 @@ def _doing(request: HttpRequest) -> tuple[str, Callable[[ExceptionCase], object]
     actor, words = request.user, request.POST.get("words", "")
     verb = request.POST.get("do", "")
     if verb not in DO:
-        raise PermissionDenied("This is nothing that can be done with an exception.")
+        raise WrongState("Nothing was chosen. Press one of the buttons.")
     if verb == "assign":
         if not request.user.has_perm("inventory.assign_exceptioncase"):
             raise PermissionDenied("Giving exceptions to others needs a privilege.")
