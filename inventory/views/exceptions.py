@@ -39,6 +39,8 @@ from inventory.web import Crumb, export_table, go_to, key_from, render_page, saf
 
 ROWS_PER_PAGE = 50
 BULK_MAX = 200
+LINKED = ("posting", "postings")
+"""Evidence that is shown as buttons."""
 STATES = (("waiting", "Waiting"), ("snoozed", "Put away"), ("resolved", "Resolved"))
 AGES = (("1", "Older than a day"), ("3", "Older than 3 days"), ("7", "Older than a week"), ("30", "Older than a month"))
 HEADER = ("Severity", "Kind", "Title", "Reason", "About", "Owner", "Since", "Seen", "State", "Resolution")
@@ -160,7 +162,11 @@ def _case_page(request: HttpRequest, case: ExceptionCase, *, refusal: DomainErro
         crumbs=[Crumb("Exceptions", reverse("exceptions:exceptions"))],
         status=409 if refusal is not None else None,
         case=found,
-        evidence=[(name.replace("_", " ").capitalize(), _plain(value)) for name, value in found.evidence.items()],
+        evidence=[
+            (name.replace("_", " ").capitalize(), _plain(value))
+            for name, value in found.evidence.items()
+            if name not in LINKED and value != ""
+        ],
         postings=_postings(found.evidence),
         events=list(found.events.select_related("actor")),
         people=people(),

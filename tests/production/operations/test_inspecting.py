@@ -458,10 +458,10 @@ def test_released_by_hand_counts_for_the_oldest(item, place):
 def test_held_goods_are_not_available(item, place):
     received(item, place)
 
-    before = availability(item=item).available
+    before = availability(items=[item.pk])[item.pk].available
     decide(held_goods()[0], outcome("release", "3"), outcome("quarantine", "2", "stained"))
 
-    assert (before, availability(item=item).available) == (Decimal(0), Decimal(3))
+    assert (before, availability(items=[item.pk])[item.pk].available) == (Decimal(0), Decimal(3))
 
 
 def test_finds_by_sku_lot_reference_and_place(place):
