@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
+from django.utils.module_loading import import_string
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class Entry:
     permissions: tuple[str, ...] = ()
     below: str = ""
     """A part of the site that also belongs to this entry, such as `/stock/items/`."""
+    count: str = ""
+    """Dotted name of what counts how much waits there; by name, for the menu is a setting and made before the tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ MENU = (
                 "production:work_orders",
                 ("production.view_workorder",),
             ),
+            Entry("Quality", "verified_user", "quality:queue", ("production.view_inspection",)),
             Entry("BOMs", "account_tree", "admin:production_bom_changelist", ("production.view_bom",)),
         ),
     ),
@@ -104,6 +108,19 @@ MENU = (
             Entry("Allocation rules", "percent", "channels_sync:policies", ("channels_sync.view_allocationpolicy",)),
             Entry("Publish runs", "published_with_changes", "channels_sync:runs", ("channels_sync.view_publishrun",)),
             Entry("Frozen listings", "ac_unit", "channels_sync:freezes", ("channels_sync.view_freeze",)),
+        ),
+    ),
+    Group(
+        "Exceptions",
+        (
+            Entry(
+                "Exceptions",
+                "notification_important",
+                "exceptions:exceptions",
+                ("inventory.view_exceptioncase",),
+                count="inventory.reads.exceptions.waiting_count",
+            ),
+            Entry("Report a problem", "report", "exceptions:report", ("inventory.report_exceptioncase",)),
         ),
     ),
     Group(
@@ -186,12 +203,18 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             "title": group.title,
             "collapsible": group.is_collapsible,
             "items": [
-                {"title": entry.title, "icon": entry.icon, "link": url, "active": entry is current}
+                {"title": entry.title, "icon": entry.icon, "link": url, "active": entry is current, **_count(entry)}
                 for entry, url in entries
             ],
         }
         for group, entries in groups
     ]
+
+
+def _count(entry: Entry) -> dict[str, Any]:
+    """How much waits behind an entry, where somebody should look."""
+    count: int = import_string(entry.count)() if entry.count else 0
+    return {"badge": count, "badge_variant": "danger"} if count else {}
 
 
 def _current(path: str, entries: list[tuple[Entry, str]]) -> Entry | None:

@@ -18,6 +18,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("stock/", include("inventory.urls")),
     path("buy/", include("inventory.urls_buying")),
     path("make/", include("production.urls")),
+    path("exceptions/", include("inventory.urls_exceptions")),
+    path("quality/", include("production.urls_quality")),
     path("channels/", include("channels_sync.urls")),
     path("audit/", audit, name="audit"),
     path("ledger-check/", integrity.ledger_check, name="ledger_check"),

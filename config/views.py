@@ -34,6 +34,7 @@ from inventory.models import (
     StockStatus,
 )
 from inventory.reads.board import EXPIRY_NOTICE_DAYS, BoardQuestion, expiring, items_matching
+from inventory.reads.exceptions import queue_figures
 from inventory.reads.item_ledger import actor_names, fully_reversed
 from inventory.views.suggesting import matching_items
 from inventory.web import is_htmx, render_page
@@ -82,6 +83,8 @@ def _attention(user: Person) -> Iterable[Attention]:
     """Worst first; a fixed number of statements."""
     if user.has_perm("inventory.view_invariantrun"):
         yield from _ledger_attention()
+    if user.has_perm("inventory.view_exceptioncase"):
+        yield from _exception_attention(user)
     if user.has_perm("channels_sync.view_channel"):
         yield from _channel_attention()
     if user.has_perm("channels_sync.view_hold"):
@@ -123,6 +126,18 @@ def _ledger_attention() -> Iterable[Attention]:
         yield Attention("look", "schedule", text, url, "Look")
 
 
+def _exception_attention(user: Person) -> Iterable[Attention]:
+    """Severe cases by themselves, the rest in one line."""
+    figures = queue_figures(person_id=user.pk)
+    url = reverse("exceptions:exceptions")
+    if figures.severe:
+        text = f"{figures.severe} exception{_s(figures.severe)} of high severity"
+        yield Attention("blocked", "notification_important", text, url, "Look")
+    others = figures.waiting - figures.severe
+    if others:
+        yield Attention("look", "notifications", f"{others} other exception{_s(others)}", url, "See them")
+
+
 def _channel_attention() -> Iterable[Attention]:
     broken = Channel.objects.exclude(mode=ChannelMode.OFF).exclude(last_error="")
     for channel in broken.filter(Q(last_success_at__isnull=True) | Q(last_error_at__gt=F("last_success_at"))):
@@ -140,47 +155,48 @@ def _channel_attention() -> Iterable[Attention]:
 
 def _stock_attention(user: Person) -> Iterable[Attention]:
     board = reverse("inventory:board")
+    inspects = user.has_perm("production.inspect")
     cells = StockBalance.objects.available().on_hand()
     found = (
         (
             _items_with(StockBalance.objects.on_hand().filter(status=StockStatus.QC_HOLD)),
             "hourglass_top",
-            "on QC hold, waiting for release",
-            "?status=qc_hold",
-            "Release" if user.has_perm("inventory.change_stock_status") else "See them",
+            "on QC hold, waiting for inspection",
+            reverse("quality:queue") if inspects else f"{board}?status=qc_hold",
+            "Inspect" if inspects else "See them",
         ),
         (
             items_matching(BoardQuestion(flag="low")),
             "trending_down",
             "below the reorder point",
-            "?flag=low&rows=items",
+            f"{board}?flag=low&rows=items",
             "See them",
         ),
         (
             _items_with(cells.filter(expiring(soon=False))),
             "event_busy",
             "with lots past their last day, still marked available",
-            "?flag=expired",
+            f"{board}?flag=expired",
             "See them",
         ),
         (
             _items_with(cells.filter(expiring(soon=True))),
             "event_upcoming",
             f"with lots that expire within {EXPIRY_NOTICE_DAYS} days",
-            "?flag=soon",
+            f"{board}?flag=soon",
             "See them",
         ),
         (
             CostPool.objects.filter(unknown_quantity__gt=0).count(),
             "help",
             "in stock with a part whose cost is not known",
-            "?flag=unknown&rows=items",
+            f"{board}?flag=unknown&rows=items",
             "Correct" if user.has_perm("inventory.correct_cost") else "See them",
         ),
     )
-    for count, icon, words, query, action in found:
+    for count, icon, words, url, action in found:
         if count:
-            yield Attention("look", icon, f"{count} item{_s(count)} {words}", f"{board}{query}", action)
+            yield Attention("look", icon, f"{count} item{_s(count)} {words}", url, action)
 
 
 def _count_attention(user: Person) -> Iterable[Attention]:

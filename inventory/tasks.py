@@ -5,6 +5,7 @@ import logging
 from celery import shared_task
 
 from inventory.operations.expiring import end_negative_leave, expire_due_lots
+from inventory.operations.standing_trouble import report_standing
 
 logger = logging.getLogger(__name__)
 
@@ -30,3 +31,11 @@ def expire_lots() -> int:
     cells = end_negative_leave()
     logger.info("lots.expired", extra={"lots": len(expired), "cells_no_longer_negative": cells})
     return len(expired)
+
+
+@shared_task(acks_late=True, time_limit=600)
+def report_standing_trouble() -> int:
+    """Report stock below zero and goods left in quarantine, and close what is over. Safe to run twice. Returns open ones."""
+    found = report_standing()
+    logger.info("trouble.reported", extra={"below_zero": found.below_zero, "quarantine": found.quarantined})
+    return found.below_zero + found.quarantined

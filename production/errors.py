@@ -52,3 +52,29 @@ class OrderClosed(DomainError):
     """The work order is closed and takes no more completions."""
 
     code = "ORDER_CLOSED"
+
+
+class InspectionIncomplete(DomainError):
+    """Goods would be released before everything was checked that the plan requires. `context["missing"]` names the checks."""
+
+    code = "INSPECTION_INCOMPLETE"
+
+
+class OverInspection(DomainError):
+    """More would be decided than is held of what is inspected."""
+
+    code = "OVER_INSPECTION"
+
+
+class InvalidPlan(DomainError):
+    """An inspection plan that cannot be used as written. `context["checks"]` maps check positions to what is wrong there."""
+
+    code = "INVALID_PLAN"
+    http_status = 400
+
+
+class FileRefused(DomainError):
+    """A file that is too large or of a kind that is not kept."""
+
+    code = "FILE_REFUSED"
+    http_status = 400

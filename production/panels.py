@@ -25,6 +25,7 @@ from inventory.panels import (
 )
 from inventory.quantities import as_text
 from inventory.templatetags.figures import quantity
+from production import panels_quality  # noqa: F401  registers what inspecting adds
 from production.models import Bom, BomState, Completion, CompletionReversal, WorkOrder
 from production.reads.buildable import buildable
 from production.reads.cost_rollup import LineCost, as_unit_cost, cost_rollups

@@ -144,6 +144,8 @@ BASE_CURRENCY = ENVIRONMENT.base_currency
 CURRENCY_STEP = Decimal("0.01")
 TRANSIT_DAYS_MAX = 7
 """Goods that are longer on the road between our places are pointed out."""
+QUARANTINE_DAYS_MAX = 14
+"""Goods that are longer in quarantine are put into the queue of exceptions."""
 SUPPLIER_STOCK_FRESH_HOURS = 48  # what a supplier says to have counts as fresh for so long
 FIELD_ENCRYPTION_KEYS = list(ENVIRONMENT.field_encryption_keys)
 
@@ -153,6 +155,8 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = VAR_DIR / "static"
 MEDIA_ROOT = VAR_DIR / "media"
 MEDIA_URL = "/media/"
+INSPECTION_FILE_BYTES_MAX = 12_000_000
+"""The largest photo or file of an inspection that is kept."""
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
@@ -226,6 +230,13 @@ SPECTACULAR_SETTINGS = {
         "LandedBasis": "inventory.models.LandedBasis",
         "ChargeKind": "inventory.api.purchasing.LANDED_KINDS",
         "SpreadBasis": "inventory.api.purchasing.LANDED_BASES",
+        "ExceptionState": "inventory.models.ExceptionState",
+        "ExceptionStep": "inventory.models.ExceptionStep",
+        "Severity": "inventory.models.Severity",
+        "Disposition": "production.models.Disposition",
+        "InspectionOf": "production.models.InspectionOf",
+        "CheckKind": "production.models.CheckKind",
+        "HeldSource": "production.api.quality.SOURCES",
         "IssueMethod": "production.models.IssueMethod",
         "DeviationPolicy": "production.models.DeviationPolicy",
         "LineChangeKind": "production.reads.bom_diff.Change",

@@ -3,6 +3,7 @@
 from rest_framework.routers import BaseRouter
 
 from inventory.api.counts import CountSheetResource
+from inventory.api.exceptions import ExceptionResource
 from inventory.api.items import CategoryResource, ItemResource, ItemUnitResource
 from inventory.api.landed_costs import LandedCostResource
 from inventory.api.lots import TracedLotResource
@@ -72,6 +73,7 @@ RESOURCES: dict[str, type[Resource]] = {
     "supplier-stock": SupplierStockResource,
     "purchase-orders": PurchaseOrderResource,
     "landed-costs": LandedCostResource,
+    "exceptions": ExceptionResource,
 }
 
 

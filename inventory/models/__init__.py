@@ -14,7 +14,7 @@ from inventory.models.counts import (
     CountSheet,
     CountSheetState,
 )
-from inventory.models.exceptions import ExceptionCase, ExceptionState, Severity
+from inventory.models.exceptions import ExceptionCase, ExceptionEvent, ExceptionState, ExceptionStep, Severity
 from inventory.models.items import (
     UNSTOCKED_KINDS,
     CostMethod,
@@ -96,7 +96,9 @@ __all__ = [
     "CountSheet",
     "CountSheetState",
     "ExceptionCase",
+    "ExceptionEvent",
     "ExceptionState",
+    "ExceptionStep",
     "InvariantResult",
     "InvariantRun",
     "Item",

@@ -1,5 +1,6 @@
 """What needs a person: one queue for everything that did not go by itself."""
 
+from datetime import datetime
 from typing import Self
 
 from django.conf import settings
@@ -23,6 +24,11 @@ class Severity(models.IntegerChoices):
 class ExceptionCaseQuerySet(models.QuerySet["ExceptionCase"]):
     def open(self) -> Self:
         return self.exclude(state=ExceptionState.RESOLVED)
+
+    def waiting(self, *, at: datetime) -> Self:
+        """Open cases, and those that were put away until a moment that has passed."""
+        awake = Q(state=ExceptionState.SNOOZED, snoozed_until__lte=at)
+        return self.filter(Q(state=ExceptionState.OPEN) | awake)
 
 
 class ExceptionCase(models.Model):
@@ -61,7 +67,11 @@ class ExceptionCase(models.Model):
 
     class Meta:
         ordering = ("-severity", "opened_at")
-        permissions = (("resolve_exceptioncase", "Can take, snooze and resolve exceptions"),)
+        permissions = (
+            ("resolve_exceptioncase", "Can take, snooze and resolve exceptions"),
+            ("assign_exceptioncase", "Can give exceptions to others"),
+            ("report_exceptioncase", "Can report a problem"),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=("fingerprint",),
@@ -80,3 +90,33 @@ class ExceptionCase(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class ExceptionStep(models.TextChoices):
+    REPORTED = "reported", "Reported"
+    TAKEN = "taken", "Taken"
+    ASSIGNED = "assigned", "Given"
+    RELEASED = "released", "Let go"
+    SNOOZED = "snoozed", "Put away"
+    WOKEN = "woken", "Brought back"
+    RESOLVED = "resolved", "Resolved"
+    REOPENED = "reopened", "Opened again"
+    NOTED = "noted", "Note"
+
+
+class ExceptionEvent(models.Model):
+    """One thing that somebody did with a case; never changed."""
+
+    case = models.ForeignKey(ExceptionCase, on_delete=models.CASCADE, related_name="events")
+    step = models.CharField(max_length=10, choices=ExceptionStep)
+    words = models.CharField(max_length=500, blank=True, help_text="The note, the person it was given to, until when.")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    happened_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.get_step_display()} {self.case}"

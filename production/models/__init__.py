@@ -31,7 +31,7 @@ from production.models.quality import (
     InspectionOf,
     InspectionPlan,
     InspectionResult,
-    InspectionState,
+    InspectionVerdict,
 )
 from production.models.work_orders import (
     ConsumptionBasis,
@@ -67,7 +67,7 @@ __all__ = [
     "InspectionOf",
     "InspectionPlan",
     "InspectionResult",
-    "InspectionState",
+    "InspectionVerdict",
     "IssueMethod",
     "OperationKind",
     "OutputKind",

@@ -1,15 +1,17 @@
 """Inspecting what was made or received before it may be used or sold."""
 
-from decimal import Decimal
 from typing import Self
 
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from simple_history.models import HistoricalRecords
 
 from inventory.models import Item, Location, Lot, Posting, StockStatus
+
+HELD = StockStatus.QC_HOLD
+"""The status in which inspected goods wait."""
 
 
 class InspectionOf(models.TextChoices):
@@ -18,10 +20,15 @@ class InspectionOf(models.TextChoices):
 
 
 class InspectionPlan(models.Model):
-    """How an item is inspected when it is made or received. Without a plan the inspector only passes or fails quantities."""
+    """One version of how an item is inspected when it is made or received; the active one counts.
+
+    Without a plan the inspector only passes or fails quantities. A version that was ended is kept, for what was inspected by
+    it.
+    """
 
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="inspection_plans")
     applies_to = models.CharField(max_length=8, choices=InspectionOf, default=InspectionOf.OUTPUT)
+    version = models.PositiveIntegerField(default=1)
     every_nth = models.PositiveIntegerField(
         default=1, validators=[MinValueValidator(1)], help_text="Inspect each n-th completion or receipt; 1 means all."
     )
@@ -34,13 +41,24 @@ class InspectionPlan(models.Model):
     )
     instructions = models.TextField(blank=True)
     is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
 
     history = HistoricalRecords()
 
     class Meta:
-        ordering = ("item", "applies_to")
+        ordering = ("item", "applies_to", "-version")
         constraints = (
-            models.UniqueConstraint(fields=("item", "applies_to"), name="production_inspectionplan_once"),
+            models.UniqueConstraint(
+                fields=("item", "applies_to", "version"), name="production_inspectionplan_version_once"
+            ),
+            models.UniqueConstraint(
+                fields=("item", "applies_to"),
+                condition=Q(is_active=True),
+                name="production_inspectionplan_active_once",
+            ),
             models.CheckConstraint(condition=Q(every_nth__gte=1), name="production_inspectionplan_every_nth"),
             models.CheckConstraint(
                 condition=Q(sample_quantity__isnull=True) | Q(sample_quantity__gt=0),
@@ -49,11 +67,11 @@ class InspectionPlan(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"Inspection of {self.item}"
+        return f"Inspection of {self.item}, version {self.version}"
 
 
 class CheckKind(models.TextChoices):
-    PASS_FAIL = "pass_fail", "Pass or fail"
+    PASS_FAIL = "pass_fail", "Yes or no"
     MEASUREMENT = "measurement", "Measurement"
     PHOTO = "photo", "Photo or file"
     TEXT = "text", "Note"
@@ -84,61 +102,61 @@ class InspectionCheck(models.Model):
         return self.name
 
 
-class InspectionState(models.TextChoices):
-    OPEN = "open", "To inspect"
-    DONE = "done", "Done"
-    CANCELLED = "cancelled", "Cancelled"
-
-
-class InspectionQuerySet(models.QuerySet["Inspection"]):
-    def open(self) -> Self:
-        return self.filter(state=InspectionState.OPEN)
-
-
 class Inspection(models.Model):
-    """One quantity in QC hold that is to be passed or failed, in one go or in parts."""
+    """What one posting put into QC hold in one cell, once somebody has begun to inspect it.
+
+    What of it is still held follows from the ledger, and what was decided from the decisions whose postings stand
+    (`production.reads.held_goods`), so a posting that is reversed anywhere opens the inspection again.
+    """
 
     posting = models.ForeignKey(
         Posting, on_delete=models.PROTECT, related_name="inspections", help_text="The completion or receipt behind it."
     )
     applies_to = models.CharField(max_length=8, choices=InspectionOf)
+    plan = models.ForeignKey(
+        InspectionPlan, on_delete=models.PROTECT, null=True, blank=True, related_name="inspections"
+    )
     item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="inspections")
     lot = models.ForeignKey(Lot, on_delete=models.PROTECT, related_name="inspections")
     location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="+")
-    quantity = models.DecimalField(max_digits=18, decimal_places=6, help_text="Held, in the stock unit.")
-    passed = models.DecimalField(max_digits=18, decimal_places=6, default=Decimal(0))
-    failed = models.DecimalField(max_digits=18, decimal_places=6, default=Decimal(0))
-    sample_quantity = models.DecimalField(max_digits=18, decimal_places=6, null=True, blank=True)
-    state = models.CharField(max_length=10, choices=InspectionState, default=InspectionState.OPEN)
-    opened_at = models.DateTimeField()
-    closed_at = models.DateTimeField(null=True, blank=True)
-
-    objects = InspectionQuerySet.as_manager()
+    quantity = models.DecimalField(max_digits=18, decimal_places=6, help_text="Came into hold, in the stock unit.")
+    opened_at = models.DateTimeField(help_text="When the goods came into hold.")
 
     class Meta:
         ordering = ("-id",)
         permissions = (("inspect", "Can pass and fail inspections"),)
         constraints = (
             models.CheckConstraint(condition=Q(quantity__gt=0), name="production_inspection_quantity_positive"),
-            models.CheckConstraint(
-                condition=Q(passed__gte=0, failed__gte=0) & Q(quantity__gte=F("passed") + F("failed")),
-                name="production_inspection_decides_what_is_held",
+            models.UniqueConstraint(
+                fields=("posting", "item", "location", "lot"), name="production_inspection_once_of_a_cell"
             ),
-        )
-        indexes = (
-            models.Index(
-                fields=("opened_at",), condition=Q(state=InspectionState.OPEN), name="production_inspection_open"
-            ),
-            models.Index(fields=("posting",), name="production_inspection_posting"),
         )
 
     def __str__(self) -> str:
         return f"Inspection {self.pk}"
 
-    @property
-    def undecided(self) -> Decimal:
-        """Still held, in the stock unit."""
-        return self.quantity - self.passed - self.failed
+
+class InspectionVerdict(models.Model):
+    """One act of judging a part or all of an inspected quantity: what was found and, in its decisions, what was done.
+
+    `key` makes the request repeatable: the same key with the same request finds this row again.
+    """
+
+    inspection = models.ForeignKey(Inspection, on_delete=models.PROTECT, related_name="verdicts")
+    key = models.UUIDField(unique=True)
+    request_hash = models.BinaryField(max_length=32, help_text="SHA-256 of the request that used the key.")
+    note = models.CharField(max_length=500, blank=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    decided_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("id",)
+        indexes = (models.Index(fields=("decided_at",), name="production_verdict_decided"),)
+
+    def __str__(self) -> str:
+        return f"Verdict {self.pk}"
 
 
 class Disposition(models.TextChoices):
@@ -148,27 +166,35 @@ class Disposition(models.TextChoices):
     QUARANTINE = "quarantine", "Quarantine"
 
 
+class InspectionDecisionQuerySet(models.QuerySet["InspectionDecision"]):
+    def with_is_reversed(self) -> Self:
+        """Whether the posting that carried it out was taken back."""
+        return self.annotate(is_reversed=Exists(Posting.objects.filter(reverses=OuterRef("posting_id"))))
+
+    def standing(self) -> Self:
+        """Decisions whose posting was not taken back."""
+        return self.exclude(Exists(Posting.objects.filter(reverses=OuterRef("posting_id"))))
+
+
 class InspectionDecision(models.Model):
     """What was decided about a part of an inspected quantity, and the posting that carried it out."""
 
-    inspection = models.ForeignKey(Inspection, on_delete=models.PROTECT, related_name="decisions")
+    verdict = models.ForeignKey(InspectionVerdict, on_delete=models.PROTECT, related_name="decisions")
     disposition = models.CharField(max_length=10, choices=Disposition)
     quantity = models.DecimalField(max_digits=18, decimal_places=6, help_text="Stock unit.")
-    reason = models.CharField(max_length=200, blank=True)
-    posting = models.ForeignKey(Posting, on_delete=models.PROTECT, null=True, related_name="+")
-    rework_order = models.ForeignKey(
-        "production.WorkOrder", on_delete=models.PROTECT, null=True, blank=True, related_name="rework_of"
-    )
-    decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
-    )
-    decided_at = models.DateTimeField(auto_now_add=True)
-    is_reversed = models.BooleanField(default=False)
+    reason = models.CharField(max_length=100, blank=True)
+    posting = models.ForeignKey(Posting, on_delete=models.PROTECT, related_name="inspection_decisions")
+
+    objects = InspectionDecisionQuerySet.as_manager()
 
     class Meta:
         ordering = ("id",)
         constraints = (
             models.CheckConstraint(condition=Q(quantity__gt=0), name="production_inspectiondecision_quantity_positive"),
+            models.CheckConstraint(
+                condition=Q(disposition=Disposition.RELEASE) | ~Q(reason=""),
+                name="production_inspectiondecision_failing_says_why",
+            ),
         )
 
     def __str__(self) -> str:
@@ -176,21 +202,18 @@ class InspectionDecision(models.Model):
 
 
 class InspectionResult(models.Model):
-    """What one check found on one inspection."""
+    """What one check found on one sample, with the limits as they were then."""
 
-    inspection = models.ForeignKey(Inspection, on_delete=models.PROTECT, related_name="results")
+    verdict = models.ForeignKey(InspectionVerdict, on_delete=models.PROTECT, related_name="results")
     check_name = models.CharField(max_length=200, help_text="As the plan said then.")
     kind = models.CharField(max_length=12, choices=CheckKind)
     unit = models.CharField(max_length=16, blank=True)
     minimum = models.DecimalField(max_digits=18, decimal_places=6, null=True, blank=True)
     maximum = models.DecimalField(max_digits=18, decimal_places=6, null=True, blank=True)
+    sample = models.PositiveIntegerField(default=1, help_text="Number of the sample, from 1.")
     measured = models.DecimalField(max_digits=18, decimal_places=6, null=True, blank=True)
     text = models.CharField(max_length=500, blank=True)
     is_passed = models.BooleanField(null=True)
-    recorded_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
-    )
-    recorded_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ("id",)
@@ -200,11 +223,13 @@ class InspectionResult(models.Model):
 
 
 class InspectionFile(models.Model):
-    """A photo or a file taken during an inspection."""
+    """A photo or a file taken during an inspection. Served only to people who may see inspections."""
 
     inspection = models.ForeignKey(Inspection, on_delete=models.PROTECT, related_name="files")
     file = models.FileField(upload_to="inspections/%Y/%m/")
-    name = models.CharField(max_length=200)
+    name = models.CharField(max_length=200, help_text="As it was called where it came from.")
+    content_type = models.CharField(max_length=40, help_text="As its first bytes say.")
+    size_bytes = models.PositiveIntegerField()
     uploaded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
@@ -215,7 +240,3 @@ class InspectionFile(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-HELD = StockStatus.QC_HOLD
-"""The status in which inspected goods wait."""

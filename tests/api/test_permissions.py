@@ -18,6 +18,7 @@ ALL = EVERYBODY - {COUNTER}
 COUNTERS = frozenset({COUNTER, OPERATOR, PLANNER, ADMINISTRATOR})
 APPROVERS = frozenset({PLANNER, APPROVER, ADMINISTRATOR})
 WORKERS = frozenset({OPERATOR, PLANNER, ADMINISTRATOR})
+SOLVERS = frozenset({OPERATOR, PLANNER, APPROVER, ADMINISTRATOR})
 PLANNERS = frozenset({PLANNER, ADMINISTRATOR})
 ADMINISTRATORS = frozenset({ADMINISTRATOR})
 DECIDERS = frozenset({APPROVER, ADMINISTRATOR})
@@ -124,6 +125,21 @@ ALLOWED = {
     ("POST", "work-orders/1/close/"): PLANNERS,
     ("POST", "work-orders/1/reopen/"): PLANNERS,
     ("POST", "work-orders/1/plan/"): PLANNERS,
+    ("GET", "inspections/"): ALL,
+    ("GET", "inspections/1/"): ALL,
+    ("GET", "inspections/waiting/"): ALL,
+    ("POST", "inspections/"): WORKERS,
+    ("POST", "inspections/1/undo/"): WORKERS,
+    ("POST", "inspections/1/reworked/"): WORKERS,
+    ("GET", "inspection-plans/"): ALL,
+    ("GET", "inspection-plans/1/"): ALL,
+    ("POST", "inspection-plans/"): PLANNERS,
+    ("DELETE", "inspection-plans/1/"): PLANNERS,
+    ("GET", "exceptions/"): ALL,
+    ("GET", "exceptions/1/"): ALL,
+    ("POST", "exceptions/"): COUNTERS,
+    ("POST", "exceptions/1/assign/"): PLANNERS,
+    **{("POST", f"exceptions/1/{verb}/"): SOLVERS for verb in ("take", "snooze", "wake", "resolve", "reopen", "note")},
     ("GET", "channels/"): ALL,
     ("GET", "channels/1/"): ALL,
     ("POST", "channels/1/pause/"): PLANNERS,

@@ -14,6 +14,7 @@ from inventory.importing.running import Mode, kind_named, run_import
 from inventory.models import CountClass, ItemCategory, Lot, SupplierItem, SupplierStock
 from inventory.operations.purchasing import OrderLineSpec, draft_order
 from production.models import IssueMethod
+from production.operations.inspection_plans import CheckSpec, save_inspection_plan
 from tests.channels_sync.factories import make_channel
 from tests.factories import make_item, make_location, make_order, make_supplier, make_unit
 from tests.production.factories import make_bom
@@ -60,6 +61,7 @@ def fill(channels):
     items = _items(categories)
     _units(items)
     _boms(items)
+    _inspections(items)
     _opening(items, places)
     _lots(items)
     _classes()
@@ -146,6 +148,25 @@ def _boms(items):
     make_bom(item=by_sku["NEGATIVE"], makes="12.5", lines=[(items[0], "1")])
     make_bom(item=by_sku["NEGATIVE"], makes="1", lines=[(items[0], "2")], state="draft")
     make_bom(item=items[4], makes="1000", lines=lines)
+
+
+def _inspections(items):
+    """Plans of items that are held anyway, with and without checks."""
+    held = [item for item in items if item.inspection_required]
+    checks = [
+        CheckSpec(name[:190], "measurement", "mm", Decimal("-0.5"), None, is_required=False)
+        for name in (TEXTS["comma"], TEXTS["formula"], TEXTS["error"])
+    ]
+    save_inspection_plan(
+        item=held[0],
+        applies_to="output",
+        checks=[CheckSpec("Dry"), CheckSpec("Photo", "photo"), CheckSpec("1e5", "text"), *checks],
+        every_nth=3,
+        sample_quantity=Decimal("2.5"),
+        instructions=TEXTS["lines"],
+        actor=None,
+    )
+    save_inspection_plan(item=held[0], applies_to="receipt", checks=[], actor=None)
 
 
 def _opening(items, places):

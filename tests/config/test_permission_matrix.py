@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from django.apps import apps
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
@@ -21,12 +22,17 @@ from config.integrity.checking import run_check
 from inventory.models import CountLine, ItemCategory, ItemKind, SupplierItem, SupplierStock
 from inventory.operations.closing import close_period
 from inventory.operations.counting import open_count_sheet, scan_count_line
+from inventory.operations.exceptions import report_problem
 from inventory.operations.receiving_orders import Arrival, Charge, receive_order
 from inventory.operations.reserving import reserve_stock
 from inventory.operations.saved_views import save_view
 from inventory.operations.transit import DispatchLine, dispatch_transfer
-from production.models import BomState
+from production.models import BomState, Disposition
+from production.operations.inspecting import Finding, Outcome, decide_inspection, open_inspection
+from production.operations.inspection_files import attach_file
+from production.operations.inspection_plans import CheckSpec, save_inspection_plan
 from production.operations.work_orders import open_work_order
+from production.reads.held_goods import HeldQuestion, held_goods
 from tests.factories import lot_of, make_item, make_location, make_order, make_unit, make_user, put_on_hand
 from tests.production.factories import complete, make_bom
 
@@ -146,7 +152,16 @@ def company():
     Freeze.objects.create(listing=listing, reason="recalled", run=run)
     sheet = open_count_sheet(location=site, actor=None)
     line = scan_count_line(line=CountLine.objects.filter(sheet=sheet).first(), actor=None)
+    judged, waiting = inspected(site)
+    case = report_problem(key=uuid4(), title="Scale drifts", words="", actor=None)
     return {
+        **alike("exceptions", ("exception", "act"), case.pk),
+        "quality:inspect": [waiting.pk],
+        "quality:inspection": [judged.inspection_id],
+        "quality:undo": [judged.pk],
+        "quality:back_from_rework": [judged.decisions.get(disposition="rework").pk],
+        "quality:file": [judged.inspection.files.get().pk],
+        **alike("quality", ("plan", "end_plan"), judged.inspection.plan_id),
         "inventory:item": [wax.pk],
         "inventory:item_by_code": ["WAX"],
         "inventory:posting": [received.pk],
@@ -179,6 +194,27 @@ def company():
         "admin:inventory_lot_simple_history": [lot.pk, lot.history.get().pk],
         "admin:channels_sync_allocationpolicy_new_version": [policy.pk],
     }
+
+
+def inspected(site):
+    """A verdict with a rework and a photo, and what of the goods waits on."""
+    soap = make_item(sku="SOAP")
+    plan = save_inspection_plan(item=soap, applies_to="receipt", checks=[CheckSpec("Dry")], actor=None).plan
+    put_on_hand(soap, site, "5", status="qc_hold")
+    (goods,) = held_goods(HeldQuestion(item_ids=[soap.pk]))
+    photo = SimpleUploadedFile("photo.png", b"\x89PNG\r\n\x1a\n" + bytes(20))
+    attach_file(inspection=open_inspection(handle=goods.pk, actor=None), upload=photo, actor=None)
+    judged = decide_inspection(
+        key=uuid4(),
+        handle=goods.pk,
+        outcomes=[
+            Outcome(Disposition.RELEASE, Decimal(2)),
+            Outcome(Disposition.REWORK, Decimal(1), "wet"),
+        ],
+        findings=[Finding(plan.checks.get().pk, is_ok=True)],
+        actor=None,
+    ).verdict
+    return judged, goods
 
 
 def address_of(name, known):
@@ -245,7 +281,8 @@ def test_the_table_names_every_address_and_nothing_else():
 
 
 @pytest.mark.django_db
-def test_each_role_is_let_in_where_the_table_says_so_and_nowhere_else():
+def test_each_role_is_let_in_where_the_table_says_so_and_nowhere_else(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
     known = company()
     clients = {}
     for role in ROLES:
@@ -273,12 +310,15 @@ ACCOUNT = ("admin:search", "admin:password_change", "admin:password_change_done"
 """What everybody has who signs in: finding the pages one may open, and changing the own password."""
 
 
+REPORTING = ("exceptions:report", "api exceptions-list POST")
+
+
 def test_who_counts_may_do_nothing_else():
-    """The counter's column, in words: Today, the search for pages, and counting."""
+    """The counter's column, in words: Today, the search for pages, counting, and saying that something is wrong."""
     let_in = {row for row, roles in read_table().items() if "counter" in roles}
     counting = {row for row in let_in if "count" in row}
 
-    assert let_in - counting == {"today", "search", *ACCOUNT}
+    assert let_in - counting == {"today", "search", *ACCOUNT, *REPORTING}
     assert not {row for row in counting if row.startswith("admin:")}
     assert not any(
         word in row for row in counting for word in ("plan", "open", "accuracy", "approve", "cancel", "explain")

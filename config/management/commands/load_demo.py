@@ -16,6 +16,7 @@ from config.demo.elsewhere import ensure_elsewhere
 from config.demo.making import ensure_history
 from config.demo.moving import ensure_movements
 from config.demo.people import Logins, ensure_people
+from config.demo.quality import ensure_quality
 from config.demo.selling import ensure_selling
 from config.demo.shop import ensure_shop
 from config.demo.steps import is_done
@@ -48,6 +49,7 @@ class Command(BaseCommand):
             ensure_counts(actor)
             ensure_elsewhere(actor)
             ensure_buying(actor)
+            ensure_quality(actor)
         channel = ensure_shop(actor)
         ensure_selling(channel, actor)
         ensure_checked()

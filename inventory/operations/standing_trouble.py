@@ -1,0 +1,121 @@
+"""Trouble that shows by standing: stock below zero, and goods that nobody takes out of quarantine."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from inventory.models import ExceptionCase, Item, Severity
+from inventory.operations.exceptions import report_exception, resolve_by_fingerprint
+from inventory.operations.posting import Actor
+from inventory.operations.transactions import operation
+from inventory.quantities import as_text
+
+NEGATIVE = "negative_stock"
+QUARANTINE = "old_quarantine"
+CASES_MAX = 500
+"""Cells reported in one run."""
+
+_QUARANTINE = """
+SELECT b.item_id, b.location_id, b.lot_id, b.quantity, o.code, l.code, max(m.effective_at)
+FROM inventory_stockbalance b
+JOIN inventory_location o ON o.id = b.location_id
+JOIN inventory_lot l ON l.id = b.lot_id
+JOIN inventory_movement m ON (m.item_id, m.location_id, m.lot_id) = (b.item_id, b.location_id, b.lot_id)
+ AND m.status = 'quarantine' AND m.quantity > 0
+WHERE b.status = 'quarantine' AND b.quantity > 0
+GROUP BY 1, 2, 3, 4, 5, 6 HAVING max(m.effective_at) < %s
+ORDER BY 7 LIMIT %s
+"""
+_NEGATIVE = """
+SELECT b.item_id, sum(b.quantity), string_agg(DISTINCT o.code, ', ' ORDER BY o.code)
+FROM inventory_stockbalance b JOIN inventory_location o ON o.id = b.location_id
+WHERE b.negative_allowed AND b.quantity < 0
+GROUP BY 1 ORDER BY 1 LIMIT %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How many items are below zero and how many cells are long in quarantine."""
+
+    below_zero: int
+    quarantined: int
+
+
+@operation
+def report_standing(*, actor: Actor = None, at: datetime | None = None) -> Standing:
+    """Put both into the queue of exceptions, and close the cases of those that are settled."""
+    now = at or timezone.now()
+    below = _report_below_zero(actor=actor)
+    old = _report_quarantine(now, actor=actor)
+    _close_settled(NEGATIVE, below, words="The stock is at zero or above again", actor=actor)
+    _close_settled(QUARANTINE, old, words="Nothing of it is long in quarantine any more", actor=actor)
+    return Standing(below_zero=len(below), quarantined=len(old))
+
+
+def _report_below_zero(*, actor: Actor) -> set[str]:
+    found = set()
+    with connection.cursor() as cursor:
+        cursor.execute(_NEGATIVE, [CASES_MAX])
+        rows: list[tuple[int, Decimal, str]] = cursor.fetchall()
+    items = Item.objects.in_bulk([item_id for item_id, *_ in rows])
+    for item_id, quantity, places in rows:
+        item = items[item_id]
+        fingerprint = f"{NEGATIVE}:{item_id}"
+        found.add(fingerprint)
+        report_exception(
+            kind=NEGATIVE,
+            area="stock",
+            severity=Severity.HIGH,
+            fingerprint=fingerprint,
+            title=f"{item.sku} is below zero",
+            reason=f"{as_text(quantity)} {item.stock_unit} at {places}. It was used before it was received or counted.",
+            evidence={"item": item.sku, "quantity": as_text(quantity), "places": places},
+            subject=item.sku,
+            url=f"/stock/items/{item_id}/",
+            action="Receive it",
+            action_url=f"/stock/receive/?item={item.sku}",
+            actor=actor,
+        )
+    return found
+
+
+def _report_quarantine(now: datetime, *, actor: Actor) -> set[str]:
+    found = set()
+    with connection.cursor() as cursor:
+        cursor.execute(_QUARANTINE, [now - timedelta(days=settings.QUARANTINE_DAYS_MAX), CASES_MAX])
+        rows: list[tuple[int, int, int, Decimal, str, str, datetime]] = cursor.fetchall()
+    items = Item.objects.in_bulk([item_id for item_id, *_ in rows])
+    for item_id, location_id, lot_id, quantity, place, lot, since in rows:
+        item = items[item_id]
+        days = (now - since).days
+        what = f"{item.sku} lot {lot}" if lot else item.sku
+        fingerprint = f"{QUARANTINE}:{item_id}:{location_id}:{lot_id}"
+        found.add(fingerprint)
+        report_exception(
+            kind=QUARANTINE,
+            area="stock",
+            severity=Severity.NORMAL,
+            fingerprint=fingerprint,
+            title=f"{what} is in quarantine for {days} days",
+            reason=f"{as_text(quantity)} {item.stock_unit} at {place}; nothing came to it since. More than "
+            f"{settings.QUARANTINE_DAYS_MAX} days are too long: release it, scrap it, or send it back.",
+            evidence={"item": item.sku, "lot": lot, "location": place, "quantity": as_text(quantity), "days": days},
+            subject=what,
+            url=f"/stock/lots/{lot_id}/" if lot else f"/stock/items/{item_id}/",
+            action="Decide",
+            action_url=f"/stock/status/?item={item.sku}&location={place}",
+            actor=actor,
+        )
+    return found
+
+
+def _close_settled(kind: str, standing: Iterable[str], *, words: str, actor: Actor) -> None:
+    open_cases = ExceptionCase.objects.open().filter(kind=kind).exclude(fingerprint__in=list(standing))
+    for fingerprint in open_cases.values_list("fingerprint", flat=True)[:CASES_MAX]:
+        resolve_by_fingerprint(fingerprint=fingerprint, resolution=words, actor=actor)
