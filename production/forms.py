@@ -171,16 +171,16 @@ class CompletionForm(forms.Form):
     def _lots(self, data: dict[str, Any]) -> list[OutputLot]:
         """The lots or serial numbers of the good quantity. Serial numbers alone say how many are good."""
         text = data.get("output_lots") or ""
-        good, unit = data["good"], self.item.stock_unit
         if "output_lots" not in self.fields or "good" in self.errors:
             return []
+        good, unit = data["good"], self.item.stock_unit
         if self.item.tracking == Tracking.SERIAL:
             serials = read_serials(text)
             if serials and not good and not self.data.get("good"):
                 good = data["good"] = Decimal(len(serials))
             if len(serials) != good and (serials or good > 1):
                 raise InvalidQuantity(
-                    f"{len(serials)} serial number{'' if len(serials) == 1 else 's'} for {as_text(good)} good {unit}: "
+                    f"{len(serials) or 'No'} serial number{'' if len(serials) == 1 else 's'} for {as_text(good)} good {unit}: "
                     f"{_difference(len(serials), good)}."
                 )
             return [OutputLot(serial, Decimal(1), data.get("expires_on")) for serial in serials]

@@ -62,6 +62,10 @@ class Outlook:
         return shown(self.plan.good + self.plan.scrapped) if self.plan else ""
 
     @property
+    def lots_made(self) -> int:
+        return sum(1 for output in self.plan.outputs if output.is_main) if self.plan else 0
+
+    @property
     def tolerance(self) -> Decimal:
         return self.plan.deviation_tolerance_percent if self.plan else ZERO
 
