@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from production.views import completions, disassembling, recording, undoing, work_orders
+from production.views import batch, completions, disassembling, recording, undoing, work_orders
 
 app_name = "production"
 
 urlpatterns = [
     path("complete/", recording.record_completion, name="record_completion"),
+    path("complete/many/", batch.complete_many, name="complete_many"),
     path("complete/suggest/", recording.suggest, name="suggest"),
     path("complete/suggest-items/", recording.suggest_items, name="suggest_items"),
     path("completions/", completions.completions, name="completions"),

@@ -288,6 +288,7 @@ def _page(
         orders=open_orders_of(subject.item) if subject and subject.work_order is None and form else [],
         recent=_recent() if is_whole else [],
         last=_last(subject) if subject and form is not None and not form.is_bound else None,
+        repeat=_last_of(request) if is_whole and subject is None else None,
         causes=CAUSES,
         can_undo=request.user.has_perm("production.reverse_completion"),
     )
@@ -312,6 +313,20 @@ def _last(subject: Subject) -> Completion | None:
     """The newest completion of the item that still stands, to be repeated."""
     done = Completion.objects.filter(item=subject.item, good__gt=0, reversed_good=0).select_related("output_location")
     return done.order_by("-posting_id").first()
+
+
+def _last_of(request: HttpRequest) -> dict[str, str] | None:
+    """What this person completed last, to be done once more: what to scan for it, and which completion it was."""
+    done = (
+        Completion.objects.filter(posting__actor_id=request.user.pk, good__gt=0, parent=None)
+        .select_related("item", "work_order")
+        .order_by("-posting_id")
+        .first()
+    )
+    if done is None:
+        return None
+    order = done.work_order
+    return {"code": order.number if order and order.is_open else done.item.sku, "posting_id": str(done.posting_id)}
 
 
 def _recent() -> Sequence[Completion]:

@@ -12,7 +12,7 @@ from inventory.errors import DomainError, IdempotencyMismatch, ReversalBlocked
 from inventory.templatetags.figures import grouped
 from inventory.web import Crumb, add_refusal, go_to, key_from, render_page, safe_next
 from production.forms import UndoForm, new_key, shown
-from production.models import Completion, CompletionReversal
+from production.models import Completion, CompletionReversal, Disassembly
 from production.operations.reversal_preview import preview_reversal
 from production.operations.reversing import reverse_completion
 from production.panels import completion_url
@@ -78,6 +78,7 @@ def _page(request: HttpRequest, done: Completion, form: UndoForm, *, status: int
         returnable_text=shown(plan.returnable),
         left_text=shown(plan.good_left),
         blocked_by=_blocked_by(plan.problem),
+        apart=list(Disassembly.objects.filter(completion=done, is_reversed=False).order_by("-posting_id")[:10]),
         next_url=request.POST.get("next") or request.GET.get("next") or "",
     )
 
