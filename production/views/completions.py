@@ -14,11 +14,12 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_GET
 
-from inventory.models import CostEntry, CostEntryKind, Movement, PostingKind
+from inventory.models import Movement, PostingKind
 from inventory.quantities import ZERO
 from inventory.web import Cell, Crumb, export_table, render_page
 from production.forms import UndoForm, new_key
 from production.models import Completion, CompletionLine, CompletionReversal
+from production.reads.true_cost import LineCost, TrueCost, true_cost
 from production.views.completion_lines import PickShown
 
 ROWS_PER_PAGE = 50
@@ -156,6 +157,7 @@ class LineShown:
     line: CompletionLine
     returned: Decimal
     taken: Sequence[PickShown]
+    cost: LineCost
 
     @property
     def variance(self) -> Decimal:
@@ -199,6 +201,7 @@ def _completion_page(request: HttpRequest, done: Completion, form: UndoForm) -> 
         .prefetch_related("lines")
         .order_by("posting_id")
     )
+    lines, cost = _lines(done, reversals)
     return render_page(
         request,
         "production/completion.html",
@@ -206,16 +209,18 @@ def _completion_page(request: HttpRequest, done: Completion, form: UndoForm) -> 
         crumbs=[Crumb("Completions", reverse("production:completions"))],
         form=form,
         completion=done,
-        lines=_lines(done, reversals),
+        lines=lines,
+        cost=cost,
+        outputs=list(done.outputs.select_related("item", "lot", "location").order_by("id")),
+        nested=list(Completion.objects.filter(parent=done).select_related("item").order_by("pk")),
         reversals=reversals,
-        entries=_entries(done),
         uses=_uses_of_output(done),
         good_left=done.good - done.reversed_good,
         scrap_left=done.scrapped - done.reversed_scrap,
     )
 
 
-def _lines(done: Completion, reversals: Sequence[CompletionReversal]) -> list[LineShown]:
+def _lines(done: Completion, reversals: Sequence[CompletionReversal]) -> tuple[list[LineShown], TrueCost]:
     returned: dict[int, Decimal] = {}
     for reversal in reversals:
         for back in reversal.lines.all():
@@ -226,28 +231,18 @@ def _lines(done: Completion, reversals: Sequence[CompletionReversal]) -> list[Li
         lot = movement.lot
         pick = PickShown(lot.code, movement.location.code, -movement.quantity, lot.expires_on)
         taken.setdefault(movement.item_id, []).append(pick)
-    lines = done.lines.select_related("component").order_by("id")
-    return [
+    lines = list(done.lines.select_related("component", "substitute_for").order_by("id"))
+    cost = true_cost(done, lines)
+    shown = [
         LineShown(
             line,
             returned.get(line.pk, ZERO),
             [] if line.is_consumable else taken.get(line.component_id, []),
+            cost.by_line[line.pk],
         )
         for line in lines
     ]
-
-
-def _entries(done: Completion) -> list[tuple[str, Decimal]]:
-    """What entered or left the books beside counted stock: consumables are a part of the components' cost."""
-    entries = CostEntry.objects.filter(posting_id=done.posting_id).select_related("item").order_by("id")
-    shown = []
-    for entry in entries:
-        sku = f" {entry.item.sku}" if entry.item else ""
-        if entry.kind == CostEntryKind.CONSUMABLES:
-            shown.append((f"of them{sku}, not counted", -entry.amount))
-        elif entry.kind != CostEntryKind.SCRAP or done.good:
-            shown.append((f"{entry.get_kind_display()}{sku}", entry.amount))
-    return shown
+    return shown, cost
 
 
 def _uses_of_output(done: Completion) -> Sequence[Movement]:
