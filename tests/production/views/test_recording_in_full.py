@@ -146,7 +146,7 @@ def test_below_zero_is_offered_only_to_those_who_may(as_operator, bench):
 
 
 def test_below_zero_asks_for_a_reason_and_opens_an_exception(client, bench):
-    user = make_user("operator")
+    user = make_user(role="operator")
     user.user_permissions.add(Permission.objects.get(codename="go_negative"))
     client.force_login(user)
 

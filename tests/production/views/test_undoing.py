@@ -42,7 +42,7 @@ def test_says_how_many_are_still_here_when_some_were_used(as_operator, workshop,
 
     content = response.content.decode()
     assert response.context["plan"].returnable == 4
-    assert "Only the 4 that are here" in content
+    assert 'href="?good=4"' in content
     assert f'href="/make/completions/{used.pk}/undo/"' in content
     assert f'href="{APART}?completion={done.pk}"' in content
 
