@@ -32,6 +32,16 @@ WIDTHS = {
     "reason": 100,
     "note": 500,
 }
+LABELS = {
+    "what": "Item or work order",
+    "good": "Good",
+    "scrapped": "Scrap",
+    "scrap_reason": "Scrap reason",
+    "into": "Into",
+    "lot": "Lot, serials",
+    "reason": "Reason",
+    "note": "Note",
+}
 PARTS = {"batch": "production/_batch.html"}
 TITLES = {
     "item", "sku", "what", "work order", "item or work order", "product",
@@ -59,9 +69,9 @@ class GridRow:
         return next(iter(self.problems.values()), "")
 
     @property
-    def fields(self) -> Sequence[tuple[str, str, bool]]:
-        """Name, text and whether it is wrong, in the order of the columns."""
-        return [(name, self.cells.get(name, ""), name in self.problems) for name in COLUMNS]
+    def fields(self) -> Sequence[tuple[str, str, bool, str]]:
+        """Name, text, whether it is wrong and what it is called, in the order of the columns."""
+        return [(name, self.cells.get(name, ""), name in self.problems, LABELS[name]) for name in COLUMNS]
 
 
 @require_http_methods(["GET", "POST"])
@@ -184,6 +194,7 @@ def _page(request: HttpRequest, rows: Sequence[GridRow], *, status: int, note: s
         rows=rows,
         note=note,
         places=places.values(),
+        labels=[(name, label) for name, label in LABELS.items()],
         default_into=request.POST.get("default_into", ""),
         scrap_reasons=SCRAP_REASONS,
         ready=len(ready),
