@@ -194,7 +194,7 @@ def _page(request: HttpRequest, rows: Sequence[GridRow], *, status: int, note: s
         rows=rows,
         note=note,
         places=places.values(),
-        labels=[(name, label) for name, label in LABELS.items()],
+        labels=list(LABELS.items()),
         default_into=request.POST.get("default_into", ""),
         scrap_reasons=SCRAP_REASONS,
         ready=len(ready),
