@@ -172,7 +172,7 @@ def outlook_of(
     outlook = Outlook()
     if is_plannable:
         try:
-            outlook.plan = preview_completion(request=request_of(form, typed, made, is_preview=True), actor=actor)
+            outlook.plan = _planned(request_of(form, typed, made, is_preview=True), actor, outlook)
         except InvalidQuantity as error:
             if "good" not in form.errors:
                 form.add_error("good", error.message)

@@ -170,3 +170,13 @@ def test_the_list_costs_the_same_with_1_and_with_6_rows(as_operator, workshop, d
 
     assert [rows for rows, _ in counts] == [1, 6]
     assert counts[0][1] == counts[1][1]
+
+
+def test_the_ledger_leads_to_what_was_taken_apart(as_operator, workshop, done):
+    made = disassemble(
+        key=uuid4(), completion=done, quantity=Decimal(1), location=workshop.finished, actor=None
+    ).disassembly
+
+    response = as_operator.get(f"/stock/postings/{made.pk}/")
+
+    assert f'href="/make/disassemblies/{made.pk}/"' in response.content.decode()
