@@ -39,6 +39,13 @@ MENU = (
             Entry("Record completion", "task_alt", "production:record_completion", ("production.record_completion",)),
             Entry("Completions", "history", "production:completions", ("production.view_completion",)),
             Entry(
+                "Taken apart",
+                "construction",
+                "production:disassemblies",
+                ("production.view_disassembly",),
+                "/make/disassemble/",
+            ),
+            Entry(
                 "Work orders",
                 "assignment",
                 "production:work_orders",

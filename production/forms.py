@@ -11,11 +11,13 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from inventory.errors import DomainError
+from inventory.errors import DomainError, InvalidQuantity
 from inventory.models import Item, ItemUnit, Location, LocationKind, Tracking
 from inventory.operations.checking import packs_of
 from inventory.quantities import ZERO, as_text
 from production.models import WorkOrder
+from production.operations.completing import OutputLot
+from production.output_lots import fill_rest, read_lots, read_serials
 from production.typed import TypedQuantity, in_stock_unit, read_quantity
 
 PLACES_AS_LIST_MAX = 60
@@ -88,6 +90,13 @@ class CompletionForm(forms.Form):
     )
     reference = forms.CharField(label="Reference", max_length=100, required=False)
     note = forms.CharField(label="Note", max_length=500, required=False)
+    output_lots = forms.CharField(required=False, max_length=60_000, widget=forms.Textarea(attrs={"rows": 3}))
+    build_missing = forms.BooleanField(label="Make what is missing first", required=False)
+    may_go_below = forms.BooleanField(label="Take them below zero", required=False)
+    confirmed = forms.CharField(max_length=48, required=False)
+
+    IN_PREVIEW = ("reason", "build_missing", "may_go_below", "confirmed")
+    """Fields that stand among the components, not above them."""
 
     def __init__(
         self,
@@ -113,14 +122,19 @@ class CompletionForm(forms.Form):
         if work_order is not None:
             self.fields.pop("reference")
         if item.tracking == Tracking.NONE:
-            self.fields.pop("output_lot_code")
-            self.fields.pop("expires_on")
+            for name in ("output_lot_code", "output_lots", "expires_on"):
+                self.fields.pop(name)
         else:
-            lot = self.fields["output_lot_code"]
+            lot, lots = self.fields["output_lot_code"], self.fields["output_lots"]
+            lot.widget.attrs.update({"placeholder": "automatic", "autocomplete": "off"})
+            lots.widget.attrs.update({"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"})
             if item.tracking == Tracking.SERIAL:
-                lot.label = "Serial number"
-            lot.widget.attrs["placeholder"] = "automatic"
-            lot.widget.attrs["autocomplete"] = "off"
+                self.fields.pop("output_lot_code")
+                lots.label = "Serial numbers"
+                lots.help_text = "Scan or paste them, one to a line; A-001..A-040 names forty."
+            else:
+                lots.label = "Several lots"
+                lots.help_text = "One to a line: lot, quantity and, if known, last day. The last may take the rest."
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -143,17 +157,68 @@ class CompletionForm(forms.Form):
                 )
             except DomainError as error:
                 self.add_error(name, error.message)
+        data["lots"] = []
+        try:
+            data["lots"] = self._lots(data)
+        except DomainError as error:
+            self.add_error("output_lots", error.message)
         if data.get("scrapped") and not data.get("scrap_reason") and "scrapped" not in self.errors:
             self.add_error("scrap_reason", "Scrap needs a reason. Choose one or type your own.")
         if not data.get("output_location") and self.work_order is None and "output_location" not in self.errors:
             self.add_error("output_location", f"Where does the finished {self.item.sku} go? Choose a place.")
         return data
 
+    def _lots(self, data: dict[str, Any]) -> list[OutputLot]:
+        """The lots or serial numbers of the good quantity. Serial numbers alone say how many are good."""
+        text = data.get("output_lots") or ""
+        if "output_lots" not in self.fields or "good" in self.errors:
+            return []
+        good, unit = data["good"], self.item.stock_unit
+        if self.item.tracking == Tracking.SERIAL:
+            serials = read_serials(text)
+            if serials and not good and not self.data.get("good"):
+                good = data["good"] = Decimal(len(serials))
+            if len(serials) != good and (serials or good > 1):
+                raise InvalidQuantity(
+                    f"{len(serials) or 'No'} serial number{'' if len(serials) == 1 else 's'} for {as_text(good)} good {unit}: "
+                    f"{_difference(len(serials), good)}."
+                )
+            return [OutputLot(serial, Decimal(1), data.get("expires_on")) for serial in serials]
+        lots = fill_rest(read_lots(text), good=good)
+        total = sum((quantity for _, quantity in lots), ZERO)
+        if lots and total != good:
+            raise InvalidQuantity(f"The lots add up to {as_text(total)} {unit}, {as_text(good)} are good.")
+        return [OutputLot(lot.code, quantity, lot.expires_on or data.get("expires_on")) for lot, quantity in lots]
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the person said that this very quantity is right, unusual as it is."""
+        data = self.cleaned_data
+        return data.get("confirmed") == as_text(data.get("good", ZERO) + data.get("scrapped", ZERO))
+
+    @property
+    def lots_to_plan(self) -> list[OutputLot]:
+        """The lots, or stand-ins while serial numbers are missing, so that the rest can be shown."""
+        data = self.cleaned_data
+        good: Decimal = data.get("good", ZERO)
+        if "output_lots" not in self.errors:
+            return list(data.get("lots", ()))
+        if self.item.tracking != Tracking.SERIAL or good != good.to_integral_value():
+            return []
+        return [OutputLot(f"serial {number}", Decimal(1)) for number in range(1, int(good) + 1)]
+
     @property
     def is_empty(self) -> bool:
         """Whether no quantity was given yet, and nothing is wrong with what was typed."""
         data = getattr(self, "cleaned_data", {})
         return not data.get("good") and not data.get("scrapped") and not {"good", "scrapped"} & set(self.errors)
+
+
+def _difference(given: int, wanted: Decimal) -> str:
+    missing = wanted - given
+    if missing > ZERO:
+        return f"{as_text(missing)} missing, scan the rest"
+    return f"{as_text(-missing)} too many, take some out or raise the good quantity"
 
 
 def moment_of(day: date | None) -> datetime | None:

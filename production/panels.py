@@ -25,8 +25,8 @@ from inventory.panels import (
 )
 from inventory.quantities import as_text
 from inventory.templatetags.figures import quantity
-from production import panels_quality  # noqa: F401  registers what inspecting adds
-from production.models import Bom, BomState, Completion, CompletionReversal, WorkOrder
+from production import (panels_quality  # noqa: F401  registers what inspecting adds)
+from production.models import (Bom, BomState, Completion, CompletionReversal, Disassembly, WorkOrder)
 from production.reads.buildable import buildable
 from production.reads.cost_rollup import LineCost, as_unit_cost, cost_rollups
 from production.reads.open_orders import open_needs, open_outputs
@@ -159,6 +159,13 @@ def _completion_panel(_request: HttpRequest, posting: Posting) -> dict[str, Any]
     return None
 
 
+def _disassembly_panel(_request: HttpRequest, posting: Posting) -> dict[str, Any] | None:
+    if posting.kind != PostingKind.DISASSEMBLY:
+        return None
+    done = Disassembly.objects.select_related("item").filter(posting=posting).first()
+    return None if done is None else {"disassembly": done}
+
+
 def completion_url(completion: Completion) -> str:
     return reverse("production:completion", args=[completion.posting_id])
 
@@ -177,3 +184,4 @@ register_item_tab(
     ItemTab("made", "Completions", "production/_item_made.html", _making_tab, 34, "production.view_completion")
 )
 register_posting_panel("completion", PostingPanel("production/_posting_completion.html", _completion_panel))
+register_posting_panel("disassembly", PostingPanel("production/_posting_disassembly.html", _disassembly_panel))

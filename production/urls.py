@@ -2,17 +2,22 @@
 
 from django.urls import path
 
-from production.views import completions, recording, work_orders
+from production.views import batch, completions, disassembling, recording, undoing, work_orders
 
 app_name = "production"
 
 urlpatterns = [
     path("complete/", recording.record_completion, name="record_completion"),
+    path("complete/many/", batch.complete_many, name="complete_many"),
     path("complete/suggest/", recording.suggest, name="suggest"),
     path("complete/suggest-items/", recording.suggest_items, name="suggest_items"),
     path("completions/", completions.completions, name="completions"),
     path("completions/<int:pk>/", completions.completion, name="completion"),
-    path("completions/<int:pk>/undo/", completions.undo_completion, name="undo_completion"),
+    path("completions/<int:pk>/undo/", undoing.undo_completion, name="undo_completion"),
+    path("disassemble/", disassembling.disassemble_goods, name="disassemble"),
+    path("disassemblies/", disassembling.disassemblies, name="disassemblies"),
+    path("disassemblies/<int:pk>/", disassembling.disassembly, name="disassembly"),
+    path("disassemblies/<int:pk>/undo/", disassembling.undo_disassembly, name="undo_disassembly"),
     path("orders/", work_orders.work_orders, name="work_orders"),
     path("orders/new/", work_orders.new_work_order, name="new_work_order"),
     path("orders/<str:number>/", work_orders.work_order, name="work_order"),

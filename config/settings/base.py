@@ -241,6 +241,8 @@ SPECTACULAR_SETTINGS = {
         "DeviationPolicy": "production.models.DeviationPolicy",
         "LineChangeKind": "production.reads.bom_diff.Change",
         "BomState": "production.models.BomState",
+        "VarianceCause": "production.models.VarianceCause",
+        "OperationKind": "production.models.OperationKind",
         "WorkOrderState": "production.models.WorkOrderState",
         "ChannelMode": "channels_sync.models.ChannelMode",
         "PublicationState": "channels_sync.models.PublicationState",

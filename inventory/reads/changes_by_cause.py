@@ -26,6 +26,7 @@ NAMES = {
     PostingKind.CUSTOMER_RETURN: "Customer returns",
     PostingKind.SUPPLIER_RETURN: "Returns to suppliers",
     PostingKind.COMPLETION: "Completions",
+    PostingKind.DISASSEMBLY: "Disassemblies",
     PostingKind.COST_CORRECTION: "Cost corrections",
     PostingKind.LANDED_COST: "Landed cost",
     PostingKind.REVERSAL: "Reversals",

@@ -7,7 +7,6 @@ from typing import Any
 from rest_framework import serializers
 
 from inventory.api.fields import (
-    Anything,
     Body,
     Choice,
     ChoiceOut,
@@ -17,10 +16,8 @@ from inventory.api.fields import (
     DecimalOut,
     FlagOut,
     IdOut,
-    Moment,
     MomentOut,
     Quantity,
-    Reference,
     Text,
     TextOut,
     Whole,
@@ -30,8 +27,7 @@ from inventory.api.fields import (
     optional_text,
 )
 from inventory.api.fields import Flag as FlagIn
-from inventory.api.serializers import UNIT_HELP, LotQuantitySerializer, MovementSerializer
-from inventory.models import StockStatus
+from inventory.api.serializers import UNIT_HELP
 from inventory.quantities import PLACES, ZERO, round_half_up
 from production.bom_checks import SCRAP_PERCENT_MAX
 from production.models import BomState, DeviationPolicy, IssueMethod, WorkOrderState
@@ -243,184 +239,6 @@ class WhereUsedSerializer(serializers.Serializer[Any]):
 
 class WhereUsedQuerySerializer(Body):
     item = Text(length_max=100, help_text="SKU.")
-
-
-# --- Completions ------------------------------------------------------------------------------------------------------
-
-
-class ActualSerializer(Body):
-    """What was really used of a component, when it differs from the standard or comes from certain lots."""
-
-    component = item_reference()
-    quantity = Quantity()
-    unit = optional_text(32, help_text=UNIT_HELP)
-    reason = optional_text(100)
-    lots = lines_of(LotQuantitySerializer, required=False, default=list)
-
-
-def work_order_reference(**kwargs: Any) -> Reference:
-    return Reference(what="work order number", length_max=24, **kwargs)
-
-
-class CompletionInputSerializer(Body):
-    """What was made: of an item, or for a work order. Components leave by the BOM, the good units come in."""
-
-    item = item_reference(required=False, allow_null=True, default=None)
-    work_order = work_order_reference(required=False, allow_null=True, default=None)
-    good = Quantity()
-    scrapped = Quantity(required=False, default=ZERO)
-    unit = optional_text(32, help_text="Unit of `good` and `scrapped`; empty means the item's stock unit.")
-    scrap_reason = optional_text(100)
-    source_location = location_reference(
-        required=False,
-        allow_null=True,
-        default=None,
-        help_text="Components come from here and below; left out: from the work order's source, or any own place.",
-    )
-    output_location = location_reference(
-        required=False, allow_null=True, default=None, help_text="Needed without a work order."
-    )
-    output_lot = optional_text(64, help_text="Lot of the output; made up from day and number when left out.")
-    expires_on = Day(required=False, allow_null=True, default=None)
-    actuals = lines_of(ActualSerializer, required=False, default=list)
-    bom_id = Whole(minimum=1, required=False, allow_null=True, default=None, help_text="Another version than today's.")
-    reason = optional_text(100, help_text="Why it differs from the standard or goes above the plan.")
-    reference = optional_text(100)
-    note = optional_text(500)
-    effective_at = Moment(
-        required=False, allow_null=True, default=None, help_text="When it happened; now when left out."
-    )
-
-
-class PickSerializer(serializers.Serializer[Any]):
-    """What was taken of a component from one cell."""
-
-    location = TextOut()
-    location_id = IdOut()
-    lot = TextOut()
-    lot_id = IdOut()
-    quantity = DecimalOut()
-
-
-class CompletionLineSerializer(serializers.Serializer[Any]):
-    """One component: standard by the BOM and actual, in its stock unit."""
-
-    component = TextOut()
-    component_id = IdOut()
-    unit = TextOut()
-    expected = DecimalOut()
-    actual = DecimalOut()
-    reason = TextOut()
-    value = DecimalOut(allow_null=True, help_text="Cost of the actual quantity; null when it is not known.")
-    is_consumable = FlagOut()
-    picks = PickSerializer(many=True, read_only=True)
-
-
-class CompletionSummarySerializer(serializers.Serializer[Any]):
-    """One recorded production, without its lines."""
-
-    id = IdOut(help_text="Also the id of its posting.")
-    item = TextOut()
-    item_id = IdOut()
-    unit = TextOut()
-    bom_id = IdOut()
-    bom_version = IdOut()
-    work_order = TextOut(allow_null=True)
-    good = DecimalOut()
-    scrapped = DecimalOut()
-    scrap_reason = TextOut()
-    source_location = TextOut(allow_null=True)
-    output_location = TextOut()
-    output_lot = TextOut(allow_null=True, help_text="Null when nothing good was made.")
-    output_status = ChoiceOut(StockStatus.choices)
-    consumed_value = DecimalOut(allow_null=True)
-    output_value = DecimalOut(allow_null=True)
-    unit_cost = DecimalOut(allow_null=True, help_text=f"Of one good unit. {ROUNDED}")
-    reversed_good = DecimalOut()
-    reversed_scrap = DecimalOut()
-    is_reversed = FlagOut(help_text="Whether nothing of it is left.")
-    reference = TextOut()
-    reason = TextOut()
-    note = TextOut()
-    actor = TextOut(allow_null=True)
-    effective_at = MomentOut()
-    recorded_at = MomentOut()
-
-
-class CompletionSerializer(CompletionSummarySerializer):
-    """One recorded production with what it consumed."""
-
-    lines = CompletionLineSerializer(many=True, read_only=True)
-
-
-class CompletionDetailSerializer(CompletionSerializer):
-    """One recorded production with what it consumed, its movements, and the postings that took it back."""
-
-    movements = MovementSerializer(many=True, read_only=True)
-    reversals = serializers.ListField(child=serializers.IntegerField(), read_only=True)
-
-
-class ProblemSerializer(serializers.Serializer[Any]):
-    """Why posting the same request would be refused."""
-
-    code = TextOut()
-    detail = TextOut()
-    context = Anything(read_only=True)  # type: ignore[assignment]
-
-
-class PreviewLineSerializer(CompletionLineSerializer):
-    """One component as it would be used, with the stock it would come from."""
-
-    on_hand = DecimalOut(help_text="At the source, before.")
-    on_hand_after = DecimalOut()
-    free = DecimalOut()
-    short = DecimalOut(help_text="What is missing.")
-
-
-class CompletionPreviewSerializer(serializers.Serializer[Any]):
-    """What posting the same request would do now."""
-
-    item = TextOut()
-    item_id = IdOut()
-    unit = TextOut()
-    bom_id = IdOut()
-    bom_version = IdOut()
-    work_order = TextOut(allow_null=True)
-    good = DecimalOut()
-    scrapped = DecimalOut()
-    source_location = TextOut(allow_null=True)
-    output_location = TextOut()
-    output_lot = TextOut(help_text="“new” stands for the number of the posting to come.")
-    output_expires_on = DayOut(allow_null=True)
-    output_status = ChoiceOut(StockStatus.choices)
-    output_on_hand = DecimalOut(help_text="Of the output at its place, before.")
-    consumed_value = DecimalOut(allow_null=True)
-    output_value = DecimalOut(allow_null=True)
-    unit_cost = DecimalOut(allow_null=True)
-    is_postable = FlagOut()
-    problems = ProblemSerializer(many=True, read_only=True)
-    completable = DecimalOut(
-        allow_null=True, help_text="The largest good quantity that would do; null when nothing is short."
-    )
-    lines = PreviewLineSerializer(many=True, read_only=True)
-
-
-class ReverseCompletionSerializer(Body):
-    good = Quantity(
-        required=False, allow_null=True, default=None, help_text="Good units to take back; all that are left."
-    )
-    unit = optional_text(32, help_text="Unit of `good`; empty means the item's stock unit.")
-    reason = optional_text(100)
-
-
-class CompletionReversalSerializer(serializers.Serializer[Any]):
-    """How much of a completion was taken back, and by which posting."""
-
-    posting_id = IdOut()
-    completion_id = IdOut()
-    good = DecimalOut()
-    scrapped = DecimalOut()
-    movements = MovementSerializer(many=True, read_only=True, source="posting.movements")
 
 
 # --- Work orders ------------------------------------------------------------------------------------------------------

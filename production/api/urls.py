@@ -5,12 +5,14 @@ from rest_framework.routers import BaseRouter
 from inventory.api.resources import Resource
 from production.api.boms import BomResource
 from production.api.completions import CompletionResource
+from production.api.disassemblies import DisassemblyResource
 from production.api.quality import InspectionPlanResource, InspectionResource
 from production.api.work_orders import WorkOrderResource
 
 RESOURCES: dict[str, type[Resource]] = {
     "boms": BomResource,
     "completions": CompletionResource,
+    "disassemblies": DisassemblyResource,
     "work-orders": WorkOrderResource,
     "inspections": InspectionResource,
     "inspection-plans": InspectionPlanResource,

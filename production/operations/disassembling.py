@@ -6,25 +6,22 @@ comes back, and its value is spread by what the components cost. What is not rec
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
-from fractions import Fraction
 from uuid import UUID
 
-from django.conf import settings
 from django.utils import timezone
 
-from inventory.errors import AlreadyReversed, InvalidQuantity, LotRequired, WrongState
+from inventory.errors import AlreadyReversed
 from inventory.locks import CellKey, lock_for_posting
 from inventory.models import (
     CostEntryKind,
     Item,
     Location,
     Lot,
-    Movement,
     Posting,
     PostingKind,
     StockStatus,
-    Tracking,
 )
 from inventory.operations.checking import check_item, check_location, check_quantity
 from inventory.operations.lots import LotSpec, ensure_lots
@@ -38,28 +35,45 @@ from inventory.operations.reversing import (
 )
 from inventory.operations.taking import Wanted, choose_cells
 from inventory.operations.transactions import operation
-from inventory.quantities import ZERO, as_text, check_step, round_down, round_half_up, share_out
-from production.errors import OverDisassembly
-from production.explosion import MANUAL
-from production.facts import recipe_of_bom
-from production.models import Completion, CompletionReversal, Disassembly, DisassemblyLine
-from production.reads.cost_rollup import cost_book
-from production.reads.structures import load_structures
+from inventory.quantities import ZERO
+from production.models import Completion, Disassembly, DisassemblyLine
+from production.operations.recoveries import (
+    Recovery,
+    from_bom,
+    from_completion,
+    left_to_disassemble,
+    output_lots,
+    valued,
+    with_recovered,
+)
+
+__all__ = [
+    "DisassemblyPlan",
+    "DisassemblyResult",
+    "disassemble",
+    "left_to_disassemble",
+    "preview_disassembly",
+    "reverse_disassembly",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Recovery:
-    """One lot of a component that comes back: what is expected and what was recovered, in its stock unit.
+class DisassemblyPlan:
+    """What a disassembly does: which lots leave with what value, and what comes back. Values in base currency, None unknown."""
 
-    `weight` is its part in the value, in base currency.
-    """
-
-    component_id: int
-    lot_id: int | None
-    """None: the implicit lot of an untracked item."""
-    expected: Decimal
-    recovered: Decimal
-    weight: Fraction
+    item: Item
+    completion: Completion | None
+    bom_id: int | None
+    quantity: Decimal
+    location: Location
+    target: Location
+    status: str
+    taken: Sequence[tuple[str, Decimal]]
+    """Lots that are taken apart; an empty code for an item without lots."""
+    lines: Sequence[tuple[Recovery, Decimal | None]]
+    """What comes back, with what it carries."""
+    value: Decimal | None
+    wasted_value: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,43 +136,104 @@ def disassemble(
     if not claim.is_new:
         return DisassemblyResult(claim.posting, Disassembly.objects.get(posting=claim.posting), replayed=True)
 
-    bom_id = None
     if completion is not None:
-        done = Completion.objects.select_for_update(of=("self",), no_key=True).get(pk=completion.pk)
-        recoveries = _from_completion(done, made, quantity)
-        lots = lots or _output_lots(done, made, quantity)
-    else:
-        bom_id, recoveries = _from_bom(made, quantity)
-    recoveries = _recovered(recoveries, recovered or {})
-
-    rows = lock_for_posting(
-        items=[made.pk],
-        pools_of=[recovery.component_id for recovery in recoveries],
-        within=location.path,
-        locations=[place.pk],
-        statuses=[status],
-    )
-    if completion is not None and made.pk in rows.layers:  # its own layer first
-        rows.layers[made.pk].sort(key=lambda layer: (layer.posting_id != completion.posting_id, layer.id or 0))
-    draft = Draft(rows)
-    wanted = Wanted(made, quantity, location, status=status, lots=lots, allow_expired=True)
-    picks = choose_cells(rows, wanted, on=timezone.localdate(claim.posting.effective_at))
-    value = draft.issue(made.pk, [((made.pk, p.location_id, p.lot_id, str(status)), p.quantity) for p in picks])
-    lines, wasted = _put_components(draft, recoveries, value=value, place=place, posting=claim.posting)
+        Completion.objects.select_for_update(of=("self",), no_key=True).get(pk=completion.pk)
+    given = _Given(made, completion, quantity, location, place, lots, recovered or {}, str(status))
+    plan, draft = _planned(given, on=timezone.localdate(claim.posting.effective_at), lock=True)
+    lines = _put_components(draft, plan, posting=claim.posting)
     post(posting=claim.posting, draft=draft)
     disassembly = Disassembly.objects.create(
         posting=claim.posting,
         item=made,
         completion=completion,
-        bom_id=bom_id,
+        bom_id=plan.bom_id,
         quantity=quantity,
-        value=value,
-        wasted_value=wasted,
+        value=plan.value,
+        wasted_value=plan.wasted_value,
     )
     for line in lines:
         line.disassembly = disassembly
     DisassemblyLine.objects.bulk_create(lines)
     return DisassemblyResult(claim.posting, disassembly, replayed=False)
+
+
+def preview_disassembly(
+    *,
+    quantity: Decimal,
+    location: Location,
+    completion: Completion | None = None,
+    item: Item | None = None,
+    target: Location | None = None,
+    lots: Sequence[tuple[Lot, Decimal]] = (),
+    recovered: Mapping[int, Decimal] | None = None,
+    status: str = StockStatus.AVAILABLE,
+) -> DisassemblyPlan:
+    """What `disassemble` would do now, by the same code; nothing is locked or written. Raises the same refusals."""
+    made = completion.item if completion is not None else item
+    if made is None:
+        raise ValueError("a disassembly needs a completion or an item")
+    check_item(made)
+    check_quantity(made, quantity)
+    place = target or location
+    check_location(place)
+    given = _Given(made, completion, quantity, location, place, lots, recovered or {}, str(status))
+    return _planned(given, on=timezone.localdate(), lock=False)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What is taken apart, where, and what comes back of it, as asked for."""
+
+    item: Item
+    completion: Completion | None
+    quantity: Decimal
+    location: Location
+    target: Location
+    lots: Sequence[tuple[Lot, Decimal]]
+    recovered: Mapping[int, Decimal]
+    status: str
+
+
+def _planned(given: _Given, *, on: date, lock: bool) -> tuple[DisassemblyPlan, Draft]:
+    """The lots that leave, what comes back and what it carries, from rows that are locked or only read."""
+    made, completion, bom_id, lots = given.item, given.completion, None, given.lots
+    if completion is not None:
+        done = Completion.objects.get(pk=completion.pk)
+        recoveries = from_completion(done, made, given.quantity)
+        lots = lots or output_lots(done, made, given.quantity)
+    else:
+        bom_id, recoveries = from_bom(made, given.quantity)
+    recoveries = with_recovered(recoveries, given.recovered)
+    rows = lock_for_posting(
+        items=[made.pk],
+        pools_of=[recovery.component_id for recovery in recoveries],
+        within=given.location.path,
+        locations=[given.target.pk],
+        statuses=sorted({given.status, StockStatus.AVAILABLE.value}),
+        lock=lock,
+    )
+    if completion is not None and made.pk in rows.layers:  # its own layer first
+        rows.layers[made.pk].sort(key=lambda layer: (layer.posting_id != completion.posting_id, layer.id or 0))
+    draft = Draft(rows)
+    wanted = Wanted(made, given.quantity, given.location, status=given.status, lots=lots, allow_expired=True)
+    picks = choose_cells(rows, wanted, on=on)
+    value = draft.issue(made.pk, [((made.pk, p.location_id, p.lot_id, given.status), p.quantity) for p in picks])
+    lines, wasted = valued(recoveries, value)
+    codes = {cell.lot_id: cell.lot_code for cell in rows.of_item(made.pk, status=given.status)}
+    plan = DisassemblyPlan(
+        item=made,
+        completion=completion,
+        bom_id=bom_id,
+        quantity=given.quantity,
+        location=given.location,
+        target=given.target,
+        status=given.status,
+        taken=[(codes.get(pick.lot_id, ""), pick.quantity) for pick in picks],
+        lines=lines,
+        value=value,
+        wasted_value=wasted,
+    )
+    return plan, draft
 
 
 @operation
@@ -195,169 +270,17 @@ def reverse_disassembly(*, key: UUID, disassembly: Disassembly, actor: Actor, re
     return claim.posting
 
 
-def left_to_disassemble(completion: Completion) -> Decimal:
-    """Good units of a completion that were neither taken back nor taken apart; stock unit."""
-    return completion.good - completion.reversed_good - _taken_apart(completion)
-
-
-def _taken_apart(completion: Completion) -> Decimal:
-    done = Disassembly.objects.filter(completion=completion, is_reversed=False).values_list("quantity", flat=True)
-    return sum(done, ZERO)
-
-
-def _from_completion(completion: Completion, item: Item, quantity: Decimal) -> list[Recovery]:
-    """Of what the completion used and has not got back, the part of `quantity`, by component and lot, first picked first.
-
-    Rounded on the running total, so that the last unit brings back the rest, whatever the steps.
-    """
-    left = left_to_disassemble(completion)
-    if quantity > left:
-        raise OverDisassembly(
-            f"{as_text(left)} {item.stock_unit} of {item.sku} are left of completion {completion.pk}; "
-            f"{as_text(quantity)} cannot be taken apart. Give at most what is left.",
-            item=item.sku,
-            left=as_text(left),
-            given=as_text(quantity),
-        )
-    before = _taken_apart(completion)
-    good = completion.good - completion.reversed_good
-    counted = completion.lines.filter(is_consumable=False).values("component_id")
-    steps = dict(Item.objects.filter(pk__in=counted).values_list("pk", "step"))
-    recoveries = []
-    for component_id, used in _used_by_lot(completion).items():
-        total = sum((q for _, q, _ in used), ZERO)
-        step = steps[component_id]
-        gone, until = (_share(total, part, good, step) for part in (before, before + quantity))
-        recoveries += _slice(component_id, used, start=gone, end=until)
-    return recoveries
-
-
-def _share(total: Decimal, part: Decimal, whole: Decimal, step: Decimal) -> Decimal:
-    """total x part / whole, down to the step for whole items and half up for others; all of it for the whole."""
-    if part == whole:
-        return total
-    exact = Fraction(total) * Fraction(part) / Fraction(whole)
-    rounded = round_down(exact, step) if step == step.to_integral_value() else round_half_up(exact, step)
-    return min(rounded, total)
-
-
-def _used_by_lot(completion: Completion) -> dict[int, list[tuple[int, Decimal, Fraction]]]:
-    """By component: lots, quantities and values it used net of reversals, in the order they were picked."""
-    back = list(CompletionReversal.objects.filter(completion=completion).values_list("posting_id", flat=True))
-    sums: dict[tuple[int, int], tuple[Decimal, Fraction]] = {}
-    own = Movement.objects.filter(posting_id=completion.posting_id, quantity__lt=0).order_by("pk")
-    returned = Movement.objects.filter(posting_id__in=back, quantity__gt=0).order_by("pk")
-    for movement in [*own, *returned]:
-        key = (movement.item_id, movement.lot_id)
-        if key not in sums and movement.quantity > ZERO:
-            continue  # an output of another kind that went back
-        quantity, value = sums.get(key, (ZERO, Fraction(0)))
-        sums[key] = (quantity - movement.quantity, value - Fraction(movement.value or ZERO))
-    used: dict[int, list[tuple[int, Decimal, Fraction]]] = {}
-    for (component_id, lot_id), (quantity, value) in sums.items():
-        if quantity > ZERO:
-            used.setdefault(component_id, []).append((lot_id, quantity, max(value, Fraction(0))))
-    return used
-
-
-def _slice(
-    component_id: int, used: Sequence[tuple[int, Decimal, Fraction]], *, start: Decimal, end: Decimal
-) -> list[Recovery]:
-    """The part of the used lots between two points of their running total."""
-    found = []
-    at = ZERO
-    for lot_id, quantity, value in used:
-        part = min(end, at + quantity) - max(start, at)
-        if part > ZERO:
-            weight = value * Fraction(part) / Fraction(quantity)
-            found.append(Recovery(component_id, lot_id, part, part, weight))
-        at += quantity
-    return found
-
-
-def _from_bom(item: Item, quantity: Decimal) -> tuple[int, list[Recovery]]:
-    """What the BOM in force says comes back, without set-up, and what each part is worth; no tracked component."""
-    day = timezone.localdate()
-    recipe = recipe_of_bom(item=item, on=day)
-    tracked = sorted(c.sku for c in recipe.components.values() if c.tracking != Tracking.NONE)
-    if tracked:
-        raise LotRequired(
-            f"{', '.join(tracked)} {'is' if len(tracked) == 1 else 'are'} tracked, so it must be known what was used. "
-            "Take the goods apart from the completion that made them.",
-            item=item.sku,
-            components=tracked,
-        )
-    book = cost_book(load_structures(items=[item.pk], on=day))
-    recoveries = []
-    for rate in recipe.rates:
-        if rate.is_consumable or rate.is_optional or rate.issue_method == MANUAL:
-            continue
-        component = recipe.components[rate.component_id]
-        exact = rate.per_unit * Fraction(quantity)
-        expected = round_down(exact, component.step)
-        cost = book.of_item(component.id).value if component.id in book.structures.items else None
-        if expected > ZERO:
-            weight = Fraction(0) if cost is None else cost * Fraction(expected)
-            recoveries.append(Recovery(component.id, None, expected, expected, weight))
-    if not recoveries:
-        raise WrongState(f"Nothing comes back of {as_text(quantity)} {item.stock_unit} of {item.sku} by its BOM.")
-    return recipe.bom_id, recoveries
-
-
-def _recovered(recoveries: Sequence[Recovery], recovered: Mapping[int, Decimal]) -> list[Recovery]:
-    """The recoveries with what really came back, the first lots first; never more than expected."""
-    items = Item.objects.in_bulk({recovery.component_id for recovery in recoveries})
-    left = dict(recovered)
-    for component_id, quantity in recovered.items():
-        expected = sum((r.expected for r in recoveries if r.component_id == component_id), ZERO)
-        component = items.get(component_id)
-        if component is None or quantity < ZERO or quantity > expected:
-            sku = component.sku if component else str(component_id)
-            raise InvalidQuantity(
-                f"{as_text(quantity)} of {sku} cannot come back; at most {as_text(expected)} can.", item=sku
-            )
-        if quantity:
-            check_step(quantity=quantity, step=component.step, sku=component.sku, unit=component.stock_unit)
-    found = []
-    for recovery in recoveries:
-        if recovery.component_id in left:
-            part = min(recovery.expected, left[recovery.component_id])
-            left[recovery.component_id] -= part
-            recovery = Recovery(  # noqa: PLW2901
-                recovery.component_id, recovery.lot_id, recovery.expected, part, recovery.weight
-            )
-        found.append(recovery)
-    return found
-
-
-def _put_components(
-    draft: Draft, recoveries: Sequence[Recovery], *, value: Decimal | None, place: Location, posting: Posting
-) -> tuple[list[DisassemblyLine], Decimal]:
-    """Components come in with the value that left, by their weights, the last taking the residue; the rest is waste."""
-    items = Item.objects.in_bulk({r.component_id for r in recoveries})
-    loose = [r for r in recoveries if r.lot_id is None]
-    specs = [LotSpec(items[r.component_id], "", timezone.localdate(posting.effective_at)) for r in loose]
+def _put_components(draft: Draft, plan: DisassemblyPlan, *, posting: Posting) -> list[DisassemblyLine]:
+    """Components come in with what they carry; what is not recovered is waste, an expense."""
+    loose = [recovery.component_id for recovery, _ in plan.lines if recovery.lot_id is None]
+    items = Item.objects.in_bulk(loose)
+    specs = [LotSpec(items[component_id], "", timezone.localdate(posting.effective_at)) for component_id in loose]
     implicit = ensure_lots(specs) if specs else {}
-    values: Sequence[Decimal | None]
-    if value is None:
-        values = [None] * len(recoveries)
-    else:
-        weights = [round_half_up(r.weight, Decimal("0.000001")) for r in recoveries]
-        if not any(weights):
-            weights = [r.expected for r in recoveries]
-        values = share_out(value, weights, step=settings.CURRENCY_STEP) if recoveries else []
-    lines, wasted = [], ZERO
-    if value is not None and not recoveries:
-        wasted = value
-    for recovery, worth in zip(recoveries, values, strict=True):
-        kept = worth
-        if worth is not None and recovery.recovered < recovery.expected:
-            part = Fraction(worth) * Fraction(recovery.recovered) / Fraction(recovery.expected)
-            kept = round_half_up(part, settings.CURRENCY_STEP)
-            wasted += worth - kept
+    lines = []
+    for recovery, kept in plan.lines:
         lot_id = implicit[(recovery.component_id, "")] if recovery.lot_id is None else recovery.lot_id
         if recovery.recovered:
-            key: CellKey = (recovery.component_id, place.pk, lot_id, StockStatus.AVAILABLE.value)
+            key: CellKey = (recovery.component_id, plan.target.pk, lot_id, StockStatus.AVAILABLE.value)
             draft.receive(key, recovery.recovered, kept)
         lines.append(
             DisassemblyLine(
@@ -367,19 +290,5 @@ def _put_components(
                 value=kept if recovery.recovered else ZERO,
             )
         )
-    draft.expense(None, CostEntryKind.WASTE, wasted)
-    return lines, wasted
-
-
-def _output_lots(completion: Completion, item: Item, quantity: Decimal) -> list[tuple[Lot, Decimal]]:
-    """The lot the completion made; where it made several, which one must be named."""
-    if item.tracking == Tracking.NONE:
-        return []
-    codes = list(completion.outputs.filter(is_main=True).select_related("lot"))
-    if len(codes) > 1:
-        raise LotRequired(
-            f"Completion {completion.pk} made {len(codes)} lots of {item.sku}. Name those that are taken apart.",
-            item=item.sku,
-        )
-    assert completion.output_lot_id is not None
-    return [(Lot.objects.get(pk=completion.output_lot_id), quantity)]
+    draft.expense(None, CostEntryKind.WASTE, plan.wasted_value)
+    return lines

@@ -103,6 +103,13 @@ def outputs_to_take_back(
     return back
 
 
+def main_outputs_left(completion: Completion, earlier: Sequence[int]) -> list[tuple[CellKey, Decimal]]:
+    """What is left of the good units after the `earlier` reversals, by cell, in the order they would go back."""
+    puts = _puts(completion)
+    _note_gone(puts, earlier)
+    return [(put.key, put.quantity - put.gone) for put in reversed(puts) if put.is_main and put.quantity > put.gone]
+
+
 def _part(put: _Put, quantity: Decimal) -> Decimal:
     assert put.value is not None
     return proportion(put.value, quantity, put.quantity, step=settings.CURRENCY_STEP)

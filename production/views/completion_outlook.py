@@ -1,22 +1,26 @@
 """What the page that records completions shows below its form: the plan, its lines, what stands in the way, what follows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import Sum
 from django.http import HttpRequest, QueryDict
+from django.utils import timezone
 
-from inventory.errors import DomainError, InsufficientStock, InvalidQuantity, ReservedByOther
-from inventory.models import Location, StockBalance, StockStatus
+from inventory.errors import DomainError, InsufficientStock, InvalidQuantity, NegativeNotAllowed, ReservedByOther
+from inventory.models import Item, Location, StockBalance, StockStatus
 from inventory.quantities import ZERO
-from production.errors import ConsumptionVariance, OverCompletion
-from production.forms import CompletionForm, moment_of
+from production.errors import ConsumptionVariance, OverCompletion, UnusualQuantity
+from production.forms import CompletionForm, moment_of, shown
+from production.models import Bom
 from production.operations.completing import CompletionPlan, CompletionRequest, preview_completion
 from production.panels import PublishedChange, has_publication_outlook, published_changes
 from production.reads.cost_rollup import cost_rollups
-from production.views.completion_lines import LineRow, TypedLines, carried_fields, rows_of
+from production.views.completion_lines import LineRow, rows_of
+from production.views.completion_outputs import NestedRow, OutputRow, TypedOutputs, nested_rows, output_rows
+from production.views.completion_typed import TypedLines, carried_fields
 
 SHORT_NAMED_MAX = 4
 
@@ -44,7 +48,26 @@ class Outlook:
     """What the BOM adds up to per unit by present costs, else the standard cost."""
     usual_cost_name: str = ""
     published: Sequence[PublishedChange] = ()
+    by_products: Sequence[OutputRow] = ()
+    nested: Sequence[NestedRow] = ()
+    unusual: UnusualQuantity | None = None
+    can_build: bool = False
+    """Whether something that is short can be made in the same step."""
+    can_go_below: bool = False
     carried: Sequence[tuple[str, str]] = ()
+
+    @property
+    def given_text(self) -> str:
+        """All that would be started, as the confirmation of an unusual quantity carries it."""
+        return shown(self.plan.good + self.plan.scrapped) if self.plan else ""
+
+    @property
+    def lots_made(self) -> int:
+        return sum(1 for output in self.plan.outputs if output.is_main) if self.plan else 0
+
+    @property
+    def tolerance(self) -> Decimal:
+        return self.plan.deviation_tolerance_percent if self.plan else ZERO
 
     @property
     def short_named(self) -> Sequence[LineRow]:
@@ -70,7 +93,14 @@ class Outlook:
         return order.good + order.scrapped + self.plan.good + self.plan.scrapped
 
 
-def request_of(form: CompletionForm, typed: TypedLines, *, good: Decimal | None = None) -> CompletionRequest:
+def request_of(
+    form: CompletionForm,
+    typed: TypedLines,
+    made: TypedOutputs,
+    *,
+    good: Decimal | None = None,
+    is_preview: bool = False,
+) -> CompletionRequest:
     """The request as typed; with `good`, a bare one for that quantity, to show the components."""
     data: dict[str, Any] = getattr(form, "cleaned_data", {})
     where: dict[str, Any] = {
@@ -87,13 +117,34 @@ def request_of(form: CompletionForm, typed: TypedLines, *, good: Decimal | None 
         scrap_reason=data.get("scrap_reason", ""),
         output_lot_code=data.get("output_lot_code", ""),
         expires_on=data.get("expires_on"),
+        output_lots=form.lots_to_plan if is_preview else data.get("lots", ()),
         actuals=typed.actuals,
+        by_products=made.by_products,
         reason=data.get("reason", ""),
         reference=data.get("reference", ""),
         note=data.get("note", ""),
         effective_at=moment_of(data.get("made_on")),
+        build_missing=data.get("build_missing", False),
+        may_go_below=data.get("may_go_below", False),
+        is_confirmed=form.is_confirmed,
         **where,
     )
+
+
+def standards_of(request: HttpRequest, form: CompletionForm) -> tuple[Mapping[int, Decimal], Mapping[int, Decimal]]:
+    """What the BOM expects of each component and each by-product for the quantities typed, in their stock units.
+
+    Empty when the quantities cannot be planned: what stands in the way is shown by the plan itself.
+    """
+    bare = request_of(form, TypedLines({}, set(), []), TypedOutputs(), is_preview=True)
+    try:
+        plan = preview_completion(request=replace(bare, build_missing=False, may_go_below=False), actor=request.user)
+    except DomainError:
+        return {}, {}
+    components: dict[int, Decimal] = {}
+    for line in plan.lines:
+        components.setdefault(line.component.id, line.expected)
+    return components, {item.id: expected for item, expected in plan.by_products}
 
 
 def _fallback_places(form: CompletionForm) -> Sequence[Location]:
@@ -108,15 +159,20 @@ def _fallback_places(form: CompletionForm) -> Sequence[Location]:
 
 
 def outlook_of(
-    request: HttpRequest, form: CompletionForm, typed: TypedLines, places: Mapping[str, Location]
+    request: HttpRequest,
+    form: CompletionForm,
+    typed: TypedLines,
+    made: TypedOutputs,
+    places: Mapping[str, Location],
 ) -> Outlook:
+    """The plan of what was typed, by the code that posts it, as the page shows it."""
     actor = request.user
     has_quantity = form.is_bound and not form.is_empty
     is_plannable = has_quantity and not {"good", "scrapped", "scrap_reason"} & set(form.errors)
     outlook = Outlook()
     if is_plannable:
         try:
-            outlook.plan = preview_completion(request=request_of(form, typed), actor=actor)
+            outlook.plan = _planned(request_of(form, typed, made, is_preview=True), actor, outlook)
         except InvalidQuantity as error:
             if "good" not in form.errors:
                 form.add_error("good", error.message)
@@ -125,14 +181,29 @@ def outlook_of(
     elif not has_quantity:
         outlook.is_basis, outlook.basis = True, form.item.step
         try:
-            outlook.plan = preview_completion(request=request_of(form, typed, good=outlook.basis), actor=actor)
+            outlook.plan = preview_completion(request=request_of(form, typed, made, good=outlook.basis), actor=actor)
         except DomainError as error:
             outlook.refusal = error
     if outlook.refusal is None and outlook.plan is not None:
         _fill(outlook, form, typed, places)
+        if not outlook.is_basis:
+            _fill_outputs(outlook, made)
+            _offer_ways_out(outlook, request)
+            outlook.is_postable = outlook.is_postable and not made.has_errors
     if form.is_bound and (outlook.plan is None or outlook.is_basis):
         outlook.carried = carried_fields(_as_querydict(form.data))
     return outlook
+
+
+def _planned(wanted: CompletionRequest, actor: Any, outlook: Outlook) -> CompletionPlan:
+    """The plan; where stock may not go below zero, the plan without it, and why, so that all that was typed stays in sight."""
+    try:
+        return preview_completion(request=wanted, actor=actor)
+    except NegativeNotAllowed as error:
+        plan = preview_completion(request=replace(wanted, may_go_below=False), actor=actor)
+        plan.problems = [error, *plan.problems]
+        outlook.asks_reason = True
+        return plan
 
 
 def _as_querydict(data: Any) -> QueryDict:
@@ -157,6 +228,8 @@ def _fill(outlook: Outlook, form: CompletionForm, typed: TypedLines, places: Map
     for problem in plan.problems:
         if isinstance(problem, InsufficientStock | ReservedByOther):
             outlook.shortage = problem
+        elif isinstance(problem, UnusualQuantity):
+            outlook.unusual = problem
         else:
             outlook.notices.append(problem)
         if isinstance(problem, OverCompletion) and "allowed" in problem.context:
@@ -168,6 +241,25 @@ def _fill(outlook: Outlook, form: CompletionForm, typed: TypedLines, places: Map
     outlook.is_postable = plan.is_postable and not typed.has_errors and not form.errors
     if has_publication_outlook():
         outlook.published = published_changes(_changes_of(plan))
+
+
+def _fill_outputs(outlook: Outlook, made: TypedOutputs) -> None:
+    plan = outlook.plan
+    assert plan is not None
+    outlook.by_products = output_rows(plan, made)
+    outlook.nested = nested_rows(plan.nested)
+
+
+def _offer_ways_out(outlook: Outlook, request: HttpRequest) -> None:
+    """What may be done about a shortage: make it in the same step, or take it below zero where that is allowed."""
+    short = [row.component.id for row in outlook.short]
+    if not short:
+        return
+    outlook.can_build = Bom.objects.in_force(on=timezone.localdate()).filter(item_id__in=short).exists()
+    outlook.can_go_below = (
+        request.user.has_perm("inventory.go_negative")
+        and Item.objects.filter(pk__in=short, negative_allowed=True).exists()
+    )
 
 
 def _changes_of(plan: CompletionPlan) -> dict[int, Decimal]:

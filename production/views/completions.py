@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
 
 from django.contrib.auth.decorators import permission_required
 from django.db.models import Q, QuerySet
@@ -13,17 +12,14 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET
 
-from inventory.errors import DomainError, IdempotencyMismatch, ReversalBlocked
-from inventory.models import CostEntry, CostEntryKind, Movement, PostingKind
+from inventory.models import Movement, PostingKind
 from inventory.quantities import ZERO
-from inventory.templatetags.figures import grouped
-from inventory.web import Cell, Crumb, add_refusal, export_table, go_to, key_from, render_page, safe_next
+from inventory.web import Cell, Crumb, export_table, render_page
 from production.forms import UndoForm, new_key
 from production.models import Completion, CompletionLine, CompletionReversal
-from production.operations.reversing import reverse_completion
-from production.panels import completion_url
+from production.reads.true_cost import LineCost, TrueCost, true_cost
 from production.views.completion_lines import PickShown
 
 ROWS_PER_PAGE = 50
@@ -161,6 +157,7 @@ class LineShown:
     line: CompletionLine
     returned: Decimal
     taken: Sequence[PickShown]
+    cost: LineCost
 
     @property
     def variance(self) -> Decimal:
@@ -175,57 +172,13 @@ class LineShown:
 @permission_required("production.view_completion", raise_exception=True)
 def completion(request: HttpRequest, pk: int) -> HttpResponse:
     """All that one completion took, made and cost, and what became of it."""
-    done = _completion(pk)
+    done = completion_named(pk)
     form = UndoForm(initial={"key": new_key()}, item=done.item)
     return _completion_page(request, done, form)
 
 
-@require_http_methods(["POST"])
-@permission_required("production.reverse_completion", raise_exception=True)
-def undo_completion(request: HttpRequest, pk: int) -> HttpResponse:
-    """Take back a completion. What stands in the way is shown on its page, in words."""
-    done = _completion(pk)
-    data = request.POST.copy()
-    data["key"] = str(key_from(request))
-    form = UndoForm(data, item=done.item)
-    if form.is_valid():
-        try:
-            result = reverse_completion(
-                key=form.cleaned_data["key"],
-                completion=done,
-                good=form.cleaned_data["good"],
-                reason=form.cleaned_data["reason"],
-                actor=request.user,
-            )
-        except ReversalBlocked as error:
-            return _completion_page(request, _completion(pk), _renewed(form), refusal=error)
-        except IdempotencyMismatch:
-            form = _renewed(form)
-            form.add_error(None, "This form was used before. Check what is left below and send it again.")
-        except DomainError as error:
-            form = _renewed(form)
-            add_refusal(form, error, field="good" if data.get("good") else None)
-        else:
-            return go_to(request, safe_next(request, completion_url(done)), message=_undone(done, result.reversal))
-    return _completion_page(request, _completion(pk), form)
-
-
-def _renewed(form: UndoForm) -> UndoForm:
-    """The same form with a key of its own for the next try."""
-    data = dict(form.data.items())
-    data["key"] = new_key()
-    again = UndoForm(data, item=form.item)
-    again.is_valid()
-    return again
-
-
-def _undone(done: Completion, reversal: CompletionReversal) -> str:
-    quantity = reversal.good or reversal.scrapped
-    words = f"Took back {grouped(quantity)} × {done.item.sku} · components returned"
-    return f"{words} · {done.work_order.number}" if done.work_order else words
-
-
-def _completion(pk: int) -> Completion:
+def completion_named(pk: int) -> Completion:
+    """The completion with what its pages show of it; 404 when there is none."""
     return get_object_or_404(
         Completion.objects.select_related(
             "item",
@@ -241,36 +194,33 @@ def _completion(pk: int) -> Completion:
     )
 
 
-def _completion_page(
-    request: HttpRequest, done: Completion, form: UndoForm, *, refusal: ReversalBlocked | None = None
-) -> HttpResponse:
+def _completion_page(request: HttpRequest, done: Completion, form: UndoForm) -> HttpResponse:
     reversals = list(
         CompletionReversal.objects.filter(completion=done)
         .select_related("posting", "posting__actor")
         .prefetch_related("lines")
         .order_by("posting_id")
     )
-    status = 422 if refusal is not None or (form.is_bound and form.errors) else 200
+    lines, cost = _lines(done, reversals)
     return render_page(
         request,
         "production/completion.html",
         title=f"Completion {done.posting_id}",
         crumbs=[Crumb("Completions", reverse("production:completions"))],
         form=form,
-        status=status,
         completion=done,
-        lines=_lines(done, reversals),
+        lines=lines,
+        cost=cost,
+        outputs=list(done.outputs.select_related("item", "lot", "location").order_by("id")),
+        nested=list(Completion.objects.filter(parent=done).select_related("item").order_by("pk")),
         reversals=reversals,
-        entries=_entries(done),
         uses=_uses_of_output(done),
         good_left=done.good - done.reversed_good,
         scrap_left=done.scrapped - done.reversed_scrap,
-        refusal=refusal,
-        blocked_by=_blocked_by(refusal),
     )
 
 
-def _lines(done: Completion, reversals: Sequence[CompletionReversal]) -> list[LineShown]:
+def _lines(done: Completion, reversals: Sequence[CompletionReversal]) -> tuple[list[LineShown], TrueCost]:
     returned: dict[int, Decimal] = {}
     for reversal in reversals:
         for back in reversal.lines.all():
@@ -281,28 +231,18 @@ def _lines(done: Completion, reversals: Sequence[CompletionReversal]) -> list[Li
         lot = movement.lot
         pick = PickShown(lot.code, movement.location.code, -movement.quantity, lot.expires_on)
         taken.setdefault(movement.item_id, []).append(pick)
-    lines = done.lines.select_related("component").order_by("id")
-    return [
+    lines = list(done.lines.select_related("component", "substitute_for").order_by("id"))
+    cost = true_cost(done, lines)
+    shown = [
         LineShown(
             line,
             returned.get(line.pk, ZERO),
             [] if line.is_consumable else taken.get(line.component_id, []),
+            cost.by_line[line.pk],
         )
         for line in lines
     ]
-
-
-def _entries(done: Completion) -> list[tuple[str, Decimal]]:
-    """What entered or left the books beside counted stock: consumables are a part of the components' cost."""
-    entries = CostEntry.objects.filter(posting_id=done.posting_id).select_related("item").order_by("id")
-    shown = []
-    for entry in entries:
-        sku = f" {entry.item.sku}" if entry.item else ""
-        if entry.kind == CostEntryKind.CONSUMABLES:
-            shown.append((f"of them{sku}, not counted", -entry.amount))
-        elif entry.kind != CostEntryKind.SCRAP or done.good:
-            shown.append((f"{entry.get_kind_display()}{sku}", entry.amount))
-    return shown
+    return shown, cost
 
 
 def _uses_of_output(done: Completion) -> Sequence[Movement]:
@@ -316,7 +256,3 @@ def _uses_of_output(done: Completion) -> Sequence[Movement]:
         .select_related("posting", "location", "posting__completion__item", "posting__actor")
         .order_by("-id")[:USES_SHOWN_MAX]
     )
-
-
-def _blocked_by(refusal: ReversalBlocked | None) -> Any:
-    return [] if refusal is None else refusal.context.get("blocked_by", [])

@@ -1,7 +1,7 @@
 """Recording a completion: scan or type what was made, see what it will do, post it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from decimal import Decimal
 
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -9,30 +9,48 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.views.decorators.http import require_GET, require_http_methods
 
-from inventory.errors import DomainError, IdempotencyMismatch, InsufficientStock, InvalidQuantity, ReservedByOther
+from inventory.errors import (
+    DomainError,
+    IdempotencyMismatch,
+    InsufficientStock,
+    InvalidQuantity,
+    LotMismatch,
+    NegativeNotAllowed,
+    ReservedByOther,
+)
 from inventory.models import Location
 from inventory.quantities import ZERO, as_text
 from inventory.templatetags.figures import currency_places, grouped
 from inventory.web import Crumb, go_to, key_from, part_for, render_page
-from production.errors import ConsumptionVariance, InvalidBom, OverCompletion
+from production.errors import ConsumptionVariance, InvalidBom, InvalidSubstitute, OverCompletion, UnusualQuantity
 from production.forms import SCRAP_REASONS, CompletionForm, new_key, own_places, shown
-from production.models import Completion
+from production.models import Completion, VarianceCause
 from production.operations.completing import (
     CompletionResult,
     complete_production,
 )
 from production.panels import completion_url
 from production.subjects import Found, Subject, find_component, find_subject, open_orders_of, subject_of, suggestions
-from production.views.completion_lines import (
-    TypedLine,
-    TypedLines,
-    read_lines,
-    resolve,
-)
-from production.views.completion_outlook import Outlook, outlook_of, request_of
+from production.views.completion_outlook import Outlook, outlook_of, request_of, standards_of
+from production.views.completion_outputs import TypedOutputs, read_outputs, resolve_outputs
+from production.views.completion_typed import TypedLine, TypedLines, read_lines, resolve
+from production.views.recording_buttons import with_button, with_new_key
 
 RECENT_MAX = 10
 PLACE_IN_SESSION = "completion_output_location"
+SHOWN_BY_THE_PREVIEW = (
+    InsufficientStock,
+    ReservedByOther,
+    OverCompletion,
+    ConsumptionVariance,
+    InvalidBom,
+    UnusualQuantity,
+    InvalidSubstitute,
+    LotMismatch,
+    NegativeNotAllowed,
+)
+CAUSES = [choice for choice in VarianceCause.choices if choice[0] != VarianceCause.SUBSTITUTE]
+"""A substitute says so by itself."""
 PARTS = {"completion": "production/_completion.html", "completion-preview": "production/_completion_preview.html"}
 
 
@@ -45,23 +63,23 @@ def record_completion(request: HttpRequest) -> HttpResponse:
     subject = subject_of(item=request.POST.get("item", ""), work_order=request.POST.get("work_order", ""))
     if subject is None:
         return _page(request, what=request.POST.get("what", ""), found=Found(None), status=422)
-    data = _with_button(request.POST)
+    data = with_button(request.POST)
     data["key"] = str(key_from(request))
     places = own_places()
     form = CompletionForm(data, item=subject.item, work_order=subject.work_order, places=places)
     _show_date_only_to_the_privileged(form, request)
-    typed = read_lines(data)
+    typed, made = read_lines(data), read_outputs(data)
     is_valid = form.is_valid()
     _add_extra(request, data, typed, form)
-    resolve(typed)
+    _resolve(request, form, typed, made)
     if request.POST.get("action") == "complete" and "fill" not in request.POST:
         if form.is_empty:
             form.add_error("good", "How many were made? Type a quantity.")
-        elif is_valid and form.is_valid() and not typed.has_errors:
+        elif is_valid and form.is_valid() and not typed.has_errors and not made.has_errors:
             try:
-                return _post(request, form, typed)
+                return _post(request, form, typed, made)
             except IdempotencyMismatch:
-                form.data = _with_new_key(form.data)
+                form.data = with_new_key(form.data)
                 form.add_error(
                     None,
                     "This form was posted before with other figures. Check what was recorded below; "
@@ -69,9 +87,9 @@ def record_completion(request: HttpRequest) -> HttpResponse:
                 )
             except DomainError as error:
                 _show_refusal(form, error)
-        outlook = outlook_of(request, form, typed, places)
+        outlook = outlook_of(request, form, typed, made, places)
         return _page(request, what=subject.code, subject=subject, form=form, typed=typed, outlook=outlook, status=422)
-    outlook = outlook_of(request, form, typed, places)
+    outlook = outlook_of(request, form, typed, made, places)
     return _page(request, what=subject.code, subject=subject, form=form, typed=typed, outlook=outlook, status=200)
 
 
@@ -104,8 +122,45 @@ def _show_scanned(request: HttpRequest) -> HttpResponse:
         places=places,
     )
     _show_date_only_to_the_privileged(form, request)
-    outlook = outlook_of(request, form, TypedLines({}, set(), []), places)
+    repeated = _repeated(request, subject)
+    if repeated is not None:
+        return _show_again(request, subject, repeated, places)
+    outlook = outlook_of(request, form, TypedLines({}, set(), []), TypedOutputs(), places)
     return _page(request, what=subject.code, subject=subject, form=form, outlook=outlook, status=200)
+
+
+def _repeated(request: HttpRequest, subject: Subject) -> Completion | None:
+    """The completion that is to be done once more: of the same item, named in the address."""
+    wanted = request.GET.get("repeat", "")
+    if not (wanted.isascii() and wanted.isdigit() and len(wanted) < 19):
+        return None
+    return (
+        Completion.objects.filter(pk=int(wanted), item=subject.item)
+        .select_related("output_location", "source_location", "posting")
+        .first()
+    )
+
+
+def _show_again(
+    request: HttpRequest, subject: Subject, done: Completion, places: Mapping[str, Location]
+) -> HttpResponse:
+    """The form with the quantity and the places of a completion that was recorded before, ready to be posted again."""
+    data = QueryDict(mutable=True)
+    data.update(
+        {
+            "key": new_key(),
+            "good": shown(done.good),
+            "output_location": done.output_location.code,
+            "source_location": done.source_location.code if done.source_location else "",
+            "note": done.posting.note,
+        }
+    )
+    form = CompletionForm(data, item=subject.item, work_order=subject.work_order, places=places)
+    _show_date_only_to_the_privileged(form, request)
+    form.is_valid()
+    typed = TypedLines({}, set(), [])
+    outlook = outlook_of(request, form, typed, TypedOutputs(), places)
+    return _page(request, what=subject.code, subject=subject, form=form, typed=typed, outlook=outlook, status=200)
 
 
 def _usual_place(request: HttpRequest, subject: Subject, places: Mapping[str, Location]) -> str:
@@ -129,31 +184,6 @@ def _show_date_only_to_the_privileged(form: CompletionForm, request: HttpRequest
         form.fields.pop("made_on")
 
 
-def _with_button(posted: QueryDict) -> QueryDict:
-    """The posted fields after the effect of the button that was pressed: fill in a quantity, show or reset lots."""
-    data = posted.copy()
-    if "fill" in posted:
-        data["good"] = posted.get("fill", "")
-    for name in ("choose", "automatic"):
-        component = posted.get(name)
-        if component is None:
-            continue
-        opened = [text for text in data.getlist("open") if text != component]
-        if name == "choose":
-            opened.append(component)
-        data.setlist("open", opened)
-        if name == "automatic":
-            for key in [key for key in data if key.startswith((f"lot-{component}-", f"lotwas-{component}-"))]:
-                del data[key]
-    return data
-
-
-def _with_new_key(data: Any) -> QueryDict:
-    changed: QueryDict = data.copy()
-    changed["key"] = new_key()
-    return changed
-
-
 def _add_extra(request: HttpRequest, data: QueryDict, typed: TypedLines, form: CompletionForm) -> None:
     """A component that is not in the BOM joins the lines; its quantity is typed there."""
     text = data.get("add", "").strip()
@@ -175,9 +205,21 @@ def _add_extra(request: HttpRequest, data: QueryDict, typed: TypedLines, form: C
 # --- Planning and posting ---------------------------------------------------------------------------------------------
 
 
-def _post(request: HttpRequest, form: CompletionForm, typed: TypedLines) -> HttpResponse:
+def _resolve(request: HttpRequest, form: CompletionForm, typed: TypedLines, made: TypedOutputs) -> None:
+    """Turn what was typed into quantities; where only spoilage or a lot was typed, the standard of now is needed."""
+    components: Mapping[int, Decimal] = {}
+    outputs: Mapping[int, Decimal] = {}
+    if (typed.needs_standards or made.needs_standards) and not form.is_empty and "good" not in form.errors:
+        components, outputs = standards_of(request, form)
+    resolve(typed, components)
+    resolve_outputs(made, outputs)
+
+
+def _post(request: HttpRequest, form: CompletionForm, typed: TypedLines, made: TypedOutputs) -> HttpResponse:
     typed.actuals = [actual for actual in typed.actuals if actual.quantity or actual.component.pk not in typed.extras]
-    result = complete_production(key=form.cleaned_data["key"], request=request_of(form, typed), actor=request.user)
+    result = complete_production(
+        key=form.cleaned_data["key"], request=request_of(form, typed, made), actor=request.user
+    )
     request.session[PLACE_IN_SESSION] = result.completion.output_location.code
     undo = ""
     if request.user.has_perm("production.reverse_completion"):
@@ -206,7 +248,7 @@ def _message(result: CompletionResult) -> str:
 
 def _show_refusal(form: CompletionForm, error: DomainError) -> None:
     """A refusal the preview shows as well needs no second place; any other stands above the form."""
-    if not isinstance(error, InsufficientStock | ReservedByOther | OverCompletion | ConsumptionVariance | InvalidBom):
+    if not isinstance(error, SHOWN_BY_THE_PREVIEW):
         form.add_error("good" if isinstance(error, InvalidQuantity) else None, error.message)
 
 
@@ -245,6 +287,9 @@ def _page(
         scrap_reasons=SCRAP_REASONS,
         orders=open_orders_of(subject.item) if subject and subject.work_order is None and form else [],
         recent=_recent() if is_whole else [],
+        last=_last(subject) if subject and form is not None and not form.is_bound else None,
+        repeat=_last_of(request) if is_whole and subject is None else None,
+        causes=CAUSES,
         can_undo=request.user.has_perm("production.reverse_completion"),
     )
 
@@ -262,6 +307,26 @@ def _texts(subject: Subject | None, outlook: Outlook | None, form: CompletionFor
         "short_badge": f"{short} short" if short else "",
         "add_text": str(form.data.get("add", "")) if form is not None and form.is_bound else "",
     }
+
+
+def _last(subject: Subject) -> Completion | None:
+    """The newest completion of the item that still stands, to be repeated."""
+    done = Completion.objects.filter(item=subject.item, good__gt=0, reversed_good=0).select_related("output_location")
+    return done.order_by("-posting_id").first()
+
+
+def _last_of(request: HttpRequest) -> dict[str, str] | None:
+    """What this person completed last, to be done once more: what to scan for it, and which completion it was."""
+    done = (
+        Completion.objects.filter(posting__actor_id=request.user.pk, good__gt=0, parent=None)
+        .select_related("item", "work_order")
+        .order_by("-posting_id")
+        .first()
+    )
+    if done is None:
+        return None
+    order = done.work_order
+    return {"code": order.number if order and order.is_open else done.item.sku, "posting_id": str(done.posting_id)}
 
 
 def _recent() -> Sequence[Completion]:
@@ -289,6 +354,8 @@ def _announcement(outlook: Outlook | None) -> str:
     if outlook.short:
         names = ", ".join(row.component.sku for row in outlook.short_named)
         return f"{len(outlook.short)} of {len(outlook.rows)} components are short: {names}."
+    if outlook.unusual is not None:
+        return outlook.unusual.message
     if outlook.notices:
         return outlook.notices[0].message
     cost = outlook.plan.consumed_value

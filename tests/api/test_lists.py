@@ -14,6 +14,7 @@ from inventory.operations.counting import open_count_sheet
 from inventory.operations.landing_costs import add_landed_cost
 from inventory.operations.reserving import reserve_stock
 from inventory.operations.transit import DispatchLine, dispatch_transfer
+from production.operations.disassembling import disassemble
 from production.operations.work_orders import open_work_order
 from tests.factories import make_item, make_location, make_order, make_supplier, make_unit, put_on_hand
 from tests.production.factories import complete, make_bom
@@ -104,7 +105,8 @@ def one_more(number):
     ItemCategory.objects.create(name=f"Category {number}")
     make_bom(item=product, lines=[(part, "1")])
     put_on_hand(part, place, "100", value="10.00")
-    complete(product, "1", into=place)
+    made = complete(product, "2", into=place).completion
+    disassemble(key=uuid4(), completion=made, quantity=part.step, location=place, actor=None)
     reserve_stock(
         item=part, location=place, quantity=part.step, demand_kind="order", demand_ref="1", actor=None, pinned=True
     )
@@ -154,6 +156,7 @@ LISTS = [
     "landed-costs/",
     "boms/",
     "completions/",
+    "disassemblies/",
     "work-orders/",
     "channels/",
     "listings/",

@@ -28,6 +28,7 @@ from inventory.operations.reserving import reserve_stock
 from inventory.operations.saved_views import save_view
 from inventory.operations.transit import DispatchLine, dispatch_transfer
 from production.models import BomState, Disposition
+from production.operations.disassembling import disassemble
 from production.operations.inspecting import Finding, Outcome, decide_inspection, open_inspection
 from production.operations.inspection_files import attach_file
 from production.operations.inspection_plans import CheckSpec, save_inspection_plan
@@ -122,6 +123,8 @@ def company():
     draft = make_bom(item=candle, lines=[(wax, "3")], state=BomState.DRAFT)
     received = put_on_hand(wax, bench, "100", value="50.00", lot="W1")
     completion = complete(candle, "1", into=site, source_location=bench).completion
+    made = complete(candle, "1", into=site, source_location=bench).completion
+    apart = disassemble(key=uuid4(), completion=made, quantity=Decimal(1), location=site, actor=None).disassembly
     reserve_stock(
         item=wax, location=bench, quantity=Decimal(1), demand_kind="order", demand_ref="1", actor=None, pinned=True
     )
@@ -180,6 +183,7 @@ def company():
         "ledger_check_run": [check.pk],
         "production:completion": [completion.pk],
         "production:undo_completion": [completion.pk],
+        **alike("production", ("disassembly", "undo_disassembly"), apart.pk),
         **alike("production", ORDER_PAGES, order.number),
         **alike("channels_sync", ("listing", "why", "retry"), listing.pk),
         **alike("channels_sync", ("run", "approve_run", "refuse_run", "undo_run"), run.pk),

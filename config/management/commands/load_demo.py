@@ -11,6 +11,7 @@ from config.demo.buying import ensure_buying
 from config.demo.catalogue import ensure_boms, ensure_items, ensure_places
 from config.demo.checking import ensure_checked, ensure_upkeep
 from config.demo.closing import ensure_close
+from config.demo.completing import ensure_lanterns
 from config.demo.counting import ensure_counts
 from config.demo.elsewhere import ensure_elsewhere
 from config.demo.making import ensure_history
@@ -50,6 +51,7 @@ class Command(BaseCommand):
             ensure_elsewhere(actor)
             ensure_buying(actor)
             ensure_quality(actor)
+            ensure_lanterns(actor)
         channel = ensure_shop(actor)
         ensure_selling(channel, actor)
         ensure_checked()

@@ -84,6 +84,19 @@ def plan_outputs(
     return planned, carried, problems
 
 
+def expected_by_products(
+    recipe: Recipe, *, started_before: Decimal, started: Decimal
+) -> list[tuple[OutputItem, Decimal]]:
+    """What the BOM says comes out beside the item itself, with what is expected of it, in its stock unit."""
+    extras = recipe.extras
+    found = []
+    for fact in extras.outputs if extras is not None else ():
+        assert extras is not None
+        item = extras.output_items[fact.item_id]
+        found.append((item, fact.expected(started_before=started_before, started=started, step=item.step)))
+    return found
+
+
 def _arrival(inspection_required: bool) -> str:
     return str(StockStatus.QC_HOLD if inspection_required else StockStatus.AVAILABLE)
 

@@ -18,6 +18,7 @@ from production.errors import InvalidSubstitute, OrderClosed
 from production.facts import ComponentFact, Recipe, recipe_of_bom, recipe_of_work_order
 from production.models import ConsumptionBasis, WorkOrder, WorkOrderState
 from production.operations.completing.outputs import (
+    expected_by_products,
     operations_of,
     output_expiry,
     output_lot_code,
@@ -161,6 +162,10 @@ def plan_completion(
         outputs=outputs,
         operation_costs=operations,
         by_product_value=carried,
+        by_products=expected_by_products(recipe, started_before=started_before, started=given.started),
+        substitutes={} if recipe.extras is None else recipe.extras.substitutes,
+        deviation_policy=recipe.deviation_policy,
+        deviation_tolerance_percent=recipe.deviation_tolerance_percent,
     )
     return plan, lines, usual
 

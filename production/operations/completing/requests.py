@@ -1,6 +1,6 @@
 """What a person reports about a completion, and what it will do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -8,6 +8,7 @@ from decimal import Decimal
 from inventory.errors import DomainError
 from inventory.models import Item, Location, Lot, Posting
 from inventory.quantities import ZERO
+from production.facts import OutputItem
 from production.models import Bom, Completion, WorkOrder
 from production.planning import PlannedLine
 
@@ -134,6 +135,12 @@ class CompletionPlan:
     by_product_value: Decimal | None = ZERO
     nested: Sequence["CompletionPlan"] = ()
     """Completions of missing components that are posted before this one."""
+    by_products: Sequence[tuple[OutputItem, Decimal]] = ()
+    """What comes out beside the item by the BOM, with the quantity that is expected of it in its stock unit."""
+    substitutes: Mapping[int, Mapping[int, Decimal]] = field(default_factory=dict)
+    """By component: the approved items that may replace it, in order of preference, with their ratios."""
+    deviation_policy: str = ""
+    deviation_tolerance_percent: Decimal = ZERO
 
     @property
     def operation_value(self) -> Decimal:

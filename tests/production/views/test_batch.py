@@ -1,0 +1,94 @@
+"""Many completions on one page."""
+
+from uuid import uuid4
+
+import pytest
+
+from production.models import Completion
+from tests.factories import on_hand
+
+pytestmark = pytest.mark.usefixtures("ledger_stays_true")
+
+URL = "/make/complete/many/"
+
+
+def send(client, rows, action, **more):
+    """`rows` are (what, good, scrap, reason, into)."""
+    keys = more.pop("keys", [str(uuid4()) for _ in rows])
+    body = {"key": keys, "action": action, **more}
+    for place, name in enumerate(("what", "good", "scrapped", "scrap_reason", "into")):
+        body[name] = [row[place] for row in rows]
+    for name in ("lot", "reason", "note"):
+        body[name] = ["" for _ in rows]
+    return client.post(URL, body)
+
+
+CANDLE = ("CANDLE", "10", "", "", "FINISHED")
+TOO_MANY = ("CANDLE", "45", "", "", "FINISHED")
+
+
+def told(response):
+    return [(row.message, row.done is not None, row.is_posted) for row in response.context["rows"]]
+
+
+def test_is_closed_to_a_viewer(as_viewer):
+    assert as_viewer.get(URL).status_code == 403
+
+
+def test_shows_an_empty_grid(as_operator, workshop):
+    response = as_operator.get(URL)
+
+    assert response.status_code == 200
+    assert len(response.context["rows"]) == 5
+
+
+def test_rows_are_taken_in_from_a_spreadsheet_and_checked_one_after_the_other(as_operator, workshop):
+    pasted = (
+        "SKU\tGood\tScrap\tScrap reason\tInto\nCANDLE\t10\t1\tBroken\tFINISHED\nCANDLE\t45\t\t\tFINISHED\nNOPE\t1\n"
+    )
+
+    response = send(as_operator, [], "paste", pasted=pasted)
+
+    first, second, third = told(response)
+    assert first == ("", True, False)
+    assert "WORKSHOP" in second[0] or "Stock holds" in second[0]  # 9 kg were needed, 7.8 are left by the first row
+    assert third[0] == "Nothing that can be made is called “NOPE”."
+    assert Completion.objects.count() == 0
+
+
+def test_all_or_none_posts_nothing_when_one_is_refused_and_keeps_what_was_typed(as_operator, workshop):
+    response = send(as_operator, [CANDLE, TOO_MANY], "all")
+
+    assert response.status_code == 422
+    assert [row.cells["good"] for row in response.context["rows"]] == ["10", "45"]
+    assert [message != "" for message, _, _ in told(response)] == [False, True]
+    assert Completion.objects.count() == 0
+
+
+def test_all_are_posted_when_all_can_be(as_operator, workshop):
+    response = send(as_operator, [CANDLE, CANDLE], "all")
+
+    assert (response.status_code, response["Location"]) == (302, "/make/completions/")
+    assert on_hand(workshop.candle) == 20
+
+
+def test_each_by_itself_posts_those_that_can_be(as_operator, workshop):
+    response = send(as_operator, [CANDLE, TOO_MANY, CANDLE], "each")
+
+    assert [posted for _, _, posted in told(response)] == [True, False, True]
+    assert on_hand(workshop.candle) == 20
+
+
+def test_sending_the_rows_again_posts_them_once(as_operator, workshop):
+    keys = [str(uuid4()), str(uuid4())]
+
+    send(as_operator, [CANDLE, CANDLE], "each", keys=keys)
+    send(as_operator, [CANDLE, CANDLE], "each", keys=keys)
+
+    assert on_hand(workshop.candle) == 20
+
+
+def test_a_row_without_a_place_takes_the_one_for_all(as_operator, workshop):
+    send(as_operator, [("CANDLE", "2", "", "", "")], "all", default_into="FINISHED")
+
+    assert Completion.objects.get().output_location == workshop.finished
