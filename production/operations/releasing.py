@@ -71,7 +71,7 @@ def release_work_order(
     order.state = WorkOrderState.OPEN
     order.released_at = timezone.now()
     order.save(update_fields=["state", "released_at"])
-    missing = _reserve(order, actor=actor) if reserves or needs_everything else []
+    missing = reserve_for(order, actor=actor) if reserves or needs_everything else []
     if missing and needs_everything:
         raise _short(order, missing)
     return ReleaseResult(order, missing, has_new_bom=order.bom_id != planned_by)
@@ -91,10 +91,11 @@ def reserve_components(*, work_order: WorkOrder, actor: Actor) -> Sequence[Missi
             work_order=order.number,
             state=order.state,
         )
-    return _reserve(order, actor=actor)
+    return reserve_for(order, actor=actor)
 
 
-def _reserve(order: WorkOrder, *, actor: Actor) -> Sequence[Missing]:
+def reserve_for(order: WorkOrder, *, actor: Actor) -> Sequence[Missing]:
+    """Pin what a locked order still needs; return what is not free."""
     wanted = [(need.component, need.to_reserve) for need in needs_of_order(order) if need.to_reserve > ZERO]
     short = pin_stock(
         wanted=wanted,

@@ -96,7 +96,7 @@ def pick_list(order: WorkOrder) -> PickList:
             PickRow(items[item_id], place, cell.lot_id, cell.lot_code, cell.expires_on, quantity, own == quantity)
         )
     listed.sort(key=lambda row: (row.place.path, row.component.sku, row.expires_on or date.max, row.lot_id))
-    first = {}
+    first: dict[int, LineNeed] = {}
     for need in needs:
         first.setdefault(need.component.pk, need)
     return PickList(listed, [PickShort(first[pk], quantity) for pk, quantity in missing.items()], on_floor)

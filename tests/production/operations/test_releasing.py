@@ -216,5 +216,8 @@ def test_dates_and_rank_change_and_stay_in_order(bench):
     assert changed.rank == -10
     with pytest.raises(WrongState, match="Change one of the dates"):
         reschedule_work_order(
-            work_order=order, start_on=order.created_at.date(), due_on=order.created_at.date().replace(year=2020), actor=None
+            work_order=order,
+            start_on=order.created_at.date(),
+            due_on=order.created_at.date().replace(year=2020),
+            actor=None,
         )
