@@ -205,7 +205,7 @@ class WorkOrderForm(forms.Form):
         required=False,
         coerce=int,
         initial=0,
-        empty_value=0,
+        empty_value=None,
         choices=((-100, "Urgent"), (-10, "High"), (0, "Normal"), (10, "Low")),
     )
     basis = forms.ChoiceField(

@@ -5,11 +5,13 @@ from rest_framework.routers import BaseRouter
 from inventory.api.resources import Resource
 from production.api.boms import BomResource
 from production.api.completions import CompletionResource
+from production.api.ordering import DemandResource
 from production.api.work_orders import WorkOrderResource
 
 RESOURCES: dict[str, type[Resource]] = {
     "boms": BomResource,
     "completions": CompletionResource,
+    "demands": DemandResource,
     "work-orders": WorkOrderResource,
 }
 

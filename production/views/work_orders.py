@@ -58,11 +58,12 @@ def new_work_order(request: HttpRequest) -> HttpResponse:
             opened = request.session.get(OPENED_IN_SESSION, {})
             opened[str(cleaned["key"])] = order.number
             request.session[OPENED_IN_SESSION] = dict(list(opened.items())[-KEYS_KEPT_MAX:])
+            verb = "Planned" if cleaned["is_planned"] else "Opened"
             return go_to(
                 request,
                 "production:work_order",
                 order.number,
-                message=f"{'Planned' if cleaned['is_planned'] else 'Opened'} {order.number} · {grouped(order.planned)} × {order.item.sku}",
+                message=f"{verb} {order.number} · {grouped(order.planned)} × {order.item.sku}",
             )
     return render_page(
         request,
