@@ -41,6 +41,12 @@ MENU = (
                 "production:work_orders",
                 ("production.view_workorder",),
             ),
+            Entry(
+                "Shortages",
+                "production_quantity_limits",
+                "production:order_shortages",
+                ("production.view_workorder",),
+            ),
             Entry("BOMs", "account_tree", "admin:production_bom_changelist", ("production.view_bom",)),
         ),
     ),

@@ -11,14 +11,14 @@ from decimal import Decimal
 from fractions import Fraction
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, Prefetch
 from django.utils import timezone
 
 from inventory.arrays import numbers
 from inventory.models import Item, StockStatus
 from inventory.quantities import ZERO, round_down
 from inventory.reads.incoming import Incoming, incoming
-from production.models import BomSubstitute, WorkOrder, WorkOrderState
+from production.models import BomSubstitute, WorkOrder, WorkOrderPeg, WorkOrderState
 from production.models.work_orders import WorkOrderQuerySet
 from production.operations.completing.requests import DEMAND_KIND
 from production.reads.order_needs import LineNeed, needs_of_orders
@@ -116,7 +116,8 @@ class _Supply:
 
     cells: dict[int, list[_Cell]] = field(default_factory=dict)
     held: dict[int, list[tuple[str, Decimal]]] = field(default_factory=dict)
-    making: dict[int, list[tuple[WorkOrder, Decimal]]] = field(default_factory=dict)
+    making: dict[int, list[tuple[WorkOrder, Decimal, str]]] = field(default_factory=dict)
+    """Order, what is left of its output, and the number of the order it is pegged to; empty: for whoever is first."""
     buying: dict[int, list[tuple[Incoming, Decimal]]] = field(default_factory=dict)
     substitutes: dict[tuple[int, int], list[tuple[Item, Decimal]]] = field(default_factory=dict)
 
@@ -196,7 +197,9 @@ def _clearings(supply: _Supply, order: WorkOrder, need: LineNeed, missing: Decim
     left = missing
     making, buying = supply.making.get(item.pk, []), supply.buying.get(item.pk, [])
     coming: list[tuple[bool, date, int, int]] = [
-        (made.parent_id != order.pk, made.due_on or date.max, 0, index) for index, (made, _) in enumerate(making)
+        (owner != order.number, made.due_on or date.max, 0, index)
+        for index, (made, _, owner) in enumerate(making)
+        if made.pk != order.pk and owner in ("", order.number)
     ]
     coming += [(True, bought.expected_on or date.max, 1, index) for index, (bought, _) in enumerate(buying)]
     for _, _, is_bought, index in sorted(coming):
@@ -211,10 +214,10 @@ def _clearings(supply: _Supply, order: WorkOrder, need: LineNeed, missing: Decim
                     Clearing(PURCHASE, bought.reference, part, bought.expected_on, bought.order_id, bought.origin)
                 )
         else:
-            made, there = making[index]
-            part = min(there, left) if made.pk != order.pk else ZERO
+            made, there, owner = making[index]
+            part = min(there, left)
             if part > ZERO:
-                making[index] = (made, there - part)
+                making[index] = (made, there - part, owner)
                 found.append(Clearing(ORDER, made.number, part, made.due_on, made.pk))
         left -= part
     found += [Clearing(HOLD, status, quantity, None, item.pk) for status, quantity in supply.held.get(item.pk, [])]
@@ -255,14 +258,34 @@ def _supply(orders: Sequence[WorkOrder], wanted: set[int]) -> _Supply:
     items = wanted | {item.pk for found in supply.substitutes.values() for item, _ in found}
     _read_cells(supply, items)
     for order in _makers(wanted):
-        supply.making.setdefault(order.item_id, []).append((order, order.remaining))
+        supply.making.setdefault(order.item_id, []).extend(_outputs(order))
     for item_id, found in incoming(items=wanted).items():
         supply.buying[item_id] = [(bought, bought.quantity) for bought in found]
     return supply
 
 
 def _makers(wanted: Iterable[int]) -> Sequence[WorkOrder]:
-    return list(unfinished_orders().filter(item__in=wanted)[:ORDERS_MAX])
+    pegs = Prefetch("pegs", WorkOrderPeg.objects.order_by("id"))
+    return list(unfinished_orders().filter(item__in=wanted).prefetch_related(pegs)[:ORDERS_MAX])
+
+
+def _outputs(order: WorkOrder) -> list[tuple[WorkOrder, Decimal, str]]:
+    """What an order will still make, by whom it is for: what is pegged is nobody else's, the oldest peg is served first."""
+    pegs = [(peg.demand_kind, peg.demand_ref, peg.quantity) for peg in order.pegs.all()]
+    if not pegs and order.demand_kind:
+        pegs = [(order.demand_kind, order.demand_ref, order.planned)]
+    found = []
+    made, left = order.good, order.remaining
+    for kind, reference, quantity in pegs:
+        served = min(made, quantity)
+        made -= served
+        part = min(quantity - served, left)
+        left -= part
+        if kind == DEMAND_KIND and part > ZERO:
+            found.append((order, part, reference))
+    if left > ZERO:
+        found.append((order, left, ""))
+    return found
 
 
 def _read_cells(supply: _Supply, items: Collection[int]) -> None:

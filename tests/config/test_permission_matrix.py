@@ -26,6 +26,7 @@ from inventory.operations.reserving import reserve_stock
 from inventory.operations.saved_views import save_view
 from inventory.operations.transit import DispatchLine, dispatch_transfer
 from production.models import BomState
+from production.operations.demands import make_for_demand
 from production.operations.work_orders import open_work_order
 from tests.factories import lot_of, make_item, make_location, make_order, make_unit, make_user, put_on_hand
 from tests.production.factories import complete, make_bom
@@ -96,7 +97,11 @@ COUNT_PAGES = (
     "approve_count",
     "cancel_count_sheet",
 )
-ORDER_PAGES = ("work_order", "complete_order", "close_order", "reopen_order", "change_plan")
+ORDER_PAGES = (
+    *("work_order", "complete_order", "close_order", "reopen_order", "change_plan", "release_order", "reserve_order"),
+    *("cancel_order", "reschedule_order", "split_order", "merge_orders", "newest_bom", "plan_sub_orders"),
+    *("pick_order", "return_to_stock", "traveller"),
+)
 BUYING_PAGES = (*tuple(f"{verb}_order" for verb in ("edit", "receive", "place", "close", "cancel", "reopen")), "order")
 LOT_PAGES = ("inventory_lot_change", "inventory_lot_delete", "inventory_lot_history")
 BOM_BUTTONS = tuple(f"production_bom_{verb}" for verb in ("draft", "activate", "discard", "retire"))
@@ -123,6 +128,15 @@ def company():
     lot = lot_of(wax, "W1")
     lot.save()  # by hand, so that it has a history
     order = open_work_order(item=candle, planned=Decimal(5), output_location=site, source_location=bench, actor=None)
+    demand = make_for_demand(
+        demand_kind="order",
+        demand_ref="SO-1",
+        item=candle,
+        quantity=Decimal(2),
+        location=site,
+        mode="always",
+        actor=None,
+    ).demand
     channel = Channel.objects.create(code="shop", name="Shop", base_url="https://shop.example")
     listing = Listing.objects.create(channel=channel, item=candle, external_sku="C")
     ListingPush.objects.create(listing=listing, channel=channel)
@@ -163,6 +177,7 @@ def company():
         "production:completion": [completion.pk],
         "production:undo_completion": [completion.pk],
         **alike("production", ORDER_PAGES, order.number),
+        "production:withdraw_demand": [demand.pk],
         **alike("channels_sync", ("listing", "why", "retry"), listing.pk),
         **alike("channels_sync", ("channel", "pause", "resume", "change_mode"), "shop"),
         "import_table": ["items"],

@@ -11,6 +11,7 @@ from inventory.models import StockStatus
 from inventory.operations.transferring import change_status
 from production.operations.issuing_components import IssueLine, issue_components
 from production.operations.releasing import release_work_order
+from production.operations.sub_orders import make_sub_orders
 from production.reads.shortages import shortages, shortages_of
 from tests.factories import make_item, make_location, make_order, put_on_hand
 from tests.production.factories import make_bom
@@ -146,3 +147,17 @@ def test_costs_the_same_number_of_queries_with_1_and_20_orders(bench):
         assert len(shortages()) == 20
 
     assert len(one) == len(twenty)
+
+
+def test_what_is_pegged_to_one_order_is_not_promised_to_a_more_urgent_one(bench):
+    made, lamp = make_item(sku="BLEND", unit="kg", step="0.1"), make_item(sku="LAMP")
+    make_bom(item=made, lines=[(bench.wax, "1")])
+    make_bom(item=lamp, lines=[(made, "1")])
+    later = order_for(bench, "4", item=lamp, due_on=in_days(9))
+    (blend,) = make_sub_orders(work_order=later, actor=None)
+    urgent = order_for(bench, "4", item=lamp, due_on=in_days(1))
+
+    found = {short.order.number: short.lines[0] for short in shortages() if short.order.item == lamp}
+
+    assert [(c.reference, c.quantity) for c in found[later.number].clearings] == [(blend.number, 4)]
+    assert found[urgent.number].clearings == []
