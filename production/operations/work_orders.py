@@ -147,9 +147,10 @@ def cancel_work_order(*, work_order: WorkOrder, actor: Actor, reason: str = "") 
 
 @operation
 def reopen_work_order(*, work_order: WorkOrder, actor: Actor) -> WorkOrder:  # noqa: ARG001  kept like its siblings
-    """Open a closed or cancelled order again with what remains; one that was never released is planned again.
+    """Open a closed or cancelled order again with what remains; one that was never released is planned again, and one that
+    was closed with nothing left is complete again.
 
-    Raises WrongState when it is open or planned, was merged into another one, or when nothing remains.
+    Raises WrongState when it is open or planned, was merged into another one, or is complete.
     """
     order = locked_order(work_order)
     if order.is_open:
@@ -162,7 +163,11 @@ def reopen_work_order(*, work_order: WorkOrder, actor: Actor) -> WorkOrder:  # n
             work_order=order.number,
             merged_into=order.merged_into.number,
         )
-    if order.remaining <= 0:
+    if order.remaining <= ZERO and order.state == WorkOrderState.CLOSED:
+        order.state = WorkOrderState.DONE
+        order.save(update_fields=["state"])
+        return order
+    if order.remaining <= ZERO:
         raise WrongState(
             f"{order.number} planned {as_text(order.planned)} and all of it is done. Raise its plan first.",
             work_order=order.number,

@@ -179,13 +179,14 @@ def test_an_order_with_something_made_is_closed_and_not_cancelled(bench):
     assert order.state == "open"
 
 
-def test_a_finished_order_can_be_closed_for_good(bench):
+def test_a_finished_order_can_be_closed_and_is_complete_when_it_is_opened_again(bench):
     order = order_for(bench, "1")
     complete(order=order, good="1")
 
     closed = close_work_order(work_order=order, actor=None)
 
     assert (closed.state, closed.remaining) == ("closed", 0)
+    assert reopen_work_order(work_order=order, actor=None).state == "done"
     with pytest.raises(WrongState, match="all of it is done"):
         reopen_work_order(work_order=order, actor=None)
 
