@@ -1,5 +1,7 @@
 """The traveller: one printed page that goes with the goods, with a code that leads back to the order."""
 
+from fractions import Fraction
+
 import segno
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
@@ -8,7 +10,9 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_GET
 
+from inventory.quantities import round_down
 from inventory.web import Crumb, render_page
+from production.explosion import started_per_good
 from production.models import BomAttachment, BomOperation, BomOutput
 from production.order_forms import rank_name
 from production.reads.order_needs import needs_of_order
@@ -21,8 +25,9 @@ from production.views.orders_page import find_order
 def traveller(request: HttpRequest, number: str) -> HttpResponse:
     """What is made, from what, how, and what comes out beside it; to be printed."""
     order = find_order(number)
+    batches = started_per_good(order.bom.process_loss_percent) * Fraction(order.planned) / Fraction(order.bom.makes)
     outputs = [
-        (output, output.quantity * order.planned / order.bom.makes)
+        (output, round_down(Fraction(output.quantity) * batches, output.item.step))
         for output in BomOutput.objects.filter(bom=order.bom_id).select_related("item").order_by("position", "id")
     ]
     complete_url = reverse("production:complete_order", args=[order.number])
