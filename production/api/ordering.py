@@ -50,22 +50,28 @@ from production.operations.sub_orders import make_sub_orders
 from production.operations.work_orders import cancel_work_order, reschedule_work_order
 from production.reads.order_needs import needs_of_order
 from production.reads.pick_list import pick_list
-from production.reads.shortages import shortages, shortages_of
+from production.reads.shortages import HOLD, ORDER, PURCHASE, SUBSTITUTE, shortages, shortages_of
 
 RANK_LIMIT = 1_000_000
 WINDOW_HOURS_MAX = 24 * 31
+CLEARING_KINDS = [
+    (PURCHASE, "Purchase order"),
+    (ORDER, "Work order"),
+    (HOLD, "Stock on hold"),
+    (SUBSTITUTE, "Substitute"),
+]
 
 
 # --- Shapes -----------------------------------------------------------------------------------------------------------
 
 
-class ReleaseInputSerializer(Body):
+class OrderReleaseSerializer(Body):
     keeps_bom = Flag(required=False, default=False, help_text="Go by the version it was planned by.")
     reserves = Flag(required=False, default=True, help_text="Reserve its components as far as they are free.")
     needs_everything = Flag(required=False, default=False, help_text="Refuse when a component is short.")
 
 
-class MissingSerializer(serializers.Serializer[Any]):
+class MissingComponentSerializer(serializers.Serializer[Any]):
     """A component of which less was free than is needed."""
 
     component = TextOut(source="component.sku")
@@ -74,15 +80,15 @@ class MissingSerializer(serializers.Serializer[Any]):
     quantity = DecimalOut()
 
 
-class ReleaseSerializer(serializers.Serializer[Any]):
+class ReleasedOrderSerializer(serializers.Serializer[Any]):
     """A released order and what is short of it."""
 
     work_order = WorkOrderSummarySerializer(source="order", read_only=True)
     has_new_bom = FlagOut(help_text="Whether another version was frozen than the one it was planned by.")
-    missing = MissingSerializer(many=True, read_only=True)
+    missing = MissingComponentSerializer(many=True, read_only=True)
 
 
-class DatesSerializer(Body):
+class OrderDatesSerializer(Body):
     """What is left out is taken away; the rank stays as it is."""
 
     start_on = Day(required=False, allow_null=True, default=None)
@@ -92,21 +98,21 @@ class DatesSerializer(Body):
     )
 
 
-class SplitInputSerializer(Body):
+class OrderSplitSerializer(Body):
     quantity = Quantity(help_text="Of the new order.")
     unit = optional_text(32, help_text=UNIT_HELP)
     due_on = Day(required=False, allow_null=True, default=None)
 
 
-class MergeInputSerializer(Body):
+class OrderMergeSerializer(Body):
     orders = serializers.ListField(child=Text(length_max=24), min_length=1, max_length=100, help_text="Their numbers.")
 
 
-class NewestBomInputSerializer(Body):
+class NewestBomSerializer(Body):
     bom_id = Whole(minimum=1, help_text="The version whose changes were looked at.")
 
 
-class LineChangeSerializer(serializers.Serializer[Any]):
+class OrderLineChangeSerializer(serializers.Serializer[Any]):
     """One component before and after, for the whole plan."""
 
     component = TextOut(source="sku")
@@ -122,20 +128,20 @@ class BomChangeSerializer(serializers.Serializer[Any]):
     bom_id = IdOut()
     version = IdOut()
     is_newer = FlagOut()
-    lines = LineChangeSerializer(many=True, read_only=True)
+    lines = OrderLineChangeSerializer(many=True, read_only=True)
 
 
-class IssueLineSerializer(Body):
+class ComponentQuantitySerializer(Body):
     component = item_reference()
     quantity = Quantity()
     unit = optional_text(32, help_text=UNIT_HELP)
     lots = lines_of(LotQuantitySerializer, required=False, default=list)
 
 
-class IssueInputSerializer(Body):
+class ComponentIssueSerializer(Body):
     """Components to carry to the floor."""
 
-    lines = lines_of(IssueLineSerializer, allow_empty=False)
+    lines = lines_of(ComponentQuantitySerializer, allow_empty=False)
     floor_location = location_reference(
         required=False, allow_null=True, default=None, help_text="Needed once; the order remembers it."
     )
@@ -143,10 +149,10 @@ class IssueInputSerializer(Body):
     note = optional_text(500)
 
 
-class ReturnInputSerializer(Body):
+class ComponentReturnSerializer(Body):
     """Components to bring back from the floor."""
 
-    lines = lines_of(IssueLineSerializer, allow_empty=False)
+    lines = lines_of(ComponentQuantitySerializer, allow_empty=False)
     location = location_reference(help_text="Where they go back to.")
     effective_at = Moment(required=False, allow_null=True, default=None)
     note = optional_text(500)
@@ -195,7 +201,7 @@ class PickListSerializer(serializers.Serializer[Any]):
 class ClearingSerializer(serializers.Serializer[Any]):
     """What would clear a shortage. Purchases and work orders count; stock on hold and substitutes are possibilities."""
 
-    kind = ChoiceOut(["purchase", "work_order", "hold", "substitute"])
+    kind = ChoiceOut(CLEARING_KINDS)
     reference = TextOut(help_text="Number of the order, status, or SKU of the substitute.")
     quantity = DecimalOut()
     expected_on = DayOut(allow_null=True)
@@ -280,17 +286,19 @@ RELEASE = "production.release_workorder"
 VIEW = "production.view_workorder"
 
 ORDER_ENDPOINTS: dict[str, Endpoint] = {
-    "release": Endpoint(RELEASE, ReleaseSerializer, ReleaseInputSerializer),
-    "reserve": Endpoint(RELEASE, MissingSerializer, Nothing, is_array=True),
+    "release": Endpoint(RELEASE, ReleasedOrderSerializer, OrderReleaseSerializer),
+    "reserve": Endpoint(RELEASE, MissingComponentSerializer, Nothing, is_array=True),
     "cancel": Endpoint("production.close_workorder", WorkOrderSummarySerializer, CloseSerializer),
-    "dates": Endpoint("production.change_workorder", WorkOrderSummarySerializer, DatesSerializer),
-    "split": Endpoint(RELEASE, WorkOrderSummarySerializer, SplitInputSerializer, status=201, is_keyed=True),
-    "merge": Endpoint(RELEASE, WorkOrderSummarySerializer, MergeInputSerializer),
+    "dates": Endpoint("production.change_workorder", WorkOrderSummarySerializer, OrderDatesSerializer),
+    "split": Endpoint(RELEASE, WorkOrderSummarySerializer, OrderSplitSerializer, status=201, is_keyed=True),
+    "merge": Endpoint(RELEASE, WorkOrderSummarySerializer, OrderMergeSerializer),
     "bom_change": Endpoint(VIEW, BomChangeSerializer),
-    "newest_bom": Endpoint(RELEASE, WorkOrderSummarySerializer, NewestBomInputSerializer),
-    "issue": Endpoint("inventory.transfer_stock", PostingSerializer, IssueInputSerializer, status=201, is_keyed=True),
+    "newest_bom": Endpoint(RELEASE, WorkOrderSummarySerializer, NewestBomSerializer),
+    "issue": Endpoint(
+        "inventory.transfer_stock", PostingSerializer, ComponentIssueSerializer, status=201, is_keyed=True
+    ),
     "return_components": Endpoint(
-        "inventory.transfer_stock", PostingSerializer, ReturnInputSerializer, status=201, is_keyed=True
+        "inventory.transfer_stock", PostingSerializer, ComponentReturnSerializer, status=201, is_keyed=True
     ),
     "components": Endpoint(VIEW, ComponentNeedSerializer, is_array=True),
     "pick_list": Endpoint(VIEW, PickListSerializer),

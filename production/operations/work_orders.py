@@ -147,9 +147,9 @@ def cancel_work_order(*, work_order: WorkOrder, actor: Actor, reason: str = "") 
 
 @operation
 def reopen_work_order(*, work_order: WorkOrder, actor: Actor) -> WorkOrder:  # noqa: ARG001  kept like its siblings
-    """Open a closed or cancelled order again with what remains; one that was never released is planned again, and one that
-    was closed with nothing left is complete again.
+    """Open a closed or cancelled order again with what remains.
 
+    One that was never released is planned again, and one that was closed with nothing left is complete again.
     Raises WrongState when it is open or planned, was merged into another one, or is complete.
     """
     order = locked_order(work_order)
