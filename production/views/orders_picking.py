@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from inventory.errors import DomainError
-from inventory.models import Item, Location, Lot, Reservation
+from inventory.models import Item, Location, Lot, Posting, Reservation
 from inventory.quantities import ZERO
-from inventory.web import Crumb, add_refusal, go_to, render_page
+from inventory.web import Crumb, add_refusal, go_to, key_from, render_page
 from production.forms import new_key, own_places
 from production.models import WorkOrder
 from production.operations.issuing_components import IssueLine, issue_components, return_components
@@ -40,6 +40,8 @@ def pick_order(request: HttpRequest, number: str) -> HttpResponse:
     if request.method == "POST":
         if not request.user.has_perm("inventory.transfer_stock"):  # seeing the list needs less than issuing from it
             raise PermissionDenied
+        if _is_posted(request):
+            return go_to(request, "production:work_order", number, message=f"That was issued to {number} already")
         lines = _lines(found.rows, ticked, typed, problems)
         if form.is_valid() and not problems:
             try:
@@ -88,6 +90,8 @@ def return_to_stock(request: HttpRequest, number: str) -> HttpResponse:
     typed = {str(row.pk): request.POST.get(f"quantity-{row.pk}", "") for row in held}
     problems: dict[str, str] = {}
     if request.method == "POST":
+        if _is_posted(request):
+            return go_to(request, "production:work_order", number, message=f"That was returned from {number} already")
         lines = _returned(held, typed, problems)
         if form.is_valid() and not problems:
             try:
@@ -114,6 +118,11 @@ def return_to_stock(request: HttpRequest, number: str) -> HttpResponse:
         order=order,
         rows=rows,
     )
+
+
+def _is_posted(request: HttpRequest) -> bool:
+    """Whether this very form was sent before: what it names is no longer on the list then."""
+    return Posting.objects.filter(key=key_from(request)).exists()
 
 
 def _crumbs(order: WorkOrder) -> list[Crumb]:
