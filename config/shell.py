@@ -52,6 +52,12 @@ MENU = (
                 ("production.view_workorder",),
             ),
             Entry("Quality", "verified_user", "quality:queue", ("production.view_inspection",)),
+            Entry(
+                "Shortages",
+                "production_quantity_limits",
+                "production:order_shortages",
+                ("production.view_workorder",),
+            ),
             Entry("BOMs", "account_tree", "admin:production_bom_changelist", ("production.view_bom",)),
         ),
     ),

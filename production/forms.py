@@ -15,7 +15,7 @@ from inventory.errors import DomainError, InvalidQuantity
 from inventory.models import Item, ItemUnit, Location, LocationKind, Tracking
 from inventory.operations.checking import packs_of
 from inventory.quantities import ZERO, as_text
-from production.models import WorkOrder
+from production.models import ConsumptionBasis, WorkOrder
 from production.operations.completing import OutputLot
 from production.output_lots import fill_rest, read_lots, read_serials
 from production.typed import TypedQuantity, in_stock_unit, read_quantity
@@ -264,9 +264,39 @@ class WorkOrderForm(forms.Form):
         help_text="Empty takes the item's own allowance.",
         widget=forms.TextInput(attrs={"inputmode": "decimal", "class": "bf-field-number"}),
     )
+    start_on = forms.DateField(label="Start", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    rank = forms.TypedChoiceField(
+        label="Priority",
+        required=False,
+        coerce=int,
+        initial=0,
+        empty_value=None,
+        choices=((-100, "Urgent"), (-10, "High"), (0, "Normal"), (10, "Low")),
+    )
+    basis = forms.ChoiceField(
+        label="A completion consumes",
+        required=False,
+        choices=ConsumptionBasis.choices,
+        help_text="By the BOM, or in proportion what was issued to the order before.",
+    )
+    is_planned = forms.ChoiceField(
+        label="State",
+        required=False,
+        choices=(("", "Open: it can be completed now"), ("planned", "Planned: release it later, with its components")),
+    )
     note = forms.CharField(label="Note", required=False, widget=forms.Textarea(attrs={"rows": 2}))
 
-    field_order = ("key", "item", "planned", "output_location", "source_location", "due_on")
+    field_order = (
+        "key",
+        "item",
+        "planned",
+        "output_location",
+        "source_location",
+        "due_on",
+        "start_on",
+        "rank",
+        "is_planned",
+    )
 
     def __init__(self, *args: Any, places: Mapping[str, Location], **options: Any) -> None:
         super().__init__(*args, **options)
@@ -294,6 +324,9 @@ class WorkOrderForm(forms.Form):
                 data["planned"] = _converted(typed, item)
             except ValidationError as error:
                 self.add_error("planned", error)
+        start, due = data.get("start_on"), data.get("due_on")
+        if start and due and start > due:
+            self.add_error("start_on", "The start is after the due date. Change one of them.")
         return data
 
 

@@ -25,8 +25,8 @@ from inventory.panels import (
 )
 from inventory.quantities import as_text
 from inventory.templatetags.figures import quantity
-from production import (panels_quality  # noqa: F401  registers what inspecting adds)
-from production.models import (Bom, BomState, Completion, CompletionReversal, Disassembly, WorkOrder)
+from production import panels_quality  # noqa: F401  registers what inspecting adds
+from production.models import Bom, BomState, Completion, CompletionReversal, Disassembly, WorkOrder
 from production.reads.buildable import buildable
 from production.reads.cost_rollup import LineCost, as_unit_cost, cost_rollups
 from production.reads.open_orders import open_needs, open_outputs

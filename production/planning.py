@@ -11,7 +11,7 @@ from inventory.errors import DomainError, InsufficientStock, ReservedByOther
 from inventory.locks import Cell, CellKey, StockRows
 from inventory.models import CostEntryKind, StockStatus
 from inventory.operations.posting import Draft
-from inventory.picking import LotOnHand, Picks, pick_lots, pick_named
+from inventory.picking import LotOnHand, Pick, Picks, pick_lots, pick_named
 from inventory.quantities import ZERO, as_text, round_down, round_half_up, round_up
 from production.explosion import MANUAL, Rate, expected_usage, startable
 from production.facts import ComponentFact, Recipe
@@ -127,6 +127,8 @@ class PlanInput:
     """By component that may go below zero, its implicit lot."""
     floor_location_id: int = 0
     """The place that goes below zero, with `implicit_lots`."""
+    issued_at: int | None = None
+    """The place where components stand that were issued to the order before: its own stock there is used first."""
 
 
 @dataclass(slots=True)
@@ -221,18 +223,21 @@ def _plan_line(
             draft.expense(component.id, CostEntryKind.CONSUMABLES, None if value is None else -value)
     else:
         cells = _source_cells(component.id, given)
+        issued = _issued_cells(component.id, given, besides=cells)
         lots = []
-        for cell in cells:
+        for cell in [*issued, *cells]:
             lot = cell.as_lot(own=given.rows.own_quantity(cell.id))
+            if cell in issued:
+                lot = lot._replace(free=ZERO)
             lots.append(lot)
-            on_hand += cell.quantity
+            on_hand += lot.own if cell in issued else cell.quantity
             if lot.expires_on is None or lot.expires_on >= given.on:
                 free += lot.free + lot.own
         usable[rate.key] = free
         if actual > ZERO:
             found = _pick(lots, usage, actual, given)
             short = found.missing
-            picks = _planned(found, cells)
+            picks = _planned(found, [*issued, *cells])
             if short and component.id in given.implicit_lots:
                 value, short = _overdraw(draft, component.id, found, given), ZERO
             else:
@@ -295,10 +300,41 @@ def _source_cells(item_id: int, given: PlanInput) -> list[Cell]:
     return [cell for cell in cells if cell.path.startswith(path) and (cell.is_pickable or cell.path == path)]
 
 
+def _issued_cells(item_id: int, given: PlanInput, *, besides: Sequence[Cell]) -> list[Cell]:
+    """Cells outside the source where stock of the item stands that was issued to the order."""
+    if given.issued_at is None:
+        return []
+    cells = given.rows.of_item(item_id, status=StockStatus.AVAILABLE)
+    there = [cell for cell in cells if cell.location_id == given.issued_at and given.rows.own_quantity(cell.id)]
+    return [cell for cell in there if cell not in besides]
+
+
 def _pick(lots: Sequence[LotOnHand], usage: Usage | None, actual: Decimal, given: PlanInput) -> Picks:
+    """By hand-picked lots; else what was issued to the order first, so that nothing is taken twice, then by picking order."""
     if usage is not None and usage.lots:
         return pick_named(lots, wanted=usage.lots)
-    return pick_lots(lots, quantity=actual, on=given.on)
+    issued = [lot for lot in lots if lot.location_id == given.issued_at and lot.own > ZERO]
+    if not issued:
+        return pick_lots(lots, quantity=actual, on=given.on)
+    first = pick_lots([lot._replace(free=ZERO) for lot in issued], quantity=actual, on=given.on)
+    if first.missing <= ZERO:
+        return first
+    taken = {pick.cell_id: pick.own for pick in first.picks}
+    rest = [lot._replace(own=lot.own - taken.get(lot.cell_id, ZERO)) for lot in lots]
+    more = pick_lots(rest, quantity=first.missing, on=given.on)
+    return Picks(tuple(_joined([*first.picks, *more.picks])), more.missing)
+
+
+def _joined(picks: Sequence[Pick]) -> list[Pick]:
+    """One pick per cell."""
+    found: dict[int, Pick] = {}
+    for pick in picks:
+        before = found.get(pick.cell_id)
+        if before is None:
+            found[pick.cell_id] = pick
+        else:
+            found[pick.cell_id] = pick._replace(quantity=before.quantity + pick.quantity, own=before.own + pick.own)
+    return list(found.values())
 
 
 def _planned(found: Picks, cells: Sequence[Cell]) -> list[PlannedPick]:

@@ -1,5 +1,6 @@
 """What a scan or a typed text means on the floor: a work order, or an item that is made."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from production.models import Bom, WorkOrder
 from production.models.work_orders import WorkOrderQuerySet
 
 MATCHES_MAX = 12
+_TRAVELLER_CODE = re.compile(r"^https?://\S+/orders/([A-Za-z0-9-]+)/complete/?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Found:
 
 def find_subject(text: str) -> Found:
     """The work order with this number, else the item with this SKU or barcode, else everything whose name fits."""
-    text = text.strip()[:250]
+    text = _order_in(text.strip()[:250])
     if not text:
         return Found(None)
     order = _orders().filter(number__iexact=text).first()
@@ -55,6 +57,12 @@ def find_subject(text: str) -> Found:
     if len(candidates) == 1:
         return Found(candidates[0])
     return Found(None, candidates)
+
+
+def _order_in(text: str) -> str:
+    """The order's number when the text is the address in the code of a traveller, else the text."""
+    found = _TRAVELLER_CODE.search(text)
+    return found.group(1) if found else text
 
 
 def suggestions(text: str) -> list[Subject]:

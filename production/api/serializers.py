@@ -30,7 +30,7 @@ from inventory.api.fields import Flag as FlagIn
 from inventory.api.serializers import UNIT_HELP
 from inventory.quantities import PLACES, ZERO, round_half_up
 from production.bom_checks import SCRAP_PERCENT_MAX
-from production.models import BomState, DeviationPolicy, IssueMethod, WorkOrderState
+from production.models import BomState, ConsumptionBasis, DeviationPolicy, IssueMethod, WorkOrderState
 from production.reads.bom_diff import Change
 
 ROUNDED = "To six decimal places."
@@ -278,11 +278,21 @@ class WorkOrderSummarySerializer(serializers.Serializer[Any]):
     over_completion_percent = DecimalOut()
     source_location = TextOut(source="source_location.code", allow_null=True, default=None)
     output_location = TextOut(source="output_location.code")
+    floor_location = TextOut(
+        source="floor_location.code", allow_null=True, default=None, help_text="Where components issued to it stand."
+    )
+    basis = ChoiceOut(ConsumptionBasis.choices)
+    rank = IdOut(help_text="Lower is made first.")
+    start_on = DayOut(allow_null=True)
     due_on = DayOut(allow_null=True)
+    parent_order = TextOut(source="parent.number", allow_null=True, default=None, help_text="What it makes a part for.")
+    split_from = TextOut(source="split_from.number", allow_null=True, default=None)
+    merged_into = TextOut(source="merged_into.number", allow_null=True, default=None)
     demand_kind = TextOut()
     demand_ref = TextOut()
     note = TextOut()
     created_at = MomentOut()
+    released_at = MomentOut(allow_null=True)
     closed_at = MomentOut(allow_null=True)
 
 
@@ -301,6 +311,13 @@ class WorkOrderInputSerializer(Body):
     bom_id = Whole(minimum=1, required=False, allow_null=True, default=None, help_text="Another version than today's.")
     due_on = Day(required=False, allow_null=True, default=None)
     over_completion_percent = DecimalIn(digits=4, places=3, required=False, allow_null=True, default=None)
+    is_planned = FlagIn(required=False, default=False, help_text="Only plan it; release it later.")
+    start_on = Day(required=False, allow_null=True, default=None)
+    rank = Whole(minimum=-1_000_000, required=False, default=0, help_text="Lower is made first.")
+    basis = Choice(ConsumptionBasis.choices, required=False, default=ConsumptionBasis.BOM.value)
+    floor_location = location_reference(
+        required=False, allow_null=True, default=None, help_text="Where components issued to it stand."
+    )
     demand_kind = optional_text(24)
     demand_ref = optional_text(64)
     note = optional_text(10_000)

@@ -6,6 +6,7 @@ from inventory.api.resources import Resource
 from production.api.boms import BomResource
 from production.api.completions import CompletionResource
 from production.api.disassemblies import DisassemblyResource
+from production.api.ordering import DemandResource
 from production.api.quality import InspectionPlanResource, InspectionResource
 from production.api.work_orders import WorkOrderResource
 
@@ -13,6 +14,7 @@ RESOURCES: dict[str, type[Resource]] = {
     "boms": BomResource,
     "completions": CompletionResource,
     "disassemblies": DisassemblyResource,
+    "demands": DemandResource,
     "work-orders": WorkOrderResource,
     "inspections": InspectionResource,
     "inspection-plans": InspectionPlanResource,

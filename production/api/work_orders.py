@@ -13,8 +13,9 @@ from rest_framework.response import Response
 from inventory.api.fields import Nothing
 from inventory.api.idempotency import Reply
 from inventory.api.references import find_items, find_locations, find_one, in_stock_units
-from inventory.api.resources import Endpoint, ListOne, Resource
+from inventory.api.resources import Endpoint, ListOne
 from production.api.filters import WorkOrderFilter
+from production.api.ordering import ORDER_ENDPOINTS, OrderActions
 from production.api.serializers import (
     CloseSerializer,
     PlanChangeSerializer,
@@ -25,13 +26,15 @@ from production.api.serializers import (
 from production.models import Bom, WorkOrder, WorkOrderLine
 from production.operations.work_orders import change_planned, close_work_order, open_work_order, reopen_work_order
 
-WITHOUT_LINES = WorkOrder.objects.select_related("item", "source_location", "output_location")
+WITHOUT_LINES = WorkOrder.objects.select_related(
+    "item", "source_location", "output_location", "floor_location", "parent", "split_from", "merged_into"
+)
 WITH_LINES = WITHOUT_LINES.prefetch_related(
     Prefetch("lines", WorkOrderLine.objects.select_related("component").order_by("id"))
 )
 
 
-class WorkOrderResource(ListOne, Resource):
+class WorkOrderResource(ListOne, OrderActions):
     """Orders to make a quantity from a frozen BOM."""
 
     queryset = WITHOUT_LINES
@@ -46,6 +49,7 @@ class WorkOrderResource(ListOne, Resource):
         "close": Endpoint("production.close_workorder", WorkOrderSerializer, CloseSerializer),
         "reopen": Endpoint("production.close_workorder", WorkOrderSerializer, Nothing),
         "plan": Endpoint("production.change_workorder", WorkOrderSerializer, PlanChangeSerializer),
+        **ORDER_ENDPOINTS,
     }
 
     def retrieve(self, request: Request, id: str) -> Response:  # noqa: ARG002
@@ -64,7 +68,7 @@ class WorkOrderResource(ListOne, Resource):
     def _opening(self) -> dict[str, Any]:
         values = self.values()
         (item,) = find_items([(("item",), values.pop("item"))])
-        places = ["output_location", "source_location"]
+        places = ["output_location", "source_location", "floor_location"]
         named = [place for place in places if values[place] is not None]
         found = dict(zip(named, find_locations([((place,), values[place]) for place in named]), strict=True))
         bom_id = values.pop("bom_id")

@@ -35,6 +35,8 @@ from production.models.quality import (
 )
 from production.models.work_orders import (
     ConsumptionBasis,
+    Demand,
+    DemandMode,
     WorkOrder,
     WorkOrderLine,
     WorkOrderPeg,
@@ -56,6 +58,8 @@ __all__ = [
     "CompletionReversal",
     "CompletionReversalLine",
     "ConsumptionBasis",
+    "Demand",
+    "DemandMode",
     "DeviationPolicy",
     "Disassembly",
     "DisassemblyLine",

@@ -184,3 +184,44 @@ class WorkOrderPeg(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity:f} for {self.demand_kind} {self.demand_ref}"
+
+
+class DemandMode(models.TextChoices):
+    ALWAYS = "always", "Make all of it"
+    SHORTAGE = "shortage", "Reserve stock, make what is missing"
+    REORDER = "reorder", "Reserve stock, make up to the reorder point"
+    NEVER = "never", "Reserve stock, make nothing"
+
+
+class Demand(models.Model):
+    """What somebody asked to have of an item, by a reference that counts once, and what was done about it.
+
+    `reserved` came from stock; the rest is made by the work orders it is pegged to. A demand that was withdrawn has
+    quantity zero.
+    """
+
+    demand_kind = models.CharField(max_length=24, help_text="order, plan, ...")
+    demand_ref = models.CharField(max_length=64)
+    item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="+")
+    quantity = models.DecimalField(max_digits=18, decimal_places=6, help_text="Asked for, in the stock unit.")
+    reserved = models.DecimalField(max_digits=18, decimal_places=6, default=Decimal(0), help_text="From stock.")
+    mode = models.CharField(max_length=8, choices=DemandMode)
+    location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="+", help_text="Ready here.")
+    needed_on = models.DateField(null=True, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", editable=False
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("-id",)
+        default_permissions = ()
+        constraints = (
+            models.UniqueConstraint(fields=("demand_kind", "demand_ref", "item"), name="production_demand_once"),
+            models.CheckConstraint(
+                condition=Q(quantity__gte=0, reserved__gte=0), name="production_demand_not_negative"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.demand_ref}: {self.quantity:f} of item {self.item_id}"

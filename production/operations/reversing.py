@@ -26,6 +26,7 @@ from production.models import (
     Disassembly,
     WorkOrder,
 )
+from production.operations.completing.promising import demands_of
 from production.operations.outputs_back import OutputBack, outputs_to_take_back
 
 ABSORBED = frozenset({CostEntryKind.CONSUMABLES, CostEntryKind.LABOUR, CostEntryKind.MACHINE, CostEntryKind.OVERHEAD})
@@ -121,16 +122,22 @@ def reverse_completion(
 
 def _release_own(order: WorkOrder, item: Item, back: Sequence[OutputBack], *, what: str, actor: Actor) -> None:
     """What the order had reserved of its own output for the demand behind it is let go, for it goes back."""
-    if order.demand_kind:
-        cells = {(output.location_id, output.lot_id): output.quantity for output in back if output.is_main}
-        release_pins(
-            demand_kind=order.demand_kind,
-            demand_ref=order.demand_ref,
-            item=item,
-            cells=cells,
-            reason=f"{what} reversed",
-            actor=actor,
-        )
+    if not order.demand_kind:
+        return
+    cells = {(output.location_id, output.lot_id): output.quantity for output in back if output.is_main}
+    demands = demands_of(order)
+    for cell, quantity in cells.items():
+        left = quantity
+        for kind, reference, _ in reversed(demands):  # the demand that was served last waits again first
+            if left > ZERO:
+                left -= release_pins(
+                    demand_kind=kind,
+                    demand_ref=reference,
+                    item=item,
+                    cells={cell: left},
+                    reason=f"{what} reversed",
+                    actor=actor,
+                )
 
 
 def _reverse_nested(posting: Posting, completion: Completion, *, actor: Actor, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Opening, closing and reopening work orders."""
+"""Planning, opening, closing, cancelling and reopening work orders, and changing what they plan."""
 
 from datetime import date
 from decimal import Decimal
@@ -6,16 +6,19 @@ from decimal import Decimal
 from django.utils import timezone
 
 from inventory.errors import WrongState
-from inventory.models import Item, Location
+from inventory.models import Item, Location, Reservation
 from inventory.operations.checking import check_item, check_location, check_quantity
+from inventory.operations.pinning import unpin_stock
 from inventory.operations.posting import Actor
 from inventory.operations.reserving import release_reservations
 from inventory.operations.transactions import operation
-from inventory.quantities import PLACES, as_text, round_half_up
+from inventory.quantities import ZERO, as_text
 from production.errors import OrderClosed
 from production.facts import recipe_of_bom
-from production.models import Bom, WorkOrder, WorkOrderLine, WorkOrderState
+from production.models import Bom, ConsumptionBasis, WorkOrder, WorkOrderState
 from production.operations.completing import DEMAND_KIND
+from production.operations.freezing import freeze
+from production.reads.order_needs import needs_of_order
 
 
 @operation
@@ -32,15 +35,24 @@ def open_work_order(
     demand_kind: str = "",
     demand_ref: str = "",
     note: str = "",
+    is_planned: bool = False,
+    start_on: date | None = None,
+    rank: int = 0,
+    basis: str = ConsumptionBasis.BOM,
+    floor_location: Location | None = None,
+    parent: WorkOrder | None = None,
 ) -> WorkOrder:
     """Open an order for `planned` (stock unit) of an item and freeze its BOM: the version in force today, or `bom`.
 
-    Phantoms are exploded now; later changes of any BOM do not touch the order. Raises InvalidBom, InvalidQuantity,
-    InvalidQuantityStep, LocationBlocked, PhantomNotStocked.
+    `is_planned` only plans it: nothing can be completed before it is released. `rank`: lower is made first. `basis` says
+    what a completion consumes, `floor_location` where components stand that are issued before. Phantoms are exploded now;
+    later changes of any BOM do not touch the order. Raises InvalidBom, InvalidQuantity, InvalidQuantityStep,
+    LocationBlocked, PhantomNotStocked, WrongState for dates in the wrong order.
     """
     check_item(item)
     check_quantity(item, planned)
     check_location(output_location)
+    _check_dates(start_on, due_on)
     recipe = recipe_of_bom(item=item, on=timezone.localdate(), bom_id=None if bom is None else bom.pk)
     order = WorkOrder.objects.create(
         number=f"new-{timezone.now().timestamp():.6f}-{item.pk}"[:24],
@@ -50,46 +62,49 @@ def open_work_order(
         over_completion_percent=(
             item.over_completion_percent if over_completion_percent is None else over_completion_percent
         ),
+        state=WorkOrderState.PLANNED if is_planned else WorkOrderState.OPEN,
+        released_at=None if is_planned else timezone.now(),
         source_location=source_location,
         output_location=output_location,
+        floor_location=floor_location,
+        basis=basis,
+        parent=parent,
+        rank=rank,
+        start_on=start_on,
         due_on=due_on,
         demand_kind=demand_kind,
         demand_ref=demand_ref,
         note=note,
         created_by_id=getattr(actor, "pk", None),
     )
+    number_order(order)
+    freeze(order, recipe)
+    return order
+
+
+def number_order(order: WorkOrder) -> None:
+    """Give a new order its number."""
     order.number = f"WO-{order.pk:06d}"
     order.save(update_fields=["number"])
-    WorkOrderLine.objects.bulk_create(
-        WorkOrderLine(
-            work_order=order,
-            component_id=rate.component_id,
-            rate_numerator=rate.per_unit.numerator,
-            rate_denominator=rate.per_unit.denominator,
-            setup_quantity=round_half_up(rate.setup, PLACES),
-            rounding_multiple=None if rate.multiple is None else round_half_up(rate.multiple, PLACES),
-            issue_method=rate.issue_method,
-            is_consumable=rate.is_consumable,
-            is_optional=rate.is_optional,
-        )
-        for rate in recipe.rates
-    )
-    return order
 
 
 @operation
 def close_work_order(*, work_order: WorkOrder, actor: Actor, reason: str = "") -> WorkOrder:
-    """Close an order short: its remainder is no longer made and its reservations are freed.
+    """Close an order: a remainder is no longer made and its reservations are freed.
 
-    Raises OrderClosed when it is not open.
+    A finished order is closed for good. Raises OrderClosed when it is closed or was cancelled, WrongState when it was never
+    released, or while components that were issued to it still stand on the floor.
     """
-    order = _locked(work_order)
-    if not order.is_open:
+    order = locked_order(work_order)
+    if order.state == WorkOrderState.PLANNED:
+        raise WrongState(f"{order.number} was never released. Cancel it instead.", work_order=order.number)
+    if order.state not in (WorkOrderState.OPEN, WorkOrderState.DONE):
         raise OrderClosed(
             f"{order.number} is {order.get_state_display().lower()} already.",
             work_order=order.number,
             state=order.state,
         )
+    refuse_issued(order)
     order.state = WorkOrderState.CLOSED
     order.closed_at = timezone.now()
     order.save(update_fields=["state", "closed_at"])
@@ -100,26 +115,77 @@ def close_work_order(*, work_order: WorkOrder, actor: Actor, reason: str = "") -
 
 
 @operation
+def cancel_work_order(*, work_order: WorkOrder, actor: Actor, reason: str = "") -> WorkOrder:
+    """Cancel an order of which nothing was made; its reservations are freed.
+
+    Raises OrderClosed when it is closed, cancelled or done already, WrongState when something was made, or while components
+    that were issued to it still stand on the floor.
+    """
+    order = locked_order(work_order)
+    if order.state not in (WorkOrderState.PLANNED, WorkOrderState.OPEN):
+        raise OrderClosed(
+            f"{order.number} is {order.get_state_display().lower()} already.",
+            work_order=order.number,
+            state=order.state,
+        )
+    if order.good or order.scrapped:
+        raise WrongState(
+            f"{as_text(order.good + order.scrapped)} {order.item.stock_unit} of {order.number} were made. Close it short, or "
+            "take its completions back first.",
+            work_order=order.number,
+            done=as_text(order.good + order.scrapped),
+        )
+    refuse_issued(order)
+    order.state = WorkOrderState.CANCELLED
+    order.closed_at = timezone.now()
+    order.save(update_fields=["state", "closed_at"])
+    release_reservations(
+        demand_kind=DEMAND_KIND, demand_ref=order.number, reason=reason or f"{order.number} cancelled", actor=actor
+    )
+    return order
+
+
+@operation
 def reopen_work_order(*, work_order: WorkOrder, actor: Actor) -> WorkOrder:  # noqa: ARG001  kept like its siblings
-    """Open a closed order again with what remains. Raises WrongState when it is open, or when nothing remains."""
-    order = _locked(work_order)
+    """Open a closed or cancelled order again with what remains.
+
+    One that was never released is planned again, and one that was closed with nothing left is complete again.
+    Raises WrongState when it is open or planned, was merged into another one, or is complete.
+    """
+    order = locked_order(work_order)
     if order.is_open:
         raise WrongState(f"{order.number} is open already.", work_order=order.number)
-    if order.remaining <= 0:
+    if order.state == WorkOrderState.PLANNED:
+        raise WrongState(f"{order.number} is planned. Release it instead.", work_order=order.number)
+    if order.merged_into is not None:
+        raise WrongState(
+            f"{order.number} was merged into {order.merged_into.number}. Split that one instead.",
+            work_order=order.number,
+            merged_into=order.merged_into.number,
+        )
+    if order.remaining <= ZERO and order.state == WorkOrderState.CLOSED:
+        order.state = WorkOrderState.DONE
+        order.save(update_fields=["state"])
+        return order
+    if order.remaining <= ZERO:
         raise WrongState(
             f"{order.number} planned {as_text(order.planned)} and all of it is done. Raise its plan first.",
             work_order=order.number,
         )
-    order.state = WorkOrderState.OPEN
+    was_released = order.released_at is not None or order.state != WorkOrderState.CANCELLED
+    order.state = WorkOrderState.OPEN if was_released else WorkOrderState.PLANNED
     order.closed_at = None
     order.save(update_fields=["state", "closed_at"])
     return order
 
 
 @operation
-def change_planned(*, work_order: WorkOrder, planned: Decimal, actor: Actor) -> WorkOrder:  # noqa: ARG001
-    """Raise or lower the planned quantity, not below what is done (rule S7). Reaching it finishes the order."""
-    order = _locked(work_order)
+def change_planned(*, work_order: WorkOrder, planned: Decimal, actor: Actor) -> WorkOrder:
+    """Raise or lower the planned quantity, not below what is done (rule S7). Reaching it finishes the order.
+
+    What was reserved for more than the new plan needs is freed.
+    """
+    order = locked_order(work_order)
     check_quantity(order.item, planned)
     done = order.good + order.scrapped
     if planned < done:
@@ -129,14 +195,95 @@ def change_planned(*, work_order: WorkOrder, planned: Decimal, actor: Actor) -> 
             work_order=order.number,
             done=as_text(done),
         )
-    if order.state == WorkOrderState.CLOSED:
-        raise OrderClosed(f"{order.number} is closed short. Reopen it first.", work_order=order.number)
-    order.planned = planned
-    order.state = WorkOrderState.DONE if planned == done else WorkOrderState.OPEN
-    order.closed_at = timezone.now() if planned == done else None
-    order.save(update_fields=["planned", "state", "closed_at"])
+    if order.state in (WorkOrderState.CLOSED, WorkOrderState.CANCELLED):
+        how = "closed short" if order.state == WorkOrderState.CLOSED else "cancelled"
+        raise OrderClosed(f"{order.number} is {how}. Reopen it first.", work_order=order.number)
+    is_less = planned < order.planned
+    set_planned(order, planned)
+    if is_less:
+        free_surplus(order, reason=f"{order.number} plans less", actor=actor)
     return order
 
 
-def _locked(work_order: WorkOrder) -> WorkOrder:
-    return WorkOrder.objects.select_related("item").select_for_update(of=("self",), no_key=True).get(pk=work_order.pk)
+def set_planned(order: WorkOrder, planned: Decimal) -> None:
+    """Write another plan of a locked order, and the state that follows from it."""
+    done = order.good + order.scrapped
+    order.planned = planned
+    if order.state != WorkOrderState.PLANNED:
+        order.state = WorkOrderState.DONE if planned == done else WorkOrderState.OPEN
+        order.closed_at = timezone.now() if planned == done else None
+    order.save(update_fields=["planned", "state", "closed_at"])
+
+
+@operation
+def reschedule_work_order(
+    *,
+    work_order: WorkOrder,
+    due_on: date | None,
+    actor: Actor,  # noqa: ARG001  kept like its siblings
+    start_on: date | None = None,
+    rank: int | None = None,
+) -> WorkOrder:
+    """Give an order other dates, and another rank unless None. Raises OrderClosed, WrongState for dates out of order."""
+    order = locked_order(work_order)
+    if order.state not in (WorkOrderState.PLANNED, WorkOrderState.OPEN):
+        raise OrderClosed(
+            f"{order.number} is {order.get_state_display().lower()}; its dates no longer matter. Reopen it first.",
+            work_order=order.number,
+            state=order.state,
+        )
+    _check_dates(start_on, due_on)
+    order.start_on, order.due_on = start_on, due_on
+    order.rank = order.rank if rank is None else rank
+    order.save(update_fields=["start_on", "due_on", "rank"])
+    return order
+
+
+def free_surplus(order: WorkOrder, *, reason: str, actor: Actor) -> None:
+    """Free what is pinned for a locked order beyond what its lines still need."""
+    keep: dict[int, Decimal] = {}
+    for need in needs_of_order(order):
+        wanted = need.to_issue if order.state != WorkOrderState.DONE else ZERO
+        keep[need.component.pk] = keep.get(need.component.pk, ZERO) + wanted
+    unpin_stock(
+        demand_kind=DEMAND_KIND,
+        demand_ref=order.number,
+        reason=reason,
+        actor=actor,
+        except_at=order.floor_location,
+        keep=keep,
+    )
+
+
+def refuse_issued(order: WorkOrder) -> None:
+    """Refuse to end an order while components that were issued to it stand on the floor."""
+    if order.floor_location_id is None:
+        return
+    left = (
+        Reservation.objects.for_demand(kind=DEMAND_KIND, reference=order.number)
+        .filter(location_id=order.floor_location_id, quantity__gt=0, lot__isnull=False)
+        .select_related("item", "location")
+        .order_by("item__sku", "id")
+    )
+    found = [f"{as_text(row.quantity)} {row.item.stock_unit} of {row.item.sku}" for row in left]
+    if found:
+        place = left[0].location.code
+        raise WrongState(
+            f"{', '.join(found[:5])}{' and more' if len(found) > 5 else ''} issued to {order.number} still at {place}. "
+            "Return it first, or complete with it.",
+            work_order=order.number,
+            location=place,
+        )
+
+
+def locked_order(work_order: WorkOrder) -> WorkOrder:
+    """The order as it is now, locked; orders come first in the lock order."""
+    orders = WorkOrder.objects.select_related(
+        "item", "bom", "output_location", "source_location", "floor_location", "merged_into"
+    )
+    return orders.select_for_update(of=("self",), no_key=True).get(pk=work_order.pk)
+
+
+def _check_dates(start_on: date | None, due_on: date | None) -> None:
+    if start_on is not None and due_on is not None and start_on > due_on:
+        raise WrongState(f"The order would start on {start_on} and be due on {due_on}. Change one of the dates.")

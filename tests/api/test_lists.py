@@ -14,6 +14,7 @@ from inventory.operations.counting import open_count_sheet
 from inventory.operations.landing_costs import add_landed_cost
 from inventory.operations.reserving import reserve_stock
 from inventory.operations.transit import DispatchLine, dispatch_transfer
+from production.operations.demands import make_for_demand
 from production.operations.disassembling import disassemble
 from production.operations.work_orders import open_work_order
 from tests.factories import make_item, make_location, make_order, make_supplier, make_unit, put_on_hand
@@ -111,6 +112,15 @@ def one_more(number):
         item=part, location=place, quantity=part.step, demand_kind="order", demand_ref="1", actor=None, pinned=True
     )
     open_work_order(item=product, planned=part.step, output_location=place, source_location=place, actor=None)
+    make_for_demand(
+        demand_kind="order",
+        demand_ref=f"SO-{product.pk}",
+        item=product,
+        quantity=part.step,
+        location=place,
+        mode="always",
+        actor=None,
+    )
     supplier = make_supplier()
     sold = SupplierItem.objects.create(supplier=supplier, item=part)
     SupplierStock.objects.create(supplier_item=sold, quantity=1, confirmed_at="2020-01-01T00:00:00Z")
@@ -158,6 +168,7 @@ LISTS = [
     "completions/",
     "disassemblies/",
     "work-orders/",
+    "demands/",
     "channels/",
     "listings/",
     "publications/",

@@ -146,6 +146,17 @@ ALLOWED = {
     ("POST", "exceptions/"): COUNTERS,
     ("POST", "exceptions/1/assign/"): PLANNERS,
     **{("POST", f"exceptions/1/{verb}/"): SOLVERS for verb in ("take", "snooze", "wake", "resolve", "reopen", "note")},
+    **{
+        ("POST", f"work-orders/1/{verb}/"): PLANNERS
+        for verb in ("release", "reserve", "cancel", "dates", "split", "merge", "newest-bom", "sub-orders")
+    },
+    **{("POST", f"work-orders/1/{verb}/"): WORKERS for verb in ("issue", "return-components")},
+    **{("GET", f"work-orders/1/{noun}/"): ALL for noun in ("bom-change", "components", "pick-list", "shortages")},
+    ("GET", "work-orders/shortages/"): ALL,
+    ("GET", "demands/"): ALL,
+    ("GET", "demands/1/"): ALL,
+    ("POST", "demands/"): PLANNERS,
+    ("POST", "demands/1/withdraw/"): PLANNERS,
     ("GET", "channels/"): ALL,
     ("GET", "channels/1/"): ALL,
     ("POST", "channels/1/pause/"): PLANNERS,

@@ -43,7 +43,12 @@ def test_builds_a_company_whose_ledger_verifies(var):
         (3, "draft"),
     ]
     assert Completion.objects.filter(reversed_good=140).count() == 1
-    assert {order.state for order in WorkOrder.objects.all()} == {"open", "closed"}
+    assert {order.state for order in WorkOrder.objects.all()} == {
+        "planned",
+        "open",
+        "closed",
+        "cancelled",
+    }
     assert on_hand(Item.objects.get(sku="GIFT-SET"), status="qc_hold") == Decimal(8)
     assert on_hand(Item.objects.get(sku="CANDLE-LAVENDER")) == Decimal(120 + 80 + 40 - 20 + 80 - 1 - 6)
     assert StockBalance.objects.filter(location__kind="3pl", quantity=60).exists()

@@ -28,6 +28,7 @@ from inventory.operations.reserving import reserve_stock
 from inventory.operations.saved_views import save_view
 from inventory.operations.transit import DispatchLine, dispatch_transfer
 from production.models import BomState, Disposition
+from production.operations.demands import make_for_demand
 from production.operations.disassembling import disassemble
 from production.operations.inspecting import Finding, Outcome, decide_inspection, open_inspection
 from production.operations.inspection_files import attach_file
@@ -102,7 +103,11 @@ COUNT_PAGES = (
     "approve_count",
     "cancel_count_sheet",
 )
-ORDER_PAGES = ("work_order", "complete_order", "close_order", "reopen_order", "change_plan")
+ORDER_PAGES = (
+    *("work_order", "complete_order", "close_order", "reopen_order", "change_plan", "release_order", "reserve_order"),
+    *("cancel_order", "reschedule_order", "split_order", "merge_orders", "newest_bom", "plan_sub_orders"),
+    *("pick_order", "return_to_stock", "traveller"),
+)
 BUYING_PAGES = (*tuple(f"{verb}_order" for verb in ("edit", "receive", "place", "close", "cancel", "reopen")), "order")
 LOT_PAGES = ("inventory_lot_change", "inventory_lot_delete", "inventory_lot_history")
 BOM_BUTTONS = tuple(f"production_bom_{verb}" for verb in ("draft", "activate", "discard", "retire"))
@@ -131,6 +136,15 @@ def company():
     lot = lot_of(wax, "W1")
     lot.save()  # by hand, so that it has a history
     order = open_work_order(item=candle, planned=Decimal(5), output_location=site, source_location=bench, actor=None)
+    demand = make_for_demand(
+        demand_kind="order",
+        demand_ref="SO-1",
+        item=candle,
+        quantity=Decimal(2),
+        location=site,
+        mode="always",
+        actor=None,
+    ).demand
     channel = Channel.objects.create(code="shop", name="Shop", base_url="https://shop.example")
     listing = Listing.objects.create(channel=channel, item=candle, external_sku="C")
     ListingPush.objects.create(listing=listing, channel=channel)
@@ -185,6 +199,7 @@ def company():
         "production:undo_completion": [completion.pk],
         **alike("production", ("disassembly", "undo_disassembly"), apart.pk),
         **alike("production", ORDER_PAGES, order.number),
+        "production:withdraw_demand": [demand.pk],
         **alike("channels_sync", ("listing", "why", "retry"), listing.pk),
         **alike("channels_sync", ("run", "approve_run", "refuse_run", "undo_run"), run.pk),
         **alike("channels_sync", ("channel", "pause", "resume", "change_mode", "guard"), "shop"),

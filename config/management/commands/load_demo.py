@@ -16,6 +16,7 @@ from config.demo.counting import ensure_counts
 from config.demo.elsewhere import ensure_elsewhere
 from config.demo.making import ensure_history
 from config.demo.moving import ensure_movements
+from config.demo.ordering import ensure_ordering
 from config.demo.people import Logins, ensure_people
 from config.demo.quality import ensure_quality
 from config.demo.selling import ensure_selling
@@ -52,6 +53,7 @@ class Command(BaseCommand):
             ensure_buying(actor)
             ensure_quality(actor)
             ensure_lanterns(actor)
+            ensure_ordering(actor)
         channel = ensure_shop(actor)
         ensure_selling(channel, actor)
         ensure_checked()

@@ -1,6 +1,5 @@
 """Recording a completion: components leave by the BOM, the output comes in, in one transaction (the backflush)."""
 
-from collections.abc import Sequence
 from datetime import date
 from uuid import UUID, uuid4
 
@@ -8,17 +7,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from inventory.errors import DomainError
-from inventory.models import Lot, Posting, PostingKind, StockStatus
+from inventory.models import Posting, PostingKind
 from inventory.operations.exceptions import report_exception
 from inventory.operations.posting import Actor, claim_posting, post
-from inventory.operations.reserving import reserve_stock
 from inventory.operations.transactions import operation
-from inventory.quantities import ZERO, as_text
+from inventory.quantities import as_text
 from production.facts import Recipe
 from production.models import Completion, WorkOrder
 from production.operations.completing.nesting import make_missing, may_nest
 from production.operations.completing.outputs import receive_outputs
 from production.operations.completing.plans import order_of, plan_completion, recipe_for
+from production.operations.completing.promising import free_the_rest, promise_output
 from production.operations.completing.refusing import check_request
 from production.operations.completing.requests import (
     DEMAND_KIND,
@@ -126,8 +125,9 @@ def _complete(
     note_written(completion, plan, lot_ids)
     if lines.draft.overdrawn:
         _report_below_zero(posting, plan, actor=actor)
-    if order is not None and order.demand_kind and plan.good:
-        _reserve_for_demand(order, plan, lot_ids, actor=actor)
+    if order is not None:
+        promise_output(order, plan, lot_ids, actor=actor)
+        free_the_rest(order, lines.draft, actor=actor)
     return CompletionResult(posting, completion, replayed=False, plan=plan)
 
 
@@ -170,23 +170,4 @@ def _report_below_zero(posting: Posting, plan: CompletionPlan, *, actor: Actor) 
                 action="Count or receive it",
                 action_url=f"/stock/receive/?item={line.component.sku}",
                 actor=actor,
-            )
-
-
-def _reserve_for_demand(order: WorkOrder, plan: CompletionPlan, lot_ids: Sequence[int], *, actor: Actor) -> None:
-    """What an order made for a demand is promised to it, up to what was ordered; what waits for inspection is not (S19)."""
-    wanted = max(order.planned - (order.good - plan.good), ZERO)
-    for output, lot_id in zip(plan.outputs, lot_ids, strict=True):
-        quantity = min(output.quantity, wanted)
-        if output.is_main and output.status == StockStatus.AVAILABLE and quantity > ZERO:
-            wanted -= quantity
-            reserve_stock(
-                item=order.item,
-                location=output.location,
-                quantity=quantity,
-                demand_kind=order.demand_kind,
-                demand_ref=order.demand_ref,
-                actor=actor,
-                lots=[(Lot.objects.get(pk=lot_id), quantity)],
-                partial=True,
             )

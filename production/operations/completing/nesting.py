@@ -17,7 +17,7 @@ from inventory.quantities import ZERO, as_text, round_up
 from production.explosion import MANUAL, expected_usage
 from production.facts import Recipe
 from production.models import WorkOrder
-from production.operations.completing.requests import CompletionPlan, CompletionRequest, item_of
+from production.operations.completing.requests import DEMAND_KIND, CompletionPlan, CompletionRequest, item_of
 from production.reads.structures import Structures, load_structures
 
 LEVELS_MAX = 20
@@ -63,6 +63,8 @@ def make_missing(
         items=_all_below(structures, list(recipe.components)),
         pools_of=[item_of(request).pk],
         within=source.path if source else "/",
+        locations=[order.floor_location_id] if order and order.floor_location_id else [],
+        demand=(DEMAND_KIND, order.number) if order else None,
         lock=True,
     )
     started_before = order.good + order.scrapped if order else ZERO
@@ -84,7 +86,7 @@ def make_missing(
             for c in rows.of_item(component.id, status=StockStatus.AVAILABLE)
             if (c.is_pickable and (source is not None or c.is_own)) and (c.expires_on is None or c.expires_on >= on)
         ]
-        missing = needed - sum((cell.free for cell in cells), ZERO)
+        missing = needed - sum((cell.free + rows.own_quantity(cell.id) for cell in cells), ZERO)
         if missing > ZERO:
             done.append(_make(posting, request, order, component.id, missing, complete=complete))
     return done

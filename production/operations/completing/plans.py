@@ -79,6 +79,7 @@ def plan_completion(
     source = request.source_location or (order.source_location if order else None)
     if order is not None and order.basis == ConsumptionBasis.ISSUED:
         source = order.floor_location or source
+    floor = order.floor_location_id if order else None
     problems: list[DomainError] = []
     usages, substitutions, extras = _entered(request, recipe, problems)
     status = StockStatus.QC_HOLD if item.inspection_required else StockStatus.AVAILABLE
@@ -90,7 +91,7 @@ def plan_completion(
         items=stocked if lock else [*stocked, item.pk],  # the cells of the output are only shown, never taken from
         pools_of=[item.pk, *by_products],
         within=source.path if source else "/",
-        locations=[target.pk],
+        locations=[target.pk] if floor is None else [target.pk, floor],
         statuses=[StockStatus.AVAILABLE, status] if status != StockStatus.AVAILABLE else [status],
         demand=(DEMAND_KIND, order.number) if order else None,
         then=lots_statement(usual) if usual else None,
@@ -109,6 +110,7 @@ def plan_completion(
         on=on,
         step=settings.CURRENCY_STEP,
         substitutions=substitutions,
+        issued_at=floor,
     )
     if order is not None and order.basis == ConsumptionBasis.ISSUED:
         given.issued = _issued(rows, source.path if source else "/")

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from production.models import WorkOrder
-from production.operations.work_orders import close_work_order, open_work_order
+from production.operations.work_orders import cancel_work_order, close_work_order, open_work_order
 from tests.factories import make_item
 from tests.production.factories import complete
 
@@ -34,15 +34,19 @@ def test_the_board_sorts_orders_by_how_far_they_are(as_viewer, workshop):
     complete(order=started, good="3")
     complete(order=done, good="10")
     close_work_order(work_order=closed, actor=None)
+    planned, cancelled = make_order(workshop, is_planned=True), make_order(workshop)
+    cancel_work_order(work_order=cancelled, actor=None)
 
     response = as_viewer.get("/make/orders/")
 
     columns = {column.key: [order.number for order in column.orders] for column in response.context["columns"]}
     assert columns == {
-        "open": [waiting.number],
+        "planned": [planned.number],
+        "released": [waiting.number],
         "started": [started.number],
         "done": [done.number],
-        "closed": [closed.number],
+        "short": [closed.number],
+        "cancelled": [cancelled.number],
     }
 
 
@@ -54,7 +58,7 @@ def test_the_board_shows_what_is_due_first(as_viewer, workshop):
 
     response = as_viewer.get("/make/orders/")
 
-    assert [order.number for order in response.context["columns"][0].orders] == [
+    assert [order.number for order in response.context["columns"][1].orders] == [
         sooner.number,
         later.number,
         undated.number,
@@ -62,8 +66,8 @@ def test_the_board_shows_what_is_due_first(as_viewer, workshop):
     assert "overdue" in response.content.decode()
 
 
-@pytest.mark.parametrize(("query", "count"), [("state=open", 2), ("state=done", 0), ("state=open&due=overdue", 1),
-                                              ("state=open&q=CANDLE", 2), ("state=open&q=zzz", 0)])  # fmt: skip
+@pytest.mark.parametrize(("query", "count"), [("state=released", 2), ("state=done", 0), ("state=released&due=overdue", 1),
+                                              ("state=released&q=CANDLE", 2), ("state=released&q=zzz", 0)])  # fmt: skip
 def test_a_state_is_listed_and_filtered(as_viewer, workshop, query, count):
     make_order(workshop)
     make_order(workshop, due_on=timezone.localdate() - timedelta(days=1))

@@ -1,0 +1,297 @@
+"""Giving a work order the newest BOM, splitting one, and merging several."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from django.utils import timezone
+
+from inventory.errors import InvalidQuantity, WrongState
+from inventory.operations.checking import check_quantity
+from inventory.operations.pinning import unpin_stock
+from inventory.operations.posting import Actor
+from inventory.operations.transactions import operation
+from inventory.quantities import ZERO, as_text
+from production.errors import OrderClosed
+from production.facts import Recipe, recipe_of_bom
+from production.models import WorkOrder, WorkOrderPeg, WorkOrderState
+from production.operations.completing import DEMAND_KIND
+from production.operations.freezing import copy_lines, have_same_lines, refreeze
+from production.operations.releasing import reserve_for
+from production.operations.work_orders import (
+    free_surplus,
+    locked_order,
+    number_order,
+    refuse_issued,
+    set_planned,
+)
+from production.reads.order_needs import need_of, needs_of_order
+
+UNFINISHED = (WorkOrderState.PLANNED, WorkOrderState.OPEN)
+
+
+@dataclass(frozen=True, slots=True)
+class LineChange:
+    """One component before and after; quantities for the whole plan in its stock unit, None when it is not there."""
+
+    sku: str
+    name: str
+    unit: str
+    before: Decimal | None
+    after: Decimal | None
+    words: Sequence[str] = ()
+    """What else changes, such as the issue method."""
+
+
+@dataclass(frozen=True, slots=True)
+class BomChange:
+    """What taking the version in force would change of an order."""
+
+    order: WorkOrder
+    bom_id: int
+    version: int
+    lines: Sequence[LineChange]
+    is_newer: bool
+    """Whether it is another version than the one the order goes by."""
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.is_newer and not self.lines
+
+
+def bom_change(order: WorkOrder, *, on: date | None = None) -> BomChange:
+    """The differences between an order's frozen lines and the BOM in force today. Raises InvalidBom when there is none."""
+    recipe = recipe_of_bom(item=order.item, on=on or timezone.localdate())
+    return BomChange(
+        order=order,
+        bom_id=recipe.bom_id,
+        version=recipe.bom_version,
+        lines=_differences(order, recipe),
+        is_newer=recipe.bom_id != order.bom_id,
+    )
+
+
+def _differences(order: WorkOrder, recipe: Recipe) -> list[LineChange]:
+    before = {
+        (line.component_id, line.is_consumable, line.is_optional): line
+        for line in order.lines.select_related("component").order_by("id")
+    }
+    found = []
+    for rate in recipe.rates:
+        component = recipe.components[rate.component_id]
+        line = before.pop(rate.key, None)
+        after = rate.requirement(order.planned, step=component.step)
+        words: list[str] = []
+        needed = None if line is None else need_of(line, planned=order.planned)
+        if line is not None and line.issue_method != rate.issue_method:
+            words.append(f"issue method {line.issue_method} → {rate.issue_method}")
+        if needed != after or words:
+            found.append(LineChange(component.sku, component.name, component.stock_unit, needed, after, words))
+    for line in before.values():
+        item = line.component
+        found.append(LineChange(item.sku, item.name, item.stock_unit, need_of(line, planned=order.planned), None))
+    return found
+
+
+@operation
+def apply_newest_bom(*, work_order: WorkOrder, bom_id: int, actor: Actor) -> WorkOrder:
+    """Freeze the BOM in force today into an unfinished order of which nothing was made; reservations follow.
+
+    `bom_id` is the version whose differences somebody has looked at; another one in force by now is refused. Raises
+    OrderClosed, WrongState when something was made (split off the rest and change that), InvalidBom.
+    """
+    order = locked_order(work_order)
+    _refuse_finished(order)
+    if order.good or order.scrapped or order.lines.exclude(booked=ZERO, used=ZERO).exists():
+        raise WrongState(
+            f"{as_text(order.good + order.scrapped)} {order.item.stock_unit} of {order.number} were made by BOM "
+            f"v{order.bom.version}, and that stays so. Split off the rest, and give the new order the newest BOM.",
+            work_order=order.number,
+        )
+    recipe = recipe_of_bom(item=order.item, on=timezone.localdate())
+    if recipe.bom_id != bom_id:
+        raise WrongState(
+            f"BOM v{recipe.bom_version} of {order.item.sku} came into force meanwhile. Look at what it changes, then apply it.",
+            work_order=order.number,
+            bom=recipe.bom_id,
+        )
+    had_pins = any(need.reserved for need in needs_of_order(order))
+    refreeze(order, recipe)
+    free_surplus(order, reason=f"{order.number} has a new BOM", actor=actor)
+    if had_pins and order.is_open:
+        reserve_for(order, actor=actor)
+    return order
+
+
+@operation
+def split_work_order(
+    *, work_order: WorkOrder, quantity: Decimal, actor: Actor, due_on: date | None = None
+) -> WorkOrder:
+    """Make `quantity` (stock unit) of an unfinished order's rest an order of its own, with the same frozen BOM.
+
+    The newest demands go with it. Reservations beyond what the rest needs are freed and taken by the new order. Raises
+    OrderClosed, InvalidQuantity when the rest is not larger than `quantity`, InvalidQuantityStep.
+    """
+    order = locked_order(work_order)
+    _refuse_finished(order)
+    check_quantity(order.item, quantity)
+    if quantity >= order.remaining:
+        raise InvalidQuantity(
+            f"{order.number} has {as_text(order.remaining)} {order.item.stock_unit} left; less than that can be split off.",
+            work_order=order.number,
+            remaining=as_text(order.remaining),
+        )
+    new = WorkOrder.objects.create(
+        number=f"new-{timezone.now().timestamp():.6f}-{order.pk}"[:24],
+        item=order.item,
+        bom_id=order.bom_id,
+        planned=quantity,
+        over_completion_percent=order.over_completion_percent,
+        state=order.state,
+        source_location=order.source_location,
+        output_location=order.output_location,
+        basis=order.basis,
+        parent_id=order.parent_id,
+        split_from=order,
+        rank=order.rank,
+        start_on=order.start_on,
+        due_on=due_on or order.due_on,
+        note=order.note,
+        created_by_id=getattr(actor, "pk", None),
+        released_at=order.released_at,
+    )
+    number_order(new)
+    copy_lines(order, new)
+    had_pins = any(need.reserved for need in needs_of_order(order))
+    set_planned(order, order.planned - quantity)
+    _split_pegs(order, new)
+    free_surplus(order, reason=f"{new.number} was split off", actor=actor)
+    if had_pins and new.is_open:
+        reserve_for(new, actor=actor)
+    return new
+
+
+@operation
+def merge_work_orders(*, target: WorkOrder, others: Sequence[WorkOrder], actor: Actor) -> WorkOrder:
+    """Put other orders of which nothing was made into `target`: their plans, demands and reservations are its own.
+
+    Raises OrderClosed, WrongState for another item, BOM, place or state, for orders of which something was made, or to which
+    components were issued.
+    """
+    wanted = sorted({order.pk for order in others} - {target.pk})
+    if not wanted:
+        raise WrongState("Choose at least one other order to merge.", work_order=target.number)
+    locked = {pk: locked_order(WorkOrder(pk=pk)) for pk in sorted([*wanted, target.pk])}
+    order = locked[target.pk]
+    _refuse_finished(order)
+    for other in (locked[pk] for pk in wanted):
+        _refuse_unlike(order, other)
+        refuse_issued(other)
+    had_pins = any(need.reserved for one in locked.values() for need in needs_of_order(one))
+    total = ZERO
+    for other in (locked[pk] for pk in wanted):
+        total += other.planned
+        unpin_stock(
+            demand_kind=DEMAND_KIND,
+            demand_ref=other.number,
+            reason=f"{other.number} merged into {order.number}",
+            actor=actor,
+        )
+        other.state, other.closed_at, other.merged_into = WorkOrderState.CANCELLED, timezone.now(), order
+        other.save(update_fields=["state", "closed_at", "merged_into"])
+        WorkOrder.objects.filter(parent=other).update(parent=order)
+        _merge_pegs(other, order)
+    set_planned(order, order.planned + total)
+    days = [one.due_on for one in locked.values() if one.due_on is not None]
+    order.due_on = min(days, default=None)
+    order.rank = min(one.rank for one in locked.values())
+    order.save(update_fields=["due_on", "rank"])
+    if had_pins and order.is_open:
+        reserve_for(order, actor=actor)
+    return order
+
+
+def _refuse_finished(order: WorkOrder) -> None:
+    if order.state not in UNFINISHED:
+        raise OrderClosed(
+            f"{order.number} is {order.get_state_display().lower()}. Only planned and open orders can be changed.",
+            work_order=order.number,
+            state=order.state,
+        )
+
+
+def _refuse_unlike(order: WorkOrder, other: WorkOrder) -> None:
+    _refuse_finished(other)
+    reason = ""
+    if other.item_id != order.item_id:
+        reason = f"makes {other.item.sku}, not {order.item.sku}"
+    elif other.good or other.scrapped:
+        reason = "has completions. Close it short instead"
+    elif other.state != order.state:
+        reason = f"is {other.get_state_display().lower()}, {order.number} is {order.get_state_display().lower()}"
+    elif (other.source_location_id, other.output_location_id) != (order.source_location_id, order.output_location_id):
+        reason = "has other places"
+    elif other.basis != order.basis or not have_same_lines(order, other):
+        reason = "consumes by another frozen BOM. Give both the newest one first"
+    if reason:
+        raise WrongState(
+            f"{other.number} cannot be merged into {order.number}: it {reason}.",
+            work_order=order.number,
+            other=other.number,
+        )
+
+
+def _split_pegs(order: WorkOrder, new: WorkOrder) -> None:
+    """The youngest demands go with the new order as far as the old one can no longer make them."""
+    pegs = list(order.pegs.order_by("-id"))
+    left = sum((peg.quantity for peg in pegs), ZERO) - order.planned
+    for peg in pegs:
+        part = min(peg.quantity, left)
+        if part <= ZERO:
+            break
+        left -= part
+        WorkOrderPeg.objects.create(
+            work_order=new,
+            demand_kind=peg.demand_kind,
+            demand_ref=peg.demand_ref,
+            quantity=part,
+            needed_on=peg.needed_on,
+        )
+        if part == peg.quantity:
+            peg.delete()
+        else:
+            peg.quantity -= part
+            peg.save(update_fields=["quantity"])
+    first = new.pegs.order_by("id").first()
+    if first is not None:
+        new.demand_kind, new.demand_ref = first.demand_kind, first.demand_ref
+    elif not pegs and order.demand_kind:
+        new.demand_kind, new.demand_ref = order.demand_kind, order.demand_ref
+    new.save(update_fields=["demand_kind", "demand_ref"])
+
+
+def _merge_pegs(other: WorkOrder, order: WorkOrder) -> None:
+    theirs = list(other.pegs.order_by("id").values_list("demand_kind", "demand_ref", "quantity", "needed_on"))
+    if not theirs and other.demand_kind:
+        theirs = [(other.demand_kind, other.demand_ref, other.planned, other.due_on)]
+    if theirs and order.demand_kind and not order.pegs.exists():
+        _add_peg(order, order.demand_kind, order.demand_ref, order.planned, order.due_on)
+    for kind, reference, quantity, needed_on in theirs:
+        _add_peg(order, kind, reference, quantity, needed_on)
+    other.pegs.all().delete()
+    if theirs and not order.demand_kind:
+        order.demand_kind, order.demand_ref = theirs[0][0], theirs[0][1]
+        order.save(update_fields=["demand_kind", "demand_ref"])
+
+
+def _add_peg(order: WorkOrder, kind: str, reference: str, quantity: Decimal, needed_on: date | None) -> None:
+    peg, is_new = WorkOrderPeg.objects.get_or_create(
+        work_order=order,
+        demand_kind=kind,
+        demand_ref=reference,
+        defaults={"quantity": quantity, "needed_on": needed_on},
+    )
+    if not is_new:
+        peg.quantity += quantity
+        peg.save(update_fields=["quantity"])

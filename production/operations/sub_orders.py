@@ -1,0 +1,104 @@
+"""Work orders for the sub-assemblies an order is short of, level by level, pegged to the order that needs them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from django.utils import timezone
+
+from inventory.errors import WrongState
+from inventory.models import Item
+from inventory.operations.posting import Actor
+from inventory.operations.transactions import operation
+from inventory.quantities import ZERO, round_up
+from production.errors import OrderClosed
+from production.models import Bom, WorkOrder, WorkOrderPeg, WorkOrderState
+from production.operations.completing import DEMAND_KIND
+from production.operations.work_orders import locked_order, open_work_order
+from production.reads.shortages import UNFINISHED, shortages_of
+
+LEVELS_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class SubAssembly:
+    """A made component an order is short of, and how much of it nobody makes or buys yet (its stock unit)."""
+
+    component: Item
+    quantity: Decimal
+
+
+def missing_sub_assemblies(order: WorkOrder) -> list[SubAssembly]:
+    """What could be made for an unfinished order by orders of its own; by component. A fixed number of statements."""
+    if order.state not in UNFINISHED:
+        return []
+    uncovered: dict[int, tuple[Item, Decimal]] = {}
+    for line in shortages_of(order):
+        if line.uncovered > ZERO:
+            _, before = uncovered.get(line.component.pk, (line.component, ZERO))
+            uncovered[line.component.pk] = (line.component, before + line.uncovered)
+    if not uncovered:
+        return []
+    made = set(
+        Bom.objects.in_force(on=timezone.localdate()).filter(item__in=uncovered).values_list("item_id", flat=True)
+    )
+    return [
+        SubAssembly(item, round_up(Fraction(quantity), item.step))
+        for pk, (item, quantity) in uncovered.items()
+        if pk in made
+    ]
+
+
+@operation
+def make_sub_orders(*, work_order: WorkOrder, actor: Actor) -> Sequence[WorkOrder]:
+    """Plan a work order for every made component that is short and not on its way, and for what these are short of in turn.
+
+    Each is pegged to the order that needs it, due when that one starts (or is due), and its output will be reserved for it.
+    A second call plans nothing more. Raises OrderClosed when the order is neither planned nor open.
+    """
+    order = locked_order(work_order)
+    if order.state not in UNFINISHED:
+        raise OrderClosed(
+            f"{order.number} is {order.get_state_display().lower()}. Reopen it before sub-assemblies are planned for it.",
+            work_order=order.number,
+            state=order.state,
+        )
+    return _plan_below(order, actor=actor, level=1)
+
+
+def _plan_below(order: WorkOrder, *, actor: Actor, level: int) -> list[WorkOrder]:
+    if level > LEVELS_MAX:
+        raise WrongState(f"{order.item.sku} would be made through more than {LEVELS_MAX} levels.")
+    made: list[WorkOrder] = []
+    for missing in missing_sub_assemblies(order):
+        child = open_work_order(
+            item=missing.component,
+            planned=missing.quantity,
+            output_location=order.source_location or order.output_location,
+            source_location=order.source_location,
+            due_on=order.start_on or order.due_on,
+            rank=order.rank,
+            demand_kind=DEMAND_KIND,
+            demand_ref=order.number,
+            parent=order,
+            is_planned=True,
+            actor=actor,
+        )
+        WorkOrderPeg.objects.create(
+            work_order=child,
+            demand_kind=DEMAND_KIND,
+            demand_ref=order.number,
+            quantity=missing.quantity,
+            needed_on=child.due_on,
+        )
+        made.append(child)
+    for child in list(made):
+        made += _plan_below(child, actor=actor, level=level + 1)
+    return made
+
+
+def sub_orders_of(order: WorkOrder) -> list[WorkOrder]:
+    """The orders that make something for this one, cancelled ones left out. One statement."""
+    children = WorkOrder.objects.filter(parent=order).exclude(state=WorkOrderState.CANCELLED)
+    return list(children.select_related("item").order_by("id"))

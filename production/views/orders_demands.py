@@ -1,0 +1,88 @@
+"""Demands that are only a reference and a quantity: met from stock, by planned orders, or by both."""
+
+from django.contrib.auth.decorators import permission_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST
+
+from inventory.errors import DomainError
+from inventory.web import Crumb, add_refusal, go_to, render_page
+from production.forms import own_places
+from production.models import Demand, WorkOrderPeg
+from production.operations.demands import WINDOW_HOURS, in_words, make_for_demand, withdraw_demand
+from production.order_forms import DemandForm
+
+ROWS_PER_PAGE = 50
+TYPED_KIND = "order"
+"""The demand kind of what is typed on the page."""
+
+
+@require_http_methods(["GET", "POST"])
+@permission_required("production.add_workorder", raise_exception=True)
+def demands(request: HttpRequest) -> HttpResponse:
+    """What was asked for and what is done about it; and asking for more."""
+    places = own_places()
+    initial = {"window_hours": WINDOW_HOURS}
+    form = DemandForm(request.POST if request.method == "POST" else None, initial=initial, places=places)
+    if form.is_valid():
+        given = form.cleaned_data
+        hours = given["window_hours"]
+        try:
+            result = make_for_demand(
+                demand_kind=TYPED_KIND,
+                demand_ref=given["reference"].strip(),
+                item=given["item"],
+                quantity=given["quantity"],
+                location=given["location"],
+                source_location=given["source"],
+                needed_on=given["needed_on"],
+                mode=given["mode"],
+                window_hours=WINDOW_HOURS if hours is None else hours,
+                actor=request.user,
+            )
+        except DomainError as error:
+            add_refusal(form, error, field=_field_of(error))
+        else:
+            again = "Nothing new: " if result.replayed else ""
+            return go_to(request, "production:demands", message=f"{again}{in_words(result)}")
+    page = Paginator(Demand.objects.select_related("item", "location"), ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    return render_page(
+        request,
+        "production/order_demands.html",
+        title="Made for demand",
+        crumbs=[Crumb("Work orders", reverse("production:work_orders"))],
+        form=form,
+        page_object=page,
+        rows=_with_pegs(list(page.object_list)),
+    )
+
+
+@require_POST
+@permission_required("production.add_workorder", raise_exception=True)
+def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
+    """Nobody asks for it any more."""
+    demand = Demand.objects.select_related("item").filter(pk=pk).first()
+    if demand is None:
+        return go_to(request, "production:demands", message="That demand is gone already.")
+    result = withdraw_demand(
+        demand_kind=demand.demand_kind, demand_ref=demand.demand_ref, item=demand.item, actor=request.user
+    )
+    return go_to(request, "production:demands", message=f"Withdrawn: {in_words(result)}")
+
+
+def _with_pegs(found: list[Demand]) -> list[tuple[Demand, list[WorkOrderPeg]]]:
+    """Each demand with the orders that make something for it. One statement."""
+    pegs = WorkOrderPeg.objects.filter(demand_ref__in={demand.demand_ref for demand in found})
+    by_key: dict[tuple[str, str, int], list[WorkOrderPeg]] = {}
+    for peg in pegs.select_related("work_order").order_by("id"):
+        by_key.setdefault((peg.demand_kind, peg.demand_ref, peg.work_order.item_id), []).append(peg)
+    return [(d, by_key.get((d.demand_kind, d.demand_ref, d.item_id), [])) for d in found]
+
+
+def _field_of(error: DomainError) -> str | None:
+    if error.code in ("INVALID_QUANTITY", "INVALID_QUANTITY_STEP"):
+        return "quantity"
+    if error.code in ("INVALID_BOM", "BOM_CYCLE", "PHANTOM_NOT_STOCKED", "ITEM_INACTIVE"):
+        return "item"
+    return "location" if error.code == "LOCATION_BLOCKED" else None
