@@ -35,6 +35,7 @@ def _boms() -> Iterator[list[Cell]]:
             yes(line.is_consumable),
             yes(line.is_optional),
             yes(line.is_phantom),
+            yes(line.builds_shortage),
             line.reference,
             line.note,
         ]
@@ -57,6 +58,7 @@ BOMS_OUT = ExportKind(
         "is_consumable",
         "is_optional",
         "is_phantom",
+        "builds_shortage",
         "reference",
         "note",
     ),

@@ -12,6 +12,7 @@ from inventory.errors import InvalidQuantity, ItemInactive
 from inventory.models import Item, ItemKind, ItemUnit
 from inventory.quantities import ZERO, is_exact
 from production.bom_checks import BomLineSpec, BomProblem, BomSurroundings, Use, check_lines
+from production.bom_content import BomContent, check_parts
 from production.errors import InvalidBom
 from production.reads.structures import IN_FORCE
 
@@ -63,6 +64,16 @@ def check_bom(
     return problems + check_lines(item=item, lines=lines, around=_around(lines, bom_id=bom_id, on=in_force_on))
 
 
+def check_content(
+    *, item: Item, content: BomContent, bom_id: int | None = None, in_force_on: date | None = None
+) -> list[BomProblem]:
+    """`check_bom` for a whole version: head, lines with substitutes, by-products and operations."""
+    problems = check_bom(
+        item=item, lines=content.lines, makes=content.head.makes, bom_id=bom_id, in_force_on=in_force_on
+    )
+    return problems + check_parts(item=item, content=content)
+
+
 def packs_of_many(components: Sequence[int]) -> dict[int, dict[str, Fraction]]:
     """The own units of items in lower case, each in stock units, by item id. One statement."""
     packs: dict[int, dict[str, Fraction]] = {}
@@ -79,8 +90,12 @@ def _item(item: Item) -> list[ItemInactive | InvalidBom]:
     return []
 
 
+def _named(line: BomLineSpec) -> list[int]:
+    return [line.component.pk, *(substitute.item.pk for substitute in line.substitutes or ())]
+
+
 def _around(lines: Sequence[BomLineSpec], *, bom_id: int | None, on: date | None) -> BomSurroundings:
-    components = sorted({line.component.pk for line in lines})
+    components = sorted({item_id for line in lines for item_id in _named(line)})
     today = timezone.localdate()
     with connection.cursor() as cursor:
         cursor.execute(_BELOW, {"components": components, "except": bom_id, "on": on or today, "today": today})

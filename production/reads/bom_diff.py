@@ -67,7 +67,7 @@ class BomDiff:
 
 
 def bom_diff(*, old_id: int, new_id: int) -> BomDiff:
-    """Compare two versions, usually of one item. Four statements whatever their size.
+    """Compare two versions, usually of one item. Five statements whatever their size.
 
     Lines are matched by component and reference, several alike in their order. Raises Bom.DoesNotExist.
     """
