@@ -1,6 +1,6 @@
 """Whether lines would make a usable BOM, for a form, an import row or an operation: two statements whatever their number."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -72,6 +72,20 @@ def check_content(
         item=item, lines=content.lines, makes=content.head.makes, bom_id=bom_id, in_force_on=in_force_on
     )
     return problems + check_parts(item=item, content=content)
+
+
+def problems_of(*, items: Mapping[int, Item], contents: Mapping[int, BomContent]) -> dict[int, list[BomProblem]]:
+    """`check_content` for many stored versions, by BOM id; `items` are what they make. Two statements whatever their number."""
+    lines = [line for content in contents.values() for line in content.lines]
+    around = _around(lines, bom_id=None, on=None)
+    return {
+        bom_id: [
+            *(BomProblem(None, "item", error) for error in _item(items[bom_id])),
+            *check_lines(item=items[bom_id], lines=content.lines, around=around),
+            *check_parts(item=items[bom_id], content=content),
+        ]
+        for bom_id, content in contents.items()
+    }
 
 
 def packs_of_many(components: Sequence[int]) -> dict[int, dict[str, Fraction]]:

@@ -1,39 +1,51 @@
-"""A stored version as the content an editor, a file or a client works with. Four statements whatever its size."""
+"""Stored versions as the content an editor, a file or a client works with. Seven statements whatever their number and size."""
+
+from collections.abc import Collection
 
 from production.bom_checks import BomLineSpec, SubstituteSpec
 from production.bom_content import BomContent, HeadSpec, OperationSpec, OutputSpec
 from production.models import Bom, BomLine
 
+_PARTS = ("lines__component", "lines__substitutes__item", "outputs__item", "operations")
+
 
 def content_of(bom: Bom) -> BomContent:
-    """Everything the version holds, lines with their substitutes."""
-    lines = bom.lines.select_related("component").prefetch_related("substitutes__item").order_by("position", "id")
-    return BomContent(
-        head=head_of(bom),
-        lines=[line_of(line) for line in lines],
-        outputs=[
-            OutputSpec(
-                item=output.item,
-                quantity=output.quantity,
-                kind=output.kind,
-                cost_share_percent=output.cost_share_percent,
-                unit_value=output.unit_value,
-            )
-            for output in bom.outputs.select_related("item").order_by("position", "id")
-        ],
-        operations=[
-            OperationSpec(
-                name=operation.name,
-                kind=operation.kind,
-                minutes=operation.minutes,
-                setup_minutes=operation.setup_minutes,
-                rate_per_hour=operation.rate_per_hour,
-                amount=operation.amount,
-                instructions=operation.instructions,
-            )
-            for operation in bom.operations.order_by("position", "id")
-        ],
-    )
+    """Everything the version holds, lines with their substitutes. Raises KeyError when it is no longer there."""
+    return contents_of(boms=[bom.pk])[bom.pk]
+
+
+def contents_of(*, boms: Collection[int]) -> dict[int, BomContent]:
+    """The content of each version, by BOM id; those that are no longer there are left out."""
+    found = Bom.objects.filter(pk__in=boms).prefetch_related(*_PARTS)
+    return {
+        bom.pk: BomContent(
+            head=head_of(bom),
+            lines=[line_of(line) for line in bom.lines.all()],
+            outputs=[
+                OutputSpec(
+                    item=output.item,
+                    quantity=output.quantity,
+                    kind=output.kind,
+                    cost_share_percent=output.cost_share_percent,
+                    unit_value=output.unit_value,
+                )
+                for output in bom.outputs.all()
+            ],
+            operations=[
+                OperationSpec(
+                    name=operation.name,
+                    kind=operation.kind,
+                    minutes=operation.minutes,
+                    setup_minutes=operation.setup_minutes,
+                    rate_per_hour=operation.rate_per_hour,
+                    amount=operation.amount,
+                    instructions=operation.instructions,
+                )
+                for operation in bom.operations.all()
+            ],
+        )
+        for bom in found
+    }
 
 
 def head_of(bom: Bom) -> HeadSpec:
@@ -65,8 +77,5 @@ def line_of(line: BomLine) -> BomLineSpec:
         reference=line.reference,
         note=line.note,
         builds_shortage=line.builds_shortage,
-        substitutes=tuple(
-            SubstituteSpec(one.item, one.ratio)
-            for one in sorted(line.substitutes.all(), key=lambda one: (one.position, one.pk))
-        ),
+        substitutes=tuple(SubstituteSpec(one.item, one.ratio) for one in line.substitutes.all()),
     )

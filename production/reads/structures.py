@@ -37,7 +37,7 @@ SELECT b.id, b.item_id, b.version, b.state, b.makes, b.effective_from, b.effecti
        o.id, o.sku, o.name, o.kind, o.stock_unit, o.step, o.standard_cost, o.is_active,
        l.id, l.component_id, l.quantity, l.unit_numerator, l.unit_denominator, l.scrap_percent, l.setup_quantity,
        l.rounding_multiple, l.issue_method, l.is_consumable, l.is_optional, l.is_phantom OR i.kind = 'phantom',
-       l.unit, l.reference, l.note,
+       l.unit, l.reference, l.note, l.builds_shortage,
        i.id, i.sku, i.name, i.kind, i.stock_unit, i.step, i.standard_cost, i.is_active
 FROM used u JOIN production_bom b ON b.id = u.bom_id
 JOIN inventory_item o ON o.id = b.item_id
@@ -87,6 +87,7 @@ class TypedLine:
     unit: str
     reference: str
     note: str
+    builds_shortage: bool = False
 
 
 @dataclass(slots=True)
@@ -256,5 +257,5 @@ def _read_row(row: Sequence[Any], found: Structures, lines: dict[int, list[LineF
     if row[17] is None:
         return
     here.append(LineFact(*row[17:29]))
-    found.typed[row[17]] = TypedLine(*row[29:32])
-    found.items[row[32]] = ItemFact(*row[32:40])
+    found.typed[row[17]] = TypedLine(*row[29:33])
+    found.items[row[33]] = ItemFact(*row[33:41])
