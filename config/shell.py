@@ -41,7 +41,7 @@ MENU = (
                 "production:work_orders",
                 ("production.view_workorder",),
             ),
-            Entry("BOMs", "account_tree", "admin:production_bom_changelist", ("production.view_bom",)),
+            Entry("BOMs", "account_tree", "production:boms", ("production.view_bom",)),
         ),
     ),
     Group(

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from production.views import completions, recording, work_orders
+from production.views import bom_changes, bom_editing, bom_files, boms, completions, recording, work_orders
 
 app_name = "production"
 
@@ -20,4 +20,22 @@ urlpatterns = [
     path("orders/<str:number>/close/", work_orders.close_order, name="close_order"),
     path("orders/<str:number>/reopen/", work_orders.reopen_order, name="reopen_order"),
     path("orders/<str:number>/plan/", work_orders.change_plan, name="change_plan"),
+    path("boms/", boms.boms, name="boms"),
+    path("boms/new/", boms.new_bom, name="new_bom"),
+    path("boms/suggest/", boms.suggest_components, name="suggest_components"),
+    path("boms/where-used/", bom_changes.where_used_page, name="where_used"),
+    path("boms/replacements/<int:pk>/", bom_changes.replacement, name="replacement"),
+    path("boms/replacements/<int:pk>/activate/", bom_changes.activate_all, name="activate_replacement"),
+    path("boms/replacements/<int:pk>/discard/", bom_changes.discard_all, name="discard_replacement"),
+    path("boms/<int:pk>/", boms.bom, name="bom"),
+    path("boms/<int:pk>/edit/", bom_editing.edit_bom, name="edit_bom"),
+    path("boms/<int:pk>/cost/", boms.bom_cost, name="bom_cost"),
+    path("boms/<int:pk>/diff/", bom_changes.bom_difference, name="bom_diff"),
+    path("boms/<int:pk>/draft/", boms.draft_bom, name="draft_bom"),
+    path("boms/<int:pk>/activate/", boms.activate, name="activate_bom"),
+    path("boms/<int:pk>/discard/", boms.discard, name="discard_bom"),
+    path("boms/<int:pk>/retire/", boms.retire, name="retire_bom"),
+    path("boms/<int:pk>/files/", bom_files.add_attachment, name="add_bom_attachment"),
+    path("boms/<int:pk>/files/<int:attachment_pk>/", bom_files.attachment, name="bom_attachment"),
+    path("boms/<int:pk>/files/<int:attachment_pk>/remove/", bom_files.remove_attachment, name="remove_bom_attachment"),
 ]
