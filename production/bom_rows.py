@@ -22,6 +22,13 @@ from production.reads.bom_check import packs_of_many
 from production.typed import read_quantity
 
 FLAGS = ("is_consumable", "is_optional", "is_phantom", "builds_shortage")
+FLAG_WORDS = {
+    "is_consumable": "consumable",
+    "is_optional": "optional",
+    "is_phantom": "exploded",
+    "builds_shortage": "built when missing",
+}
+ISSUE_WORDS = {IssueMethod.PROMPT.value: "asks for the actual", IssueMethod.MANUAL.value: "issued by hand"}
 _NAMED = re.compile(r"(line|output|operation)-(\d{1,6})-(?:sub-(\d{1,3})-)?([a-z_]+)")
 _BUTTON = re.compile(r"(?:(up|down):)?(line|output|operation)-(\d{1,6})(?:-sub-(\d{1,3}))?")
 SECTIONS = {"lines": "line", "outputs": "output", "operations": "operation"}
@@ -61,12 +68,26 @@ class Row:
         return own + [message for one in self.substitutes for message in one.messages]
 
     @property
-    def more(self) -> bool:
-        """Whether something is set that stands among the further fields."""
-        names = ("setup_quantity", "rounding_multiple", "note")
-        return bool(self.flags or self.substitutes or any(self.text(name) for name in names)) or self.text(
-            "issue_method"
-        ) not in ("", IssueMethod.BACKFLUSH)
+    def is_open(self) -> bool:
+        """Whether the further fields are shown: they were, or one of them is wrong."""
+        further = {"setup_quantity", "rounding_multiple", "note", "issue_method", "substitutes", *FLAGS}
+        return self.text("open") == "1" or bool(further & set(self.errors)) or any(s.errors for s in self.substitutes)
+
+    @property
+    def set_words(self) -> str:
+        """What is set among the further fields, for a person who has not opened them."""
+        words = [FLAG_WORDS[flag] for flag in FLAGS if flag in self.flags]
+        if self.text("issue_method") not in ("", IssueMethod.BACKFLUSH):
+            words.insert(0, ISSUE_WORDS.get(self.text("issue_method"), self.text("issue_method")))
+        if self.text("setup_quantity"):
+            words.append(f"set-up {self.text('setup_quantity')}")
+        if self.text("rounding_multiple"):
+            words.append(f"rounded up to {self.text('rounding_multiple')}")
+        if self.substitutes:
+            words.append(f"or {', '.join(one.text('item') for one in self.substitutes)}")
+        if self.text("note"):
+            words.append(f"“{self.text('note')}”")
+        return " · ".join(words)
 
     @property
     def wrong(self) -> set[str]:

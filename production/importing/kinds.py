@@ -3,7 +3,21 @@
 from inventory.importing.exporting import register_export
 from inventory.importing.running import register_kind
 from production.importing.boms import BOMS
-from production.importing.exports import BOMS_OUT
+from production.importing.exports import (
+    BOM_OPERATIONS_OUT,
+    BOM_OUTPUTS_OUT,
+    BOM_SETTINGS_OUT,
+    BOM_SUBSTITUTES_OUT,
+    BOMS_OUT,
+)
+from production.importing.parts import BOM_OPERATIONS, BOM_OUTPUTS, BOM_SETTINGS, BOM_SUBSTITUTES
 
-register_kind(BOMS)
-register_export(BOMS_OUT)
+for _kind, _export in (
+    (BOMS, BOMS_OUT),
+    (BOM_SETTINGS, BOM_SETTINGS_OUT),
+    (BOM_OUTPUTS, BOM_OUTPUTS_OUT),
+    (BOM_OPERATIONS, BOM_OPERATIONS_OUT),
+    (BOM_SUBSTITUTES, BOM_SUBSTITUTES_OUT),
+):
+    register_kind(_kind)
+    register_export(_export)

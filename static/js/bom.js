@@ -46,6 +46,13 @@
     renumber(entry.parentNode);
   });
 
+  /* What was opened stays open when the lines are shown anew. */
+  document.addEventListener("toggle", (event) => {
+    const details = event.target;
+    const field = details.matches?.("[data-remembers]") && details.querySelector("input[type=hidden]");
+    if (field) field.value = details.open ? "1" : "";
+  }, true);
+
   /* Leaving with something typed and not saved: the browser asks. */
   let isTouched = false;
   document.addEventListener("input", (event) => { if (event.target.closest?.("[data-bom-editor]")) isTouched = true; });
