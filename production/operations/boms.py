@@ -62,7 +62,7 @@ def create_draft(
     factors included, when no lines are given. Raises BomCycle and InvalidBom with all problems.
     """
     lock_graph()
-    source = copy_of
+    source = None if copy_of is None else Bom.objects.get(pk=copy_of.pk)  # as it is now, under the lock
     if makes is None:
         makes = Decimal(1) if source is None else source.makes
     copied = list(source.lines.select_related("component")) if source is not None and not lines else []

@@ -179,6 +179,7 @@ def _lay_extras(book: CostBook, item: Item, content: BomContent) -> None:
         OperationFact(ON_THE_PAGE, one.kind, one.name, one.minutes, one.setup_minutes, one.rate_per_hour, one.amount)
         for one in content.operations
     ]
+    book.extras.items.update({one.item.pk: _fact(one.item) for one in content.outputs})
     book.extras.outputs[ON_THE_PAGE] = [
         output_fact(
             one.item.pk,

@@ -46,7 +46,7 @@ class ReplacementReview:
 
 
 def replacement_review(*, replacement: BomReplacement) -> ReplacementReview:
-    """The review of a replacement. Fourteen statements at most, whatever the number of drafts.
+    """The review of a replacement. Twelve statements at most, whatever the number of drafts.
 
     What the products cost is rolled up from their BOMs down to the replaced component, not taken from the average of what
     lies in stock, for that was made as it was before.
