@@ -75,7 +75,7 @@ FIELDS = (
         is_required=True,
         help_text="With or without a unit: 4, 0.75 m, 1/2 inch.",
     ),
-    Field("unit", "Unit", ("unit", "uom", "unit measure code", "unit of measure", "units")),
+    Field("unit", "Unit", ("unit", "uom", "uo m", "unit measure code", "unit of measure", "units")),
     Field(
         "name", "Name", ("component name", "name", "item name", "part name", "description"), help_text="For new items."
     ),
