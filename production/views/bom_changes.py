@@ -74,6 +74,7 @@ def bom_difference(request: HttpRequest, pk: int) -> HttpResponse:
         difference=difference,
         lines=_shown_lines(difference),
         listings=listing_changes([_buildable_change(bom.item, difference)]),
+        today=timezone.localdate(),
     )
 
 

@@ -49,6 +49,7 @@
   /* What was opened stays open when the lines are shown anew. */
   document.addEventListener("toggle", (event) => {
     const details = event.target;
+    window.dispatchEvent(new Event("resize"));  // a table that was hidden is fitted now
     const field = details.matches?.("[data-remembers]") && details.querySelector("input[type=hidden]");
     if (field) field.value = details.open ? "1" : "";
   }, true);

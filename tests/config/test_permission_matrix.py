@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from django.apps import apps
+from django.core.files.base import ContentFile
 from django.db import transaction
 from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
@@ -25,7 +26,7 @@ from inventory.operations.receiving_orders import Arrival, Charge, receive_order
 from inventory.operations.reserving import reserve_stock
 from inventory.operations.saved_views import save_view
 from inventory.operations.transit import DispatchLine, dispatch_transfer
-from production.models import BomState
+from production.models import BomReplacement, BomState
 from production.operations.work_orders import open_work_order
 from tests.factories import lot_of, make_item, make_location, make_order, make_unit, make_user, put_on_hand
 from tests.production.factories import complete, make_bom
@@ -99,6 +100,17 @@ COUNT_PAGES = (
 ORDER_PAGES = ("work_order", "complete_order", "close_order", "reopen_order", "change_plan")
 BUYING_PAGES = (*tuple(f"{verb}_order" for verb in ("edit", "receive", "place", "close", "cancel", "reopen")), "order")
 LOT_PAGES = ("inventory_lot_change", "inventory_lot_delete", "inventory_lot_history")
+BOM_PAGES = (
+    "bom",
+    "edit_bom",
+    "bom_cost",
+    "bom_diff",
+    "draft_bom",
+    "activate_bom",
+    "discard_bom",
+    "add_bom_attachment",
+)
+REPLACEMENT_PAGES = ("replacement", "activate_replacement", "discard_replacement")
 BOM_BUTTONS = tuple(f"production_bom_{verb}" for verb in ("draft", "activate", "discard", "retire"))
 
 
@@ -113,8 +125,11 @@ def company():
     ItemCategory.objects.create(name="Candles")
     wax, candle = make_item(sku="WAX", tracking="lot"), make_item(sku="CANDLE", kind=ItemKind.PRODUCT)
     make_unit(item=wax, name="box", numerator="10")
-    make_bom(item=candle, lines=[(wax, "2")])
+    in_force = make_bom(item=candle, lines=[(wax, "2")])
     draft = make_bom(item=candle, lines=[(wax, "3")], state=BomState.DRAFT)
+    attached = draft.attachments.create(name="drawing.pdf", file="boms/none.pdf", content_type="application/pdf")
+    attached.file.save("drawing.pdf", ContentFile(b"%PDF-1.7"))
+    replacement = BomReplacement.objects.create(component=wax, replacement=candle)
     received = put_on_hand(wax, bench, "100", value="50.00", lot="W1")
     completion = complete(candle, "1", into=site, source_location=bench).completion
     reserve_stock(
@@ -163,6 +178,11 @@ def company():
         "production:completion": [completion.pk],
         "production:undo_completion": [completion.pk],
         **alike("production", ORDER_PAGES, order.number),
+        **alike("production", BOM_PAGES, draft.pk),
+        "production:bom_attachment": [draft.pk, attached.pk],
+        "production:remove_bom_attachment": [draft.pk, attached.pk],
+        "production:retire_bom": [in_force.pk],
+        **alike("production", REPLACEMENT_PAGES, replacement.pk),
         **alike("channels_sync", ("listing", "why", "retry"), listing.pk),
         **alike("channels_sync", ("channel", "pause", "resume", "change_mode"), "shop"),
         "import_table": ["items"],
@@ -239,7 +259,8 @@ def test_the_table_names_every_address_and_nothing_else():
 
 
 @pytest.mark.django_db
-def test_each_role_is_let_in_where_the_table_says_so_and_nowhere_else():
+def test_each_role_is_let_in_where_the_table_says_so_and_nowhere_else(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
     known = company()
     clients = {}
     for role in ROLES:

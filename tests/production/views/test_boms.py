@@ -67,6 +67,7 @@ def test_the_list_costs_the_same_queries_with_1_and_20_versions(as_viewer, works
             assert as_viewer.get("/make/boms/").status_code == 200
         return len(found)
 
+    make_bom(item=make_item(), lines=[(make_item(), "1", {"substitutes": [(workshop.wick, "1")]})])
     queries()
     with_one = queries()
     for _ in range(20):
