@@ -11,7 +11,16 @@ from django.db import connection
 from django.utils import timezone
 
 from inventory.models import ItemKind
-from production.explosion import BomFact, LineFact, OperationFact, OutputFact, Rate, explode, started_per_good
+from production.explosion import (
+    BomFact,
+    LineFact,
+    OperationFact,
+    OutputFact,
+    Rate,
+    explode,
+    need_per_unit,
+    started_per_good,
+)
 
 IN_FORCE = """(b.state <> 'draft' AND b.effective_from <= %(on)s
    AND (b.effective_to > %(on)s OR b.effective_to IS NULL AND b.state = 'active'))"""
@@ -148,8 +157,7 @@ class Structures:
 
 def rate_of_line(line: LineFact, makes: Decimal, process_loss_percent: Decimal = Decimal(0)) -> Fraction:
     """Stock units of the component per unit of output, expected losses included, exactly; set-up and rounding apart."""
-    alone = BomFact(0, 0, makes, [replace(line, explodes=False)], process_loss_percent)
-    return explode(alone, {})[0].per_unit
+    return need_per_unit(line, makes, process_loss_percent)
 
 
 def needs_of_line(

@@ -16,6 +16,7 @@ from config.demo.elsewhere import ensure_elsewhere
 from config.demo.making import ensure_history
 from config.demo.moving import ensure_movements
 from config.demo.people import Logins, ensure_people
+from config.demo.recipes import ensure_recipes
 from config.demo.shop import ensure_shop
 from config.demo.steps import is_done
 from inventory.models import Item, Posting
@@ -47,6 +48,7 @@ class Command(BaseCommand):
             ensure_counts(actor)
             ensure_elsewhere(actor)
             ensure_buying(actor)
+            ensure_recipes(actor)
         channel = ensure_shop(actor)
         ensure_checked()
         self._say(logins, None if channel is None else channel.storefront_url)
