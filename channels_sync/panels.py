@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
+from channels_sync.bom_outlook import buildable_by_listing
 from channels_sync.models import ChannelMode, Listing
 from channels_sync.operations.recomputing import publication_outlook
 from channels_sync.reads.publishing import published_figures
@@ -15,7 +16,7 @@ from channels_sync.views.channels import state_of
 from inventory.models import Item
 from inventory.panels import BoardCell, BoardColumn, ItemTab, register_board_column, register_item_tab
 from inventory.templatetags.figures import grouped
-from production.panels import PublishedChange, register_publication_outlook
+from production.panels import PublishedChange, register_listing_outlook, register_publication_outlook
 
 
 def _published(item_ids: Sequence[int]) -> Mapping[int, BoardCell]:
@@ -86,6 +87,7 @@ def _outlook(changes: Mapping[int, Decimal]) -> list[PublishedChange]:
 
 
 register_publication_outlook("channels", _outlook)
+register_listing_outlook("channels", buildable_by_listing)
 register_board_column(BoardColumn("published", "Published", _published, "channels_sync.view_listing"))
 register_item_tab(
     ItemTab("channels", "Channels", "channels_sync/_item_channels.html", _channels, 60, "channels_sync.view_listing")

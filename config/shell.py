@@ -58,7 +58,7 @@ MENU = (
                 "production:order_shortages",
                 ("production.view_workorder",),
             ),
-            Entry("BOMs", "account_tree", "admin:production_bom_changelist", ("production.view_bom",)),
+            Entry("BOMs", "account_tree", "production:boms", ("production.view_bom",)),
         ),
     ),
     Group(

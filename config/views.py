@@ -103,7 +103,7 @@ def _attention(user: Person) -> Iterable[Attention]:
     if user.has_perm("production.view_bom"):
         waiting = Bom.objects.filter(state=BomState.DRAFT, created_at__lt=timezone.now() - timedelta(hours=1)).count()
         if waiting:
-            url = f"{reverse('admin:production_bom_changelist')}?state__exact=draft"
+            url = f"{reverse('production:boms')}?state=draft"
             yield Attention("look", "edit_note", f"{waiting} BOM draft{_s(waiting)} not activated", url, "See them")
 
 
@@ -290,7 +290,7 @@ def _first_steps(user: Person) -> Iterable[dict[str, Any]]:
         ("Add items", "What you buy, make, use and sell.", Item.objects.exists(),
          "admin:inventory_item_add", "inventory.add_item"),
         ("Write a BOM", "What one of your products is made of.", Bom.objects.exists(),
-         "admin:production_bom_add", "production.add_bom"),
+         "production:new_bom", "production.add_bom"),
         ("Receive the components", "So that there is something to make it from.", Posting.objects.exists(),
          "inventory:receive", "inventory.receive_stock"),
         ("Record a completion", "Components fall, the product rises, channels learn of it.", Completion.objects.exists(),

@@ -71,6 +71,7 @@ class BomLineForm(forms.ModelForm):  # type: ignore[type-arg]
             "is_consumable": "Consumable",
             "is_optional": "Optional",
             "is_phantom": "Explode",
+            "builds_shortage": "Build",
         }
         help_texts: ClassVar[dict[str, str]] = dict.fromkeys(
             ("quantity", "scrap_percent", "is_consumable", "reference"), ""
@@ -122,6 +123,7 @@ def _spec(values: Mapping[str, Any]) -> BomLineSpec:
         is_consumable=bool(values.get("is_consumable")),
         is_optional=bool(values.get("is_optional")),
         is_phantom=bool(values.get("is_phantom")),
+        builds_shortage=bool(values.get("builds_shortage")),
         reference=values.get("reference") or "",
         note=values.get("note") or "",
     )
@@ -167,6 +169,7 @@ class BomLineInline(ShellInline):
         "is_consumable",
         "is_optional",
         "is_phantom",
+        "builds_shortage",
         "setup_quantity",
         "rounding_multiple",
         "reference",
@@ -361,6 +364,7 @@ class BomAdmin(ExchangeAdmin, HistoryAdmin):
     def save_model(self, request: HttpRequest, obj: Bom, form: Any, change: bool) -> None:
         """A new version is made by the operation, which numbers it; a draft's head is saved as it is."""
         if change:
+            obj.revision += 1
             super().save_model(request, obj, form, change)
             return
         assert request.user.is_authenticated

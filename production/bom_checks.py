@@ -19,8 +19,17 @@ from production.explosion import BACKFLUSH, DEPTH_MAX, MANUAL, PROMPT
 FACTOR_DIGITS_MAX = 40
 SCRAP_PERCENT_MAX = Decimal("9999.999")
 TEXT_LENGTHS = {"reference": 250, "note": 500}
+SECTION_WORDS = {"lines": "Line", "outputs": "By-product", "operations": "Operation"}
 LINES_SHOWN_MAX = 5
 """Problems spelled out in one refusal; all of them are in its context."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubstituteSpec:
+    """An item that may be used instead; `ratio` of its stock units replace one stock unit of the component."""
+
+    item: Item
+    ratio: Decimal = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,9 @@ class BomLineSpec:
     is_phantom: bool = False
     reference: str = ""
     note: str = ""
+    builds_shortage: bool = False
+    substitutes: tuple[SubstituteSpec, ...] | None = None
+    """In order of preference; None leaves those the line has."""
 
     @property
     def explodes(self) -> bool:
@@ -53,6 +65,8 @@ class BomProblem:
     line: int | None
     field: str
     error: DomainError
+    section: str = "lines"
+    """Which list the index counts in: lines, outputs or operations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +154,7 @@ def check_lines(*, item: Item, lines: Sequence[BomLineSpec], around: BomSurround
             problems += [BomProblem(index, field, error) for field, error in _multiple(line, factors[index])]
         problems += [BomProblem(index, "component", error) for error in _component(item, line, around, back)]
         problems += [BomProblem(index, field, error) for field, error in _contradictions(line)]
+        problems += [BomProblem(index, "substitutes", error) for error in _substitutes(item, line, around, back)]
     problems += _mixed_multiples(lines, factors)
     if not any(isinstance(problem.error, BomCycle) for problem in problems):
         problems += _too_deep(item, lines, around)
@@ -226,6 +241,39 @@ def _component(
         )
 
 
+def _substitutes(
+    item: Item, line: BomLineSpec, around: BomSurroundings, back: Mapping[int, Use]
+) -> Iterable[DomainError]:
+    """What is wrong with the substitutes of a line. One that leads back to the item would make a loop once it is used."""
+    sku = line.component.sku
+    seen: set[int] = set()
+    for substitute in line.substitutes or ():
+        other = substitute.item
+        if other.pk == line.component.pk:
+            yield InvalidBom(f"{sku} cannot replace itself. Choose another substitute, or take this one out.", item=sku)
+        elif other.pk in seen:
+            yield InvalidBom(
+                f"{other.sku} stands twice among the substitutes of {sku}. Take one of them out.", item=sku
+            )
+        elif not other.is_active:
+            yield ItemInactive(
+                f"{other.sku}, a substitute of {sku}, is inactive. Set it active again, or take it out.", item=other.sku
+            )
+        elif other.kind in (ItemKind.PHANTOM, ItemKind.SERVICE):
+            yield InvalidBom(
+                f"{other.sku} is a {other.get_kind_display().lower()} and has no stock to use instead of {sku}. "
+                "Choose an item that is stocked.",
+                item=other.sku,
+            )
+        else:
+            loop = loop_through(item.pk, other.pk, back)
+            if loop is not None:
+                yield _cycle(item, other, loop, around, back)
+        seen.add(other.pk)
+        if not is_exact(substitute.ratio) or substitute.ratio <= ZERO:
+            yield _not_a_number(other.sku, "ratio", substitute.ratio, "a positive number")
+
+
 def _cycle(
     item: Item, component: Item, loop: Sequence[int], around: BomSurroundings, back: Mapping[int, Use]
 ) -> BomCycle:
@@ -248,6 +296,8 @@ def _contradictions(line: BomLineSpec) -> Iterable[tuple[str, DomainError]]:
         ("is_optional", line.is_optional, "optional"),
         ("rounding_multiple", line.rounding_multiple is not None, "rounded to a multiple"),
         ("issue_method", line.issue_method != BACKFLUSH, "issued in another way"),
+        ("builds_shortage", line.builds_shortage, "made when it is missing"),
+        ("substitutes", bool(line.substitutes), "replaced by substitutes"),
     )
     for field, is_set, words in marks:
         if is_set:
@@ -320,6 +370,7 @@ def raise_problems(problems: Sequence[BomProblem], *, what: str) -> None:
     message = f"{what}. {' '.join(shown)}"
     lines = [
         {
+            "section": problem.section,
             "line": None if problem.line is None else problem.line + 1,
             "field": problem.field,
             "code": problem.error.code,
@@ -334,4 +385,6 @@ def raise_problems(problems: Sequence[BomProblem], *, what: str) -> None:
 
 
 def _sentence(problem: BomProblem) -> str:
-    return problem.error.message if problem.line is None else f"Line {problem.line + 1}: {problem.error.message}"
+    if problem.line is None:
+        return problem.error.message
+    return f"{SECTION_WORDS[problem.section]} {problem.line + 1}: {problem.error.message}"

@@ -17,6 +17,19 @@ class BomCycle(DomainError):
     http_status = 400
 
 
+class BomChangedMeanwhile(DomainError):
+    """A draft was saved by somebody else since it was read. `context["revision"]` is what it is at now."""
+
+    code = "BOM_CHANGED_MEANWHILE"
+
+
+class AttachmentRefused(DomainError):
+    """A file that is too large, or of a kind that is not kept."""
+
+    code = "ATTACHMENT_REFUSED"
+    http_status = 400
+
+
 class OverCompletion(DomainError):
     """More would be completed than the work order and its tolerance allow."""
 

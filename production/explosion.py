@@ -119,7 +119,7 @@ def _expand(
     if depth > DEPTH_MAX:
         raise ValueError(f"BOM {bom.bom_id} explodes deeper than {DEPTH_MAX} levels")
     for line in bom.lines:
-        need = _need_per_unit(line, bom.makes, bom.process_loss_percent)
+        need = need_per_unit(line, bom.makes, bom.process_loss_percent)
         rate = need if depth == 0 else need * per_unit
         start = need * setup if setup else _NOTHING
         if line.setup_quantity:
@@ -141,7 +141,7 @@ def _expand(
         )
 
 
-def _need_per_unit(line: LineFact, makes: Decimal, loss_percent: Decimal = ZERO) -> Fraction:
+def need_per_unit(line: LineFact, makes: Decimal, loss_percent: Decimal = ZERO) -> Fraction:
     """quantity x unit factor / makes x (1 + scrap %) / (1 - process loss %), as whole numbers and reduced once."""
     quantity, quantity_parts = line.quantity.as_integer_ratio()
     scrap, scrap_parts = line.scrap_percent.as_integer_ratio()
@@ -188,7 +188,7 @@ def uses_of_boms(root: BomFact, phantoms: Mapping[int, BomFact]) -> list[BomUse]
         found.append(BomUse(bom.bom_id, per_unit * batch, setup * batch))
         for line in bom.lines:
             if line.explodes and line.component_id in phantoms:
-                need = _need_per_unit(line, bom.makes, bom.process_loss_percent)
+                need = need_per_unit(line, bom.makes, bom.process_loss_percent)
                 start = need * setup + Fraction(line.setup_quantity) * line.factor
                 walk(phantoms[line.component_id], need * per_unit, start, depth + 1)
 

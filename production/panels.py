@@ -74,6 +74,51 @@ def has_publication_outlook() -> bool:
     return bool(_outlooks)
 
 
+# --- What a change of a BOM does to what is sold ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BuildableChange:
+    """How many of an item could be made now by one version and by another, in its stock unit; None: no limit."""
+
+    item_id: int
+    before: Decimal | None
+    after: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListingChange:
+    """The same for one listing, in what it sells (packs)."""
+
+    item_id: int
+    channel: str
+    label: str
+    before: Decimal | None
+    after: Decimal | None
+    unit: str = ""
+    url: str = ""
+
+
+ListingOutlook = Callable[[Sequence[BuildableChange]], Iterable[ListingChange]]
+"""Says what changes of the buildable quantity of items mean for their listings; a bounded number of queries."""
+
+_listing_outlooks: dict[str, ListingOutlook] = {}
+
+
+def register_listing_outlook(name: str, outlook: ListingOutlook) -> None:
+    """Let an app above say what a BOM means for its listings. Registering a name again replaces it."""
+    _listing_outlooks[name] = outlook
+
+
+def unregister_listing_outlook(name: str) -> None:
+    _listing_outlooks.pop(name, None)
+
+
+def listing_changes(changes: Sequence[BuildableChange]) -> list[ListingChange]:
+    """What all registered apps say about these changes."""
+    return [one for outlook in _listing_outlooks.values() for one in outlook(changes)] if changes else []
+
+
 # --- On the pages of stock --------------------------------------------------------------------------------------------
 
 

@@ -14,6 +14,15 @@ from inventory.api.fields import Nothing
 from inventory.api.idempotency import Reply
 from inventory.api.references import find_items, find_one
 from inventory.api.resources import Endpoint, ListOne, Resource
+from production.api.bom_content import (
+    ActivateReplacementSerializer,
+    BomContentSerializer,
+    BomCostSerializer,
+    ContentInputSerializer,
+    ReplaceInputSerializer,
+    ReplacementSerializer,
+    content_from,
+)
 from production.api.filters import BomFilter
 from production.api.serializers import (
     ActivateSerializer,
@@ -29,10 +38,14 @@ from production.api.serializers import (
     WhereUsedSerializer,
 )
 from production.bom_checks import BomLineSpec
-from production.models import Bom
+from production.models import Bom, BomReplacement
+from production.operations.bom_content import write_bom
 from production.operations.boms import activate_bom, create_draft, discard_draft, replace_lines, retire_bom
+from production.operations.replacing import Exchange, activate_replacement, replace_component
+from production.reads.bom_content import content_of
 from production.reads.bom_diff import bom_diff
 from production.reads.bom_tree import bom_tree
+from production.reads.cost_rollup import cost_rollups
 from production.reads.where_used import where_used
 
 WITH_LINES = Bom.objects.select_related("item").prefetch_related("lines__component")
@@ -53,6 +66,15 @@ class BomResource(ListOne, Resource):
         "retire": Endpoint("production.activate_bom", BomSerializer, Nothing),
         "diff": Endpoint("production.view_bom", BomDiffSerializer, query=DiffQuerySerializer),
         "tree": Endpoint("production.view_bom", BomTreeSerializer, query=TreeQuerySerializer),
+        "content": Endpoint("production.view_bom", BomContentSerializer),
+        "write_content": Endpoint("production.change_bom", BomContentSerializer, ContentInputSerializer),
+        "cost": Endpoint("production.view_bom", BomCostSerializer),
+        "replace": Endpoint(
+            "production.add_bom", ReplacementSerializer, ReplaceInputSerializer, status=201, is_keyed=True
+        ),
+        "activate_replacement": Endpoint(
+            "production.activate_bom", ReplacementSerializer, ActivateReplacementSerializer
+        ),
         "where_used": Endpoint("production.view_bom", WhereUsedSerializer, query=WhereUsedQuerySerializer),
     }
 
@@ -121,6 +143,67 @@ class BomResource(ListOne, Resource):
         tree = bom_tree(bom_id=bom.pk, quantity=quantity)
         return self.answer({"bom_id": bom.pk, "quantity": quantity, "is_complete": tree.is_complete, "rows": tree.rows})
 
+    @action(detail=True, methods=["get"])
+    def content(self, request: Request, id: str) -> Response:  # noqa: ARG002
+        """The whole of a version: head, lines with substitutes, by-products and operations."""
+        return self.answer(_content(self.get_object()))
+
+    @content.mapping.put
+    def write_content(self, request: Request, id: str) -> Response:  # noqa: ARG002
+        """Give a draft this content instead of what it has, if nobody saved it since the revision named."""
+        bom: Bom = self.get_object()
+        values = self.values()
+        saved = write_bom(bom=bom, content=content_from(values), revision=values["revision"], actor=request.user)
+        return self.answer(_content(saved))
+
+    @action(detail=True, methods=["get"])
+    def cost(self, request: Request, id: str) -> Response:  # noqa: ARG002
+        """What one unit of this version costs, by level, by kind and by component."""
+        bom: Bom = self.get_object()
+        found = cost_rollups(boms=[bom.pk])[bom.pk]
+        return self.answer(
+            {
+                "bom_id": bom.pk,
+                "unit_cost": found.unit_cost,
+                "own": found.own,
+                "by_level": found.by_level,
+                "by_kind": found.by_kind,
+                "missing": [item.sku for item in found.missing],
+                "lines": found.lines,
+            }
+        )
+
+    @action(detail=False, methods=["post"])
+    def replace(self, request: Request) -> HttpResponse:
+        """Make drafts of many versions with one component replaced, all or none."""
+
+        def work(key: UUID) -> Reply:  # noqa: ARG001  the stored answer is what makes it repeatable
+            values = self.values()
+            named = [(("component",), values["component"]), (("replacement",), values["replacement"])]
+            component, replacement = find_items(named)
+            boms = [
+                find_one(Bom, "id", where=("boms", place), name=pk, what="BOM version")
+                for place, pk in enumerate(dict.fromkeys(values["boms"]))
+            ]
+            record = replace_component(
+                boms=boms,
+                exchange=Exchange(component, replacement, values["factor"]),
+                note=values["note"],
+                actor=request.user,
+            )
+            return self.reply(_replacement(record.pk))
+
+        return self.answer_once(request, work)
+
+    @action(detail=False, methods=["post"], url_path="activate-replacement")
+    def activate_replacement(self, request: Request) -> Response:
+        """Put all drafts of a replacement in force from one day on."""
+        values = self.values()
+        name = values["replacement"]
+        record = find_one(BomReplacement, "id", where=("replacement",), name=name, what="replacement")
+        activate_replacement(replacement=record, effective_from=values["effective_from"], actor=request.user)
+        return self.answer(_replacement(record.pk))
+
     @action(detail=False, methods=["get"], url_path="where-used")
     def where_used(self, request: Request) -> Response:  # noqa: ARG002
         """Which versions use an item, and what needs it further up."""
@@ -133,3 +216,22 @@ def line_specs(lines: list[dict[str, Any]]) -> list[BomLineSpec]:
     """Lines of a body as the operations take them. Raises ValidationError for unknown components."""
     components = find_items([(("lines", number, "component"), line["component"]) for number, line in enumerate(lines)])
     return [BomLineSpec(**{**line, "component": component}) for line, component in zip(lines, components, strict=True)]
+
+
+def _content(bom: Bom) -> dict[str, Any]:
+    content = content_of(bom)
+    return {
+        "bom_id": bom.pk,
+        "item": bom.item.sku,
+        "version": bom.version,
+        "state": bom.state,
+        "revision": bom.revision,
+        "head": content.head,
+        "lines": content.lines,
+        "outputs": content.outputs,
+        "operations": content.operations,
+    }
+
+
+def _replacement(pk: int) -> BomReplacement:
+    return BomReplacement.objects.select_related("component", "replacement").prefetch_related("drafts__item").get(pk=pk)

@@ -65,6 +65,7 @@ class BomLineSerializer(serializers.Serializer[Any]):
     is_consumable = FlagOut()
     is_optional = FlagOut()
     is_phantom = FlagOut()
+    builds_shortage = FlagOut()
     reference = TextOut()
     note = TextOut()
 
@@ -83,6 +84,7 @@ class BomSummarySerializer(serializers.Serializer[Any]):
     deviation_policy = ChoiceOut(DeviationPolicy.choices)
     deviation_tolerance_percent = DecimalOut()
     note = TextOut()
+    revision = IdOut(help_text="Counts what was saved; see `content`.")
     created_at = MomentOut()
     activated_at = MomentOut(allow_null=True)
 
@@ -106,6 +108,7 @@ class BomLineInputSerializer(Body):
     is_consumable = FlagIn(required=False, default=False)
     is_optional = FlagIn(required=False, default=False)
     is_phantom = FlagIn(required=False, default=False)
+    builds_shortage = FlagIn(required=False, default=False)
     reference = optional_text(250)
     note = optional_text(500)
 
@@ -150,6 +153,17 @@ class LineChangeSerializer(serializers.Serializer[Any]):
     fields_changed = FieldChangeSerializer(many=True, read_only=True, source="fields")
     old_per_unit = FractionOut(allow_null=True, help_text=ROUNDED)
     new_per_unit = FractionOut(allow_null=True, help_text=ROUNDED)
+    cost_change = DecimalOut(allow_null=True, help_text="Effect on the cost of one unit; null while unknown.")
+
+
+class PartChangeSerializer(serializers.Serializer[Any]):
+    """A by-product, an operation or the substitutes of a component that differ."""
+
+    change = ChoiceOut([(change.value, change.name) for change in Change])
+    section = TextOut()
+    name = TextOut(source="label")
+    old = TextOut()
+    new = TextOut()
 
 
 class BomDiffSerializer(serializers.Serializer[Any]):
@@ -160,6 +174,7 @@ class BomDiffSerializer(serializers.Serializer[Any]):
     is_empty = FlagOut()
     head = FieldChangeSerializer(many=True, read_only=True)
     lines = LineChangeSerializer(many=True, read_only=True)
+    parts = PartChangeSerializer(many=True, read_only=True)
     old_unit_cost = DecimalOut(allow_null=True)
     new_unit_cost = DecimalOut(allow_null=True)
     unit_cost_change = DecimalOut(allow_null=True)

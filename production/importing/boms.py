@@ -45,6 +45,7 @@ _SHOWN = {
     "is_consumable": "Consumable",
     "is_optional": "Optional",
     "is_phantom": "Explode",
+    "builds_shortage": "Build what is missing",
     "reference": "Reference",
     "note": "Note",
 }
@@ -381,8 +382,7 @@ def _save_bom(
             lines=specs,
             makes=makes,
             actor=actor,
-            deviation_policy=current.deviation_policy if current else None,
-            deviation_tolerance_percent=current.deviation_tolerance_percent if current else None,
+            copy_of=current,  # by-products, operations and substitutes stay as they are
             note=f"Imported from {report.file_name}"[:200],
         )
     if options.activate:

@@ -75,7 +75,7 @@ FIELDS = (
         is_required=True,
         help_text="With or without a unit: 4, 0.75 m, 1/2 inch.",
     ),
-    Field("unit", "Unit", ("unit", "uom", "unit measure code", "unit of measure", "units")),
+    Field("unit", "Unit", ("unit", "uom", "uo m", "unit measure code", "unit of measure", "units")),
     Field(
         "name", "Name", ("component name", "name", "item name", "part name", "description"), help_text="For new items."
     ),
@@ -102,6 +102,7 @@ FIELDS = (
     Field("is_consumable", "Consumable", ("is consumable", "consumable")),
     Field("is_optional", "Optional", ("is optional", "optional")),
     Field("is_phantom", "Explode", ("is phantom", "phantom", "explode")),
+    Field("builds_shortage", "Build what is missing", ("builds shortage", "build what is missing", "build shortage")),
     Field("valid_from", "Valid from", ("valid from", "effective from", "start date")),
     Field("valid_to", "Valid to", ("valid to", "effective to", "end date", "valid until"), help_text="Last day."),
     Field(
@@ -295,7 +296,7 @@ def _given(reader: RowReader, typed: TypedQuantity | None) -> dict[str, object]:
     """What the file says about the line beside component and quantity; columns it lacks are not in it."""
     given: dict[str, object] = {}
     marks = ("is_consumable", "is_optional", "is_phantom")
-    for name in marks:
+    for name in (*marks, "builds_shortage"):
         if name in reader.columns.found:
             given[name] = bool(reader.read(name, read_yes))
     if "line_type" in reader.columns.found:

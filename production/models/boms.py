@@ -87,13 +87,27 @@ class Bom(models.Model):
     )
     instructions = models.TextField(blank=True, help_text="Printed on the traveller, step by step.")
     note = models.TextField(blank=True)
+    revision = models.PositiveIntegerField(
+        default=1,
+        editable=False,
+        help_text="Counts what was saved, so that nobody writes over what they have not seen.",
+    )
+    replacement = models.ForeignKey(
+        "production.BomReplacement",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="drafts",
+        help_text="The replacement of a component this version was drafted for.",
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", editable=False
     )
     created_at = models.DateTimeField(auto_now_add=True)
     activated_at = models.DateTimeField(null=True, editable=False)
 
-    history = HistoricalRecords()
+    history = HistoricalRecords(excluded_fields=["revision", "replacement"])
     objects = BomQuerySet.as_manager()
 
     class Meta:
@@ -300,6 +314,7 @@ class OperationKind(models.TextChoices):
     LABOUR = "labour", "Labour"
     MACHINE = "machine", "Machine"
     OVERHEAD = "overhead", "Overhead"
+    PACKAGING = "packaging", "Packaging"
 
 
 class BomOperation(models.Model):
@@ -354,11 +369,13 @@ class BomOperation(models.Model):
 
 
 class BomAttachment(models.Model):
-    """A drawing, a photo or a sheet that belongs to a version."""
+    """A drawing, a photo or a sheet that belongs to a version. Copies of a version share the file."""
 
     bom = models.ForeignKey(Bom, on_delete=models.CASCADE, related_name="attachments")
     file = models.FileField(upload_to="boms/%Y/%m/")
     name = models.CharField(max_length=200)
+    content_type = models.CharField(max_length=100, blank=True, editable=False, help_text="As its content says.")
+    size_bytes = models.PositiveBigIntegerField(default=0, editable=False)
     uploaded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", editable=False
     )
@@ -369,3 +386,35 @@ class BomAttachment(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class BomReplacement(models.Model):
+    """One component replaced in many BOMs: the drafts made for it are looked at and activated together."""
+
+    component = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="+")
+    replacement = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="+")
+    factor = models.DecimalField(
+        max_digits=18,
+        decimal_places=6,
+        default=Decimal(1),
+        help_text="Stock units of the replacement for one stock unit of the component.",
+    )
+    note = models.CharField(max_length=500, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", editable=False
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    activated_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ("-id",)
+        default_permissions = ()
+        constraints = (
+            models.CheckConstraint(condition=Q(factor__gt=0), name="production_bomreplacement_factor_positive"),
+            models.CheckConstraint(
+                condition=~Q(component=F("replacement")), name="production_bomreplacement_of_another"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.replacement} instead of {self.component}"

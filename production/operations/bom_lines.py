@@ -27,6 +27,7 @@ _WRITTEN = (
     "is_consumable",
     "is_optional",
     "is_phantom",
+    "builds_shortage",
     "reference",
     "note",
 )
@@ -106,6 +107,7 @@ def _values(spec: BomLineSpec, position: int, packs: Any) -> dict[str, Any]:
         "is_consumable": spec.is_consumable,
         "is_optional": spec.is_optional,
         "is_phantom": spec.is_phantom,
+        "builds_shortage": spec.builds_shortage,
         "reference": spec.reference,
         "note": spec.note,
     }

@@ -25,6 +25,7 @@ from production.bom_checks import BomLineSpec, BomProblem, line_factor, raise_pr
 from production.errors import BomCycle, InvalidBom
 from production.models import Bom, BomLine, BomState, DeviationPolicy
 from production.operations.bom_lines import copy_lines, remove_lines, write_lines
+from production.operations.bom_parts import copy_attachments, copy_parts, copy_substitutes
 from production.reads.bom_check import check_bom, packs_of_many
 
 _GRAPH_LOCK = 7_204_663_018
@@ -56,11 +57,12 @@ def create_draft(
 ) -> Bom:
     """A new draft version of the BOM of `item`: one batch of `lines` yields `makes` (stock unit, default 1).
 
-    With `copy_of` everything that is not given comes from that version, which may be another item's; its lines are copied
-    as they were stored, pack factors included, when no lines are given. Raises BomCycle and InvalidBom with all problems.
+    With `copy_of` everything that is not given comes from that version, which may be another item's: by-products, operations,
+    substitutes of the same components, instructions and attachments too. Its lines are copied as they were stored, pack
+    factors included, when no lines are given. Raises BomCycle and InvalidBom with all problems.
     """
-    _lock_graph()
-    source = copy_of
+    lock_graph()
+    source = None if copy_of is None else Bom.objects.get(pk=copy_of.pk)  # as it is now, under the lock
     if makes is None:
         makes = Decimal(1) if source is None else source.makes
     copied = list(source.lines.select_related("component")) if source is not None and not lines else []
@@ -82,13 +84,20 @@ def create_draft(
             else (source.deviation_tolerance_percent if source else Decimal(0))
         ),
         note=note if note is not None else (source.note if source else ""),
+        process_loss_percent=source.process_loss_percent if source else Decimal(0),
+        capacity_per_day=source.capacity_per_day if source else None,
+        instructions=source.instructions if source else "",
         created_by_id=getattr(actor, "pk", None),
     )
-    _save(draft, actor)
+    save_version(draft, actor)
     if copied:
         copy_lines(draft, copied, actor=actor)
     else:
         write_lines(draft, specs, actor=actor)
+    if source is not None:
+        copy_substitutes(source, draft)
+        copy_parts(source, draft)
+        copy_attachments(source, draft)
     return draft
 
 
@@ -103,23 +112,24 @@ def replace_lines(*, bom: Bom, lines: Sequence[BomLineSpec], actor: Actor, makes
 
     Raises WrongState when it is no draft any more, BomCycle and InvalidBom with all problems; nothing is changed then.
     """
-    _lock_graph()
-    draft = _locked_versions(bom)[bom.pk]
-    _check_draft(draft, "changed")
+    lock_graph()
+    draft = locked_versions(bom)[bom.pk]
+    check_draft(draft, "changed")
     wanted = draft.makes if makes is None else makes
     problems = check_bom(item=draft.item, lines=lines, makes=wanted, bom_id=draft.pk)
     raise_problems(problems, what=f"BOM v{draft.version} of {draft.item.sku} cannot be saved")
     write_lines(draft, lines, actor=actor)
     draft.makes = wanted
-    _save(draft, actor)
+    draft.revision += 1
+    save_version(draft, actor)
     return draft
 
 
 @operation
 def discard_draft(*, bom: Bom, actor: Actor) -> None:
     """Delete a draft. Raises WrongState for a version that was activated, which stays for good."""
-    draft = _locked_versions(bom)[bom.pk]
-    _check_draft(draft, "discarded")
+    draft = locked_versions(bom)[bom.pk]
+    check_draft(draft, "discarded")
     remove_lines(list(draft.lines.all()), actor=actor)
     _remember(draft, actor)
     draft.delete()
@@ -133,9 +143,9 @@ def activate_bom(*, bom: Bom, effective_from: date | None = None, actor: Actor) 
     one planned for later stays planned and ends this one. Raises WrongState when it is no draft, InvalidBom when the day lies
     before a version that has already come into force or when something below is not usable, BomCycle for a loop.
     """
-    versions = _locked_versions(bom)
+    versions = locked_versions(bom)
     draft = versions[bom.pk]
-    _check_draft(draft, "activated")
+    check_draft(draft, "activated")
     today = timezone.localdate()
     start = effective_from or max(draft.effective_from or today, today)
     _check_activation(draft, start)
@@ -154,13 +164,13 @@ def activate_bom(*, bom: Bom, effective_from: date | None = None, actor: Actor) 
         old.effective_to = start
         if start <= today or _is_empty(old):
             old.state = BomState.RETIRED
-        _save(old, actor)
+        save_version(old, actor)
     draft.state = BomState.ACTIVE
     draft.effective_from = start
     draft.effective_to = planned[0].effective_from if planned else None
     draft.activated_at = timezone.now()
-    _save(draft, actor)
-    _tell([draft.item_id])
+    save_version(draft, actor)
+    tell([draft.item_id])
     return Activation(draft, replaced, draft.effective_to)
 
 
@@ -171,7 +181,7 @@ def retire_bom(*, bom: Bom, actor: Actor) -> Bom:
     Open work orders keep the lines they froze. Raises WrongState when it is not active, and InvalidBom while other
     versions use its parts in its place.
     """
-    versions = _locked_versions(bom)
+    versions = locked_versions(bom)
     active = versions[bom.pk]
     if active.state != BomState.ACTIVE:
         raise WrongState(
@@ -189,11 +199,11 @@ def retire_bom(*, bom: Bom, actor: Actor) -> Bom:
     after = active.effective_to
     active.state = BomState.RETIRED
     active.effective_to = max(first, min(today, after or today))
-    _save(active, actor)
+    save_version(active, actor)
     if goes_on and before is not None:
         before.effective_to = after
-        _save(before, actor)
-    _tell([active.item_id])
+        save_version(before, actor)
+    tell([active.item_id])
     return active
 
 
@@ -208,11 +218,11 @@ def apply_effective_dates(*, on: date | None = None) -> int:
     changed = set()
     for bom in ended.select_for_update(of=("self",), no_key=True).order_by("item_id", "id"):
         bom.state = BomState.RETIRED
-        _save(bom, None)
+        save_version(bom, None)
         changed.add(bom.item_id)
     changed |= set(Bom.objects.filter(state=BomState.ACTIVE, effective_from=day).values_list("item_id", flat=True))
     if changed:
-        _tell(sorted(changed))
+        tell(sorted(changed))
     return len(changed)
 
 
@@ -229,12 +239,13 @@ def spec_of(line: BomLine) -> BomLineSpec:
         is_consumable=line.is_consumable,
         is_optional=line.is_optional,
         is_phantom=line.is_phantom,
+        builds_shortage=line.builds_shortage,
         reference=line.reference,
         note=line.note,
     )
 
 
-def _check_draft(bom: Bom, participle: str) -> None:
+def check_draft(bom: Bom, participle: str) -> None:
     if bom.state != BomState.DRAFT:
         raise WrongState(
             f"BOM v{bom.version} of {bom.item.sku} is {bom.get_state_display().lower()}; only a draft can be {participle}. "
@@ -308,7 +319,7 @@ def _first_day(bom: Bom) -> date:
     return bom.effective_from
 
 
-def _locked_versions(bom: Bom) -> dict[int, Bom]:
+def locked_versions(bom: Bom) -> dict[int, Bom]:
     """All versions of the BOM's item, locked by id and read under the lock.
 
     Raises WrongState when `bom` was discarded meanwhile.
@@ -320,12 +331,12 @@ def _locked_versions(bom: Bom) -> dict[int, Bom]:
     return versions
 
 
-def _lock_graph() -> None:
+def lock_graph() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_GRAPH_LOCK])
 
 
-def _save(bom: Bom, actor: Actor) -> None:
+def save_version(bom: Bom, actor: Actor) -> None:
     _remember(bom, actor)
     bom.save()
 
@@ -336,6 +347,6 @@ def _remember(bom: Bom, actor: Actor) -> None:
         bom._history_user = actor  # type: ignore[attr-defined]  # read by simple_history
 
 
-def _tell(items: list[int]) -> None:
+def tell(items: list[int]) -> None:
     StockChange.objects.create(items=items, cause="bom")
     wake_after_commit()

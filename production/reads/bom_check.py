@@ -1,6 +1,6 @@
 """Whether lines would make a usable BOM, for a form, an import row or an operation: two statements whatever their number."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -12,6 +12,7 @@ from inventory.errors import InvalidQuantity, ItemInactive
 from inventory.models import Item, ItemKind, ItemUnit
 from inventory.quantities import ZERO, is_exact
 from production.bom_checks import BomLineSpec, BomProblem, BomSurroundings, Use, check_lines
+from production.bom_content import BomContent, check_parts
 from production.errors import InvalidBom
 from production.reads.structures import IN_FORCE
 
@@ -63,6 +64,30 @@ def check_bom(
     return problems + check_lines(item=item, lines=lines, around=_around(lines, bom_id=bom_id, on=in_force_on))
 
 
+def check_content(
+    *, item: Item, content: BomContent, bom_id: int | None = None, in_force_on: date | None = None
+) -> list[BomProblem]:
+    """`check_bom` for a whole version: head, lines with substitutes, by-products and operations."""
+    problems = check_bom(
+        item=item, lines=content.lines, makes=content.head.makes, bom_id=bom_id, in_force_on=in_force_on
+    )
+    return problems + check_parts(item=item, content=content)
+
+
+def problems_of(*, items: Mapping[int, Item], contents: Mapping[int, BomContent]) -> dict[int, list[BomProblem]]:
+    """`check_content` for many stored versions, by BOM id; `items` are what they make. Two statements whatever their number."""
+    lines = [line for content in contents.values() for line in content.lines]
+    around = _around(lines, bom_id=None, on=None)
+    return {
+        bom_id: [
+            *(BomProblem(None, "item", error) for error in _item(items[bom_id])),
+            *check_lines(item=items[bom_id], lines=content.lines, around=around),
+            *check_parts(item=items[bom_id], content=content),
+        ]
+        for bom_id, content in contents.items()
+    }
+
+
 def packs_of_many(components: Sequence[int]) -> dict[int, dict[str, Fraction]]:
     """The own units of items in lower case, each in stock units, by item id. One statement."""
     packs: dict[int, dict[str, Fraction]] = {}
@@ -79,8 +104,12 @@ def _item(item: Item) -> list[ItemInactive | InvalidBom]:
     return []
 
 
+def _named(line: BomLineSpec) -> list[int]:
+    return [line.component.pk, *(substitute.item.pk for substitute in line.substitutes or ())]
+
+
 def _around(lines: Sequence[BomLineSpec], *, bom_id: int | None, on: date | None) -> BomSurroundings:
-    components = sorted({line.component.pk for line in lines})
+    components = sorted({item_id for line in lines for item_id in _named(line)})
     today = timezone.localdate()
     with connection.cursor() as cursor:
         cursor.execute(_BELOW, {"components": components, "except": bom_id, "on": on or today, "today": today})

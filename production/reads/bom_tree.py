@@ -74,7 +74,7 @@ def bom_tree(
 ) -> BomTree:
     """The tree of a version for `quantity` units of output; below it the versions in force on a day (default today).
 
-    Three statements whatever the size and depth. Raises KeyError when there is no such version.
+    Four statements whatever the size and depth. Raises KeyError when there is no such version.
     """
     structures = load_structures(boms=[bom_id], on=on)
     reading = _Reading(cost_book(structures), availability(items=list(structures.items)))

@@ -2,8 +2,8 @@
 
 A component costs its moving average while it has stock of known cost; else what its own BOM in force adds up to; else its
 standard cost; else it is unknown, and so is everything made of it. Consumables and services cost their standard cost, as in
-a completion. Set-up quantities belong to a run and optional lines to nobody's standard, so both are left out. All sums are
-exact; `as_unit_cost` rounds once, for people.
+a completion. Work, overhead and packaging are added and by-products taken off, on every level (rule S20). Set-ups belong to a
+run and optional lines to nobody's standard, so both are left out. All sums are exact; `as_unit_cost` rounds once, for people.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -17,8 +17,17 @@ from django.db.models import Sum
 
 from inventory.models import CostPool, ItemKind
 from inventory.quantities import PLACES, round_half_up
+from production.costing import NOTHING, CostKind, Stack, bought, by_kind, made, own_operations, value_of
 from production.explosion import LineFact
-from production.reads.structures import ItemFact, Structures, load_structures, rate_of_line
+from production.reads.structures import (
+    Extras,
+    ItemFact,
+    Structures,
+    load_extras,
+    load_structures,
+    needs_of_line,
+    rate_of_line,
+)
 
 
 class CostSource(StrEnum):
@@ -32,14 +41,19 @@ class CostSource(StrEnum):
 class UnitCost:
     """Cost of one stock unit in base currency, exact; `value` is None when unknown.
 
-    `missing` are the items whose unknown cost makes it so. `levels[n]` is the part of the value that enters n levels below:
-    at 0 when the item itself is bought or has an average, deeper for what its BOM adds up.
+    `missing` are the items whose unknown cost makes it so. `stack[n]` is, by kind, the part of the value that enters n levels
+    below: at 0 when the item itself is bought or has an average, and for its own work and by-products; deeper for what its
+    BOM adds up.
     """
 
     value: Fraction | None
     source: CostSource
     missing: frozenset[int] = frozenset()
-    levels: tuple[Fraction, ...] = ()
+    stack: Stack = ()
+
+    @property
+    def levels(self) -> tuple[Fraction, ...]:
+        return tuple(sum(level.values(), NOTHING) for level in self.stack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +84,19 @@ class CostRollup:
 
     @property
     def by_level(self) -> Sequence[Decimal]:
-        """What components add that are costed 1, 2, ... levels below; sums to the unit cost but for rounding."""
+        """What enters 1, 2, ... levels below; with `own` it sums to the unit cost but for rounding."""
         return [round_half_up(part, PLACES) for part in self.cost.levels[1:]]
+
+    @property
+    def own(self) -> Decimal:
+        """Work, overhead and packaging of the version itself, less its by-products."""
+        return round_half_up(self.cost.levels[0], PLACES) if self.cost.stack else Decimal(0)
+
+    @property
+    def by_kind(self) -> Mapping[str, Decimal]:
+        """Of all levels, in the order of CostKind; empty while the cost is unknown."""
+        found = by_kind(self.cost.stack)
+        return {kind.value: round_half_up(found[kind], PLACES) for kind in CostKind if found.get(kind)}
 
 
 def as_unit_cost(value: Fraction | None) -> Decimal | None:
@@ -96,7 +121,9 @@ class CostBook:
 
     structures: Structures
     averages: Mapping[int, Fraction]
+    extras: Extras = field(default_factory=Extras)
     _known: dict[int, UnitCost] = field(default_factory=dict)
+    _rolled: dict[tuple[int, bool], UnitCost] = field(default_factory=dict)
 
     def of_item(self, item_id: int) -> UnitCost:
         """The present cost of an item as a component."""
@@ -104,27 +131,34 @@ class CostBook:
             self._known[item_id] = self._item(item_id)
         return self._known[item_id]
 
-    def of_bom(self, bom_id: int) -> UnitCost:
-        """What the lines of a version add up to per unit of output."""
+    def of_bom(self, bom_id: int, *, is_exploded: bool = False) -> UnitCost:
+        """What a version adds up to per unit of output. Exploded in the place of an item, it yields no by-products."""
+        key = (bom_id, is_exploded)
+        if key not in self._rolled:
+            self._rolled[key] = self._bom(bom_id, is_exploded=is_exploded)
+        return self._rolled[key]
+
+    def _bom(self, bom_id: int, *, is_exploded: bool) -> UnitCost:
         bom = self.structures.boms[bom_id]
-        total = Fraction(0)
         missing: set[int] = set()
-        levels: list[Fraction] = [Fraction(0)]
+        parts = []
         for line in bom.lines:
             if line.is_optional:
                 continue
-            cost, quantity = self.of_line(line), rate_of_line(line, bom.makes, bom.process_loss_percent)
+            cost = self.of_line(line)
             if cost.value is None:
                 missing |= cost.missing
                 continue
-            total += quantity * cost.value
-            for depth, part in enumerate(cost.levels, start=1):
-                if depth == len(levels):
-                    levels.append(Fraction(0))
-                levels[depth] += quantity * part
+            net, gross = needs_of_line(line, bom.makes, bom.process_loss_percent)
+            parts.append((net, gross, cost.stack))
         if missing or not bom.lines:
             return UnitCost(None, CostSource.UNKNOWN, frozenset(missing) or frozenset({bom.item_id}))
-        return UnitCost(total, CostSource.BOM, frozenset(), tuple(levels))
+        operations = own_operations(
+            self.extras.operations.get(bom_id, ()), makes=bom.makes, loss_percent=bom.process_loss_percent
+        )
+        outputs = () if is_exploded else self.extras.outputs.get(bom_id, ())
+        stack = made(parts, operations=operations, outputs=outputs)
+        return UnitCost(value_of(stack), CostSource.BOM, frozenset(), stack)
 
     def of_line(self, line: LineFact) -> UnitCost:
         """The cost of one stock unit of a line's component."""
@@ -133,14 +167,18 @@ class CostBook:
             return _standard(item) or UnitCost(None, CostSource.UNKNOWN, frozenset({item.id}))
         if line.explodes:
             child = self.structures.child_of(line)
-            return UnitCost(None, CostSource.UNKNOWN, frozenset({item.id})) if child is None else self.of_bom(child)
+            return (
+                UnitCost(None, CostSource.UNKNOWN, frozenset({item.id}))
+                if child is None
+                else self.of_bom(child, is_exploded=True)
+            )
         return self.of_item(line.component_id)
 
     def _item(self, item_id: int) -> UnitCost:
         item = self.structures.items[item_id]
         average = self.averages.get(item_id)
         if average is not None and item.kind != ItemKind.PHANTOM:
-            return UnitCost(average, CostSource.AVERAGE, frozenset(), (average,))
+            return UnitCost(average, CostSource.AVERAGE, frozenset(), bought(average))
         bom_id = self.structures.in_force.get(item_id)
         rolled = None if bom_id is None else self.of_bom(bom_id)
         if rolled is not None and rolled.value is not None:
@@ -153,12 +191,12 @@ def _standard(item: ItemFact) -> UnitCost | None:
     if item.standard_cost is None:
         return None
     value = Fraction(item.standard_cost)
-    return UnitCost(value, CostSource.STANDARD, frozenset(), (value,))
+    return UnitCost(value, CostSource.STANDARD, frozenset(), bought(value))
 
 
 def cost_book(structures: Structures) -> CostBook:
-    """A cost book over structures that were read whole. One statement."""
-    return CostBook(structures, present_averages(list(structures.items)))
+    """A cost book over structures that were read whole. Two statements."""
+    return CostBook(structures, present_averages(list(structures.items)), load_extras(structures))
 
 
 def roll_up(book: CostBook, bom_id: int) -> CostRollup:
@@ -184,14 +222,14 @@ def roll_up(book: CostBook, bom_id: int) -> CostRollup:
 
 
 def cost_rollups(*, boms: Iterable[int], on: date | None = None) -> dict[int, CostRollup]:
-    """Rolled-up costs of versions, by BOM id. Two statements whatever their number and depth."""
+    """Rolled-up costs of versions, by BOM id. Three statements whatever their number and depth."""
     wanted = list(boms)
     book = cost_book(load_structures(boms=wanted, on=on))
     return {bom_id: roll_up(book, bom_id) for bom_id in wanted if bom_id in book.structures.boms}
 
 
 def item_costs(*, items: Collection[int], on: date | None = None) -> dict[int, CostRollup]:
-    """Rolled-up costs of the versions in force of items, by item id; items without one are left out. Two statements."""
+    """Rolled-up costs of the versions in force of items, by item id; items without one are left out. Three statements."""
     book = cost_book(load_structures(items=items, on=on))
     in_force = book.structures.in_force
     return {item_id: roll_up(book, in_force[item_id]) for item_id in items if item_id in in_force}

@@ -11,7 +11,16 @@ from django.db import connection
 from django.utils import timezone
 
 from inventory.models import ItemKind
-from production.explosion import BomFact, LineFact, Rate, explode
+from production.explosion import (
+    BomFact,
+    LineFact,
+    OperationFact,
+    OutputFact,
+    Rate,
+    explode,
+    need_per_unit,
+    started_per_good,
+)
 
 IN_FORCE = """(b.state <> 'draft' AND b.effective_from <= %(on)s
    AND (b.effective_to > %(on)s OR b.effective_to IS NULL AND b.state = 'active'))"""
@@ -37,7 +46,7 @@ SELECT b.id, b.item_id, b.version, b.state, b.makes, b.effective_from, b.effecti
        o.id, o.sku, o.name, o.kind, o.stock_unit, o.step, o.standard_cost, o.is_active,
        l.id, l.component_id, l.quantity, l.unit_numerator, l.unit_denominator, l.scrap_percent, l.setup_quantity,
        l.rounding_multiple, l.issue_method, l.is_consumable, l.is_optional, l.is_phantom OR i.kind = 'phantom',
-       l.unit, l.reference, l.note,
+       l.unit, l.reference, l.note, l.builds_shortage,
        i.id, i.sku, i.name, i.kind, i.stock_unit, i.step, i.standard_cost, i.is_active
 FROM used u JOIN production_bom b ON b.id = u.bom_id
 JOIN inventory_item o ON o.id = b.item_id
@@ -87,6 +96,7 @@ class TypedLine:
     unit: str
     reference: str
     note: str
+    builds_shortage: bool = False
 
 
 @dataclass(slots=True)
@@ -147,8 +157,72 @@ class Structures:
 
 def rate_of_line(line: LineFact, makes: Decimal, process_loss_percent: Decimal = Decimal(0)) -> Fraction:
     """Stock units of the component per unit of output, expected losses included, exactly; set-up and rounding apart."""
-    alone = BomFact(0, 0, makes, [replace(line, explodes=False)], process_loss_percent)
-    return explode(alone, {})[0].per_unit
+    return need_per_unit(line, makes, process_loss_percent)
+
+
+def needs_of_line(
+    line: LineFact, makes: Decimal, process_loss_percent: Decimal = Decimal(0)
+) -> tuple[Fraction, Fraction]:
+    """What a line needs per unit of output without any loss, and with the expected ones."""
+    net = Fraction(line.quantity) * line.factor / Fraction(makes)
+    if not line.scrap_percent and not process_loss_percent:
+        return net, net
+    return net, rate_of_line(line, makes, process_loss_percent)
+
+
+@dataclass(slots=True)
+class Extras:
+    """What versions say beside their lines, by BOM id."""
+
+    operations: dict[int, list[OperationFact]] = field(default_factory=dict)
+    outputs: dict[int, list[OutputFact]] = field(default_factory=dict)
+    items: dict[int, ItemFact] = field(default_factory=dict)
+    """The items that come out, by id."""
+
+
+_EXTRAS = """
+SELECT o.bom_id, o.kind, o.name, o.minutes, o.setup_minutes, o.rate_per_hour, o.amount, o.position, o.id,
+       NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM production_bomoperation o WHERE o.bom_id = ANY(%(boms)s::bigint[])
+UNION ALL
+SELECT p.bom_id, p.kind, '', p.quantity, NULL, p.cost_share_percent, p.unit_value, p.position, p.id,
+       i.id, i.sku, i.name, i.kind, i.stock_unit, i.step, i.standard_cost, i.is_active
+FROM production_bomoutput p JOIN inventory_item i ON i.id = p.item_id WHERE p.bom_id = ANY(%(boms)s::bigint[])
+ORDER BY 1, 8, 9
+"""
+
+
+def load_extras(structures: Structures) -> Extras:
+    """Operations and by-products of all versions of some structures. One statement."""
+    found = Extras()
+    with connection.cursor() as cursor:
+        cursor.execute(_EXTRAS, {"boms": list(structures.boms)})
+        rows = cursor.fetchall()
+    for row in rows:
+        if row[9] is None:
+            found.operations.setdefault(row[0], []).append(OperationFact(*row[:7]))
+            continue
+        item = ItemFact(*row[9:17])
+        found.items[item.id] = item
+        head = structures.heads[row[0]]
+        output = output_fact(item.id, row[1], row[3], row[5], row[6], makes=head.makes, loss=head.process_loss_percent)
+        found.outputs.setdefault(row[0], []).append(output)
+    return found
+
+
+def output_fact(
+    item_id: int,
+    kind: str,
+    quantity: Decimal,
+    cost_share_percent: Decimal,
+    unit_value: Decimal | None,
+    *,
+    makes: Decimal,
+    loss: Decimal,
+) -> OutputFact:
+    """A by-product per good unit of output: what is lost on the way yields it too."""
+    per_unit = Fraction(quantity) * started_per_good(loss) / Fraction(makes)
+    return OutputFact(item_id, kind, per_unit, cost_share_percent, unit_value)
 
 
 def load_structures(
@@ -191,5 +265,5 @@ def _read_row(row: Sequence[Any], found: Structures, lines: dict[int, list[LineF
     if row[17] is None:
         return
     here.append(LineFact(*row[17:29]))
-    found.typed[row[17]] = TypedLine(*row[29:32])
-    found.items[row[32]] = ItemFact(*row[32:40])
+    found.typed[row[17]] = TypedLine(*row[29:33])
+    found.items[row[33]] = ItemFact(*row[33:41])

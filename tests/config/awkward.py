@@ -147,7 +147,30 @@ def _boms(items):
     ]
     make_bom(item=by_sku["NEGATIVE"], makes="12.5", lines=[(items[0], "1")])
     make_bom(item=by_sku["NEGATIVE"], makes="1", lines=[(items[0], "2")], state="draft")
-    make_bom(item=items[4], makes="1000", lines=lines)
+    lines[1][2]["substitutes"] = [(items[5], "0.000001"), (by_sku["NEGATIVE"], "2.5")]
+    lines[2][2].update(substitutes=[(items[5], "1")], builds_shortage=True)
+    make_bom(
+        item=items[4],
+        makes="1000",
+        lines=lines,
+        outputs=[(by_sku["FIFO"], "0.25", "12.3456"), (by_sku["NEGATIVE"], "3", "0", "0")],
+        operations=[
+            {"name": TEXTS["formula"], "minutes": Decimal("12.125"), "rate_per_hour": Decimal("30.000001")},
+            {
+                "name": TEXTS["comma"],
+                "kind": "packaging",
+                "amount": Decimal("1234.5"),
+                "setup_minutes": Decimal("0.5"),
+                "instructions": TEXTS["letters"],
+            },
+        ],
+        process_loss_percent=Decimal("2.5"),
+        capacity_per_day=Decimal("0.5"),
+        deviation_policy="block",
+        deviation_tolerance_percent=Decimal("0.125"),
+        instructions=TEXTS["minus"],
+        note=TEXTS["comma"],
+    )
 
 
 def _inspections(items):

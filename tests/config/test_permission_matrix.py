@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from django.apps import apps
+from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test import Client
@@ -27,7 +28,7 @@ from inventory.operations.receiving_orders import Arrival, Charge, receive_order
 from inventory.operations.reserving import reserve_stock
 from inventory.operations.saved_views import save_view
 from inventory.operations.transit import DispatchLine, dispatch_transfer
-from production.models import BomState, Disposition
+from production.models import BomReplacement, BomState, Disposition
 from production.operations.demands import make_for_demand
 from production.operations.disassembling import disassemble
 from production.operations.inspecting import Finding, Outcome, decide_inspection, open_inspection
@@ -110,6 +111,17 @@ ORDER_PAGES = (
 )
 BUYING_PAGES = (*tuple(f"{verb}_order" for verb in ("edit", "receive", "place", "close", "cancel", "reopen")), "order")
 LOT_PAGES = ("inventory_lot_change", "inventory_lot_delete", "inventory_lot_history")
+BOM_PAGES = (
+    "bom",
+    "edit_bom",
+    "bom_cost",
+    "bom_diff",
+    "draft_bom",
+    "activate_bom",
+    "discard_bom",
+    "add_bom_attachment",
+)
+REPLACEMENT_PAGES = ("replacement", "activate_replacement", "discard_replacement")
 BOM_BUTTONS = tuple(f"production_bom_{verb}" for verb in ("draft", "activate", "discard", "retire"))
 
 
@@ -124,8 +136,11 @@ def company():
     ItemCategory.objects.create(name="Candles")
     wax, candle = make_item(sku="WAX", tracking="lot"), make_item(sku="CANDLE", kind=ItemKind.PRODUCT)
     make_unit(item=wax, name="box", numerator="10")
-    make_bom(item=candle, lines=[(wax, "2")])
+    in_force = make_bom(item=candle, lines=[(wax, "2")])
     draft = make_bom(item=candle, lines=[(wax, "3")], state=BomState.DRAFT)
+    attached = draft.attachments.create(name="drawing.pdf", file="boms/none.pdf", content_type="application/pdf")
+    attached.file.save("drawing.pdf", ContentFile(b"%PDF-1.7"))
+    replacement = BomReplacement.objects.create(component=wax, replacement=candle)
     received = put_on_hand(wax, bench, "100", value="50.00", lot="W1")
     completion = complete(candle, "1", into=site, source_location=bench).completion
     made = complete(candle, "1", into=site, source_location=bench).completion
@@ -200,6 +215,11 @@ def company():
         **alike("production", ("disassembly", "undo_disassembly"), apart.pk),
         **alike("production", ORDER_PAGES, order.number),
         "production:withdraw_demand": [demand.pk],
+        **alike("production", BOM_PAGES, draft.pk),
+        "production:bom_attachment": [draft.pk, attached.pk],
+        "production:remove_bom_attachment": [draft.pk, attached.pk],
+        "production:retire_bom": [in_force.pk],
+        **alike("production", REPLACEMENT_PAGES, replacement.pk),
         **alike("channels_sync", ("listing", "why", "retry"), listing.pk),
         **alike("channels_sync", ("run", "approve_run", "refuse_run", "undo_run"), run.pk),
         **alike("channels_sync", ("channel", "pause", "resume", "change_mode", "guard"), "shop"),

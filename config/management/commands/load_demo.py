@@ -19,6 +19,7 @@ from config.demo.moving import ensure_movements
 from config.demo.ordering import ensure_ordering
 from config.demo.people import Logins, ensure_people
 from config.demo.quality import ensure_quality
+from config.demo.recipes import ensure_recipes
 from config.demo.selling import ensure_selling
 from config.demo.shop import ensure_shop
 from config.demo.steps import is_done
@@ -54,6 +55,7 @@ class Command(BaseCommand):
             ensure_quality(actor)
             ensure_lanterns(actor)
             ensure_ordering(actor)
+            ensure_recipes(actor)
         channel = ensure_shop(actor)
         ensure_selling(channel, actor)
         ensure_checked()

@@ -55,10 +55,10 @@ def meet_after(monkeypatch, name, rivals=2):
 
 
 def test_two_activations_at_once_leave_one_open_active(committed_db, monkeypatch):
-    """Fails when _locked_versions reads without select_for_update."""
+    """Fails when locked_versions reads without select_for_update."""
     item, part = make_item(), make_item()
     rivals = [draft(item, part) for _ in range(2)]
-    meet_after(monkeypatch, "_locked_versions")
+    meet_after(monkeypatch, "locked_versions")
 
     results = together([lambda bom=bom: activate_bom(bom=bom, actor=None) for bom in rivals])
 

@@ -126,4 +126,4 @@ def test_costs_the_same_queries_for_1_and_20_lines():
             compare(old, new)
         counts.append(len(queries))
 
-    assert counts == [4, 4]
+    assert counts == [6, 6]

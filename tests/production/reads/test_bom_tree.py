@@ -106,7 +106,7 @@ def test_costs_the_same_queries_for_1_and_20_components():
             tree = bom_tree(bom_id=bom.pk)
         counts.append((len(queries), len(tree.rows)))
 
-    assert counts == [(3, 6), (3, 82)]
+    assert counts == [(4, 6), (4, 82)]
 
 
 quantities = st.decimals(min_value="0.000001", max_value="999", places=6)

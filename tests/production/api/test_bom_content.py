@@ -1,0 +1,106 @@
+"""Whole BOM versions, their cost and replacements over the REST API."""
+
+from decimal import Decimal
+
+import pytest
+
+from production.models import Bom, BomState
+from production.operations.boms import create_draft
+from tests.factories import make_item
+from tests.production.factories import make_bom
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def draft():
+    for sku in ("WAX", "WICK", "WICK-B", "DROSS"):
+        make_item(sku=sku, unit="kg" if sku == "WAX" else "pcs", step="0.001", standard_cost=Decimal(2))
+    return create_draft(item=make_item(sku="CANDLE"), actor=None)
+
+
+WHOLE = {
+    "revision": 1,
+    "makes": "10",
+    "process_loss_percent": "20",
+    "instructions": "Melt.",
+    "lines": [
+        {"component": "WAX", "quantity": "2000", "unit": "g", "scrap_percent": "5"},
+        {
+            "component": "WICK",
+            "quantity": "10",
+            "builds_shortage": True,
+            "substitutes": [{"item": "WICK-B", "ratio": "2"}],
+        },
+    ],
+    "outputs": [{"item": "DROSS", "quantity": "1", "cost_share_percent": "10"}],
+    "operations": [{"name": "Pour", "minutes": "60", "rate_per_hour": "8"}, {"name": "Wrap", "kind": "packaging"}],
+}
+
+
+def test_what_was_sent_is_read_back_and_sent_back_changes_nothing(draft, as_planner):
+    sent = as_planner.put(f"boms/{draft.pk}/content/", WHOLE, key=None)
+
+    assert sent.status_code == 200, sent.json()
+    read = as_planner.get(f"boms/{draft.pk}/content/").json()
+    assert read == sent.json()
+    assert (read["revision"], read["makes"], read["lines"][1]["substitutes"][0]["item"]) == (2, "10", "WICK-B")
+    assert read["outputs"][0]["cost_share_percent"] == "10"
+    assert [one["kind"] for one in read["operations"]] == ["labour", "packaging"]
+    again = as_planner.put(f"boms/{draft.pk}/content/", {**WHOLE, "revision": 2}, key=None)
+    assert again.json()["revision"] == 2
+
+
+def test_an_older_revision_is_refused_and_writes_nothing(draft, as_planner):
+    as_planner.put(f"boms/{draft.pk}/content/", WHOLE, key=None)
+
+    late = as_planner.put(f"boms/{draft.pk}/content/", {**WHOLE, "lines": []}, key=None)
+
+    assert (late.status_code, late.json()["code"]) == (409, "BOM_CHANGED_MEANWHILE")
+    assert late.json()["context"] == {"revision": 2, "yours": 1}
+    assert draft.lines.count() == 2
+
+
+def test_problems_name_their_list_and_place(draft, as_planner):
+    outputs = [{"item": "CANDLE", "quantity": "1"}]
+
+    refused = as_planner.put(f"boms/{draft.pk}/content/", {**WHOLE, "outputs": outputs}, key=None)
+
+    assert (refused.status_code, refused.json()["code"]) == (400, "INVALID_BOM")
+    (problem,) = refused.json()["context"]["lines"]
+    assert (problem["section"], problem["line"], problem["field"]) == ("outputs", 1, "item")
+    unknown = as_planner.put(
+        f"boms/{draft.pk}/content/", {**WHOLE, "outputs": [{"item": "NOPE", "quantity": "1"}]}, key=None
+    )
+    assert unknown.status_code == 400
+
+
+def test_tells_the_cost_by_level_kind_and_component(draft, as_viewer, as_planner):
+    """A batch of ten good: 12.5 started; 4.20 wax, 20 wicks, 8 of work, all over 0.8, less a tenth."""
+    as_planner.put(f"boms/{draft.pk}/content/", WHOLE, key=None)
+
+    cost = as_viewer.get(f"boms/{draft.pk}/cost/").json()
+
+    assert cost["unit_cost"] == "3.6225"
+    assert cost["by_kind"] == {"material": "2.4", "scrap": "0.625", "labour": "1", "by_product": "-0.4025"}
+    assert (cost["own"], cost["by_level"], cost["missing"]) == ("0.5975", ["3.025"], [])
+    assert [(line["component"], line["known_from"]) for line in cost["lines"]] == [
+        ("WAX", "standard"),
+        ("WICK", "standard"),
+    ]
+
+
+def test_a_component_is_replaced_once_for_a_key_and_activated(draft, as_planner):
+    wick, other = (type(draft.item).objects.get(sku=sku) for sku in ("WICK", "WICK-B"))
+    boms = [make_bom(item=make_item(), lines=[(wick, "1")]) for _ in range(2)]
+    body = {"component": "WICK", "replacement": "WICK-B", "factor": "2", "boms": [bom.pk for bom in boms]}
+
+    made = as_planner.post("boms/replace/", body, key="11111111-1111-4111-8111-111111111111")
+    again = as_planner.post("boms/replace/", body, key="11111111-1111-4111-8111-111111111111")
+
+    assert (made.status_code, again.json()) == (201, made.json())
+    assert len(made.json()["drafts"]) == 2
+    done = as_planner.post("boms/activate-replacement/", {"replacement": made.json()["id"]}, key=None)
+    assert done.json()["activated_at"] is not None
+    active = Bom.objects.filter(state=BomState.ACTIVE, lines__component=other)
+    assert [bom.lines.get().quantity for bom in active] == [Decimal(2), Decimal(2)]
