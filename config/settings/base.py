@@ -94,7 +94,7 @@ TEMPLATES = [
 def database(url: str) -> dict[str, Any]:
     """One connection to PostgreSQL: prepared statements bound by the server, and an upper bound on waiting for a lock."""
     settings: dict[str, Any] = environ.Env.db_url_config(url)
-    settings["ENGINE"] = "django.db.backends.postgresql"
+    settings["ENGINE"] = "config.postgres"
     settings["CONN_MAX_AGE"] = 60
     settings["CONN_HEALTH_CHECKS"] = True
     settings["ATOMIC_REQUESTS"] = False
