@@ -8,8 +8,8 @@ from production.api.completions import CompletionResource
 from production.api.work_orders import WorkOrderResource
 
 RESOURCES: dict[str, type[Resource]] = {
-    "boms": BomResource,
     "completions": CompletionResource,
+    "boms": BomResource,
     "work-orders": WorkOrderResource,
 }
 
