@@ -16,7 +16,7 @@ from rest_framework.response import Response
 
 from inventory.api.fields import moment_text
 from inventory.api.idempotency import Reply
-from inventory.api.references import find_items, find_locations, find_one, in_stock_units
+from inventory.api.references import find_items_and_locations, find_one, in_stock_units
 from inventory.api.resources import Endpoint, ListOne, Resource
 from inventory.api.serializers import quantity_text
 from inventory.api.stock import MOVEMENTS, picked_lots
@@ -125,17 +125,17 @@ class CompletionResource(ListOne, Resource):
         return self.answer_once(request, work)
 
     def _completion_request(self) -> CompletionRequest:
-        """The body with its objects: one statement each for items, places, and, where named, lots, order and BOM."""
+        """The body with its objects: one statement for items and places, one each where named for lots, order and BOM."""
         values = self.values()
         order = _work_order(values)
         actuals = values.pop("actuals")
         named: list[tuple[tuple[str | int, ...], str | int]] = [] if order else [(("item",), values["item"])]
         named += [(("actuals", number, "component"), line["component"]) for number, line in enumerate(actuals)]
-        items = find_items(named)
+        places = [name for name in ("source_location", "output_location") if values[name] is not None]
+        items, locations = find_items_and_locations(named, [((name,), values[name]) for name in places])
         item = order.item if order else items[0]
         components = items if order else items[1:]
-        places = [name for name in ("source_location", "output_location") if values[name] is not None]
-        found = dict(zip(places, find_locations([((name,), values[name]) for name in places]), strict=True))
+        found = dict(zip(places, locations, strict=True))
         bom_id, unit = values["bom_id"], values["unit"]
         good, scrapped = in_stock_units([(item, values["good"], unit), (item, values["scrapped"], unit)])
         return CompletionRequest(
