@@ -27,7 +27,7 @@ def is_by_token(request: HttpRequest) -> bool:
     return (
         request.path_info.startswith(API_ADDRESSES)
         and request.META.get("HTTP_AUTHORIZATION", "").startswith("Token ")
-        and "HTTP_COOKIE" not in request.META
+        and not request.META.get("HTTP_COOKIE")
     )
 
 

@@ -4,6 +4,7 @@ import pytest
 from django.db import connection, connections
 
 from config.postgres import base
+from inventory.trips import rows_of
 from tests.api.client import ApiClient
 from tests.factories import make_item, make_user
 
@@ -42,6 +43,12 @@ def test_a_connection_that_was_quiet_for_long_is_asked(committed_db, monkeypatch
     assert connection.is_usable()
 
     assert asked == [1]
+
+
+def test_statements_sent_past_djangos_cursors_open_the_connection_too(committed_db):
+    connection.close()
+
+    assert rows_of("SELECT %s::int", [1]) == [(1,)]
 
 
 def test_an_ended_session_is_noticed(committed_db):
