@@ -24,6 +24,7 @@ from rest_framework.utils.urls import replace_query_param
 from inventory.errors import DomainError
 from inventory.operations.transactions import RETRIED
 from inventory.quantities import as_text
+from inventory.trips import rows_of
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -34,8 +35,8 @@ logger = logging.getLogger(__name__)
 
 _TOKEN = re.compile(r"[0-9a-f]{40}")
 _ALLOWED_TO = """
-SELECT {columns}, ARRAY(
-  SELECT t.app_label || '.' || p.codename
+SELECT u.id, u.is_superuser, u.username, u.is_staff, u.is_active, (
+  SELECT string_agg(t.app_label || '.' || p.codename, ' ')
   FROM auth_permission p JOIN django_content_type t ON t.id = p.content_type_id
   WHERE p.id IN (SELECT permission_id FROM auth_user_user_permissions WHERE user_id = u.id
                  UNION ALL
@@ -43,6 +44,8 @@ SELECT {columns}, ARRAY(
                  JOIN auth_user_groups m ON m.group_id = g.group_id WHERE m.user_id = u.id))
 FROM authtoken_token k JOIN auth_user u ON u.id = k.user_id WHERE k.key = %s
 """
+_OF_USER = ["id", "is_superuser", "username", "is_staff", "is_active"]
+"""What is read of a user with every request, in the order of the model; the rest follows when something asks for it."""
 
 
 class TokenAuthentication(authentication.TokenAuthentication):
@@ -57,17 +60,14 @@ class TokenAuthentication(authentication.TokenAuthentication):
         return found, key
 
     def _read(self, key: str) -> Any:
-        model = get_user_model()
-        fields = model._meta.concrete_fields
-        columns = ", ".join(f"u.{field.column}" for field in fields)
-        with connection.cursor() as cursor:
-            cursor.execute(_ALLOWED_TO.format(columns=columns), [key])
-            row = cursor.fetchone()
-        if row is None:
+        found = rows_of(_ALLOWED_TO, [key])
+        if not found:
             return None
-        user = model.from_db(connection.alias, [field.attname for field in fields], row[:-1])
+        ((*values, allowed),) = found
+        user = get_user_model().from_db(connection.alias, _OF_USER, values)
         if user.is_active and not user.is_superuser:
-            user._perm_cache = set(row[-1])  # type: ignore[attr-defined]  # where ModelBackend keeps what it has read
+            # where ModelBackend keeps what it has read
+            user._perm_cache = set((allowed or "").split())  # type: ignore[attr-defined]
         return user
 
 

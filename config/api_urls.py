@@ -14,7 +14,7 @@ from inventory.api import urls as inventory_api
 from production.api import urls as production_api
 
 router = SimpleRouter()
-for app in (inventory_api, production_api, channels_api):
+for app in (production_api, inventory_api, channels_api):  # addresses are tried in this order
     app.register(router)
 router.register("invariant-runs", InvariantRunResource, basename="invariant-runs")
 router.register("audit-entries", AuditEntryResource, basename="audit-entries")

@@ -13,6 +13,7 @@ admin.site.site_header = "Backflush"
 admin.site.index = views.for_those_with_screens(admin.site.index)  # type: ignore[method-assign]
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/", include("config.api_urls")),
     path("", views.today, name="today"),
     path("search/", views.search, name="search"),
     path("stock/", include("inventory.urls")),
@@ -27,7 +28,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("ledger-check/progress/", integrity.check_progress, name="ledger_check_progress"),
     path("ledger-check/<int:pk>/", integrity.ledger_check_run, name="ledger_check_run"),
     path("import/", include("inventory.urls_importing")),
-    path("api/v1/", include("config.api_urls")),
     path("admin/", admin.site.urls),
 ]
 

@@ -14,6 +14,7 @@ QUANTITY_MAX = Decimal("999999999999.999999")
 MONEY_MAX = Decimal("99999999999999.999999")
 
 _EXACT = Context(prec=60)
+_multiply = _EXACT.multiply
 _TWO = Decimal(2)
 
 
@@ -132,12 +133,16 @@ def proportion(total: Decimal, part: Decimal, whole: Decimal, *, step: Decimal) 
 
 def _proportion(total: Decimal, part: Decimal, whole: Decimal, step: Decimal) -> Decimal:
     """Exact: products of two columns have at most 40 digits, and the division is one of integers."""
-    product = _EXACT.multiply(total, part)
-    units = _EXACT.multiply(whole, step)
-    count = _EXACT.divide_int(
-        _EXACT.add(_EXACT.multiply(_EXACT.abs(product), _TWO), units), _EXACT.multiply(units, _TWO)
-    )
-    return _EXACT.multiply(count if product >= ZERO else _EXACT.minus(count), step)
+    product = _multiply(total, part)
+    units = _multiply(whole, step)
+    if product < ZERO:
+        return _EXACT.minus(_multiply(_halves_up(_EXACT.minus(product), units), step))
+    return _multiply(_halves_up(product, units), step)
+
+
+def _halves_up(product: Decimal, units: Decimal) -> Decimal:
+    """`product / units`, neither negative, to the nearest whole number, halves up."""
+    return _EXACT.divide_int(_EXACT.fma(product, _TWO, units), _multiply(units, _TWO))
 
 
 def share_out(total: Decimal, weights: Sequence[Decimal], *, step: Decimal) -> list[Decimal]:

@@ -91,8 +91,7 @@ class Rate:
     def requirement(self, started: Decimal, *, step: Decimal) -> Decimal:
         """cum_c(T): the need rounded once, in the component's stock unit."""
         numerator, denominator = self._raw(started)
-        whole = step == step.to_integral_value()
-        rounded = (round_ratio_up if whole else round_ratio_half_up)(numerator, denominator, step)
+        rounded = (round_ratio_up if step % 1 == ZERO else round_ratio_half_up)(numerator, denominator, step)
         if self.multiple is None:
             return rounded
         exact = Fraction(rounded) / self.multiple

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from inventory.models import Item, ItemKind
 from inventory.quantities import ZERO
+from inventory.trips import Rows, rows_of
 from production.errors import InvalidBom
 from production.explosion import (
     BomFact,
@@ -138,19 +139,16 @@ ORDER BY b.id, l.position, l.id
 """
 
 
-def _bom_rows(*, item: Item, on: date, bom_id: int | None) -> list[tuple[Any, ...]]:
+def _bom_rows(*, item: Item, on: date, bom_id: int | None) -> Rows:
     """The lines of the BOM; when some of them explode, read again together with the BOMs of their parts.
 
     Few BOMs have phantoms, and looking for them at every level takes longer than all the rest.
     """
     root = _IN_FORCE if bom_id is None else _GIVEN
     wanted: dict[str, Any] = {"item": item.pk, "on": on} if bom_id is None else {"bom": bom_id}
-    with connection.cursor() as cursor:
-        cursor.execute(_ALONE.format(root=root) + _LINES, wanted)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-        if any(row[17] for row in rows):
-            cursor.execute(_WITH_PHANTOMS.format(root=root) + _LINES, {**wanted, "on": on})
-            rows = cursor.fetchall()
+    rows = rows_of(_ALONE.format(root=root) + _LINES, wanted)
+    if any(row[17] for row in rows):
+        rows = rows_of(_WITH_PHANTOMS.format(root=root) + _LINES, {**wanted, "on": on})
     return rows
 
 
@@ -181,7 +179,7 @@ def recipe_of_bom(*, item: Item, on: date, bom_id: int | None = None) -> Recipe:
     if any(row[17] for row in rows):
         rates = _exploded(rows, components, item=item, on=on, head=head)
     else:
-        rates = _plain_rates(head[3], head[28], tuple(row[7:20] for row in rows))
+        rates = _plain_rates(head[0], head[3], head[28], [row[7:20] for row in rows])
     return Recipe(
         bom_id=head[0],
         bom_version=head[2],
@@ -197,10 +195,21 @@ def recipe_of_bom(*, item: Item, on: date, bom_id: int | None = None) -> Recipe:
     )
 
 
+def _plain_rates(bom_id: int, makes: Decimal, loss: Decimal, lines: list[tuple[Any, ...]]) -> Sequence[Rate]:
+    """The rates of a BOM without phantoms, remembered for as long as its lines say the same: many completions go by few
+    BOMs."""
+    said, kept = (makes, loss, lines), _kept_rates(bom_id)
+    if kept and kept[0][0] == said:
+        return kept[0][1]
+    rates = tuple(explode(BomFact(0, 0, makes, [_line(row) for row in lines], loss), {}))
+    kept[:] = [(said, rates)]
+    return rates
+
+
 @lru_cache(maxsize=2_000)
-def _plain_rates(makes: Decimal, loss: Decimal, lines: tuple[tuple[Any, ...], ...]) -> Sequence[Rate]:
-    """The rates of a BOM without phantoms, remembered by what its lines say: many completions go by few BOMs."""
-    return tuple(explode(BomFact(0, 0, makes, [_line(row) for row in lines], loss), {}))
+def _kept_rates(bom_id: int) -> list[tuple[object, Sequence[Rate]]]:  # noqa: ARG001  what it is remembered by
+    """Where the rates of a BOM are kept, with what they follow from; empty at first."""
+    return []
 
 
 _EXTRAS = """

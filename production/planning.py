@@ -16,6 +16,9 @@ from inventory.quantities import ZERO, as_text, round_down, round_half_up, round
 from production.explosion import MANUAL, Rate, expected_usage, startable
 from production.facts import ComponentFact, Recipe
 
+_AVAILABLE = StockStatus.AVAILABLE.value
+_NOTHING = Fraction(0)
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -72,7 +75,7 @@ class PlannedLine(NamedTuple):
     work_order_line_id: int | None
     scrapped: Decimal = ZERO
     cause: str = ""
-    replaced: Fraction = Fraction(0)
+    replaced: Fraction = _NOTHING
     """Of this component, exact, what substitutes stood in for."""
     substitute_for: ComponentFact | None = None
 
@@ -107,6 +110,8 @@ class PlanInput:
     """Good and scrapped of earlier completions of the work order; 0 without one."""
     started: Decimal
     """Good and scrapped of this completion, stock unit of the output."""
+    standards: Sequence[Decimal]
+    """As `standards_of` the recipe."""
     usages: dict[int, Usage]
     extras: dict[int, ComponentFact]
     """Components that were entered and are not in the recipe."""
@@ -141,18 +146,36 @@ class LinePlan:
     """Free (and own) stock per rate key, for what could be completed instead."""
 
 
+def standards_of(recipe: Recipe, *, started_after: Decimal) -> list[Decimal]:
+    """What a completion takes of every component by the plan, in the order of the recipe's rates. Needs no locked row."""
+    return [
+        ZERO
+        if rate.is_optional or rate.issue_method == MANUAL
+        else expected_usage(
+            rate,
+            started_after=started_after,
+            booked=recipe.booked.get(rate.key, ZERO) if recipe.booked else ZERO,
+            step=recipe.components[rate.component_id].step,
+        )
+        for rate in recipe.rates
+    ]
+
+
 def plan_lines(given: PlanInput) -> LinePlan:
     """Standard and actual of every component, the lots to take, their value, and what is short."""
     draft = Draft(given.rows, step=given.step)
     lines: list[PlannedLine] = []
     usable: dict[tuple[int, bool, bool], Decimal] = {}
     entered = dict(given.usages)
-    counted = _counted_lines(given.recipe.rates)
-    for rate in given.recipe.rates:
-        expected = _expected(rate, given)
-        usage = entered.pop(rate.component_id, None) if counted[rate.component_id] is rate else None
+    counted = _counted_lines(given.recipe.rates) if entered or given.substitutions else {}
+    for rate, standard in zip(given.recipe.rates, given.standards, strict=True):
+        expected = standard if given.issued is None else _expected_of_issued(rate, standard, given)
         component = given.recipe.components[rate.component_id]
-        instead = given.substitutions.get(rate.component_id, []) if counted[rate.component_id] is rate else []
+        if counted.get(rate.component_id) is not rate:
+            lines.append(_plan_line(component, rate, expected, None, given, draft, usable))
+            continue
+        usage = entered.pop(rate.component_id, None)
+        instead = given.substitutions.get(rate.component_id, [])
         lines.append(_plan_line(component, rate, expected, usage, given, draft, usable, instead))
         for other in instead:
             alone = Rate(other.component.id, Fraction(0))
@@ -177,22 +200,11 @@ def _counted_lines(rates: Sequence[Rate]) -> dict[int, Rate]:
     return found
 
 
-def _expected(rate: Rate, given: PlanInput) -> Decimal:
-    if rate.is_optional or rate.issue_method == MANUAL:
-        return ZERO
-    if given.issued is not None and not rate.is_consumable:
-        return _expected_of_issued(rate, given)
-    return expected_usage(
-        rate,
-        started_after=given.started_before + given.started,
-        booked=given.recipe.booked.get(rate.key, ZERO),
-        step=given.recipe.components[rate.component_id].step,
-    )
-
-
-def _expected_of_issued(rate: Rate, given: PlanInput) -> Decimal:
+def _expected_of_issued(rate: Rate, standard: Decimal, given: PlanInput) -> Decimal:
     """What was issued goes in proportion to what is made of the rest of the order; the last completion takes all (S4)."""
     assert given.issued is not None
+    if rate.is_consumable or rate.is_optional or rate.issue_method == MANUAL:
+        return standard
     left = given.issued.get(rate.component_id, ZERO)
     if given.started >= given.remaining:
         return left
@@ -212,7 +224,11 @@ def _plan_line(
     usable: dict[tuple[int, bool, bool], Decimal],
     instead: Sequence[Substitution] = (),
 ) -> PlannedLine:
-    replaced = sum((other.replaced for other in instead), Fraction(0))
+    if usage is None and not instead and not rate.is_consumable:
+        line = _plan_from_one_lot(component, rate, expected, given, draft, usable)
+        if line is not None:
+            return line
+    replaced = sum((other.replaced for other in instead), _NOTHING)
     actual = _actual(expected, usage, replaced, component.step)
     picks: Sequence[PlannedPick] = ()
     on_hand = free = short = ZERO
@@ -262,6 +278,46 @@ def _plan_line(
     )
 
 
+def _plan_from_one_lot(
+    component: ComponentFact,
+    rate: Rate,
+    expected: Decimal,
+    given: PlanInput,
+    draft: Draft,
+    usable: dict[tuple[int, bool, bool], Decimal],
+) -> PlannedLine | None:
+    """The line most completions consist of: the standard, out of the one lot there is, which holds enough. Else None.
+
+    It says what `_plan_line` says by its longer way, which every line of every completion would be too many of.
+    """
+    if given.rows.own:
+        return None
+    cells = _source_cells(component.id, given)
+    if len(cells) != 1:
+        return None
+    (cell,) = cells
+    free = cell.free
+    if not ZERO < expected <= free or (cell.expires_on is not None and cell.expires_on < given.on):
+        return None
+    key = rate.key
+    usable[key] = free
+    return PlannedLine(
+        component,
+        expected,
+        expected,  # the actual quantity
+        "",
+        rate.issue_method,
+        False,  # not a consumable
+        rate.is_optional,
+        (PlannedPick(cell.lot_id, cell.lot_code, cell.location_id, expected, cell.expires_on),),
+        cell.quantity,
+        free,
+        ZERO,  # short
+        draft.issue(component.id, [(cell.key, expected)]),
+        given.recipe.line_ids.get(key),
+    )
+
+
 def _actual(expected: Decimal, usage: Usage | None, replaced: Fraction, step: Decimal) -> Decimal:
     """What was used: as entered; else the standard less what substitutes stood in for, rounded down to the step."""
     if usage is not None:
@@ -273,7 +329,7 @@ def _actual(expected: Decimal, usage: Usage | None, replaced: Fraction, step: De
 
 def _overdraw(draft: Draft, item_id: int, found: Picks, given: PlanInput) -> Decimal | None:
     """Issue what was found and take the rest out of one place, which goes below zero."""
-    status = StockStatus.AVAILABLE.value
+    status = _AVAILABLE
     below: CellKey = (item_id, given.floor_location_id, given.implicit_lots[item_id], status)
     taken: dict[CellKey, Decimal] = {}
     for pick in found.picks:
@@ -293,10 +349,10 @@ def _consumable_value(component: ComponentFact, quantity: Decimal, step: Decimal
 
 
 def _source_cells(item_id: int, given: PlanInput) -> list[Cell]:
-    cells = given.rows.of_item(item_id, status=StockStatus.AVAILABLE)
-    if given.source_path is None:
-        return [cell for cell in cells if cell.is_pickable and cell.is_own]
+    cells = given.rows.of_item(item_id, status=_AVAILABLE)
     path = given.source_path
+    if path is None:
+        return [cell for cell in cells if cell.is_pickable and cell.is_own]
     return [cell for cell in cells if cell.path.startswith(path) and (cell.is_pickable or cell.path == path)]
 
 
@@ -348,7 +404,7 @@ def _planned(found: Picks, cells: Sequence[Cell]) -> list[PlannedPick]:
 
 def _issue(draft: Draft, item_id: int, found: Picks, short: Decimal) -> Decimal | None:
     """Issue what was found; the value of the whole line is not known while a part is missing."""
-    status = StockStatus.AVAILABLE.value
+    status = _AVAILABLE
     taken: list[tuple[CellKey, Decimal]] = [
         ((item_id, p.location_id, p.lot_id, status), p.quantity) for p in found.picks
     ]

@@ -60,14 +60,14 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "config.middleware.ContentSecurity",
+    "config.middleware.Sessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.middleware.Users",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "config.middleware.RequestLog",
+    "config.middleware.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -94,7 +94,7 @@ TEMPLATES = [
 def database(url: str) -> dict[str, Any]:
     """One connection to PostgreSQL: prepared statements bound by the server, and an upper bound on waiting for a lock."""
     settings: dict[str, Any] = environ.Env.db_url_config(url)
-    settings["ENGINE"] = "django.db.backends.postgresql"
+    settings["ENGINE"] = "config.postgres"
     settings["CONN_MAX_AGE"] = 60
     settings["CONN_HEALTH_CHECKS"] = True
     settings["ATOMIC_REQUESTS"] = False

@@ -21,6 +21,7 @@ from rest_framework.request import Request
 from inventory.errors import DomainError, IdempotencyMismatch
 from inventory.models import StoredReply
 from inventory.operations.transactions import run_in_transaction
+from inventory.trips import rows_of
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
@@ -75,11 +76,10 @@ def answer_once(request: Request, work: Callable[[UUID], Reply]) -> HttpResponse
             return _stored(key, fingerprint)
         reply = work(key)
         text = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":"))
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE inventory_storedreply SET status = %s, body = %s::jsonb WHERE key = %s",
-                [reply.status, text, key],
-            )
+        rows_of(
+            "UPDATE inventory_storedreply SET status = %s, body = %s::jsonb WHERE key = %s RETURNING id",
+            [reply.status, text, key],
+        )
         return reply.status, text, reply.replayed
 
     status, text, is_replayed = run_in_transaction(run)
@@ -112,13 +112,12 @@ def _fingerprint(request: Request) -> bytes:
 
 def _claim(key: UUID, fingerprint: bytes) -> bool:
     """Whether the key is ours now. Waits for a rival that has claimed it and not ended yet."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO inventory_storedreply (key, request_hash, recorded_at) VALUES (%s, %s, %s)"
-            " ON CONFLICT (key) DO NOTHING RETURNING id",
-            [key, fingerprint, timezone.now()],
-        )
-        return cursor.fetchone() is not None
+    made = rows_of(
+        "INSERT INTO inventory_storedreply (key, request_hash, recorded_at) VALUES (%s, %s, %s)"
+        " ON CONFLICT (key) DO NOTHING RETURNING id",
+        [key, fingerprint, timezone.now()],
+    )
+    return bool(made)
 
 
 def _stored(key: UUID, fingerprint: bytes) -> tuple[int, str, bool]:

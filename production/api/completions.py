@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inventory.api.idempotency import Reply
-from inventory.api.references import Named, Where, find_items, find_locations, find_one, in_stock_units
+from inventory.api.references import Named, Where, find_items_and_locations, find_one, in_stock_units
 from inventory.api.resources import Endpoint, ListOne, Resource
 from inventory.api.stock import MOVEMENTS, picked_lots
 from inventory.models import Item, Location
@@ -131,7 +131,7 @@ class CompletionResource(ListOne, Resource):
         return self.answer(preview_reversal(completion=completion, good=self.parameters()["good"], actor=request.user))
 
     def _completion_request(self) -> CompletionRequest:
-        """The body with its objects: one statement each for items, places, and, where named, lots, order and BOM."""
+        """The body with its objects: one statement for items and places, one each where named for lots, order and BOM."""
         values = self.values()
         order = _work_order(values)
         actuals, by_products = values.pop("actuals"), values.pop("by_products")
@@ -141,8 +141,6 @@ class CompletionResource(ListOne, Resource):
             if line["replaces"] is not None:
                 named.append((("actuals", number, "replaces"), line["replaces"]))
         named += [(("by_products", number, "item"), by["item"]) for number, by in enumerate(by_products)]
-        items = dict(zip([where for where, _ in named], find_items(named), strict=True))
-        item = order.item if order else items[("item",)]
         places: list[tuple[Where, Named]] = [
             ((name,), values[name]) for name in ("source_location", "output_location") if values[name] is not None
         ]
@@ -151,7 +149,10 @@ class CompletionResource(ListOne, Resource):
             for number, by in enumerate(by_products)
             if by["location"] is not None
         ]
-        found = dict(zip([where for where, _ in places], find_locations(places), strict=True))
+        those, locations = find_items_and_locations(named, places)
+        items = dict(zip([where for where, _ in named], those, strict=True))
+        item = order.item if order else items[("item",)]
+        found = dict(zip([where for where, _ in places], locations, strict=True))
         bom_id, unit = values["bom_id"], values["unit"]
         good, scrapped = in_stock_units([(item, values["good"], unit), (item, values["scrapped"], unit)])
         return CompletionRequest(

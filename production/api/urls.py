@@ -11,8 +11,8 @@ from production.api.quality import InspectionPlanResource, InspectionResource
 from production.api.work_orders import WorkOrderResource
 
 RESOURCES: dict[str, type[Resource]] = {
-    "boms": BomResource,
     "completions": CompletionResource,
+    "boms": BomResource,
     "disassemblies": DisassemblyResource,
     "demands": DemandResource,
     "work-orders": WorkOrderResource,

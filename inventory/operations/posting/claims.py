@@ -15,6 +15,7 @@ from django.utils import timezone
 from inventory.errors import BackdatingNotAllowed, IdempotencyMismatch
 from inventory.models import Posting, PostingKind
 from inventory.quantities import as_text
+from inventory.trips import rows_of
 
 Actor = AbstractBaseUser | AnonymousUser | None
 """Who does it; None for the system itself."""
@@ -81,28 +82,26 @@ def claim_posting(
         effective_at=effective_at or now,
         recorded_at=now,
     )
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO inventory_posting (key, request_hash, kind, reference, reason, note, actor_id, reverses_id,"
-            " related_id, effective_at, recorded_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-            " ON CONFLICT (key) DO NOTHING RETURNING id",
-            [
-                key,
-                fingerprint,
-                str(kind),
-                reference,
-                reason,
-                note,
-                posting.actor_id,
-                posting.reverses_id,
-                posting.related_id,
-                posting.effective_at,
-                now,
-            ],
-        )
-        row = cursor.fetchone()
-    if row is not None:
-        posting.pk = row[0]
+    made = rows_of(
+        "INSERT INTO inventory_posting (key, request_hash, kind, reference, reason, note, actor_id, reverses_id,"
+        " related_id, effective_at, recorded_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (key) DO NOTHING RETURNING id",
+        [
+            key,
+            fingerprint,
+            str(kind),
+            reference,
+            reason,
+            note,
+            posting.actor_id,
+            posting.reverses_id,
+            posting.related_id,
+            posting.effective_at,
+            now,
+        ],
+    )
+    if made:
+        ((posting.pk,),) = made
         posting._state.adding = False
         posting._state.db = connection.alias
         return Claim(posting, is_new=True)

@@ -90,11 +90,12 @@ class Draft:
             if method == CostMethod.FIFO:
                 return self._issue_from_layers(item_id, cells)
         quantity = cells[0][1] if len(cells) == 1 else sum((q for _, q in cells), ZERO)
-        taken = take(self.pool(item_id), quantity, step=self.step, last_cost=self.rows.last_costs.get(item_id))
-        self.pools[item_id] = taken.pool
-        self._out(cells, taken.value)
-        self._settle(item_id, cells[-1][0], taken.residue)
-        return taken.value
+        last_cost = self.rows.last_costs.get(item_id) if self.rows.last_costs else None
+        value, self.pools[item_id], residue = take(self.pool(item_id), quantity, step=self.step, last_cost=last_cost)
+        self._out(cells, value)
+        if residue:
+            self._settle(item_id, cells[-1][0], residue)
+        return value
 
     def receive(self, key: CellKey, quantity: Decimal, value: Decimal | None) -> None:
         """Put a positive quantity worth `value` (None: unknown) into a cell."""
@@ -309,10 +310,12 @@ class Draft:
 
     def _out(self, cells: Sequence[tuple[CellKey, Decimal]], value: Decimal | None) -> None:
         values: Sequence[Decimal | None]
+        if len(cells) == 1:
+            ((key, quantity),) = cells
+            self.lines.append(Line(*key, -quantity, None if value is None else -value))
+            return
         if value is None:
             values = [None] * len(cells)
-        elif len(cells) == 1:
-            values = [-value]
         else:
             values = [-part for part in share_out(value, [q for _, q in cells], step=self.step)]
         self.lines.extend(Line(*key, -q, v) for (key, q), v in zip(cells, values, strict=True))

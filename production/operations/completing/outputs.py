@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from django.conf import settings
 
@@ -148,7 +149,12 @@ def _by_product_lot(request: CompletionRequest, item: OutputItem, *, on: date, p
 
 def automatic_lot_code(*, on: date, posting_id: int | None) -> str:
     """The day and the number of the posting."""
-    return f"{on:%y%m%d}-{posting_id if posting_id is not None else 'new'}"
+    return f"{_day_code(on)}-{posting_id if posting_id is not None else 'new'}"
+
+
+@lru_cache(maxsize=64)
+def _day_code(on: date) -> str:
+    return f"{on:%y%m%d}"
 
 
 def _main_outputs(

@@ -32,7 +32,7 @@ from production.operations.completing.refusing import (
     refuse_unusual,
 )
 from production.operations.completing.requests import DEMAND_KIND, CompletionPlan, CompletionRequest, item_of
-from production.planning import LinePlan, PlanInput, Substitution, Usage, largest_completable, plan_lines
+from production.planning import LinePlan, PlanInput, Substitution, Usage, largest_completable, plan_lines, standards_of
 
 
 def recipe_for(request: CompletionRequest, order: WorkOrder | None, *, on: date) -> Recipe:
@@ -86,6 +86,9 @@ def plan_completion(
     stocked = {r.component_id for r in recipe.rates if not r.is_consumable} | set(extras)
     stocked |= {other.component.id for others in substitutions.values() for other in others}
     usual = usual_lot(request, recipe, on=on, posting_id=posting_id) if lock else []
+    started_before = order.good + order.scrapped if order else ZERO
+    started = request.good + request.scrapped
+    standards = standards_of(recipe, started_after=started_before + started)
     by_products = [] if recipe.extras is None else [output.item_id for output in recipe.extras.outputs]
     rows = lock_for_posting(
         items=stocked if lock else [*stocked, item.pk],  # the cells of the output are only shown, never taken from
@@ -97,11 +100,11 @@ def plan_completion(
         then=lots_statement(usual) if usual else None,
         lock=lock,
     )
-    started_before = order.good + order.scrapped if order else ZERO
     given = PlanInput(
         recipe=recipe,
         started_before=started_before,
-        started=request.good + request.scrapped,
+        started=started,
+        standards=standards,
         usages=usages,
         extras=extras,
         rows=rows,
