@@ -41,6 +41,7 @@ MENU = (
                 "production:work_orders",
                 ("production.view_workorder",),
             ),
+            Entry("Buildable", "construction", "production:buildable", ("production.view_bom",)),
             Entry("BOMs", "account_tree", "admin:production_bom_changelist", ("production.view_bom",)),
         ),
     ),

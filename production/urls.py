@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from production.views import completions, recording, work_orders
+from production.views import buildable, completions, recording, work_orders
 
 app_name = "production"
 
@@ -13,6 +13,9 @@ urlpatterns = [
     path("completions/", completions.completions, name="completions"),
     path("completions/<int:pk>/", completions.completion, name="completion"),
     path("completions/<int:pk>/undo/", completions.undo_completion, name="undo_completion"),
+    path("buildable/", buildable.buildable_list, name="buildable"),
+    path("buildable/groups/", buildable.contention, name="contention"),
+    path("buildable/<int:pk>/", buildable.buildable_item, name="buildable_item"),
     path("orders/", work_orders.work_orders, name="work_orders"),
     path("orders/new/", work_orders.new_work_order, name="new_work_order"),
     path("orders/<str:number>/", work_orders.work_order, name="work_order"),

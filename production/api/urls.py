@@ -4,11 +4,13 @@ from rest_framework.routers import BaseRouter
 
 from inventory.api.resources import Resource
 from production.api.boms import BomResource
+from production.api.buildable import BuildableResource
 from production.api.completions import CompletionResource
 from production.api.work_orders import WorkOrderResource
 
 RESOURCES: dict[str, type[Resource]] = {
     "boms": BomResource,
+    "buildable": BuildableResource,
     "completions": CompletionResource,
     "work-orders": WorkOrderResource,
 }

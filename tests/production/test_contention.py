@@ -43,9 +43,7 @@ def shop(*makes, **stock):
 
 def candles(**stock):
     """A candle takes 0.2 kg of wax and a jar, a tin 0.1 kg of wax and a lid."""
-    return shop(
-        make(CANDLE, rate(WAX, "0.2"), rate(JAR, 1)), make(TIN, rate(WAX, "0.1"), rate(LID, 1)), **stock
-    )
+    return shop(make(CANDLE, rate(WAX, "0.2"), rate(JAR, 1)), make(TIN, rate(WAX, "0.1"), rate(LID, 1)), **stock)
 
 
 def test_each_alone_is_bounded_by_its_scarcest_component():
@@ -74,9 +72,7 @@ def test_what_nothing_limits_has_no_largest_number():
 
 
 def test_a_made_component_is_taken_from_stock_and_the_rest_is_made():
-    boxed = shop(
-        make(SET, rate(CORE, 2), builds=[CORE]), make(CORE, rate(WAX, "0.5")), wax="10", core="6"
-    )
+    boxed = shop(make(SET, rate(CORE, 2), builds=[CORE]), make(CORE, rate(WAX, "0.5")), wax="10", core="6")
     from_stock = shop(make(SET, rate(CORE, 2)), make(CORE, rate(WAX, "0.5")), wax="10", core="6")
 
     assert largest(boxed, SET) == 13  # 26 cores: 6 in stock and 20 made of 10 kg
@@ -184,7 +180,7 @@ def shops(draw):
         rates = [
             Rate(
                 component,
-                draw(st.fractions(Fraction(1, 20), 3, max_denominator=20)),
+                draw(st.integers(1, 3).map(Fraction) | st.fractions(Fraction(1, 20), 3, max_denominator=20)),
                 draw(st.sampled_from([Fraction(0), Fraction(0), Fraction(1, 3), Fraction(2)])),
                 draw(st.sampled_from([None, None, Fraction(1, 2), Fraction(5)])),
             )
