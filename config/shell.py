@@ -42,6 +42,7 @@ MENU = (
                 ("production.view_workorder",),
             ),
             Entry("Buildable", "construction", "production:buildable", ("production.view_bom",)),
+            Entry("Learned from use", "lightbulb", "production:learning", ("production.view_bom",)),
             Entry("BOMs", "account_tree", "admin:production_bom_changelist", ("production.view_bom",)),
         ),
     ),

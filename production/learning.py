@@ -111,7 +111,7 @@ def parts(one: Observation) -> dict[Part, Fraction]:
     """Actual less exact standard, by cause; the parts sum to it exactly."""
     rest = Fraction(one.actual) + one.replaced - one.spoiled - Fraction(one.expected)
     named = Part.EXPLAINED if one.reason or (one.cause and one.cause != SPOILED) else Part.UNEXPLAINED
-    found = {part: _NOTHING for part in Part}
+    found = dict.fromkeys(Part, _NOTHING)
     found[Part.ROUNDING] = Fraction(one.expected) - one.standard
     found[Part.SUBSTITUTE] = -one.replaced
     found[Part.SPOILED] = one.spoiled
@@ -121,7 +121,7 @@ def parts(one: Observation) -> dict[Part, Fraction]:
 
 def total_parts(observations: Iterable[Observation]) -> dict[Part, Fraction]:
     """The parts of many, summed."""
-    total = {part: _NOTHING for part in Part}
+    total = dict.fromkeys(Part, _NOTHING)
     for one in observations:
         for part, quantity in parts(one).items():
             total[part] += quantity

@@ -21,6 +21,7 @@ from production.models.completions import (
     DisassemblyLine,
     VarianceCause,
 )
+from production.models.learning import BomProposal, ProposalDecision
 from production.models.quality import (
     CheckKind,
     Disposition,
@@ -47,6 +48,7 @@ __all__ = [
     "BomLine",
     "BomOperation",
     "BomOutput",
+    "BomProposal",
     "BomState",
     "BomSubstitute",
     "CheckKind",
@@ -71,6 +73,7 @@ __all__ = [
     "IssueMethod",
     "OperationKind",
     "OutputKind",
+    "ProposalDecision",
     "VarianceCause",
     "WorkOrder",
     "WorkOrderLine",

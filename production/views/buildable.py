@@ -132,6 +132,7 @@ def buildable_item(request: HttpRequest, pk: int) -> HttpResponse:
         part={"promise": "production/_promise.html"},
         title=f"Buildable: {item.sku}",
         crumbs=[Crumb("Buildable", reverse("production:buildable"))],
+        item=item,
         **item_context(request, item),
     )
 
@@ -150,7 +151,6 @@ def item_context(request: HttpRequest, item: Item) -> dict[str, Any]:
     if quantity is not None and item.pk in read.shop.makes:
         promised = promise_date(item_id=item.pk, quantity=quantity, make_missing=make_missing)
     return {
-        "item": item,
         "row": RowShown(item, found, limits_shown(read, found)),
         "group": None if group is None else shown_group(together, group),
         "levels": levels,

@@ -47,7 +47,9 @@ def test_measurements_around_the_standard_are_only_scattered():
 
 
 def test_a_usage_that_moves_is_not_proposed_yet():
-    assert judge(series("123", "124", "123", "124", "123", "131", "132", "131", "133", "132")).verdict == Verdict.DRIFTING
+    assert (
+        judge(series("123", "124", "123", "124", "123", "131", "132", "131", "133", "132")).verdict == Verdict.DRIFTING
+    )
 
 
 def test_completions_nobody_measured_are_no_evidence_for_the_standard():

@@ -72,7 +72,7 @@ def test_a_promise_names_the_order_it_waits_for(as_viewer, candles):
 def test_a_promise_of_no_multiple_of_the_step_is_refused(as_viewer, candles):
     answer = as_viewer.get(f"buildable/{candles['candle'].pk}/promise/", quantity="1.5")
 
-    assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_QUANTITY_STEP")
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_QUANTITY_STEP")
 
 
 def test_the_group_of_an_item_says_what_is_safe_together(as_viewer, candles):
@@ -96,7 +96,7 @@ def test_a_partition_divides_by_weight(as_viewer, candles):
 def test_an_item_named_twice_is_refused(as_viewer, candles):
     answer = as_viewer.post("buildable/partition/", {"items": [{"item": "CANDLE"}, {"item": "CANDLE"}]})
 
-    assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_QUANTITY")
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_QUANTITY")
 
 
 def test_the_list_costs_the_same_for_one_and_twenty_items(as_viewer, candles):

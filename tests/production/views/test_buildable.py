@@ -37,9 +37,7 @@ def test_the_list_names_what_limits_each_item_and_what_more_brings(as_viewer, wo
 
 
 def test_the_list_is_searched_and_htmx_gets_the_part_alone(as_viewer, workshop, tin):
-    response = as_viewer.get(
-        "/make/buildable/?q=tin", headers={"HX-Request": "true", "HX-Target": "buildable"}
-    )
+    response = as_viewer.get("/make/buildable/?q=tin", headers={"HX-Request": "true", "HX-Target": "buildable"})
 
     assert [row.item.sku for row in response.context["rows"]] == ["TIN"]
     assert "<html" not in response.content.decode()
