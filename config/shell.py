@@ -43,6 +43,7 @@ MENU = (
             ),
             Entry("Buildable", "construction", "production:buildable", ("production.view_bom",)),
             Entry("Learned from use", "lightbulb", "production:learning", ("production.view_bom",)),
+            Entry("Planned and actual cost", "payments", "production:unit_costs", ("inventory.view_costpool",)),
             Entry("BOMs", "account_tree", "admin:production_bom_changelist", ("production.view_bom",)),
         ),
     ),

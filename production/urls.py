@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from production.views import buildable, completions, learning, recording, work_orders
+from production.views import buildable, completions, learning, recording, true_costs, work_orders
 
 app_name = "production"
 
@@ -20,6 +20,7 @@ urlpatterns = [
     path("learning/<int:bom>/<int:component>/", learning.learned_line, name="learned_line"),
     path("learning/<int:bom>/<int:component>/draft/", learning.accept, name="accept_proposal"),
     path("learning/<int:bom>/<int:component>/dismiss/", learning.dismiss, name="dismiss_proposal"),
+    path("costs/", true_costs.unit_costs, name="unit_costs"),
     path("orders/", work_orders.work_orders, name="work_orders"),
     path("orders/new/", work_orders.new_work_order, name="new_work_order"),
     path("orders/<str:number>/", work_orders.work_order, name="work_order"),
