@@ -3,9 +3,16 @@
 from celery import shared_task
 
 from production.operations.boms import apply_effective_dates
+from production.operations.detecting import report_missed_completions
 
 
 @shared_task(acks_late=True, time_limit=120)
 def begin_and_end_boms() -> int:
     """Retire BOM versions that have ended and tell the apps above of those that begin. Safe to run twice."""
     return apply_effective_dates()
+
+
+@shared_task(acks_late=True, time_limit=600)
+def detect_missed_completions() -> int:
+    """Report completions that were probably forgotten or recorded twice. Safe to run twice. Returns the cases."""
+    return report_missed_completions().reported

@@ -75,17 +75,16 @@ def test_lines_nobody_measured_say_nothing(shop):
 
 
 def test_what_substitutes_stood_in_for_counts_as_used(shop):
-    other = make_item(sku="WAX-B", unit="kg", step="0.001")
+    other, lamp = make_item(sku="WAX-B", unit="kg", step="0.001"), make_item(sku="LAMP")
+    bom = make_bom(item=lamp, lines=[(shop["wax"], "0.12", {"substitutes": [(other, "2")]})], deviation_policy="free")
     put_on_hand(other, shop["place"], "50", value="300")
-    shop["bom"].lines.get(component=shop["wax"]).substitutes.create(position=1, item=other, ratio=Decimal(2))
-
     instead = Actual(other, Decimal("0.4"), replaces=shop["wax"])
-    request = CompletionRequest(item=shop["candle"], good=Decimal(10), output_location=shop["place"], actuals=[instead])
-    complete_production(key=uuid4(), request=request, actor=None)
-    found = line_of(shop)
+    request = CompletionRequest(item=lamp, good=Decimal(10), output_location=shop["place"], actuals=[instead])
 
-    assert found.parts[Part.SUBSTITUTE] == Fraction("-0.2")
-    assert found.parts[Part.UNEXPLAINED] == 0
+    complete_production(key=uuid4(), request=request, actor=None)
+
+    (found,) = learned(boms=[bom.pk])
+    assert (found.parts[Part.SUBSTITUTE], found.parts[Part.UNEXPLAINED]) == (Fraction("-0.2"), 0)
     assert found.measured[0].observation.ratio == 1
 
 
