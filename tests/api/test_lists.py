@@ -146,6 +146,8 @@ LISTS = [
     "purchase-orders/",
     "landed-costs/",
     "boms/",
+    "buildable/",
+    "learned-usage/",
     "completions/",
     "work-orders/",
     "channels/",

@@ -97,6 +97,7 @@ COUNT_PAGES = (
     "cancel_count_sheet",
 )
 ORDER_PAGES = ("work_order", "complete_order", "close_order", "reopen_order", "change_plan")
+PROPOSAL_PAGES = ("learned_line", "accept_proposal", "dismiss_proposal")
 BUYING_PAGES = (*tuple(f"{verb}_order" for verb in ("edit", "receive", "place", "close", "cancel", "reopen")), "order")
 LOT_PAGES = ("inventory_lot_change", "inventory_lot_delete", "inventory_lot_history")
 BOM_BUTTONS = tuple(f"production_bom_{verb}" for verb in ("draft", "activate", "discard", "retire"))
@@ -113,7 +114,7 @@ def company():
     ItemCategory.objects.create(name="Candles")
     wax, candle = make_item(sku="WAX", tracking="lot"), make_item(sku="CANDLE", kind=ItemKind.PRODUCT)
     make_unit(item=wax, name="box", numerator="10")
-    make_bom(item=candle, lines=[(wax, "2")])
+    bom = make_bom(item=candle, lines=[(wax, "2")])
     draft = make_bom(item=candle, lines=[(wax, "3")], state=BomState.DRAFT)
     received = put_on_hand(wax, bench, "100", value="50.00", lot="W1")
     completion = complete(candle, "1", into=site, source_location=bench).completion
@@ -163,6 +164,8 @@ def company():
         "production:completion": [completion.pk],
         "production:undo_completion": [completion.pk],
         **alike("production", ORDER_PAGES, order.number),
+        "production:buildable_item": [candle.pk],
+        **{f"production:{name}": [bom.pk, wax.pk] for name in PROPOSAL_PAGES},
         **alike("channels_sync", ("listing", "why", "retry"), listing.pk),
         **alike("channels_sync", ("channel", "pause", "resume", "change_mode"), "shop"),
         "import_table": ["items"],

@@ -195,7 +195,7 @@ def shops(draw):
 @given(shops(), st.data())
 @settings(max_examples=120, deadline=None)
 def test_whatever_is_ordered_within_the_partition_can_be_made_in_any_sequence(pool, data):
-    """Fails when `worst_rate` forgets the set-up, the multiple or the rounding, and when those who cannot build share."""
+    """Fails when `worst_rate` forgets the set-up, or the multiple and the rounding."""
     wanted = {item: Want(Decimal(data.draw(st.integers(1, 5))), Decimal(12)) for item in SOLD}
     numbers = partition(pool, wanted)
     assert is_safe(pool, {item: number for item, number in numbers.items() if number is not None})

@@ -7,8 +7,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from inventory.models import ExceptionCase, ExceptionState, ItemKind
-from inventory.operations.issuing import issue_stock
+from inventory.models import ExceptionCase, ExceptionState, Item, ItemKind
+from inventory.operations.shipping import ShipmentLine, ship_stock
 from production.operations.detecting import report_missed_completions
 from production.reads.missed import MissedKind, missed_completions
 from tests.factories import make_item, make_location, make_user, put_on_hand
@@ -89,13 +89,10 @@ def test_a_case_is_closed_when_nothing_shows_it_any_more(shop):
 
 
 def test_goods_that_left_before_they_were_made_open_a_case(shop):
-    boss = make_user(superuser=True)
-    shop["candle"].allow_negative = True
-    shop["candle"].save()
-    issue_stock(
-        key=uuid4(), item=shop["candle"], location=shop["place"], quantity=Decimal(13), actor=boss,
-        allow_negative=True, reason="shipped first",
-    )  # fmt: skip
+    Item.objects.filter(pk=shop["candle"].pk).update(negative_allowed=True)
+    shop["candle"].refresh_from_db()
+    line = ShipmentLine(shop["candle"], shop["place"], Decimal(13))
+    ship_stock(key=uuid4(), lines=[line], may_go_below=True, reason="not booked yet", actor=None)
 
     (found,) = missed_completions()
 
