@@ -100,6 +100,7 @@ def test_goods_that_left_before_they_were_made_open_a_case(shop):
 
 
 def test_looking_costs_the_same_for_one_and_twenty_items(shop):
+    count_all(shop, wax="42", wick="460")
     counts = []
     for size in (1, 20):
         for _ in range(size):
