@@ -31,6 +31,7 @@ from production.reads.buildable import buildable
 from production.reads.cost_rollup import LineCost, as_unit_cost, cost_rollups
 from production.reads.open_orders import open_needs, open_outputs
 from production.reads.where_used import where_used
+from production.views.buildable import item_context
 
 COMPLETIONS_SHOWN_MAX = 50
 
@@ -190,6 +191,10 @@ def _buildable(item_ids: Sequence[int]) -> Mapping[int, BoardCell]:
     return cells
 
 
+def _buildable_tab(request: HttpRequest, item: Item) -> dict[str, Any]:
+    return item_context(request, item)
+
+
 def _completion_panel(_request: HttpRequest, posting: Posting) -> dict[str, Any] | None:
     if posting.kind == PostingKind.COMPLETION:
         completion = Completion.objects.select_related("item", "work_order").filter(posting=posting).first()
@@ -227,6 +232,9 @@ register_item_tab(
 )
 register_item_tab(
     ItemTab("made", "Completions", "production/_item_made.html", _making_tab, 34, "production.view_completion")
+)
+register_item_tab(
+    ItemTab("buildable", "Buildable", "production/_item_buildable.html", _buildable_tab, 31, "production.view_bom")
 )
 register_posting_panel("completion", PostingPanel("production/_posting_completion.html", _completion_panel))
 register_posting_panel("disassembly", PostingPanel("production/_posting_disassembly.html", _disassembly_panel))

@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from production.operations.boms import apply_effective_dates
+from production.operations.detecting import report_missed_completions
 from production.operations.inspecting import release_not_due
 
 
@@ -16,3 +17,9 @@ def begin_and_end_boms() -> int:
 def release_goods_not_due() -> int:
     """Release what its inspection plan lets pass uninspected. Safe to run twice, or twice at once. Returns how many."""
     return release_not_due()
+
+
+@shared_task(acks_late=True, time_limit=600)
+def detect_missed_completions() -> int:
+    """Report completions that were probably forgotten or recorded twice. Safe to run twice. Returns the cases."""
+    return report_missed_completions().reported

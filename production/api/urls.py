@@ -4,8 +4,10 @@ from rest_framework.routers import BaseRouter
 
 from inventory.api.resources import Resource
 from production.api.boms import BomResource
+from production.api.buildable import BuildableResource
 from production.api.completions import CompletionResource
 from production.api.disassemblies import DisassemblyResource
+from production.api.learning import LearnedResource
 from production.api.ordering import DemandResource
 from production.api.quality import InspectionPlanResource, InspectionResource
 from production.api.work_orders import WorkOrderResource
@@ -13,6 +15,8 @@ from production.api.work_orders import WorkOrderResource
 RESOURCES: dict[str, type[Resource]] = {
     "completions": CompletionResource,
     "boms": BomResource,
+    "buildable": BuildableResource,
+    "learned-usage": LearnedResource,
     "disassemblies": DisassemblyResource,
     "demands": DemandResource,
     "work-orders": WorkOrderResource,

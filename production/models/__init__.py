@@ -22,6 +22,7 @@ from production.models.completions import (
     DisassemblyLine,
     VarianceCause,
 )
+from production.models.learning import BomProposal, ProposalDecision
 from production.models.quality import (
     CheckKind,
     Disposition,
@@ -50,6 +51,7 @@ __all__ = [
     "BomLine",
     "BomOperation",
     "BomOutput",
+    "BomProposal",
     "BomReplacement",
     "BomState",
     "BomSubstitute",
@@ -77,6 +79,7 @@ __all__ = [
     "IssueMethod",
     "OperationKind",
     "OutputKind",
+    "ProposalDecision",
     "VarianceCause",
     "WorkOrder",
     "WorkOrderLine",

@@ -165,6 +165,8 @@ LISTS = [
     "purchase-orders/",
     "landed-costs/",
     "boms/",
+    "buildable/",
+    "learned-usage/",
     "completions/",
     "disassemblies/",
     "work-orders/",

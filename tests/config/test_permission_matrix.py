@@ -109,6 +109,7 @@ ORDER_PAGES = (
     *("cancel_order", "reschedule_order", "split_order", "merge_orders", "newest_bom", "plan_sub_orders"),
     *("pick_order", "return_to_stock", "traveller"),
 )
+PROPOSAL_PAGES = ("learned_line", "accept_proposal", "dismiss_proposal")
 BUYING_PAGES = (*tuple(f"{verb}_order" for verb in ("edit", "receive", "place", "close", "cancel", "reopen")), "order")
 LOT_PAGES = ("inventory_lot_change", "inventory_lot_delete", "inventory_lot_history")
 BOM_PAGES = (
@@ -220,6 +221,8 @@ def company():
         "production:remove_bom_attachment": [draft.pk, attached.pk],
         "production:retire_bom": [in_force.pk],
         **alike("production", REPLACEMENT_PAGES, replacement.pk),
+        "production:buildable_item": [candle.pk],
+        **{f"production:{name}": [in_force.pk, wax.pk] for name in PROPOSAL_PAGES},
         **alike("channels_sync", ("listing", "why", "retry"), listing.pk),
         **alike("channels_sync", ("run", "approve_run", "refuse_run", "undo_run"), run.pk),
         **alike("channels_sync", ("channel", "pause", "resume", "change_mode", "guard"), "shop"),

@@ -14,6 +14,7 @@ from config.demo.closing import ensure_close
 from config.demo.completing import ensure_lanterns
 from config.demo.counting import ensure_counts
 from config.demo.elsewhere import ensure_elsewhere
+from config.demo.learning import ensure_measurements
 from config.demo.making import ensure_history
 from config.demo.moving import ensure_movements
 from config.demo.ordering import ensure_ordering
@@ -46,6 +47,7 @@ class Command(BaseCommand):
             ensure_items(actor)
             ensure_boms(actor)
             ensure_history(actor)
+            ensure_measurements(actor)
             ensure_movements(actor)
             ensure_close(actor)
             ensure_upkeep()

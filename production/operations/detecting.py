@@ -1,0 +1,87 @@
+"""Putting completions that were probably forgotten, or recorded twice, before a person; and taking back what is over."""
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from inventory.models import ExceptionCase, Severity
+from inventory.operations.exceptions import report_exception, resolve_by_fingerprint
+from inventory.operations.posting import Actor
+from inventory.operations.transactions import operation
+from inventory.quantities import as_text
+from production.reads.missed import Missed, MissedKind, by_fingerprint, missed_completions
+
+KIND = "missed_completion"
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """How many cases were reported, new or again, and how many were closed because nothing shows them any more."""
+
+    reported: int
+    resolved: int
+
+
+@operation
+def report_missed_completions(*, actor: Actor = None) -> Detected:
+    """Open a case for each completion that seems to be missing or one too many, and close those that are over.
+
+    Running it again reports the same cases, counted once more, and opens none twice.
+    """
+    found = by_fingerprint(missed_completions())
+    for one in found.values():
+        _report(one, actor)
+    gone = (
+        ExceptionCase.objects.open()
+        .filter(kind=KIND)
+        .exclude(fingerprint__in=list(found))
+        .values_list("fingerprint", flat=True)
+    )
+    resolved = sum(
+        resolve_by_fingerprint(fingerprint=fingerprint, resolution="Stock and counts no longer show it.", actor=actor)
+        for fingerprint in list(gone)
+    )
+    return Detected(len(found), resolved)
+
+
+def _report(one: Missed, actor: Actor) -> None:
+    unit, sku, quantity = one.item.stock_unit, one.item.sku, as_text(one.quantity)
+    shown = "; ".join(f"{item.sku} {as_text(difference)} {item.stock_unit}" for item, difference in one.found)
+    words = {
+        MissedKind.BELOW_ZERO: (
+            f"Probably {quantity} {unit} of {sku} were made and not recorded",
+            f"{sku} stands at −{quantity} {unit}: it left before it was made. Record the completion, or count it.",
+            Severity.HIGH,
+        ),
+        MissedKind.NOT_RECORDED: (
+            f"Probably {quantity} {unit} of {sku} were made and not recorded",
+            f"Counts differ in the proportions of its BOM ({shown}). Counts have put stock right already: before you record "
+            "the completion, reverse them or count again after it.",
+            Severity.NORMAL,
+        ),
+        MissedKind.NOT_MADE: (
+            f"Probably {quantity} {unit} of {sku} were recorded and not made",
+            f"Counts differ in the proportions of its BOM ({shown}), with more components and fewer finished goods than "
+            "booked. Look for a completion that was recorded twice, undo it and count again.",
+            Severity.NORMAL,
+        ),
+    }
+    title, reason, severity = words[one.kind]
+    is_made = one.kind != MissedKind.NOT_MADE
+    report_exception(
+        kind=KIND,
+        area="production",
+        fingerprint=one.fingerprint,
+        title=title,
+        reason=reason,
+        severity=severity,
+        evidence={item.sku: as_text(difference) for item, difference in one.found},
+        subject=sku,
+        url=f"/stock/items/{one.item.id}/?tab=made",
+        action="Record the completion" if is_made else "Look at its completions",
+        action_url=(
+            f"/make/complete/?{urlencode({'what': sku, 'good': quantity})}"
+            if is_made
+            else f"/make/completions/?{urlencode({'q': sku})}"
+        ),
+        actor=actor,
+    )

@@ -1,0 +1,112 @@
+"""Completions that were probably forgotten open a case, once."""
+
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from inventory.models import ExceptionCase, ExceptionState, Item, ItemKind
+from inventory.operations.shipping import ShipmentLine, ship_stock
+from production.operations.detecting import report_missed_completions
+from production.reads.missed import MissedKind, missed_completions
+from tests.factories import make_item, make_location, make_user, put_on_hand
+from tests.inventory.operations.counting_steps import count_for_sure, line_of, open_sheet, scan, submit
+from tests.production.factories import complete, make_bom
+
+pytestmark = pytest.mark.usefixtures("ledger_stays_true")
+
+
+@pytest.fixture
+def shop(db):
+    place = make_location(code="SHOP")
+    wax = make_item(sku="WAX", unit="kg", step="0.001")
+    wick, candle = make_item(sku="WICK"), make_item(sku="CANDLE", kind=ItemKind.PRODUCT)
+    make_bom(item=candle, lines=[(wax, "0.2"), (wick, "1")])
+    put_on_hand(wax, place, "50", value="200")
+    put_on_hand(wick, place, "500", value="50")
+    put_on_hand(candle, place, "10", value="10")
+    return {"place": place, "wax": wax, "wick": wick, "candle": candle}
+
+
+def count_all(shop, **counted):
+    """Count some items of the place and post what was found."""
+    items = {"wax": shop["wax"], "wick": shop["wick"], "candle": shop["candle"]}
+    sheet = open_sheet(shop["place"], items=[items[name] for name in counted])
+    for name, quantity in counted.items():
+        line = line_of(sheet, items[name])
+        scan(line)
+        count_for_sure(line, quantity, second=make_user())
+    submit(sheet)
+
+
+def test_counts_in_the_proportions_of_the_bom_name_the_forgotten_completion(shop):
+    count_all(shop, wax="42", wick="460", candle="50")
+
+    (found,) = missed_completions()
+
+    assert (found.kind, found.item.sku, found.quantity) == (MissedKind.NOT_RECORDED, "CANDLE", 40)
+    assert [(item.sku, difference) for item, difference in found.found] == [("WAX", -8), ("WICK", -40), ("CANDLE", 40)]
+
+
+def test_a_completion_too_many_is_told_from_a_missing_one(shop):
+    complete(shop["candle"], "20", into=shop["place"])
+    count_all(shop, wax="50", wick="500", candle="10")
+
+    (found,) = missed_completions()
+
+    assert (found.kind, found.quantity) == (MissedKind.NOT_MADE, 20)
+
+
+def test_counts_that_do_not_agree_say_nothing(shop):
+    count_all(shop, wax="42", wick="498")
+
+    assert missed_completions() == []
+
+
+def test_a_case_is_opened_once_and_leads_to_the_completion(shop):
+    count_all(shop, wax="42", wick="460", candle="50")
+
+    first, again = report_missed_completions(), report_missed_completions()
+
+    case = ExceptionCase.objects.get(kind="missed_completion")
+    assert (first.reported, again.reported, case.times_seen) == (1, 1, 2)
+    assert case.title == "Probably 40 pcs of CANDLE were made and not recorded"
+    assert case.action_url == "/make/complete/?what=CANDLE&good=40"
+    assert case.evidence == {"WAX": "-8", "WICK": "-40", "CANDLE": "40"}
+
+
+def test_a_case_is_closed_when_nothing_shows_it_any_more(shop):
+    count_all(shop, wax="42", wick="460", candle="50")
+    report_missed_completions()
+    count_all(shop, wax="50", wick="500", candle="10")
+
+    done = report_missed_completions()
+
+    assert (done.reported, done.resolved) == (0, 1)
+    assert ExceptionCase.objects.get(kind="missed_completion").state == ExceptionState.RESOLVED
+
+
+def test_goods_that_left_before_they_were_made_open_a_case(shop):
+    Item.objects.filter(pk=shop["candle"].pk).update(negative_allowed=True)
+    shop["candle"].refresh_from_db()
+    line = ShipmentLine(shop["candle"], shop["place"], Decimal(13))
+    ship_stock(key=uuid4(), lines=[line], may_go_below=True, reason="not booked yet", actor=None)
+
+    (found,) = missed_completions()
+
+    assert (found.kind, found.quantity) == (MissedKind.BELOW_ZERO, 3)
+
+
+def test_looking_costs_the_same_for_one_and_twenty_items(shop):
+    count_all(shop, wax="42", wick="460")
+    counts = []
+    for size in (1, 20):
+        for _ in range(size):
+            make_bom(item=make_item(), lines=[(shop["wax"], "0.2"), (shop["wick"], "1")])
+        with CaptureQueriesContext(connection) as queries:
+            missed_completions()
+        counts.append(len(queries))
+
+    assert counts == [4, 4]
