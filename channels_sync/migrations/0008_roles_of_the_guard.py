@@ -29,6 +29,6 @@ def take_back(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("channels_sync", "0051_guard_of_publishing"), ("channels_sync", "0003_first_roles")]
+    dependencies = [("channels_sync", "0007_guard_of_publishing"), ("channels_sync", "0003_first_roles")]
 
     operations = [migrations.RunPython(grant, take_back)]

@@ -41,7 +41,7 @@ def _tell_beat(apps):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("inventory", "0030_exception_events"),
+        ("inventory", "0007_exception_events"),
         ("django_celery_beat", "0019_alter_periodictasks_options"),
     ]
 

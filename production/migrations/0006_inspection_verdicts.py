@@ -41,7 +41,7 @@ def protected(to, related_name, **options):
 class Migration(migrations.Migration):
     dependencies = [
         ("inventory", "0006_movement_happened"),
-        ("production", "0004_parts_of_boms_frozen"),
+        ("production", "0005_demands"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

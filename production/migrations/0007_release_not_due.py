@@ -1,22 +1,22 @@
-"""Completions that were forgotten are looked for every night."""
+"""What an inspection plan lets pass without inspection is released every few minutes."""
 
 from django.db import migrations
 from django.utils import timezone
 
-NAME = "Completions: look for forgotten ones"
+NAME = "Quality: release what is not due for inspection"
 
 
 def create(apps, schema_editor):
     crontab, _ = apps.get_model("django_celery_beat", "CrontabSchedule").objects.get_or_create(
-        minute="40", hour="3", day_of_week="*", day_of_month="*", month_of_year="*", timezone="UTC"
+        minute="*/5", hour="*", day_of_week="*", day_of_month="*", month_of_year="*", timezone="UTC"
     )
     apps.get_model("django_celery_beat", "PeriodicTask").objects.update_or_create(
         name=NAME,
         defaults={
-            "task": "production.tasks.detect_missed_completions",
+            "task": "production.tasks.release_goods_not_due",
             "crontab": crontab,
-            "expire_seconds": 18000,
-            "description": "Stock below zero and counts that differ in the proportions of a BOM become exceptions.",
+            "expire_seconds": 280,
+            "description": "Goods of plans that inspect one in several go from QC hold to available, all but the one.",
         },
     )
     _tell_beat(apps)
@@ -35,7 +35,7 @@ def _tell_beat(apps):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("production", "0060_bom_proposals"),
+        ("production", "0006_inspection_verdicts"),
         ("django_celery_beat", "0019_alter_periodictasks_options"),
     ]
 

@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("channels_sync", "0004_nightly_ledger_check"),
+        ("channels_sync", "0005_roles_of_exceptions"),
         ("inventory", "0006_movement_happened"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

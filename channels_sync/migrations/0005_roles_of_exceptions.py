@@ -50,8 +50,8 @@ def take_back(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [
         ("channels_sync", "0004_nightly_ledger_check"),
-        ("inventory", "0030_exception_events"),
-        ("production", "0030_inspection_verdicts"),
+        ("inventory", "0007_exception_events"),
+        ("production", "0006_inspection_verdicts"),
     ]
 
     operations = [migrations.RunPython(grant, take_back)]

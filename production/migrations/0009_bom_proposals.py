@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("inventory", "0006_movement_happened"),
-        ("production", "0004_parts_of_boms_frozen"),
+        ("production", "0008_bom_revisions_and_replacements"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -11,7 +11,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("channels_sync", "0050_allocation_in_full"),
+        ("channels_sync", "0006_allocation_in_full"),
         ("inventory", "0006_movement_happened"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
