@@ -12,7 +12,7 @@ from django.utils import timezone
 from production.models import Demand, WorkOrder
 from production.operations.issuing_components import IssueLine, issue_components
 from production.operations.releasing import release_work_order
-from tests.factories import make_location, on_hand
+from tests.factories import make_item, make_location, on_hand, put_on_hand
 from tests.production.factories import complete, make_bom
 from tests.production.operations.ordering import pinned
 from tests.production.views.test_work_orders import make_order
@@ -354,3 +354,39 @@ def test_reserving_again_after_goods_came_in(as_planner, workshop):
     as_planner.post(address(order, "reserve/"))
 
     assert (pinned(order, workshop.wax), pinned(order, workshop.wick)) == (4, 20)
+
+
+def test_demands_cost_the_same_number_of_queries_with_1_and_20(as_planner, workshop):
+    def ask(number):
+        data = {
+            "reference": f"SO-{number}",
+            "item": "CANDLE",
+            "quantity": "5",
+            "location": "FINISHED",
+            "mode": "always",
+        }
+        assert as_planner.post("/make/orders/demands/", data).status_code == 302
+
+    ask(0)
+    as_planner.get("/make/orders/demands/")
+    one = queries(as_planner, "/make/orders/demands/")
+    for number in range(1, 20):
+        ask(number)
+
+    assert queries(as_planner, "/make/orders/demands/") == one
+
+
+@pytest.mark.parametrize("verb", ["", "pick/", "traveller/", "bom/"])
+def test_an_order_with_20_components_costs_what_one_with_1_does(as_planner, workshop, verb):
+    parts = [make_item() for _ in range(20)]
+    for part in parts:
+        put_on_hand(part, workshop.place, "50")
+    small, large = make_item(), make_item()
+    make_bom(item=small, lines=[(parts[0], "1")])
+    make_bom(item=large, lines=[(part, "1") for part in parts])
+    orders = [make_order(workshop, item=item) for item in (small, large)]
+    as_planner.get(address(orders[0], verb))
+
+    few, many = (queries(as_planner, address(order, verb)) for order in orders)
+
+    assert few == many

@@ -17,7 +17,11 @@ pytestmark = pytest.mark.usefixtures("ledger_stays_true")
 
 def make_order(workshop, planned="10", **fields):
     return open_work_order(
-        item=workshop.candle, planned=Decimal(planned), output_location=workshop.finished, actor=None, **fields
+        item=fields.pop("item", workshop.candle),
+        planned=Decimal(planned),
+        output_location=workshop.finished,
+        actor=None,
+        **fields,
     )
 
 
