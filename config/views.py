@@ -155,14 +155,14 @@ def _channel_attention() -> Iterable[Attention]:
 
 def _stock_attention(user: Person) -> Iterable[Attention]:
     board = reverse("inventory:board")
-    inspects = user.has_perm("production.inspect")
+    inspects, sees_queue = user.has_perm("production.inspect"), user.has_perm("production.view_inspection")
     cells = StockBalance.objects.available().on_hand()
     found = (
         (
             _items_with(StockBalance.objects.on_hand().filter(status=StockStatus.QC_HOLD)),
             "hourglass_top",
             "on QC hold, waiting for inspection",
-            reverse("quality:queue") if inspects else f"{board}?status=qc_hold",
+            reverse("quality:queue") if sees_queue else f"{board}?status=qc_hold",
             "Inspect" if inspects else "See them",
         ),
         (

@@ -55,7 +55,7 @@ def test_the_start_page_names_what_waits_and_where(as_viewer):
 
     waiting = {one.text: one.url for one in as_viewer.get("/").context["attention"]}
 
-    assert waiting["1 item on QC hold, waiting for release"] == "/stock/?status=qc_hold"
+    assert waiting["1 item on QC hold, waiting for inspection"] == "/quality/"
     assert waiting["1 item with lots past their last day, still marked available"] == "/stock/?flag=expired"
     assert waiting["1 item in stock with a part whose cost is not known"] == "/stock/?flag=unknown&rows=items"
 

@@ -1,6 +1,6 @@
 """Nothing held ever counts: random receipts, completions, verdicts and undos against available and published figures.
 
-It fails when a verdict puts into `available` what it sends to quarantine; that was tried.
+What may be available is summed from the release decisions that stand, not from the balances.
 """
 
 from decimal import Decimal

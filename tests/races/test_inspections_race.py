@@ -1,7 +1,6 @@
 """Two inspectors judge the same goods at once.
 
-The first test fails with `select_for_update` of `inspection_of` and the locks of `lock_for_posting` taken out (either of them
-alone is enough for it); the second without the lock of the inspection: the rival's verdict then breaks the unique key.
+What keeps them apart is the lock of the inspection in `inspection_of`, and for the quantity also that of `lock_for_posting`.
 """
 
 from decimal import Decimal
