@@ -212,7 +212,8 @@ def _percent(reader: RowReader, name: str) -> Decimal:
 
 
 def _choice(reader: RowReader, name: str, choices: Sequence[tuple[str, Any]], default: str) -> str:
-    words = {value: value for value, _ in choices} | {str(label).casefold(): value for value, label in choices}
+    words = {value.replace("_", " "): value for value, _ in choices}
+    words |= {str(label).casefold().replace("-", " "): value for value, label in choices}
     return reader.read(name, lambda text: read_choice(text, words, what=name.replace("_", " "))) or default
 
 
