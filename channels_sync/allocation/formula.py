@@ -19,8 +19,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from django.utils import timezone
-
 from channels_sync.allocation.facts import Offer, Snapshot
 from channels_sync.allocation.terms import FIXED, HUNDRED, Terms
 from inventory.quantities import ZERO, round_down, round_up
@@ -69,11 +67,11 @@ class Steps:
 
 
 def supply_of(snapshot: Snapshot, terms: Terms, now: datetime) -> Supply:
-    """The layers the policy counts."""
+    """The layers the policy counts. Days are those of the zone `now` is given in."""
     available = sum((max(ZERO, source.available) for source in snapshot.sources), ZERO)
     incoming = buildable = suppliers = ZERO
     if terms.counts_incoming:
-        today = timezone.localdate(now)
+        today = now.date()
         days = terms.incoming_days.value
         last = None if days is None else today + timedelta(days=int(days))
         for one in snapshot.incoming:
@@ -111,7 +109,7 @@ def work_out(snapshot: Snapshot, terms: Terms, offer: Offer, now: datetime) -> S
     """Every step of the formula for one listing."""
     withdrawn = offer.withdrawn
     until = terms.trial_until.value
-    if not withdrawn and until is not None and timezone.localdate(now) > until:
+    if not withdrawn and until is not None and now.date() > until:
         withdrawn = f"the trial ended on {until:%Y-%m-%d}"
     supply = supply_of(snapshot, terms, now)
     is_fixed = terms.basis.value == FIXED

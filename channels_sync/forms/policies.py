@@ -23,13 +23,13 @@ from channels_sync.allocation.vocabulary import (
     WHOLE,
     TermSpec,
 )
+from channels_sync.forms.fields import FigureField, ItemField
 from channels_sync.models import AllocationPolicy, Channel, Listing
 from channels_sync.reads.rulebook import Scope
-from inventory.forms.fields import FigureField, ItemField
-from inventory.forms.moments import FORMATS
 from inventory.models import ItemCategory
 from inventory.quantities import as_text
 
+FORMATS = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]
 SCOPE_FIELDS = ("channel", "category", "item", "listing_sku")
 OPEN_GROUPS = 2
 """Groups of terms that stand open; the others open when they hold something."""

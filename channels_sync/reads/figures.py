@@ -154,7 +154,7 @@ def figures(
     """
     if not facts:
         return
-    now = now or timezone.now()
+    now = timezone.localtime(now)  # days of the formula are days here
     rules = rules_in_force(at=now, listings=facts, proposals=proposals)
     terms = {one.listing_id: rules.terms_of(one) for one in facts}
     sharing = {one.item_id for one in facts if terms[one.listing_id].takes_a_share}

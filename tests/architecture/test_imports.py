@@ -16,7 +16,21 @@ PURE = (
     "inventory/picking.py",
     "inventory/units.py",
     "production/explosion.py",
-    "channels_sync/allocation.py",
+    *(
+        f"channels_sync/allocation/{name}.py"
+        for name in (
+            "__init__",
+            "derivation",
+            "facts",
+            "formula",
+            "plain",
+            "sharing",
+            "stored",
+            "terms",
+            "vocabulary",
+            "words",
+        )
+    ),
 )
 TESTS_OF_ALL_APPS = {"tests/inventory/test_append_only.py"}
 """Lists the append-only tables of every app."""

@@ -35,9 +35,11 @@ OPERATIONS = public_operations()
 
 @pytest.mark.parametrize("name", sorted(set(OPERATIONS) - ROW_BY_ROW))
 def test_arguments_are_named_by_the_caller(name):
+    """Also where a typed dictionary lists them, as with `**terms: Unpack[TermValues]`."""
+    named = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD)
     parameters = inspect.signature(OPERATIONS[name]).parameters.values()
 
-    assert {p.name for p in parameters if p.kind is not inspect.Parameter.KEYWORD_ONLY} == set()
+    assert {p.name for p in parameters if p.kind not in named} == set()
 
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS))

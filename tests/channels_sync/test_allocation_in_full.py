@@ -278,7 +278,7 @@ thorough = settings(max_examples=300, deadline=None, suppress_health_check=[Heal
 @thorough
 @given(snapshots, policies, offers)
 def test_never_negative_and_never_above_what_the_policy_allows(snapshot, policy, listing):
-    """Fails when any of clamp, percent, allotment, minimum or maximum is left out of the formula."""
+    """Fails when percent, allotment, minimum or maximum is left out of the formula."""
     quantity, derivation = publish(snapshot, policy, listing)
 
     shown = quantity * listing.pack_size
@@ -292,6 +292,7 @@ def test_never_negative_and_never_above_what_the_policy_allows(snapshot, policy,
     assert is_fixed or shown <= max(0, allowed - policy.buffer.value)
     assert is_fixed or shown * 100 <= allowed * policy.percent.value
     assert policy.maximum.value is None or shown <= policy.maximum.value
+    assert quantity == 0 or derivation.steps.share >= policy.minimum.value
     assert supply.suppliers <= sum(one.quantity for one in snapshot.suppliers)
     assert supply.buildable <= (snapshot.makeable.quantity if snapshot.makeable else 0)
     assert policy.trial_until.value is None or policy.trial_until.value >= TODAY or quantity == 0
