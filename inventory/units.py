@@ -46,6 +46,9 @@ _STANDARD_WORDS = {
     "hrs": "hour",
     "h": "hour",
 }
+LIKELY_UNITS = {"kg": ("g",), "g": ("kg",), "l": ("ml",), "ml": ("l",), "m": ("cm", "mm"), "cm": ("m",), "mm": ("m",)}
+"""Units people type for a stock unit beside the item's own packs."""
+
 _STANDARD = re.compile(r"^[A-Za-zµμ]+(\*\*[23])?$")
 
 

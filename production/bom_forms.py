@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.urls import reverse_lazy
 
-from inventory.forms.fields import FigureField, ItemField, SuggestInput
+from inventory.form_fields import FigureField, ItemField, SuggestInput
 from inventory.models import Item
 from inventory.quantities import ZERO
 from production.bom_content import HeadSpec

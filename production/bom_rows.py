@@ -12,9 +12,9 @@ from typing import TypeVar
 from django.db.models.functions import Upper
 
 from inventory.errors import DomainError
-from inventory.forms.stock import LIKELY_UNITS
 from inventory.models import Item, ItemUnit
 from inventory.quantities import ZERO, as_text, from_text, is_exact
+from inventory.units import LIKELY_UNITS
 from production.bom_checks import BomLineSpec, BomProblem, SubstituteSpec
 from production.bom_content import LINES_MAX, OperationSpec, OutputSpec
 from production.models import IssueMethod, OperationKind, OutputKind

@@ -28,7 +28,11 @@ def _end_other_sessions():
     name = connections["default"].settings_dict["NAME"]
     connections["default"].close()
     with connections["default"]._nodb_cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = %s AND backend_type = 'client backend'",
+            [name],
+        )
 
 
 def broken_invariants():

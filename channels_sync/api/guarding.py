@@ -61,20 +61,20 @@ class RunSerializer(serializers.Serializer[Any]):
     trips = Anything(help_text="What the guard said: rule, words, and the listing (null: the whole plan).")
 
 
-class ApproveSerializer(Body):
+class ApproveRunSerializer(Body):
     typed = optional_text(12, help_text="The number of listings, where there are 50 or more.")
 
 
-class RefuseSerializer(Body):
+class RefuseRunSerializer(Body):
     reason = Text(length_max=200)
 
 
-class UndoSerializer(Body):
+class UndoRunSerializer(Body):
     reason = Text(length_max=200)
     typed = optional_text(12, help_text="The number of listings, where there are 50 or more.")
 
 
-class DecisionSerializer(serializers.Serializer[Any]):
+class RunDecisionSerializer(serializers.Serializer[Any]):
     """What a decision led to."""
 
     checked = IdOut()
@@ -152,9 +152,9 @@ class RunResource(ListOne, Resource):
     endpoints = {
         "list": Endpoint("channels_sync.view_publishrun", RunSerializer),
         "retrieve": Endpoint("channels_sync.view_publishrun", RunSerializer),
-        "approve": Endpoint("channels_sync.decide_publishrun", DecisionSerializer, ApproveSerializer),
-        "refuse": Endpoint("channels_sync.decide_publishrun", FrozenSerializer, RefuseSerializer),
-        "undo": Endpoint("channels_sync.decide_publishrun", DecisionSerializer, UndoSerializer),
+        "approve": Endpoint("channels_sync.decide_publishrun", RunDecisionSerializer, ApproveRunSerializer),
+        "refuse": Endpoint("channels_sync.decide_publishrun", FrozenSerializer, RefuseRunSerializer),
+        "undo": Endpoint("channels_sync.decide_publishrun", RunDecisionSerializer, UndoRunSerializer),
     }
 
     @action(detail=True, methods=["post"])

@@ -422,4 +422,7 @@ class Migration(migrations.Migration):
                 condition=models.Q(("state", "open")), fields=("listing",), name="channels_sync_hold_one_open"
             ),
         ),
+        migrations.RunSQL(
+            "UPDATE channels_sync_listingpush SET recent_max = wanted WHERE recent_max IS NULL", migrations.RunSQL.noop
+        ),
     ]

@@ -249,6 +249,12 @@ SPECTACULAR_SETTINGS = {
         "ClearingKind": "production.api.ordering.CLEARING_KINDS",
         "ChannelMode": "channels_sync.models.ChannelMode",
         "PublicationState": "channels_sync.models.PublicationState",
+        "HoldState": "channels_sync.models.HoldState",
+        "LearnedVerdict": "production.api.learning.VERDICTS",
+        "PolicyBasis": "channels_sync.allocation.vocabulary.BASES",
+        "Sharing": "channels_sync.allocation.vocabulary.SHARINGS",
+        "OutputKind": "production.models.OutputKind",
+        "BuildableLevels": "production.api.buildable.Levels",
     },
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }

@@ -1,6 +1,6 @@
 """Forms of stock, a module per subject."""
 
-from inventory.forms.fields import (
+from inventory.form_fields import (
     FigureField,
     ItemField,
     LocationField,
@@ -10,7 +10,6 @@ from inventory.forms.fields import (
 )
 from inventory.forms.stock import (
     ADJUSTMENT_REASONS,
-    LIKELY_UNITS,
     SCRAP_REASONS,
     STATUS_REASONS,
     AdjustForm,
@@ -36,7 +35,6 @@ from inventory.forms.stock import (
 
 __all__ = [
     "ADJUSTMENT_REASONS",
-    "LIKELY_UNITS",
     "SCRAP_REASONS",
     "STATUS_REASONS",
     "AdjustForm",

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from inventory.errors import DomainError
 from inventory.filters import find_item
-from inventory.forms.fields import FigureField, ItemField, LocationField, TextWithAnswers
+from inventory.form_fields import FigureField, ItemField, LocationField, TextWithAnswers
 from inventory.forms.stock import Person, note_field, units_of, when_field
 from inventory.models import (
     Item,

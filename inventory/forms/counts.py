@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 
 from inventory.filters import find_item, find_location
-from inventory.forms.fields import FigureField, LocationField
+from inventory.form_fields import FigureField, LocationField
 from inventory.forms.stock import units_of
 from inventory.models import CountCause, CountLine, Item, Location, StockStatus
 from inventory.operations.counting import COUNTERS_BACKEND, LINES_MAX

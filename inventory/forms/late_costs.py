@@ -7,8 +7,8 @@ from uuid import uuid4
 from django import forms
 from django.conf import settings
 
+from inventory.form_fields import FigureField
 from inventory.forms.buying import BASES, KINDS, SupplierField
-from inventory.forms.fields import FigureField
 from inventory.forms.stock import note_field
 from inventory.models import LandedBasis, LandedCostKind, Movement
 from inventory.quantities import as_text

@@ -11,7 +11,7 @@ from django import forms
 from django.utils.dateparse import parse_date
 
 from inventory.errors import DomainError
-from inventory.forms.fields import LocationField
+from inventory.form_fields import LocationField
 from inventory.forms.stock import StockForm, note_field, reason_field, when_field
 from inventory.models import Lot, StockStatus
 from inventory.operations.relabelling import NewLot

@@ -6,7 +6,7 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
-from inventory.forms.fields import FigureField, LocationField
+from inventory.form_fields import FigureField, LocationField
 from inventory.forms.stock import (
     StockForm,
     lot_field,

@@ -7,7 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Sum
 
-from inventory.forms.fields import LocationField
+from inventory.form_fields import LocationField
 from inventory.forms.lines import LinesForm, StatusLineForm
 from inventory.forms.stock import Person, below_zero_field, note_field, reason_field, reference_field, when_field
 from inventory.models import Location, LocationKind, Reservation

@@ -13,16 +13,14 @@ from django.utils import timezone
 
 from inventory.errors import DomainError
 from inventory.filters import find_item, find_location
-from inventory.forms.fields import FigureField, ItemField, LocationField, TextWithAnswers
+from inventory.form_fields import FigureField, ItemField, LocationField, TextWithAnswers
 from inventory.models import Item, Location, Lot, StockBalance, StockStatus, Tracking
 from inventory.operations.checking import to_stock_unit
 from inventory.templatetags.figures import grouped
+from inventory.units import LIKELY_UNITS
 from inventory.web import add_refusal
 
 Person = User | AnonymousUser
-
-LIKELY_UNITS = {"kg": ("g",), "g": ("kg",), "l": ("ml",), "ml": ("l",), "m": ("cm", "mm"), "cm": ("m",), "mm": ("m",)}
-"""Units people type for a stock unit beside the item's own packs."""
 
 SCRAP_REASONS = ("Damaged", "Expired", "Failed inspection", "Lost", "Spilled", "Used as a sample")
 ADJUSTMENT_REASONS = ("Counted", "Found", "Miscounted at receipt", "Recorded twice", "Unrecorded use")

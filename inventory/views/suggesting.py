@@ -6,9 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from inventory.form_fields import SUGGESTIONS_MAX
 from inventory.models import Item, Location
-
-SUGGESTIONS_MAX = 8
 
 
 @require_GET

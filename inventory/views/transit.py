@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from inventory.errors import DomainError
-from inventory.forms.fields import FigureField
+from inventory.form_fields import FigureField
 from inventory.forms.shipping import DispatchForm
 from inventory.forms.stock import effective_at_of, reason_field
 from inventory.models import Posting, PostingKind, StockTransfer, StockTransferLine, TransferState

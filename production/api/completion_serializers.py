@@ -161,7 +161,7 @@ class CompletionLineSerializer(serializers.Serializer[Any]):
     picks = PickSerializer(many=True, read_only=True)
 
 
-class OutputSerializer(serializers.Serializer[Any]):
+class CompletionOutputSerializer(serializers.Serializer[Any]):
     """One quantity that went into stock: a lot of the item itself, or a by-product."""
 
     item = TextOut()
@@ -214,7 +214,7 @@ class CompletionSerializer(CompletionSummarySerializer):
     """One recorded production with what it consumed."""
 
     lines = CompletionLineSerializer(many=True, read_only=True)
-    outputs = OutputSerializer(many=True, read_only=True)
+    outputs = CompletionOutputSerializer(many=True, read_only=True)
     nested = serializers.ListField(
         child=serializers.IntegerField(), read_only=True, help_text="Completions of what was missing, made first."
     )
@@ -293,7 +293,7 @@ class CompletionPreviewSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="The largest good quantity that would do; null when nothing is short."
     )
     lines = PreviewLineSerializer(many=True, read_only=True)
-    outputs = OutputSerializer(many=True, read_only=True)
+    outputs = CompletionOutputSerializer(many=True, read_only=True)
     nested = NestedPreviewSerializer(many=True, read_only=True)
 
 

@@ -16,7 +16,7 @@ from production.learning import Verdict
 from production.models import Bom, BomLine, Completion
 from production.reads.learning import learned
 
-_VERDICTS = [(verdict.value, verdict.value) for verdict in Verdict]
+VERDICTS = [(verdict.value, verdict.value) for verdict in Verdict]
 
 
 class Verdicts(TextChoices):
@@ -74,7 +74,7 @@ class LearnedSerializer(serializers.Serializer[Any]):
     component_id = IdOut(source="component.id")
     unit = TextOut(help_text="Of the quantities, as on the line.")
     quantity = DecimalOut(help_text="The standard per batch.")
-    verdict = ChoiceOut(_VERDICTS, source="finding.verdict")
+    verdict = ChoiceOut(VERDICTS, source="finding.verdict")
     completions = IdOut(source="finding.completions")
     measured = IdOut(source="finding.measured")
     median = DecimalOut(source="typical", allow_null=True)

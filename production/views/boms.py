@@ -17,9 +17,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from inventory.errors import DomainError
 from inventory.filters import Chip, find_item, without
+from inventory.form_fields import SUGGESTIONS_MAX
 from inventory.models import Item
 from inventory.templatetags.figures import badge
-from inventory.views.suggesting import SUGGESTIONS_MAX
 from inventory.web import Crumb, export_table, go_to, is_htmx, render_page
 from production.costing import KIND_WORDS, CostKind
 from production.models import Bom, BomOperation, BomOutput, BomState

@@ -153,12 +153,16 @@ def test_every_answer_is_declared_and_none_is_a_server_error(case, callers):
     case.call_and_validate(headers=callers["administrator"].headers, checks=CHECKS)
 
 
+ONLY_READ = ("/api/v1/buildable/partition/",)
+"""Questions that are asked with a body."""
+
+
 @pytest.mark.slow
 def test_viewer_gets_declared_answers_too(callers):
     for result in document.get_all_operations():
         for case, answer in generated(result.ok(), callers["viewer"], examples=1):
             case.validate_response(answer, checks=CHECKS[:5])
-            assert case.method == "GET" or answer.status_code == 403
+            assert case.method == "GET" or case.path in ONLY_READ or answer.status_code == 403
 
 
 @pytest.mark.slow

@@ -37,11 +37,20 @@ class _QuietHandler(WSGIRequestHandler):
 
 
 def _and_close_connections(application):
-    """Each request of the threaded server leaves no connection behind, so that the database can be dropped."""
+    """Each request of the threaded server leaves no connection behind, so that the database can be dropped.
+
+    The answer is read whole before it is sent. A generator that closed the connections at its end would, when the browser
+    goes away in the middle, be ended by the garbage collector: in any thread, also in the one of a test that comes later.
+    """
 
     def run(environ, start_response):
         try:
-            yield from application(environ, start_response)
+            response = application(environ, start_response)
+            try:
+                return [b"".join(response)]
+            finally:
+                if hasattr(response, "close"):
+                    response.close()
         finally:
             connections.close_all()
 

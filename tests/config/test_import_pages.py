@@ -108,6 +108,7 @@ def test_an_operator_imports_opening_stock_but_no_items(as_operator):
         "receipts",
         "transfers",
         "scraps",
+        "completions",
     ]
     assert send(as_operator, ITEMS).status_code == 403
     assert not Item.objects.exists()

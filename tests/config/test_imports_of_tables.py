@@ -222,7 +222,7 @@ def test_new_listings_can_publish_and_their_items_are_told(company):
         listing,
     )
     assert report.results[0].label == "CANDLE-3 on shop"
-    assert StockChange.objects.filter(items=[listing.item_id], cause="listing").exists()
+    assert StockChange.objects.filter(items=[listing.item_id], cause="import listings").exists()
 
 
 @pytest.mark.parametrize(

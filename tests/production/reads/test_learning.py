@@ -144,4 +144,4 @@ def test_the_read_costs_the_same_for_one_and_twenty_versions(shop):
             learned(boms=[bom.pk for bom in boms[:size]])
         counts.append(len(queries))
 
-    assert counts == [6, 6]
+    assert counts == [7, 7]

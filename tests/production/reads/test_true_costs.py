@@ -131,4 +131,4 @@ def test_the_read_costs_the_same_for_one_and_twenty_items(shop):
             true_costs(items=items[:size], since=timezone.now() - timedelta(days=1), until=timezone.now())
         counts.append(len(queries))
 
-    assert counts == [5, 5]
+    assert counts == [6, 6]

@@ -14,6 +14,9 @@ from inventory.filters import find_item, find_location
 from inventory.models import Item, Location
 from inventory.quantities import as_text, from_text, is_exact
 
+SUGGESTIONS_MAX = 8
+"""Matches offered at once while one types."""
+
 
 class ShellInput(forms.TextInput):
     """A text field whose template stands with the other templates of the shell."""
