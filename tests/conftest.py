@@ -19,14 +19,17 @@ def django_db_setup(request, django_test_environment, django_db_blocker, django_
         made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
     yield
     with django_db_blocker.unblock():
-        _end_other_sessions()
+        connections["default"].close()
+        _end_other_sessions(connections["default"].settings_dict["NAME"])
         teardown_databases(made, verbosity=0)
 
 
-def _end_other_sessions():
-    """A thread that a test started and forgot must not keep the database from being dropped."""
-    name = connections["default"].settings_dict["NAME"]
-    connections["default"].close()
+def _end_other_sessions(name):
+    """A thread that a test started and forgot must not keep the database from being dropped.
+
+    DROP DATABASE ... WITH (FORCE) would also end a vacuum that runs there by itself, and be refused: that is not ours to end.
+    A plain DROP DATABASE ends it.
+    """
     with connections["default"]._nodb_cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -67,8 +70,9 @@ def committed_clone(django_db_blocker):
             connection.settings_dict["NAME"] = template
             connections.settings["default"]["NAME"] = template
             os.environ.pop("BACKFLUSH_TEST_DATABASE", None)
+            _end_other_sessions(clone)
             with connection._nodb_cursor() as cursor:
-                cursor.execute(f'DROP DATABASE "{clone}" WITH (FORCE)')
+                cursor.execute(f'DROP DATABASE "{clone}"')
 
 
 @pytest.fixture

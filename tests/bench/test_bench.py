@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from bench.database import ROOT, in_database
+from bench.database import ROOT, drop_database, in_database
 from bench.dataset import QUANTITY, make_shop
 from inventory.models import Item, Location, Posting
 from production.operations.completing import CompletionRequest, complete_production
@@ -177,7 +177,7 @@ def test_the_bench_runs_and_writes_its_figures(tmp_path):
     )
 
     with psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True) as admin:
-        admin.execute("DROP DATABASE IF EXISTS backflush_bench_test WITH (FORCE)")
+        drop_database(admin, "backflush_bench_test")
     assert done.returncode == 0, done.stderr[-2000:]
     results = json.loads(output.read_text())
     assert [(row["lines"], row["lots"], row["clients"]) for row in results["completions"]] == [(2, 1, 2), (2, 3, 2)]

@@ -8,7 +8,7 @@ import sys
 import psycopg
 import pytest
 
-from bench.database import ROOT
+from bench.database import ROOT, drop_database
 
 
 @pytest.mark.slow
@@ -30,7 +30,7 @@ def test_a_tiny_book_is_true_and_its_pages_are_compared_with_the_demo_company(tm
 
     with psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True) as admin:
         for name in ("backflush_scale_small", "backflush_scale_big"):
-            admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            drop_database(admin, name)
     assert done.returncode == 0, done.stderr[-2000:]
     scale = json.loads(output.read_text())["scale"]
     assert (scale["items"], scale["balances"], scale["movements"]) == (100, 200, 2_000)
