@@ -56,8 +56,9 @@ class FreezeForm(forms.Form):
     )
     at_zero = forms.TypedChoiceField(
         label="At",
-        choices=[("0", "What is shown now; it still falls with the stock"), ("1", "Zero")],
+        choices=[("0", "What it shows now"), ("1", "Zero")],
         coerce=lambda value: value == "1",
+        help_text="It still falls with the stock, so nothing is sold that is not there.",
     )
     reason = forms.CharField(max_length=200, help_text="Whoever lifts it reads this.")
 

@@ -104,6 +104,10 @@ class FreezeQuerySet(models.QuerySet["Freeze"]):
     def in_force(self) -> Self:
         return self.filter(ended_at__isnull=True)
 
+    def on(self, listing: Listing) -> Self:
+        """Those of a listing, of its item, and of its channel."""
+        return self.filter(Q(listing=listing) | Q(item=listing.item_id) | Q(channel=listing.channel_id))
+
 
 class Freeze(models.Model):
     """A lid on what listings show, until it is lifted: on a channel, an item everywhere, or one listing.

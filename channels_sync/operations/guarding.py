@@ -12,6 +12,7 @@ from django.db import connection
 
 from channels_sync.allocation import Derivation
 from channels_sync.allocation.terms import FIXED
+from channels_sync.causes import BULK_CAUSES
 from channels_sync.guard import Change, Limits, Setting, Verdict, judge
 from channels_sync.models import ChannelGuard, ChannelMode, Listing
 from inventory.arrays import numbers
@@ -20,8 +21,6 @@ from inventory.reads.freshness import OWN_KINDS, freshness
 WINDOW = timedelta(minutes=15)
 """Many small plans within this time are judged as one large one: an import recorded row by row is still one import."""
 RECENT_DAYS = 30
-BULK_CAUSES = ("import", "policy")
-"""How the cause of news begins that came of one act on many things."""
 
 
 @dataclass(frozen=True, slots=True)

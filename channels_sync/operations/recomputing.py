@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from channels_sync.allocation import Derivation
 from channels_sync.allocation.terms import BUILDABLE
+from channels_sync.causes import joined, shortened
 from channels_sync.guard import Trip
 from channels_sync.models import AllocationPolicy, Channel, ChannelMode, Listing, PublicationState, PublishRun
 from channels_sync.operations.guarding import Planned, judge_plans
@@ -32,6 +33,8 @@ from inventory.wakeups import wake_after_commit
 from production.reads.dependents import dependents
 
 LISTINGS_PER_TRANSACTION = 1_000
+CAUSE_LENGTH = 100
+"""Letters of the causes that are kept with a run; the guard sees all of them."""
 TRIPS_KEPT = 50
 """Rules that said no kept with a run, for people to read."""
 ITEMS_PER_CHANGE = 500
@@ -119,9 +122,8 @@ def absorb_changes(*, rows_max: int = 200) -> int:
     if not news:
         return 0
     items = _touched({item_id for touched, *_ in news for item_id in touched})
-    causes = sorted({cause for _, _, cause, _ in news})
     cause = Cause(
-        words=", ".join(causes)[:100],
+        words=joined(cause for _, _, cause, _ in news),
         posting_id=max((posting_id for _, posting_id, _, _ in news if posting_id is not None), default=None),
         changed_at=min(recorded_at for *_, recorded_at in news),
     )
@@ -287,7 +289,7 @@ def _write_runs(plans: Sequence[_Plan], *, cause: Cause, now: datetime) -> dict[
     runs = PublishRun.objects.bulk_create(
         PublishRun(
             channel_id=plan.channel_id,
-            cause=cause.words,
+            cause=shortened(cause.words, length=CAUSE_LENGTH),
             posting_id=cause.posting_id,
             changed_at=cause.changed_at,
             listings_checked=plan.checked,

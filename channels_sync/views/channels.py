@@ -16,6 +16,9 @@ from channels_sync.models import (
     SENDING,
     Channel,
     ChannelMode,
+    Freeze,
+    Hold,
+    HoldState,
     Listing,
     ListingPush,
     PublicationLine,
@@ -43,6 +46,7 @@ class State:
     meaning: str
 
 
+HELD = State("Held", "look", "pan_tool", "A change of it waits for a person; until then it is not raised.")
 UNKNOWN = State("Not worked out", "quiet", "hourglass_empty", "No figure has been worked out yet.")
 STATES = {
     PublicationState.SHADOW: State("Shadow", "info", "visibility", "Worked out and kept, not sent."),
@@ -57,12 +61,14 @@ STATES = {
 
 def state_of(push: ListingPush | None, channel: Channel) -> State:
     """Where a listing's newest figure is."""
-    if push is None or push.wanted is None:
+    if push is None or (push.wanted is None and not push.is_held):
         return UNKNOWN
     if push.version > push.sent_version:
         if channel.mode not in SENDING:
             return STATES[PublicationState.SHADOW]
         return STATES[PublicationState.FAILED if push.last_error else PublicationState.QUEUED]
+    if push.is_held:
+        return HELD
     if push.sent_version > push.confirmed_version:
         return STATES[PublicationState.ACCEPTED]
     return STATES[PublicationState.CONFIRMED]
@@ -123,7 +129,12 @@ def _mode_words(mode: str) -> tuple[str, str]:
     return label, meaning.capitalize()
 
 
-LISTING_STATES = {"failing": "Failing", "waiting": "Waiting", "differing": "Channel shows something else"}
+LISTING_STATES = {
+    "failing": "Failing",
+    "waiting": "Waiting to be sent",
+    "held": "Held for a person",
+    "differing": "Channel shows something else",
+}
 
 
 def _listings(
@@ -138,6 +149,8 @@ def _listings(
     if state in ("failing", "waiting"):
         found = found.filter(push__version__gt=F("push__sent_version"), channel__mode__in=SENDING)
         found = found.exclude(push__last_error="") if state == "failing" else found
+    elif state == "held":
+        found = found.filter(push__is_held=True)
     elif state == "differing":
         found = found.exclude(push__channel_quantity=F("push__wanted")).filter(push__channel_quantity__isnull=False)
     download = export_table(
@@ -243,6 +256,8 @@ def listing_page(request: HttpRequest, pk: int) -> HttpResponse:
         newest=newest,
         why=why_of(newest.derivation) if newest else None,
         page_object=page,
+        hold=Hold.objects.filter(listing=listing, state=HoldState.OPEN).select_related("run").first(),
+        freezes=list(Freeze.objects.in_force().on(listing).select_related("channel", "item", "listing")),
         history=[(line, STATES[PublicationState(line.state)]) for line in page.object_list],
     )
 

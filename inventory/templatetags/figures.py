@@ -216,7 +216,7 @@ def status_badge(status: str) -> SafeString:
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
-    return format_html('<span class="material-symbols-outlined" aria-hidden="true">{}</span>', name)
+    return format_html('<span class="material-symbols-outlined" data-icon="{0}" aria-hidden="true">{0}</span>', name)
 
 
 @register.simple_tag

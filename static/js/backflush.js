@@ -107,6 +107,16 @@
     if (question && !window.confirm(question)) { event.preventDefault(); event.stopImmediatePropagation(); release(document); }
   }, true);
 
+  /* Fields that only matter for some answers of another one: data-asked-for="name=value value". */
+  const askWhatMatters = (root) => root.querySelectorAll("[data-asked-for]").forEach((element) => {
+    const [name, values] = element.dataset.askedFor.split("=");
+    const field = element.closest("form")?.elements[name];
+    if (field) element.hidden = !values.split(" ").includes(field.value);
+  });
+  document.addEventListener("change", (event) => { if (event.target.form) askWhatMatters(event.target.form); });
+  document.addEventListener("htmx:load", (event) => askWhatMatters(event.target.parentElement || document));
+  askWhatMatters(document);
+
   /* Tables: a row opens its page; j and k move, Enter opens, / goes to the search field. */
   const rows = () => [...document.querySelectorAll("tr[data-row], a.bf-list-row")].filter((row) => row.offsetParent !== null);
   const move = (step) => {

@@ -33,7 +33,7 @@ from channels_sync.operations.deciding import (
     undo_run,
 )
 from channels_sync.operations.publishing import publish_due
-from channels_sync.operations.recomputing import absorb_changes
+from channels_sync.operations.recomputing import absorb_changes, tell_items_changed
 from channels_sync.reads.publishing import explanation
 from inventory.errors import SecondPersonRequired, WrongState
 from inventory.importing.running import Mode, kind_named, run_import
@@ -391,6 +391,22 @@ def test_a_place_whose_report_is_old_raises_nothing(shop):
 
     assert waits(listing).after == 12
     assert "too old: 3PL" in waits(listing).run.trips[0]["words"]
+
+
+def test_an_import_among_many_other_causes_is_still_seen(shop, site):
+    """The causes together are longer than what is kept of them with the run."""
+    channel, listings = offers(shop, site, 6)
+    tell_items_changed(items=[one.item_id for one in listings], cause="import of stock")
+    for number in range(12):
+        tell_items_changed(items=[listings[0].item_id], cause=f"another cause {number:02}")
+
+    for one in listings:
+        put_on_hand(one.item, site, "5")
+    absorb_changes()
+
+    run = PublishRun.objects.filter(channel=channel).latest("pk")
+    assert len(run.cause) <= 100
+    assert [trip["rule"] for trip in run.trips] == ["after_bulk"]
 
 
 def test_the_guard_costs_the_same_statements_for_25_and_for_60_listings(shop, site):

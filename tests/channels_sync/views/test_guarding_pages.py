@@ -7,8 +7,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.html import strip_tags
 
 from channels_sync.models import Channel, ChannelGuard, Freeze, Hold, HoldState
+from channels_sync.operations.deciding import freeze
 from channels_sync.operations.recomputing import absorb_changes
 from inventory.operations.adjusting import adjust_stock
 from tests.channels_sync.factories import make_channel, make_listing, push_of
@@ -58,6 +60,27 @@ def test_the_list_says_that_something_waits_and_finds_it(as_approver):
 
     assert [run.pk for run in page.context["page_object"]] == [hold.run_id]
     assert page.context["page_object"][0].waiting == 1
+
+
+def test_a_listing_says_that_a_change_of_it_waits_and_that_it_is_frozen(as_approver):
+    (hold,) = held()
+    freeze(item=hold.listing.item, reason="Wick recalled", at_zero=True, actor=None)
+
+    page = as_approver.get(reverse("channels_sync:listing", args=[hold.listing_id])).content.decode()
+
+    words = " ".join(strip_tags(page).split())
+    assert "A change from 40 to 400 waits for a person." in words
+    assert reverse("channels_sync:run", args=[hold.run_id]) in page
+    assert "Wick recalled" in page
+
+
+def test_listings_with_something_held_are_found(as_approver):
+    (hold,) = held()
+    make_listing(channel=hold.listing.channel)
+
+    page = as_approver.get(reverse("channels_sync:listings"), {"state": "held"})
+
+    assert [row.listing.pk for row in page.context["rows"]] == [hold.listing_id]
 
 
 def test_approving_lets_it_out(as_approver):

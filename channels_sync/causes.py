@@ -1,0 +1,28 @@
+"""What made figures change, in words: many causes come together in one run. Pure."""
+
+from collections.abc import Iterable
+
+BULK_CAUSES = ("import", "policy")
+"""How the causes begin that touch many listings at one stroke; the guard looks twice after them."""
+SHOWN_MAX = 3
+
+
+def joined(causes: Iterable[str]) -> str:
+    """Each cause once, bulk ones first, separated by commas."""
+    return ", ".join(sorted(set(causes), key=lambda cause: (not cause.startswith(BULK_CAUSES), cause)))
+
+
+def shortened(causes: str, *, length: int) -> str:
+    """As many whole causes as fit into `length` letters."""
+    if len(causes) <= length:
+        return causes
+    cut = causes[: length + 1].rfind(", ")
+    return causes[:cut] if cut > 0 else causes[:length]
+
+
+def in_words(causes: str) -> str:
+    """For people: `completion, customer return, count and 4 more`."""
+    found = [cause.replace("_", " ") for cause in causes.split(", ") if cause]
+    if len(found) <= SHOWN_MAX + 1:
+        return ", ".join(found)
+    return f"{', '.join(found[:SHOWN_MAX])} and {len(found) - SHOWN_MAX} more"

@@ -1,0 +1,30 @@
+"""Words of what made figures change."""
+
+import pytest
+
+from channels_sync.causes import in_words, joined, shortened
+
+
+def test_bulk_causes_come_first_and_each_once():
+    causes = ["receipt", "completion", "receipt", "policy", "import of items"]
+
+    assert joined(causes) == "import of items, policy, completion, receipt"
+
+
+def test_causes_are_cut_between_two_of_them():
+    assert shortened("completion, customer_return", length=20) == "completion"
+    assert shortened("completion, receipt", length=19) == "completion, receipt"
+    assert shortened("a" * 30, length=20) == "a" * 20
+
+
+@pytest.mark.parametrize(
+    ("causes", "words"),
+    [
+        ("customer_return", "customer return"),
+        ("a, b, c, d", "a, b, c, d"),
+        ("a, b, c, d, e", "a, b, c and 2 more"),
+        ("", ""),
+    ],
+)
+def test_people_read_the_first_few(causes, words):
+    assert in_words(causes) == words
