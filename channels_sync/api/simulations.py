@@ -179,13 +179,13 @@ def _rules(values: dict[str, Any]) -> tuple[ProposedRule, ...]:
     return (ProposedRule(terms, **_scope(values)),)
 
 
-def _scope(values: dict[str, Any]) -> dict[str, int]:
+def _scope(values: dict[str, Any]) -> dict[str, Any]:
     channel, category, item, listing = (values[name] for name in ("channel", "category_id", "item", "listing_id"))
     if listing is not None and (channel is not None or item is not None or category is not None):
         raise ValidationError({"listing_id": ["A listing says its channel and item itself. Give it alone."]})
     if item is not None and category is not None:
         raise ValidationError({"category_id": ["A rule is for an item or for a category. Give one of them."]})
-    found: dict[str, int] = {}
+    found: dict[str, Any] = {}
     if channel is not None:
         found["channel_id"] = find_one(Channel, "code", where=("channel",), name=channel, what="channel").pk
     if category is not None:

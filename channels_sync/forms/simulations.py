@@ -77,7 +77,7 @@ class SimulationForm(RuleForm):
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         help_text="A day that is over.",
     )
-    percent = _whole("Demand (%)", 1, PERCENT_MAX, 100, "100: as it was; 400: four times as much.")
+    demand_percent = _whole("Demand (%)", 1, PERCENT_MAX, 100, "100: as it was; 400: four times as much.")
     supply = forms.ChoiceField(label="Supply", choices=SUPPLIES, initial=SupplyKind.LEVEL.value)
     lead_days = _whole("Lead time (days)", 0, DAYS_MAX, 7, "From ordering to arrival; ordered when no more is left.")
     cover_days = _whole("Cover (days)", 1, DAYS_MAX, 14, "Ordered for so many days beyond the lead time.")
@@ -142,7 +142,7 @@ class SimulationForm(RuleForm):
             last_day=data["last_day"],
             rules=self.proposed,
             weeks=data["weeks"],
-            percent=data["percent"],
+            percent=data["demand_percent"],
             channel_ids=tuple(sorted(channel.pk for channel in data["of_channels"])),
             category_id=None if data["of_category"] is None else data["of_category"].pk,
             item_id=None if data["of_item"] is None else data["of_item"].pk,

@@ -273,10 +273,10 @@ def has_same_answer(simulation: Simulation) -> bool:
     return simulation.repeats is not None and simulation.result == simulation.repeats.result
 
 
-def gain_of(simulation: Simulation) -> tuple[Decimal, Decimal, Decimal] | None:
-    """Sold, lost and oversold: proposed less present; None while there is no answer."""
+def gain_of(simulation: Simulation) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    """Sold, lost and oversold: proposed less present; all None while there is no answer."""
     if simulation.result is None:
-        return None
+        return (None, None, None)
     before, after = simulation.result["present"]["totals"], simulation.result["proposed"]["totals"]
     sold, lost, oversold = (Decimal(after[name]) - Decimal(before[name]) for name in ("sold", "lost", "oversold"))
     return (sold + ZERO, lost + ZERO, oversold + ZERO)
