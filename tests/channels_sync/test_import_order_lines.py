@@ -86,7 +86,7 @@ def test_the_channel_may_be_left_out_only_where_there_is_one(shop):
         ("8,2009-12-01 09:28,NOTHING,2,shop", "there is no item NOTHING"),
         ("8,01/02/2009,22065,2,shop", "is not a date without doubt"),
         ("8,2999-12-01 09:28,22065,2,shop", "has not come yet"),
-        ("8,2009-12-01 09:28,22065,many,shop", "quantity"),
+        ("8,2009-12-01 09:28,22065,many,shop", "“many” is not a number"),
         ("8,,22065,2,shop", "the date is empty"),
     ],
 )

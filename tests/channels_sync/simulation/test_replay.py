@@ -228,3 +228,14 @@ def test_a_buffer_as_large_as_all_that_is_asked_for_meanwhile_never_oversells(or
     found = run(case(start=str(start), orders=orders, late=late), two_channels(buffer=Decimal(most)), days=DAYS)
 
     assert found.oversold == [0, 0]
+
+
+@given(orders, lates, st.integers(0, 20), supplies, st.integers(0, 6), st.integers(1, 6))
+def test_a_larger_buffer_everywhere_never_oversells_more(orders, late, start, supply, buffer, more):
+    """Where listings show all of the pool beyond the buffer, whatever comes in."""
+
+    def oversold(kept):
+        one = case(start=str(start), orders=orders, late=late, supply=supply)
+        return sum(run(one, two_channels(buffer=Decimal(kept)), days=DAYS).oversold)
+
+    assert oversold(buffer + more) <= oversold(buffer)
