@@ -28,8 +28,8 @@ from channels_sync.simulation.question import (
 from inventory.models import ItemCategory
 
 SUPPLIES = (
-    (SupplyKind.LEVEL.value, "Ordered up to a level, arrives after the lead time"),
-    (SupplyKind.GIVEN.value, "What came in during those weeks, as the ledger has it"),
+    (SupplyKind.LEVEL.value, "Ordered up to a level"),
+    (SupplyKind.GIVEN.value, "As it came in then"),
     (SupplyKind.NONE.value, "Nothing comes in"),
 )
 STARTS = (
@@ -79,7 +79,7 @@ class SimulationForm(RuleForm):
     )
     demand_percent = _whole("Demand (%)", 1, PERCENT_MAX, 100, "100: as it was; 400: four times as much.")
     supply = forms.ChoiceField(label="Supply", choices=SUPPLIES, initial=SupplyKind.LEVEL.value)
-    lead_days = _whole("Lead time (days)", 0, DAYS_MAX, 7, "From ordering to arrival; ordered when no more is left.")
+    lead_days = _whole("Lead time (days)", 0, DAYS_MAX, 7, "From ordering to arrival; ordered when less is covered.")
     cover_days = _whole("Cover (days)", 1, DAYS_MAX, 14, "Ordered for so many days beyond the lead time.")
     start = forms.ChoiceField(label="Stock at the start", choices=STARTS, initial=START_NOW)
     late_minutes = _whole(

@@ -13,7 +13,6 @@ from channels_sync.models import AllocationPolicy, Campaign, Channel, Listing, S
 from channels_sync.simulation import ProposedRule, Question, SupplyKind
 from channels_sync.simulation.question import START_LEVEL, START_THEN
 from inventory.models import Item, ItemCategory
-from inventory.quantities import ZERO
 
 WEEK_DAYS = 7
 
@@ -113,10 +112,11 @@ def answer_of(simulation: Simulation) -> Answer | None:
         )
         for one, other in zip(sides[0]["channels"], sides[1]["channels"], strict=True)
     ]
+    together = ChannelRows("All channels", [by_name[name] for name, *_ in MEASURES])
     first = date.fromisoformat(kept["first_day"])
     return Answer(
         headlines=[by_name[name] for name in HEADLINES],
-        channels=[*channels, ChannelRows("All channels", [by_name[name] for name, *_ in MEASURES])],
+        channels=channels if len(channels) == 1 else [*channels, together],
         balance=[
             _pair(totals, "start", "At the start", "", None),
             _pair(totals, "supplied", "Came in", "", None),
@@ -273,13 +273,13 @@ def has_same_answer(simulation: Simulation) -> bool:
     return simulation.repeats is not None and simulation.result == simulation.repeats.result
 
 
-def gain_of(simulation: Simulation) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
-    """Sold, lost and oversold: proposed less present; all None while there is no answer."""
+def gains_of(simulation: Simulation) -> list[Pair]:
+    """Sold, lost and oversold under both sets of rules; empty while there is no answer."""
     if simulation.result is None:
-        return (None, None, None)
-    before, after = simulation.result["present"]["totals"], simulation.result["proposed"]["totals"]
-    sold, lost, oversold = (Decimal(after[name]) - Decimal(before[name]) for name in ("sold", "lost", "oversold"))
-    return (sold + ZERO, lost + ZERO, oversold + ZERO)
+        return []
+    sides = (simulation.result["present"]["totals"], simulation.result["proposed"]["totals"])
+    by_name = {name: (label, good) for name, label, _, good in MEASURES}
+    return [_pair(sides, name, by_name[name][0], "", by_name[name][1]) for name in ("sold", "lost", "oversold")]
 
 
 def rule_of(policy: AllocationPolicy, campaign: str = "") -> ProposedRule:

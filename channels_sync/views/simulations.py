@@ -22,7 +22,7 @@ from channels_sync.reads.simulations import (
     RuleWords,
     answer_of,
     assumptions_in_words,
-    gain_of,
+    gains_of,
     has_same_answer,
     has_same_inputs,
     rules_in_words,
@@ -31,9 +31,10 @@ from channels_sync.simulation import Question
 from channels_sync.tasks import run_simulations, send_message
 from channels_sync.views.simulation_chart import HEIGHT, WIDTH, panels_of
 from inventory.errors import DomainError
-from inventory.web import Crumb, go_to, key_from, render_page
+from inventory.web import Crumb, go_to, key_from, part_for, render_page
 
 SIMULATIONS_PER_PAGE = 25
+PROGRESS = {"simulation-progress": "channels_sync/_simulation_progress.html"}
 TONES = {
     SimulationState.WAITING: ("quiet", "hourglass_empty"),
     SimulationState.RUNNING: ("info", "hourglass_top"),
@@ -65,7 +66,7 @@ def simulations(request: HttpRequest) -> HttpResponse:
         title="Simulator",
         crumbs=_crumbs(deep=False),
         page_object=page,
-        rows=[(one, state_of(one), gain_of(one), Question.from_json(one.question)) for one in page.object_list],
+        rows=[(one, state_of(one), gains_of(one), Question.from_json(one.question)) for one in page.object_list],
     )
 
 
@@ -106,6 +107,8 @@ def _initial(request: HttpRequest) -> dict[str, Any]:
 def simulation_page(request: HttpRequest, pk: int) -> HttpResponse:
     """One simulation: how far it is, or what came out."""
     simulation = get_object_or_404(Simulation.objects.select_related("created_by", "repeats"), pk=pk)
+    if simulation.is_over and part_for(request, PROGRESS) is not None:
+        return go_to(request, "channels_sync:simulation", pk)  # the whole page, with the answer
     question = Question.from_json(simulation.question)
     answer = answer_of(simulation)
     kept = simulation.result
@@ -113,7 +116,7 @@ def simulation_page(request: HttpRequest, pk: int) -> HttpResponse:
     return render_page(
         request,
         "channels_sync/simulation.html",
-        part={"simulation-progress": "channels_sync/_simulation_progress.html"},
+        part=PROGRESS,
         title=simulation.title,
         crumbs=_crumbs(),
         simulation=simulation,
