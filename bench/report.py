@@ -73,6 +73,13 @@ def show(results: Mapping[str, Any], path: Path) -> None:
     )
     print_rows("The floor on a minimal schema (not judged)", results["minimal"])
     print_rows("Over HTTP with a token", results.get("http", []))
+    simulated = results["simulator"]
+    print_rows(
+        f"A year replayed by the simulator ({simulated['data']})",
+        [simulated],
+        "items order_lines reading_s two_rules_s two_rules_cpu_s daily_rule_s",
+    )
+    print_rows("What it says", simulated["rows"])
     words = {True: "reached", False: "MISSED", None: "not measured"}
     rows = [[t["id"], t["what"], t["value"], words[t["reached"]]] for t in results["targets"]]
     print_table("Promised figures", ("", "figure", "now", ""), rows)

@@ -14,6 +14,7 @@ from celery import Task, shared_task
 from channels_sync.operations.confirming import confirm_sent
 from channels_sync.operations.publishing import publish_due
 from channels_sync.operations.recomputing import absorb_changes, recompute_listings
+from channels_sync.operations.simulating import waiting_simulations, work_on_simulations
 from channels_sync.operations.sweeping import sweep
 from channels_sync.reads.publishing import due_channel_ids
 
@@ -23,6 +24,8 @@ BATCHES_MAX = 50
 TASK_SECONDS = 30.0
 """No task begins another batch later than this; what is left goes to the next message."""
 TIME_LIMIT_SECONDS = 110
+SIMULATION_SECONDS = 1_080
+"""Shorter than the lease of a simulation."""
 
 
 @shared_task(time_limit=TIME_LIMIT_SECONDS, ignore_result=True)
@@ -108,3 +111,12 @@ def send_message(task: Task[..., object], **arguments: object) -> None:
         task.apply_async(kwargs=arguments, retry=False, expires=60)
     except Exception as error:  # whatever the broker's client raises
         logger.warning("wakeup.not_sent", extra={"task": task.name, "error": str(error)})
+
+
+@shared_task(time_limit=SIMULATION_SECONDS, ignore_result=True)
+def run_simulations() -> int:
+    """Work out one question to the simulator. Safe to run twice, or twice at once. Returns the number worked on."""
+    done = work_on_simulations(simulations_max=1)
+    if done and waiting_simulations():
+        send_message(run_simulations)
+    return done

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from channels_sync.views import campaigns, channels, guarding, policies
+from channels_sync.views import campaigns, channels, guarding, policies, simulations
 
 app_name = "channels_sync"
 
@@ -20,6 +20,10 @@ urlpatterns = [
     path("policies/campaigns/effect/", campaigns.campaign_effect, name="campaign_effect"),
     path("policies/campaigns/<int:pk>/", campaigns.campaign_page, name="campaign"),
     path("policies/campaigns/<int:pk>/end/", campaigns.end, name="end_campaign"),
+    path("policies/simulator/", simulations.simulations, name="simulations"),
+    path("policies/simulator/new/", simulations.new_simulation, name="new_simulation"),
+    path("policies/simulator/<int:pk>/", simulations.simulation_page, name="simulation"),
+    path("policies/simulator/<int:pk>/repeat/", simulations.repeat_simulation, name="repeat_simulation"),
     path("runs/", guarding.runs, name="runs"),
     path("runs/<int:pk>/", guarding.run_page, name="run"),
     path("runs/<int:pk>/approve/", guarding.approve, name="approve_run"),

@@ -1,6 +1,6 @@
 """Import of what channels sold: one row for an item, a channel and a day."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -42,7 +42,7 @@ def import_demand(table: Table, options: ImportOptions, actor: Actor) -> Report:
     items = items_by_sku({reader.text("item") for reader in readers})
     wanted = [(reader, _read(reader, channels, items)) for reader in readers]
     sold = [row for _, row in wanted if row is not None]
-    known = _known(sold)
+    known = known_demand(sold)
     for reader, row in wanted:
         label = f"{reader.text('item')} on {reader.text('channel')}, {reader.text('day')}"
         if row is None:
@@ -86,7 +86,8 @@ def _read(reader: RowReader, channels: Mapping[str, Channel], items: Mapping[str
     return DaySold(channel, item, day, quantity)
 
 
-def _known(sold: list[DaySold]) -> dict[tuple[int, int, date], Decimal]:
+def known_demand(sold: Sequence[DaySold]) -> dict[tuple[int, int, date], Decimal]:
+    """What is recorded of the items between the first and the last of these days, by item id, channel id and day."""
     if not sold:
         return {}
     rows = ChannelDemand.objects.filter(

@@ -3,13 +3,16 @@
 from channels_sync.importing.demand import DEMAND
 from channels_sync.importing.exports import DEMAND_OUT, LISTINGS_OUT, POLICIES_OUT
 from channels_sync.importing.listings import LISTINGS
+from channels_sync.importing.order_lines import ORDER_LINES
 from channels_sync.importing.policies import POLICIES
-from inventory.importing.exporting import register_export
+from inventory.importing.exporting import register_export, register_without_export
 from inventory.importing.running import register_kind
 
 register_kind(LISTINGS)
 register_kind(POLICIES)
 register_kind(DEMAND)
+register_kind(ORDER_LINES)
 register_export(LISTINGS_OUT)
 register_export(POLICIES_OUT)
 register_export(DEMAND_OUT)
+register_without_export(ORDER_LINES.name, "Lines are added up by day; the sums are exported as channel demand.")

@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from fractions import Fraction
 
 from django.db import connection
 from django.utils import timezone
@@ -18,7 +17,6 @@ from django.utils import timezone
 from channels_sync.adapters.registry import ADAPTERS
 from channels_sync.allocation import (
     Allotment,
-    Claim,
     Derivation,
     Incoming,
     Makeable,
@@ -26,12 +24,9 @@ from channels_sync.allocation import (
     Snapshot,
     SourceStock,
     Terms,
-    exposed,
     published_quantity,
-    share_out,
 )
-from channels_sync.allocation.formula import supply_of
-from channels_sync.allocation.terms import DEMAND, FIXED
+from channels_sync.allocation.sisters import Sister, allotments_of
 from channels_sync.models import Channel, ChannelMode
 from channels_sync.reads.layers import (
     Arrival,
@@ -335,80 +330,15 @@ def _shared(
     sisters: Sequence[Facts], terms: Mapping[int, Terms], supply: _Supply, *, now: datetime
 ) -> dict[int, Allotment]:
     """The allotments of the published listings of one item."""
-    snapshots = {one.listing_id: supply.snapshot(one) for one in sisters}
-    offers = {one.listing_id: one.offer for one in sisters}
-    listings_of: dict[int, int] = {}
-    for one in sisters:
-        listings_of[one.channel_id] = listings_of.get(one.channel_id, 0) + 1
-    by_demand = _demand_weights(sisters, terms, snapshots)
-    claims = []
-    for one in sisters:
-        own = terms[one.listing_id]
-        weight = (
-            by_demand.get(one.channel_id, Fraction(1)) if own.sharing.value == DEMAND else Fraction(own.weight.value)
-        )
-        draws = _draws(snapshots[one.listing_id], own, supply.places(one), now=now)
-        claims.append(
-            Claim(
-                listing_id=one.listing_id,
-                draws=draws,
-                sharing=own.sharing.value,
-                weight=weight / listings_of[one.channel_id],
-                fence=own.ring_fence.value,
-                priority=own.priority.value,
-                trial_limit=own.trial_limit.value,
-                is_served_by_priority=_is_scarce(own, snapshots[one.listing_id], sum(draws.values(), ZERO)),
-                is_fixed=own.basis.value == FIXED,
-            )
-        )
-
-    def shown(listing_id: int, allotment: Allotment) -> Decimal:
-        return exposed(
-            snapshot=snapshots[listing_id],
-            terms=terms[listing_id],
-            offer=offers[listing_id],
-            now=now,
-            allotment=allotment,
-        )
-
-    return share_out(claims, step=sisters[0].offer.step, exposed=shown)
+    return allotments_of([_sister(one, terms[one.listing_id], supply) for one in sisters], now=now)
 
 
-def _demand_weights(
-    sisters: Sequence[Facts], terms: Mapping[int, Terms], snapshots: Mapping[int, Snapshot]
-) -> dict[int, Fraction]:
-    """Channel id -> its weight by demand; 1 on average, so that it can stand beside weights that people chose.
-
-    Without any demand on record all weigh the same.
-    """
-    sold: dict[int, Decimal] = {}
-    for one in sisters:
-        demand = snapshots[one.listing_id].demand
-        if terms[one.listing_id].sharing.value == DEMAND and demand is not None:
-            sold[one.channel_id] = demand.here
-    total = sum(sold.values(), ZERO)
-    if not total:
-        return {}
-    return {channel: Fraction(here) * len(sold) / Fraction(total) for channel, here in sold.items()}
-
-
-def _draws(
-    snapshot: Snapshot, terms: Terms, places: Sequence[SourceAvailability], *, now: datetime
-) -> dict[str, Decimal]:
-    """What a listing may draw of each pool: its sites, and the layers its policy counts."""
-    layers = supply_of(snapshot, terms, now)
-    draws = {"incoming": layers.incoming, "buildable": layers.buildable, "suppliers": layers.suppliers}
-    draws = {f"~{name}": quantity for name, quantity in draws.items() if quantity}
-    roots = {place.location_id: place.path.split("/")[1] for place in places}
-    for source in snapshot.sources:
-        root = roots.get(source.location_id, "0")
-        draws[root] = draws.get(root, ZERO) + max(ZERO, source.available)
-    return draws
-
-
-def _is_scarce(terms: Terms, snapshot: Snapshot, total: Decimal) -> bool:
-    if total < terms.scarce_below.value:
-        return True
-    if not terms.scarce_days.value or snapshot.demand is None:
-        return False
-    return Fraction(total) < snapshot.demand.daily_everywhere * Fraction(terms.scarce_days.value)
+def _sister(one: Facts, terms: Terms, supply: _Supply) -> Sister:
+    return Sister(
+        listing_id=one.listing_id,
+        channel_id=one.channel_id,
+        offer=one.offer,
+        terms=terms,
+        snapshot=supply.snapshot(one),
+        pools={place.location_id: place.path.split("/")[1] for place in supply.places(one)},
+    )

@@ -24,7 +24,7 @@ def listings_in(
     if item is not None:
         covered = covered.filter(item=item)
     if category is not None:
-        covered = covered.filter(item__category__in=_with_all_below(category))
+        covered = covered.filter(item__category__in=with_all_below(category))
     return covered
 
 
@@ -44,7 +44,8 @@ def items_in(
     return set(covered.order_by().values_list("item_id", flat=True))
 
 
-def _with_all_below(category: ItemCategory) -> set[int]:
+def with_all_below(category: ItemCategory) -> set[int]:
+    """Ids of a category and of all below it."""
     children: dict[int | None, list[int]] = {}
     for pk, parent in ItemCategory.objects.values_list("pk", "parent_id"):
         children.setdefault(parent, []).append(pk)

@@ -19,7 +19,7 @@ from channels_sync.operations.campaigns import CampaignRule, add_campaign_rule, 
 from channels_sync.reads.policy_effect import Effect, effect_of
 from channels_sync.reads.rulebook import Proposal
 from channels_sync.reads.scopes import items_in
-from channels_sync.views.policies import problems_of, row_of
+from channels_sync.views.policies import named_in_address, problems_of, row_of
 from inventory.errors import DomainError
 from inventory.web import Crumb, go_to, render_page
 
@@ -99,7 +99,7 @@ def campaign_page(request: HttpRequest, pk: int) -> HttpResponse:
 def new_campaign(request: HttpRequest) -> HttpResponse:
     """Plan a campaign with its first rule, seeing what it would do."""
     assert request.user.is_authenticated
-    form = CampaignForm(request.POST or None)
+    form = CampaignForm(request.POST or None, initial=named_in_address(request))
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         rule = CampaignRule(form.terms, **form.scope)  # type: ignore[arg-type]

@@ -200,7 +200,12 @@ def _initial(request: HttpRequest) -> dict[str, Any]:
         policy = _known().filter(pk=int(wanted)).first()
         if policy is not None:
             return values_of(policy)
-    return {name: request.GET[name] for name in ("channel", "category", "item", "listing_sku") if name in request.GET}
+    return named_in_address(request)
+
+
+def named_in_address(request: HttpRequest) -> dict[str, Any]:
+    """The scope and terms named in the address, as the simulator sends people here."""
+    return {name: request.GET[name] for name in (*SCOPE_FIELDS, *BY_COLUMN, "note") if name in request.GET}
 
 
 @require_GET

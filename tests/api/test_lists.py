@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from channels_sync.models import AllocationPolicy, Campaign, Channel, Freeze, Hold, Listing, PublishRun
+from channels_sync.operations.simulating import ask_simulation
 from inventory.models import ItemCategory, ItemKind, ItemUnit, PeriodClose, SupplierItem, SupplierStock
 from inventory.operations.counting import open_count_sheet
 from inventory.operations.landing_costs import add_landed_cost
@@ -17,6 +18,7 @@ from inventory.operations.transit import DispatchLine, dispatch_transfer
 from production.operations.demands import make_for_demand
 from production.operations.disassembling import disassemble
 from production.operations.work_orders import open_work_order
+from tests.channels_sync.simulation.selling import question
 from tests.factories import make_item, make_location, make_order, make_supplier, make_unit, put_on_hand
 from tests.production.factories import complete, make_bom
 
@@ -133,6 +135,7 @@ def one_more(number):
     run = PublishRun.objects.create(channel=channel, cause="receipt")
     Hold.objects.create(run=run, listing=listing, after=9, derivation={}, recorded_at=timezone.now())
     Freeze.objects.create(item=product, reason="recalled")
+    ask_simulation(key=uuid4(), question=question(), actor=None)
     line = DispatchLine(part, part.step)
     dispatch_transfer(key=uuid4(), source=place, target=make_location(), lines=[line], actor=None)
     open_count_sheet(location=site, actor=None)
@@ -179,6 +182,7 @@ LISTS = [
     "publish-runs/",
     "holds/",
     "freezes/",
+    "simulations/",
     "count-sheets/",
 ]
 

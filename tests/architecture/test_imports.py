@@ -25,11 +25,16 @@ PURE = (
             "formula",
             "plain",
             "sharing",
+            "sisters",
             "stored",
             "terms",
             "vocabulary",
             "words",
         )
+    ),
+    *(
+        f"channels_sync/simulation/{name}.py"
+        for name in ("__init__", "case", "demand", "exposure", "question", "replay", "tally")
     ),
 )
 TESTS_OF_ALL_APPS = {"tests/inventory/test_append_only.py"}

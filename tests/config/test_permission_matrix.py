@@ -19,6 +19,7 @@ from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
 from django.utils import timezone
 
 from channels_sync.models import AllocationPolicy, Campaign, Channel, Freeze, Hold, Listing, ListingPush, PublishRun
+from channels_sync.operations.simulating import ask_simulation
 from config.integrity.checking import run_check
 from inventory.models import CountLine, ItemCategory, ItemKind, SupplierItem, SupplierStock
 from inventory.operations.closing import close_period
@@ -36,6 +37,7 @@ from production.operations.inspection_files import attach_file
 from production.operations.inspection_plans import CheckSpec, save_inspection_plan
 from production.operations.work_orders import open_work_order
 from production.reads.held_goods import HeldQuestion, held_goods
+from tests.channels_sync.simulation.selling import question
 from tests.factories import lot_of, make_item, make_location, make_order, make_unit, make_user, put_on_hand
 from tests.production.factories import complete, make_bom
 
@@ -183,6 +185,7 @@ def company():
     run = PublishRun.objects.create(channel=channel, cause="receipt")
     Hold.objects.create(run=run, listing=listing, after=9, derivation={}, recorded_at=timezone.now())
     Freeze.objects.create(listing=listing, reason="recalled", run=run)
+    tried = ask_simulation(key=uuid4(), question=question(), actor=None).simulation
     sheet = open_count_sheet(location=site, actor=None)
     line = scan_count_line(line=CountLine.objects.filter(sheet=sheet).first(), actor=None)
     judged, waiting = inspected(site)
@@ -228,6 +231,7 @@ def company():
         **alike("channels_sync", ("channel", "pause", "resume", "change_mode", "guard"), "shop"),
         **alike("channels_sync", ("policy", "withdraw_policy"), policy.pk),
         **alike("channels_sync", ("campaign", "end_campaign"), campaign.pk),
+        **alike("channels_sync", ("simulation", "repeat_simulation"), tried.pk),
         "import_table": ["items"],
         "import_template": ["items"],
         "export_table": ["items"],

@@ -21,6 +21,7 @@ from config.demo.ordering import ensure_ordering
 from config.demo.people import Logins, ensure_people
 from config.demo.quality import ensure_quality
 from config.demo.recipes import ensure_recipes
+from config.demo.rehearsing import ensure_rehearsed
 from config.demo.selling import ensure_selling
 from config.demo.shop import ensure_shop
 from config.demo.steps import is_done
@@ -60,6 +61,7 @@ class Command(BaseCommand):
             ensure_recipes(actor)
         channel = ensure_shop(actor)
         ensure_selling(channel, actor)
+        ensure_rehearsed(channel, actor)
         ensure_checked()
         self._say(logins, None if channel is None else channel.storefront_url)
 
