@@ -13,7 +13,7 @@ from celery import Task, shared_task
 
 from channels_sync.operations.confirming import confirm_sent
 from channels_sync.operations.publishing import publish_due
-from channels_sync.operations.recomputing import absorb_changes, recompute_listings
+from channels_sync.operations.recomputing import absorb_changes, recompute_all
 from channels_sync.operations.sweeping import sweep
 from channels_sync.reads.publishing import due_channel_ids
 
@@ -91,7 +91,7 @@ def recompute_everything() -> int:
 
     Returns the listings that changed.
     """
-    changed = recompute_listings(cause="the passing of time").changed
+    changed = recompute_all(cause="the passing of time").changed
     if changed:
         _wake_senders()
     return changed

@@ -1,3 +1,4 @@
+from channels_sync.models.building import BuildFigure
 from channels_sync.models.channels import SENDING, Channel, ChannelMode, Listing
 from channels_sync.models.guarding import ChannelGuard, Freeze, Hold, HoldState
 from channels_sync.models.policies import AllocationPolicy, Campaign, ChannelDemand
@@ -6,6 +7,7 @@ from channels_sync.models.pushes import ListingPush, PublicationLine, Publicatio
 __all__ = [
     "SENDING",
     "AllocationPolicy",
+    "BuildFigure",
     "Campaign",
     "Channel",
     "ChannelDemand",

@@ -15,27 +15,25 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import connection
-from django.db.models import Q
 from django.utils import timezone
 
 from channels_sync.allocation import Derivation
-from channels_sync.allocation.terms import BUILDABLE
 from channels_sync.guard import Trip
-from channels_sync.models import AllocationPolicy, Channel, ChannelMode, Listing, PublicationState, PublishRun
+from channels_sync.models import Channel, ChannelMode, Listing, PublicationState, PublishRun
+from channels_sync.operations.building import forget_newer, item_ranges, note_everything, touched_by
 from channels_sync.operations.guarding import Planned, judge_plans
 from channels_sync.operations.holding import report_holds, write_holds
 from channels_sync.reads.figures import FigureChange, figures, read_facts
-from inventory.bulk import cause_of
-from inventory.models import Item, StockChange
+from channels_sync.reads.screening import Screen
+from inventory.models import Item
+from inventory.operations.telling import tell_changed
 from inventory.operations.transactions import operation
-from inventory.wakeups import wake_after_commit
-from production.reads.dependents import dependents
 
 LISTINGS_PER_TRANSACTION = 1_000
+ITEMS_PER_SCREEN = 10_000
+"""Items whose listings are held against the rules by one statement."""
 TRIPS_KEPT = 50
 """Rules that said no kept with a run, for people to read."""
-ITEMS_PER_CHANGE = 500
-"""Items named by one row of news; it bounds what one transaction has to work out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +92,22 @@ def recompute_ids(listing_ids: Sequence[int], *, cause: Cause, send_again: bool 
     return total
 
 
+def recompute_all(*, cause: str) -> RecomputeResult:
+    """Recompute every published listing: first what could be built, then the figures, in steps of bounded size.
+
+    Listings whose figure is the same are found by a statement for many at once and stay as they are; only the others are
+    locked and worked out. Nothing is lost when it stops in the middle: the next one begins again, and what was done is done.
+    """
+    now = timezone.now()
+    note_everything(now=now)
+    screen = Screen(at=now)
+    total = RecomputeResult(checked=Listing.objects.published().count())
+    for low, high in item_ranges(ITEMS_PER_SCREEN):
+        found = recompute_ids(screen.suspects(low=low, high=high), cause=Cause(cause))
+        total += RecomputeResult(0, found.changed, found.held)
+    return total
+
+
 @operation
 def _recompute_batch(listing_ids: Sequence[int], *, cause: Cause, send_again: bool) -> RecomputeResult:
     return recompute_locked(listing_ids=listing_ids, cause=cause, send_again=send_again)
@@ -118,7 +132,7 @@ def absorb_changes(*, rows_max: int = 200) -> int:
         news = cursor.fetchall()
     if not news:
         return 0
-    items = _touched({item_id for touched, *_ in news for item_id in touched})
+    items = touched_by(items={item_id for touched, *_ in news for item_id in touched}, now=timezone.now())
     causes = sorted({cause for _, _, cause, _ in news})
     cause = Cause(
         words=", ".join(causes)[:100],
@@ -130,22 +144,9 @@ def absorb_changes(*, rows_max: int = 200) -> int:
     return len(news)
 
 
-def _touched(items: set[int]) -> list[int]:
-    """The items whose news it is, and those that could be built of them where a rule counts what could be built."""
-    counts_buildable = AllocationPolicy.objects.filter(
-        Q(effective_to__isnull=True) | Q(effective_to__gt=timezone.now()), basis=BUILDABLE
-    )
-    return sorted(dependents(items=items) if counts_buildable.exists() else items)
-
-
 def tell_items_changed(*, items: Collection[int], cause: str) -> None:
     """Have every listing of `items` (ids) recomputed soon. Part of the present transaction."""
-    ordered = sorted(set(items))
-    StockChange.objects.bulk_create(
-        StockChange(items=ordered[start : start + ITEMS_PER_CHANGE], cause=cause_of(cause)[:24])
-        for start in range(0, len(ordered), ITEMS_PER_CHANGE)
-    )
-    wake_after_commit()
+    tell_changed(items=items, cause=cause)
 
 
 # --- the work, inside the caller's transaction ---
@@ -193,7 +194,9 @@ def recompute_locked(
         return RecomputeResult()
     locked = _lock_pushes(listing_ids)
     now = timezone.now()
-    plans, settled = _plan(figures(read_facts(locked), now=now), locked=locked, send_again=send_again)
+    found = list(figures(read_facts(locked), now=now))
+    forget_newer([one.derivation for one in found])
+    plans, settled = _plan(found, locked=locked, send_again=send_again)
     _guard(plans, cause=cause, now=now, approved=approved or {})
     runs = _write_runs(plans, cause=cause, now=now)
     _write(plans, runs=runs, now=now)

@@ -203,7 +203,7 @@ class _Supply:
     ) -> None:
         self._terms = terms
         self._supposing = supposing
-        self._sources = _sources_of({one.channel_id for one in facts})
+        self._sources = sources_of({one.channel_id for one in facts})
         self._snapshots: dict[tuple[int, int, int], tuple[Snapshot, tuple[SourceAvailability, ...]]] = {}
         places = {place for places in self._sources.values() for place in places}
 
@@ -288,7 +288,7 @@ def _life(terms: Terms) -> int:
     return int(terms.shelf_life_days.value)
 
 
-def _sources_of(channels: Collection[int]) -> dict[int, set[int]]:
+def sources_of(channels: Collection[int]) -> dict[int, set[int]]:
     """Channel id -> its source locations; a channel without any is not in it."""
     links = Channel.source_locations.through.objects.filter(channel_id__in=sorted(channels))
     sources: dict[int, set[int]] = {}

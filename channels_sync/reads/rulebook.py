@@ -87,6 +87,11 @@ class Rulebook:
             self._by_scope.setdefault(scope.key, []).append(len(self._policies))
             self._policies.append(policy)
 
+    @property
+    def knows_categories(self) -> bool:
+        """Whether any rule is for a category."""
+        return any(category is not None for _, category, *_ in self._by_scope)
+
     def terms_of(self, one: Placed) -> Terms:
         """The terms in force for a listing."""
         channel, item = one.channel_id, one.item_id
@@ -173,6 +178,18 @@ def rules_in_force(*, at: datetime, listings: Sequence[Placed], proposals: Colle
     if any(scope.category_id is not None for scope, _ in found):
         parents = dict(ItemCategory.objects.values_list("pk", "parent_id"))
     return Rulebook(found, parents)
+
+
+def every_rule_in_force(*, at: datetime) -> tuple[Rulebook, set[int]]:
+    """All rules in force, and the ids of items that have one of their own, or one of their listings has. Two statements."""
+    rows = list(
+        AllocationPolicy.objects.in_force(at=at)
+        .select_related("channel", "category", "item", "listing__channel", "created_by", "campaign")
+        .order_by("effective_from", "pk")
+    )
+    found = [(scope_of(row), policy_terms(row)) for row in rows]
+    items = {item_id for row in rows if (item_id := row.listing.item_id if row.listing else row.item_id) is not None}
+    return Rulebook(found, dict(ItemCategory.objects.values_list("pk", "parent_id"))), items
 
 
 def _proposed(proposal: Proposal) -> PolicyTerms:

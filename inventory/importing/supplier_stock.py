@@ -18,6 +18,7 @@ from inventory.importing.upkeep import is_same, leave_out_blank
 from inventory.models import Item, SupplierItem, SupplierStock
 from inventory.operations.checking import to_stock_unit
 from inventory.operations.posting import Actor
+from inventory.operations.telling import tell_changed
 from inventory.quantities import as_text
 
 SUPPLIER_STOCK_FIELDS = (
@@ -45,6 +46,7 @@ def import_supplier_stock(table: Table, options: ImportOptions, actor: Actor) ->
     }
     known = {row.supplier_item_id: row for row in SupplierStock.objects.filter(supplier_item__in=sold.values())}
     seen: dict[int, int] = {}
+    told: set[int] = set()
     for reader in readers:
         supplier, item = find_supplier(reader, suppliers), find_item(reader, items)
         label = f"{reader.text('item')} at {reader.text('supplier')}"
@@ -71,7 +73,9 @@ def import_supplier_stock(table: Table, options: ImportOptions, actor: Actor) ->
             changes.append(Change("Confirmed on", _day_of(stock), str(day)))
         stock.quantity, stock.source, stock.confirmed_at = quantity, source, _moment(day)
         stock.save()
+        told.add(row.item_id)
         report.add(reader.number, outcome, label, changes=changes)
+    tell_changed(items=told, cause="supplier stock")
     report.results.sort(key=lambda result: result.row)
     return report
 

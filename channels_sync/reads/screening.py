@@ -1,0 +1,273 @@
+"""Which listings might show another figure now than the one they were given: one statement for thousands of listings.
+
+The formula of allocation/formula.py in SQL, for what most rules say. What it cannot judge (a share of what several listings
+divide, days of demand, doubt, incoming, suppliers' stock) is named too, so that nothing is missed; whoever asks works out what
+is named in full. A test holds this against the formula itself.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import Q
+from django.utils import timezone
+
+from channels_sync.adapters.registry import ADAPTERS
+from channels_sync.allocation import Terms
+from channels_sync.allocation.terms import AVAILABLE, BUILDABLE, BUILT, FIXED
+from channels_sync.models import Channel, ChannelMode, Freeze, Listing
+from channels_sync.reads.figures import QUANTITY_MAX, sources_of
+from channels_sync.reads.pools import EVERY_SITE, FREE, Pool, pool_arguments
+from channels_sync.reads.rulebook import every_rule_in_force
+from inventory.arrays import flags, numbers, texts
+from inventory.models import Item
+
+_SIMPLE = (AVAILABLE, BUILT, BUILDABLE, FIXED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A listing as far as rules are concerned."""
+
+    listing_id: int
+    channel_id: int
+    item_id: int
+    category_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Class:
+    """Listings with the same terms on the same channel."""
+
+    channel_id: int
+    category_id: int
+    terms: Terms
+
+
+_SUSPECTS = (
+    "WITH "
+    + FREE
+    + """
+, k AS (
+  SELECT * FROM unnest(
+    %(k_number)s::int[], %(k_channel)s::bigint[], %(k_category)s::bigint[], %(k_is_plain)s::boolean[], %(k_basis)s::text[],
+    %(k_pool)s::int[], %(k_fixed)s::numeric[], %(k_buildable)s::numeric[], %(k_percent)s::numeric[], %(k_buffer)s::numeric[],
+    %(k_buffer_percent)s::numeric[], %(k_minimum)s::numeric[], %(k_maximum)s::numeric[], %(k_is_over)s::boolean[],
+    %(k_most)s::bigint[], %(k_lid)s::bigint[], %(k_stays)s::boolean[]
+  ) AS k(number, channel_id, category_id, is_plain, basis, pool, fixed, buildable, percent, buffer, buffer_percent, minimum,
+         maximum, is_over, most, lid, stays)
+)
+SELECT l.id
+FROM channels_sync_listing l
+JOIN inventory_item i ON i.id = l.item_id
+{joined}
+LEFT JOIN free f ON f.item_id = l.item_id AND f.pool = k.pool
+{noted}
+LEFT JOIN channels_sync_listingpush p ON p.listing_id = l.id
+CROSS JOIN LATERAL (
+  SELECT CASE k.basis WHEN 'fixed' THEN k.fixed
+    WHEN 'buildable' THEN coalesce(f.free, 0)
+         + CASE WHEN k.buildable = 100 THEN {makeable} ELSE trunc({makeable} * k.buildable * 0.01, 6) END
+    ELSE coalesce(f.free, 0) END AS allotted
+) a
+CROSS JOIN LATERAL (
+  SELECT CASE WHEN k.basis = 'fixed' THEN a.allotted ELSE greatest(a.allotted - greatest(k.buffer,
+    CASE WHEN k.buffer_percent > 0 THEN (div(a.allotted * k.buffer_percent, 100 * i.step)
+         + (mod(a.allotted * k.buffer_percent, 100 * i.step) > 0)::int) * i.step ELSE 0 END), 0) END AS left_over
+) b
+CROSS JOIN LATERAL (
+  SELECT CASE WHEN k.basis = 'fixed' OR k.percent = 100 THEN div(b.left_over, i.step) * i.step
+    ELSE div(b.left_over * k.percent, 100 * i.step) * i.step END AS share
+) c
+WHERE {of_listings} AND l.is_active
+  AND (NOT k.is_plain OR p.version IS NULL OR p.version = 0 OR p.is_held OR {unknown}
+       OR p.wanted IS DISTINCT FROM least(
+            CASE WHEN k.is_over OR c.share < k.minimum OR NOT i.is_active OR NOT i.is_sellable THEN 0
+                 ELSE div(least(c.share, k.maximum), l.pack_size) END,
+            k.most, k.lid, CASE WHEN k.stays THEN coalesce(p.wanted, 0) END))
+ORDER BY l.id
+"""
+)
+
+
+_JOINED_WIDE = "JOIN k ON k.channel_id = l.channel_id{of_category}"
+_JOINED_OWN = """JOIN unnest(%(own)s::bigint[], %(own_class)s::int[]) AS o(listing_id, number) ON o.listing_id = l.id
+JOIN k ON k.number = o.number"""
+_BETWEEN = {
+    "of_balances": "b.item_id > %(low)s AND b.item_id <= %(high)s",
+    "of_reservations": "r.item_id > %(low)s AND r.item_id <= %(high)s",
+}
+
+
+class Screen:
+    """The rules in force at one moment, ready to be held against any listings."""
+
+    def __init__(self, *, at: datetime) -> None:
+        self._at = timezone.localtime(at)
+        self._adapters = dict(
+            Channel.objects.exclude(mode=ChannelMode.OFF).order_by("pk").values_list("pk", "adapter")
+        )
+        self._sources = sources_of(self._adapters)
+        self._rules, items = every_rule_in_force(at=at)
+        self._own_items = sorted(items)
+        self._frozen = _Frozen.now()
+        self._pools: dict[Pool, int] = {EVERY_SITE: 0}
+        categories = {0}
+        if self._rules.knows_categories:
+            used = Item.objects.filter(listings__isnull=False).order_by().values_list("category_id", flat=True)
+            categories |= {one or 0 for one in used.distinct()}
+        self._classes = [
+            _Class(channel_id, category_id, self._rules.terms_of(_Place(0, channel_id, 0, category_id or None)))
+            for category_id in sorted(categories)
+            for channel_id in self._adapters
+        ]
+        self._sharing = {one.category_id for one in self._classes if one.terms.takes_a_share}
+        for one in self._classes:
+            self._pool_of(one)
+
+    def suspects(self, *, low: int, high: int) -> list[int]:
+        """Published listings of items with ids above `low` up to `high` that must be worked out, in order."""
+        if not self._adapters:
+            return []
+        bounds = {"low": low, "high": high}
+        own = self._with_rules_of_their_own(low, high)
+        of_listings = "l.item_id > %(low)s AND l.item_id <= %(high)s"
+        found = set(self._frozen.listings_between(low, high))
+        of_category = (
+            " AND k.category_id = coalesce(i.category_id, 0)" if self._rules.knows_categories else ""
+        )
+        found.update(
+            self._ask(
+                self._classes,
+                _JOINED_WIDE.format(of_category=of_category),
+                f"{of_listings} AND NOT l.id = ANY(%(own)s::bigint[])" if own else of_listings,
+                {**bounds, "own": numbers(place.listing_id for place in own)},
+            )
+        )
+        if own:
+            classes: dict[tuple[int, int, int], tuple[int, _Class]] = {}
+            places = []
+            for place in own:
+                terms = self._rules.terms_of(place)
+                category = (place.category_id or 0) if self._rules.knows_categories else 0
+                key = (place.channel_id, category, id(terms))
+                number, _ = classes.setdefault(key, (len(classes), _Class(place.channel_id, category, terms)))
+                places.append(number)
+            sharers = {
+                place.item_id for place in own if self._rules.terms_of(place).takes_a_share
+            }
+            found.update(
+                self._ask(
+                    [one for _, one in classes.values()],
+                    _JOINED_OWN,
+                    of_listings,
+                    {**bounds, "own": numbers(place.listing_id for place in own), "own_class": numbers(places)},
+                )
+            )
+            found.update(place.listing_id for place in own if place.item_id in sharers)
+        return sorted(found)
+
+    def _with_rules_of_their_own(self, low: int, high: int) -> list[_Place]:
+        """All published listings of items of which any has a rule narrower than a category."""
+        items = self._own_items[bisect_right(self._own_items, low) : bisect_right(self._own_items, high)]
+        if not items:
+            return []
+        rows = Listing.objects.published().filter(item__in=items).order_by("pk")
+        return [_Place(*row) for row in rows.values_list("pk", "channel_id", "item_id", "item__category_id")]
+
+    def _pool_of(self, one: _Class) -> int:
+        pool = Pool(frozenset(self._sources.get(one.channel_id, ())), int(one.terms.shelf_life_days.value))
+        return self._pools.setdefault(pool, len(self._pools))
+
+    def _is_plain(self, one: _Class) -> bool:
+        terms = one.terms
+        return not (
+            terms.basis.value not in _SIMPLE
+            or one.category_id in self._sharing
+            or terms.takes_a_share
+            or terms.needs_demand
+            or terms.doubt_percent.value
+            or terms.counts_suppliers
+        )
+
+    def _is_over(self, one: _Class) -> bool:
+        until = one.terms.trial_until.value
+        return until is not None and self._at.date() > until
+
+    def _ask(self, classes: Sequence[_Class], joined: str, of_listings: str, more: Mapping[str, object]) -> list[int]:
+        terms = [one.terms for one in classes]
+        pools = [self._pool_of(one) for one in classes]
+        makes = any(one.counts_buildable for one in terms)
+        statement = _SUSPECTS.format(
+            joined=joined,
+            of_listings=of_listings,
+            noted="LEFT JOIN channels_sync_buildfigure n ON n.item_id = l.item_id" if makes else "",
+            makeable="coalesce(n.makeable, 0)" if makes else "0",
+            unknown="(k.basis = 'buildable' AND n.item_id IS NOT NULL AND n.makeable IS NULL)" if makes else "false",
+            **_BETWEEN,
+        )
+        arguments = {
+            **pool_arguments(list(self._pools), at=self._at),
+            "k_number": numbers(range(len(classes))),
+            "k_channel": numbers(one.channel_id for one in classes),
+            "k_category": numbers(one.category_id for one in classes),
+            "k_is_plain": flags(self._is_plain(one) for one in classes),
+            "k_basis": texts(one.basis.value for one in terms),
+            "k_pool": numbers(pools),
+            "k_fixed": numbers(one.fixed_quantity.value for one in terms),
+            "k_buildable": numbers(one.buildable_percent.value for one in terms),
+            "k_percent": numbers(one.percent.value for one in terms),
+            "k_buffer": numbers(one.buffer.value for one in terms),
+            "k_buffer_percent": numbers(one.buffer_percent.value for one in terms),
+            "k_minimum": numbers(one.minimum.value for one in terms),
+            "k_maximum": numbers(one.maximum.value for one in terms),
+            "k_is_over": flags(self._is_over(one) for one in classes),
+            "k_most": numbers(_quantity_max(self._adapters[one.channel_id]) for one in classes),
+            "k_lid": numbers(self._frozen.lids.get(one.channel_id) for one in classes),
+            "k_stays": flags(one.channel_id in self._frozen.stays for one in classes),
+            **more,
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(statement, arguments)
+            return [listing_id for (listing_id,) in cursor.fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Frozen:
+    """Freezes in force. Those of whole channels belong to the classes; listings and items are always looked at."""
+
+    lids: Mapping[int, int]
+    stays: frozenset[int]
+    items: Sequence[int]
+    listings: Sequence[int]
+
+    @classmethod
+    def now(cls) -> _Frozen:
+        lids: dict[int, int] = {}
+        stays, items, listings = set(), [], []
+        rows = Freeze.objects.in_force().values_list("listing_id", "item_id", "channel_id", "quantity")
+        for listing_id, item_id, channel_id, quantity in rows:
+            if listing_id is not None:
+                listings.append(listing_id)
+            elif item_id is not None:
+                items.append(item_id)
+            elif channel_id is not None and quantity is None:
+                stays.add(channel_id)
+            elif channel_id is not None and quantity is not None:
+                lids[channel_id] = min(quantity, lids.get(channel_id, quantity))
+        return cls(lids, frozenset(stays), items, listings)
+
+    def listings_between(self, low: int, high: int) -> list[int]:
+        if not self.items and not self.listings:
+            return []
+        found = Listing.objects.published().filter(item_id__gt=low, item_id__lte=high)
+        return list(found.filter(Q(item__in=self.items) | Q(pk__in=self.listings)).values_list("pk", flat=True))
+
+
+def _quantity_max(adapter: str) -> int:
+    entry = ADAPTERS.get(adapter)
+    return entry.limits.quantity_max if entry else QUANTITY_MAX
