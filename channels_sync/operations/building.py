@@ -114,8 +114,10 @@ _NOTE_FREE = (
   FROM inventory_item i LEFT JOIN free f ON f.item_id = i.id LEFT JOIN channels_sync_buildfigure n ON n.item_id = i.id
   WHERE {of_items}
 ), noted AS (
-  INSERT INTO channels_sync_buildfigure (item_id, free, is_inside)
-  SELECT item_id, free, false FROM counted WHERE before IS DISTINCT FROM free ORDER BY item_id
+  INSERT INTO channels_sync_buildfigure (item_id, free, makeable, is_inside)
+  SELECT item_id, free,
+         CASE WHEN NOT EXISTS (SELECT FROM production_bom b WHERE b.item_id = c.item_id) THEN 0 END, false
+  FROM counted c WHERE before IS DISTINCT FROM free ORDER BY item_id
   ON CONFLICT (item_id) DO UPDATE SET free = excluded.free
 )
 """
@@ -229,7 +231,7 @@ FROM counted c LEFT JOIN channels_sync_buildfigure n ON n.item_id = c.item_id
 WHERE c.is_odd OR n.makeable IS DISTINCT FROM c.makeable
 UNION ALL
 SELECT b.item_id, 0, b.makeable, false FROM channels_sync_buildfigure b
-WHERE {of_boms} AND b.makeable <> 0 AND NOT EXISTS (SELECT FROM made m WHERE m.item_id = b.item_id)
+WHERE {of_boms} AND b.makeable IS DISTINCT FROM 0 AND NOT EXISTS (SELECT FROM made m WHERE m.item_id = b.item_id)
 """
 _MAKEABLE_OF_SOME = _MAKEABLE.format(
     of_boms="b.item_id = ANY(%(items)s::bigint[])", in_force=IN_FORCE, startable=_STARTABLE

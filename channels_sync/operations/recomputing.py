@@ -25,6 +25,7 @@ from channels_sync.operations.guarding import Planned, judge_plans
 from channels_sync.operations.holding import report_holds, write_holds
 from channels_sync.reads.figures import FigureChange, figures, read_facts
 from channels_sync.reads.screening import Screen
+from inventory.arrays import numbers, texts
 from inventory.models import Item
 from inventory.operations.telling import tell_changed
 from inventory.operations.transactions import operation
@@ -139,9 +140,19 @@ def absorb_changes(*, rows_max: int = 200) -> int:
         posting_id=max((posting_id for _, posting_id, _, _ in news if posting_id is not None), default=None),
         changed_at=min(recorded_at for *_, recorded_at in news),
     )
-    listing_ids = list(Listing.objects.published().filter(item__in=items).order_by("pk").values_list("pk", flat=True))
+    listing_ids = _published_of(items)
     recompute_locked(listing_ids=listing_ids, cause=cause)
     return len(news)
+
+
+def _published_of(items: Sequence[int]) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT l.id FROM channels_sync_listing l JOIN channels_sync_channel c ON c.id = l.channel_id"
+            " WHERE l.item_id = ANY(%s::bigint[]) AND l.is_active AND c.mode <> %s ORDER BY l.id",
+            [numbers(items), ChannelMode.OFF.value],
+        )
+        return [listing_id for (listing_id,) in cursor.fetchall()]
 
 
 def tell_items_changed(*, items: Collection[int], cause: str) -> None:
@@ -214,7 +225,7 @@ def recompute_locked(
 
 
 def _lock_pushes(listing_ids: Sequence[int]) -> dict[int, _Locked]:
-    ids = list(listing_ids)
+    ids = numbers(listing_ids)
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO channels_sync_listingpush (listing_id, channel_id, version, sent_version, confirmed_version,"
@@ -321,7 +332,7 @@ def _write(plans: Sequence[_Plan], *, runs: Mapping[int, PublishRun], now: datet
             " last_error = '', recent_max = greatest(p.recent_max, u.wanted)"
             " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS u(listing_id, version, wanted)"
             " WHERE p.listing_id = u.listing_id AND p.version = u.version - 1",
-            [listing_ids, versions, [derivation.quantity for _, _, _, derivation, _ in rows]],
+            [numbers(listing_ids), numbers(versions), numbers(derivation.quantity for *_, derivation, _ in rows)],
         )
         assert cursor.rowcount == len(rows), "the outbox changed under its lock"
         cursor.execute(
@@ -330,8 +341,8 @@ def _write(plans: Sequence[_Plan], *, runs: Mapping[int, PublishRun], now: datet
             " WHERE l.listing_id = u.listing_id AND l.version = u.version - 1 AND l.state = ANY(%s::text[])",
             [
                 PublicationState.SUPERSEDED.value,
-                listing_ids,
-                versions,
+                numbers(listing_ids),
+                numbers(versions),
                 [PublicationState.QUEUED.value, PublicationState.SHADOW.value],
             ],
         )
@@ -343,12 +354,12 @@ def _write(plans: Sequence[_Plan], *, runs: Mapping[int, PublishRun], now: datet
             " AS u(run_id, listing_id, version, before, after, derivation, state)",
             [
                 now,
-                [run_id for _, run_id, *_ in rows],
-                listing_ids,
-                versions,
-                [before.wanted for _, _, before, _, _ in rows],
-                [derivation.quantity for _, _, _, derivation, _ in rows],
-                [json.dumps(derivation.to_json()) for _, _, _, derivation, _ in rows],
-                [state.value for *_, state in rows],
+                numbers(run_id for _, run_id, *_ in rows),
+                numbers(listing_ids),
+                numbers(versions),
+                numbers(before.wanted for _, _, before, _, _ in rows),
+                numbers(derivation.quantity for *_, derivation, _ in rows),
+                texts(json.dumps(derivation.to_json()) for *_, derivation, _ in rows),
+                texts(state.value for *_, state in rows),
             ],
         )

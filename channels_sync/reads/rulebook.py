@@ -8,11 +8,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from django.db.models import Q
+from django.db.models import BooleanField
+from django.db.models.expressions import RawSQL
 
 from channels_sync.allocation import Breadth, PolicyTerms, Rule, Terms, resolve
 from channels_sync.allocation.vocabulary import BY_COLUMN
 from channels_sync.models import AllocationPolicy
+from inventory.arrays import numbers
 from inventory.models import ItemCategory
 
 
@@ -154,16 +156,9 @@ def policy_terms(row: AllocationPolicy) -> PolicyTerms:
 
 def rules_in_force(*, at: datetime, listings: Sequence[Placed], proposals: Collection[Proposal] = ()) -> Rulebook:
     """The rules that have a say in the figures of `listings`. One statement, two where a category has a rule."""
-    channels = {one.channel_id for one in listings}
-    items = {one.item_id for one in listings}
     rows = list(
         AllocationPolicy.objects.in_force(at=at)
-        .filter(
-            Q(listing__in=[one.listing_id for one in listings])
-            | Q(listing__isnull=True)
-            & (Q(channel__isnull=True) | Q(channel__in=channels))
-            & (Q(item__isnull=True) | Q(item__in=items))
-        )
+        .filter(_has_a_say(listings))
         .select_related("channel", "category", "item", "listing__channel", "created_by", "campaign")
         .order_by("effective_from", "pk")
     )
@@ -178,6 +173,22 @@ def rules_in_force(*, at: datetime, listings: Sequence[Placed], proposals: Colle
     if any(scope.category_id is not None for scope, _ in found):
         parents = dict(ItemCategory.objects.values_list("pk", "parent_id"))
     return Rulebook(found, parents)
+
+
+def _has_a_say(listings: Sequence[Placed]) -> RawSQL:
+    """For the table of policies: whether a rule is wide, or for one of these listings, their items and channels."""
+    table = AllocationPolicy._meta.db_table
+    return RawSQL(
+        f"{table}.listing_id = ANY(%s::bigint[]) OR {table}.listing_id IS NULL"
+        f" AND ({table}.channel_id IS NULL OR {table}.channel_id = ANY(%s::bigint[]))"
+        f" AND ({table}.item_id IS NULL OR {table}.item_id = ANY(%s::bigint[]))",
+        [
+            numbers(one.listing_id for one in listings),
+            numbers({one.channel_id for one in listings}),
+            numbers({one.item_id for one in listings}),
+        ],
+        output_field=BooleanField(),
+    )
 
 
 def every_rule_in_force(*, at: datetime) -> tuple[Rulebook, set[int]]:
