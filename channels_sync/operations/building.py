@@ -23,6 +23,7 @@ from django.utils import timezone
 from channels_sync.allocation import Derivation
 from channels_sync.allocation.terms import BUILDABLE
 from channels_sync.models import AllocationPolicy, BuildFigure
+from channels_sync.reads.division import connected_products
 from channels_sync.reads.layers import makeable_of
 from channels_sync.reads.pools import EVERY_SITE, FREE, pool_arguments
 from inventory.arrays import numbers
@@ -54,15 +55,15 @@ def touched_by(*, items: Collection[int], now: datetime) -> list[int]:
     free = _note_free(items, now=now)
     built = _candidates(free, on=timezone.localdate(now))
     changed = _note_makeable({*items, *built}, now=now)
-    return sorted({*items, *changed})
+    return sorted({*items, *changed, *connected_products(items={*items, *changed}, at=now)})
 
 
 def forget_newer(derivations: Collection[Derivation]) -> None:
     """Wipe out the notes of products whose figure was worked out from another number than the one noted."""
     used = {
-        derivation.snapshot.item_id: derivation.snapshot.makeable.quantity
+        derivation.snapshot.item_id: made.quantity if made.alone is None else made.alone
         for derivation in derivations
-        if derivation.snapshot.makeable is not None
+        if (made := derivation.snapshot.makeable) is not None
     }
     if not used:
         return

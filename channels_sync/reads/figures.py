@@ -33,6 +33,7 @@ from channels_sync.allocation import (
 from channels_sync.allocation.formula import supply_of
 from channels_sync.allocation.terms import DEMAND, FIXED
 from channels_sync.models import Channel, ChannelMode
+from channels_sync.reads.division import Part, parts_of_building
 from channels_sync.reads.layers import (
     Arrival,
     DemandBook,
@@ -159,7 +160,9 @@ def figures(
     terms = {one.listing_id: rules.terms_of(one) for one in facts}
     sharing = {one.item_id for one in facts if terms[one.listing_id].takes_a_share}
     involved = [one for one in facts if one.is_asked or one.item_id in sharing]
-    supply = _Supply(involved, terms, now=now, supposing=supposing)
+    divides = any(terms[one.listing_id].divides_building for one in involved)
+    parts = parts_of_building(at=now, proposals=proposals) if divides else {}
+    supply = _Supply(involved, terms, parts, now=now, supposing=supposing)
     by_item: dict[int, list[Facts]] = {}
     for one in involved:
         if one.item_id in sharing:
@@ -197,11 +200,13 @@ class _Supply:
         self,
         facts: Sequence[Facts],
         terms: Mapping[int, Terms],
+        parts: Mapping[int, Part],
         *,
         now: datetime,
         supposing: Mapping[int, Decimal] | None,
     ) -> None:
         self._terms = terms
+        self._parts = parts
         self._supposing = supposing
         self._sources = sources_of({one.channel_id for one in facts})
         self._snapshots: dict[tuple[int, int, int], tuple[Snapshot, tuple[SourceAvailability, ...]]] = {}
@@ -246,7 +251,12 @@ class _Supply:
         if terms.counts_suppliers:
             snapshot = replace(snapshot, suppliers=self._suppliers.get(one.item_id, ()))
         if terms.counts_buildable:
-            snapshot = replace(snapshot, makeable=self._makeable(one.item_id))
+            made = self._makeable(one.item_id)
+            part = self._parts.get(one.item_id) if terms.divides_building else None
+            if part is not None:
+                quantity = min(made.quantity, part.quantity)
+                made = replace(made, quantity=quantity, alone=made.quantity, divided=part.reason)
+            snapshot = replace(snapshot, makeable=made)
         if terms.needs_demand:
             assert self._demand is not None
             snapshot = replace(snapshot, demand=self._demand.of(one.item_id, one.channel_id))

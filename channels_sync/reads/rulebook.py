@@ -162,17 +162,7 @@ def rules_in_force(*, at: datetime, listings: Sequence[Placed], proposals: Colle
         .select_related("channel", "category", "item", "listing__channel", "created_by", "campaign")
         .order_by("effective_from", "pk")
     )
-    replaced = {proposal.scope for proposal in proposals if not proposal.campaign}
-    found = [
-        (scope_of(row), policy_terms(row))
-        for row in rows
-        if row.campaign_id is not None or scope_of(row) not in replaced
-    ]
-    found += [(proposal.scope, _proposed(proposal)) for proposal in proposals]
-    parents: Mapping[int, int | None] = {}
-    if any(scope.category_id is not None for scope, _ in found):
-        parents = dict(ItemCategory.objects.values_list("pk", "parent_id"))
-    return Rulebook(found, parents)
+    return _rulebook(rows, proposals)
 
 
 def _has_a_say(listings: Sequence[Placed]) -> RawSQL:
@@ -191,16 +181,30 @@ def _has_a_say(listings: Sequence[Placed]) -> RawSQL:
     )
 
 
-def every_rule_in_force(*, at: datetime) -> tuple[Rulebook, set[int]]:
+def every_rule_in_force(*, at: datetime, proposals: Collection[Proposal] = ()) -> tuple[Rulebook, set[int]]:
     """All rules in force, and the ids of items that have one of their own, or one of their listings has. Two statements."""
     rows = list(
         AllocationPolicy.objects.in_force(at=at)
         .select_related("channel", "category", "item", "listing__channel", "created_by", "campaign")
         .order_by("effective_from", "pk")
     )
-    found = [(scope_of(row), policy_terms(row)) for row in rows]
     items = {item_id for row in rows if (item_id := row.listing.item_id if row.listing else row.item_id) is not None}
-    return Rulebook(found, dict(ItemCategory.objects.values_list("pk", "parent_id"))), items
+    return _rulebook(rows, proposals), items
+
+
+def _rulebook(rows: Iterable[AllocationPolicy], proposals: Collection[Proposal]) -> Rulebook:
+    """The rules as they are, with proposed ones in the place of those they would replace."""
+    replaced = {proposal.scope for proposal in proposals if not proposal.campaign}
+    found = [
+        (scope_of(row), policy_terms(row))
+        for row in rows
+        if row.campaign_id is not None or scope_of(row) not in replaced
+    ]
+    found += [(proposal.scope, _proposed(proposal)) for proposal in proposals]
+    parents: Mapping[int, int | None] = {}
+    if any(scope.category_id is not None for scope, _ in found):
+        parents = dict(ItemCategory.objects.values_list("pk", "parent_id"))
+    return Rulebook(found, parents)
 
 
 def _proposed(proposal: Proposal) -> PolicyTerms:

@@ -189,6 +189,7 @@ class Screen:
             terms.basis.value not in _SIMPLE
             or one.category_id in self._sharing
             or terms.takes_a_share
+            or terms.divides_building
             or terms.needs_demand
             or terms.doubt_percent.value
             or terms.counts_suppliers
