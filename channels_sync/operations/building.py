@@ -33,7 +33,7 @@ from inventory.reads.availability import availability
 from production.reads.dependents import dependents
 from production.reads.structures import IN_FORCE, load_structures
 
-ITEMS_PER_STEP = 10_000
+ITEMS_PER_STEP = 50_000
 _LOCK = 6_037_201
 """Number of the advisory lock that whoever writes BuildFigure holds."""
 
@@ -75,16 +75,19 @@ def forget_newer(derivations: Collection[Derivation]) -> None:
         )
 
 
-def note_everything(*, now: datetime) -> int:
-    """Count all items anew, in steps of ITEMS_PER_STEP, a transaction each. Returns the products whose number changed.
+def note_everything(*, now: datetime) -> bool:
+    """Count all items anew, in steps of ITEMS_PER_STEP, a transaction each. Returns whether any rule counts it at all.
 
-    News of those is left behind with the notes, so that their figures follow even if nobody comes to work them out now.
+    News of products whose number changed is left behind with the notes, so that their figures follow even if nobody comes to work them out now.
     """
     if not counts_buildable(now=now):
-        return 0
-    for low, high in item_ranges(ITEMS_PER_STEP):
+        return False
+    ranges = item_ranges(ITEMS_PER_STEP)
+    for low, high in ranges:
         _note_free_between(low, high, now=now)
-    return sum(_note_makeable_between(low, high, now=now) for low, high in item_ranges(ITEMS_PER_STEP))
+    for low, high in ranges:
+        _note_makeable_between(low, high, now=now)
+    return True
 
 
 def item_ranges(size: int) -> list[tuple[int, int]]:
@@ -209,11 +212,14 @@ WITH made AS MATERIALIZED (
   SELECT DISTINCT ON (b.item_id) b.item_id, b.id AS bom_id, b.makes, b.process_loss_percent AS loss
   FROM production_bom b WHERE {of_boms} AND {in_force}
   ORDER BY b.item_id, b.effective_from DESC, b.version DESC
+), twice AS MATERIALIZED (
+  SELECT m.item_id FROM made m JOIN production_bomline l ON l.bom_id = m.bom_id
+  GROUP BY m.item_id, l.component_id HAVING count(*) > 1
 ), counted AS MATERIALIZED (
   SELECT m.item_id, coalesce(min(x.makeable), 0) AS makeable,
          coalesce(bool_or(
            l.is_phantom OR i.kind = 'phantom' OR l.rounding_multiple IS NOT NULL OR l.setup_quantity > 0
-         ), false) OR count(l.id) <> count(DISTINCT l.component_id) AS is_odd
+         ), false) OR m.item_id IN (SELECT item_id FROM twice) AS is_odd
   FROM made m JOIN inventory_item p ON p.id = m.item_id
   LEFT JOIN production_bomline l ON l.bom_id = m.bom_id
   LEFT JOIN inventory_item i ON i.id = l.component_id
@@ -265,11 +271,10 @@ def _note_components(items: Collection[int], *, now: datetime) -> None:
 
 
 @operation
-def _note_makeable_between(low: int, high: int, *, now: datetime) -> int:
+def _note_makeable_between(low: int, high: int, *, now: datetime) -> None:
     _lock()
     changed = sorted(_write_makeable(_MAKEABLE_BETWEEN, {"low": low, "high": high}, now=now))
     tell_changed(items=changed, cause="buildable")
-    return len(changed)
 
 
 def _write_makeable(statement: str, arguments: Mapping[str, Any], *, now: datetime) -> set[int]:

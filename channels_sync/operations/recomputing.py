@@ -31,7 +31,7 @@ from inventory.operations.telling import tell_changed
 from inventory.operations.transactions import operation
 
 LISTINGS_PER_TRANSACTION = 1_000
-ITEMS_PER_SCREEN = 10_000
+ITEMS_PER_SCREEN = 50_000
 """Items whose listings are held against the rules by one statement."""
 TRIPS_KEPT = 50
 """Rules that said no kept with a run, for people to read."""
@@ -100,8 +100,8 @@ def recompute_all(*, cause: str) -> RecomputeResult:
     locked and worked out. Nothing is lost when it stops in the middle: the next one begins again, and what was done is done.
     """
     now = timezone.now()
-    note_everything(now=now)
-    screen = Screen(at=now)
+    has_notes = note_everything(now=now)
+    screen = Screen(at=now, has_notes=has_notes)
     total = RecomputeResult(checked=Listing.objects.published().count())
     for low, high in item_ranges(ITEMS_PER_SCREEN):
         found = recompute_ids(screen.suspects(low=low, high=high), cause=Cause(cause))

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -26,6 +26,8 @@ from channels_sync.reads.rulebook import every_rule_in_force
 from inventory.arrays import flags, numbers, texts
 from inventory.models import Item
 
+WORK_MEMORY = "64MB"
+"""For joins of hundreds of thousands of listings without going to disk."""
 _SIMPLE = (AVAILABLE, BUILT, BUILDABLE, FIXED)
 
 
@@ -48,16 +50,15 @@ class _Class:
     terms: Terms
 
 
-_SUSPECTS = (
-    "WITH "
-    + FREE
-    + """
-, k AS (
-  SELECT * FROM unnest(
+_SUSPECTS = """
+WITH {free}
+k AS (
+  SELECT *, percent * 0.01 AS part, percent = 100 AS is_whole, minimum > 0 AS has_minimum, buffer_percent > 0 AS is_in_percent
+  FROM unnest(
     %(k_number)s::int[], %(k_channel)s::bigint[], %(k_category)s::bigint[], %(k_is_plain)s::boolean[], %(k_basis)s::text[],
     %(k_pool)s::int[], %(k_fixed)s::numeric[], %(k_buildable)s::numeric[], %(k_percent)s::numeric[], %(k_buffer)s::numeric[],
     %(k_buffer_percent)s::numeric[], %(k_minimum)s::numeric[], %(k_maximum)s::numeric[], %(k_is_over)s::boolean[],
-    %(k_most)s::bigint[], %(k_lid)s::bigint[], %(k_stays)s::boolean[]
+    %(k_most)s::numeric[], %(k_lid)s::numeric[], %(k_stays)s::boolean[]
   ) AS k(number, channel_id, category_id, is_plain, basis, pool, fixed, buildable, percent, buffer, buffer_percent, minimum,
          maximum, is_over, most, lid, stays)
 )
@@ -65,34 +66,37 @@ SELECT l.id
 FROM channels_sync_listing l
 JOIN inventory_item i ON i.id = l.item_id
 {joined}
-LEFT JOIN free f ON f.item_id = l.item_id AND f.pool = k.pool
-{noted}
+{of_pools}
+LEFT JOIN channels_sync_buildfigure n ON n.item_id = l.item_id
 LEFT JOIN channels_sync_listingpush p ON p.listing_id = l.id
 CROSS JOIN LATERAL (
-  SELECT CASE k.basis WHEN 'fixed' THEN k.fixed
-    WHEN 'buildable' THEN coalesce(f.free, 0)
-         + CASE WHEN k.buildable = 100 THEN {makeable} ELSE trunc({makeable} * k.buildable * 0.01, 6) END
-    ELSE coalesce(f.free, 0) END AS allotted
+  SELECT CASE k.basis WHEN 'fixed' THEN k.fixed WHEN 'buildable' THEN {available}
+    + CASE WHEN k.buildable = 100 THEN coalesce(n.makeable, 0) ELSE trunc(coalesce(n.makeable, 0) * k.buildable * 0.01, 6) END
+    ELSE {available} END AS allotted
 ) a
 CROSS JOIN LATERAL (
-  SELECT CASE WHEN k.basis = 'fixed' THEN a.allotted ELSE greatest(a.allotted - greatest(k.buffer,
-    CASE WHEN k.buffer_percent > 0 THEN (div(a.allotted * k.buffer_percent, 100 * i.step)
-         + (mod(a.allotted * k.buffer_percent, 100 * i.step) > 0)::int) * i.step ELSE 0 END), 0) END AS left_over
+  SELECT CASE WHEN k.basis = 'fixed' THEN a.allotted
+    WHEN k.is_in_percent THEN greatest(a.allotted - greatest(k.buffer,
+      (div(a.allotted * k.buffer_percent, 100 * i.step) + (mod(a.allotted * k.buffer_percent, 100 * i.step) > 0)::int) * i.step
+    ), 0)
+    ELSE greatest(a.allotted - k.buffer, 0) END AS left_over
 ) b
 CROSS JOIN LATERAL (
-  SELECT CASE WHEN k.basis = 'fixed' OR k.percent = 100 THEN div(b.left_over, i.step) * i.step
+  SELECT CASE WHEN i.step = 1 THEN
+      CASE WHEN k.is_whole OR k.basis = 'fixed' THEN trunc(b.left_over) ELSE trunc(b.left_over * k.part) END
+    WHEN k.basis = 'fixed' THEN div(b.left_over, i.step) * i.step
     ELSE div(b.left_over * k.percent, 100 * i.step) * i.step END AS share
 ) c
 WHERE {of_listings} AND l.is_active
-  AND (NOT k.is_plain OR p.version IS NULL OR p.version = 0 OR p.is_held OR {unknown}
-       OR p.wanted IS DISTINCT FROM least(
-            CASE WHEN k.is_over OR c.share < k.minimum OR NOT i.is_active OR NOT i.is_sellable THEN 0
-                 ELSE div(least(c.share, k.maximum), l.pack_size) END,
-            k.most, k.lid, CASE WHEN k.stays THEN coalesce(p.wanted, 0) END))
+  AND (NOT k.is_plain OR p.version IS NULL OR p.version = 0 OR p.is_held
+       OR k.basis = 'buildable' AND (n.item_id IS NULL OR n.makeable IS NULL)
+       OR p.wanted IS DISTINCT FROM CASE
+            WHEN k.is_over OR NOT i.is_active OR NOT i.is_sellable OR k.has_minimum AND c.share < k.minimum THEN 0
+            WHEN l.pack_size = 1 THEN least(trunc(c.share), trunc(k.maximum), k.most, k.lid{stays})
+            ELSE least(div(least(c.share, k.maximum), l.pack_size), k.most, k.lid{stays}) END)
 ORDER BY l.id
 """
-)
-
+_STAYS = ", CASE WHEN k.stays THEN coalesce(p.wanted, 0) END"
 
 _JOINED_WIDE = "JOIN k ON k.channel_id = l.channel_id{of_category}"
 _JOINED_OWN = """JOIN unnest(%(own)s::bigint[], %(own_class)s::int[]) AS o(listing_id, number) ON o.listing_id = l.id
@@ -104,9 +108,14 @@ _BETWEEN = {
 
 
 class Screen:
-    """The rules in force at one moment, ready to be held against any listings."""
+    """The rules in force at one moment, ready to be held against any listings.
 
-    def __init__(self, *, at: datetime) -> None:
+    `has_notes` says that what is free and what could be made of every item was noted just before (see BuildFigure). Without
+    that, what counts what could be built must be looked at in full where no number is noted.
+    """
+
+    def __init__(self, *, at: datetime, has_notes: bool = False) -> None:
+        self._has_notes = has_notes
         self._at = timezone.localtime(at)
         self._adapters = dict(
             Channel.objects.exclude(mode=ChannelMode.OFF).order_by("pk").values_list("pk", "adapter")
@@ -202,14 +211,21 @@ class Screen:
     def _ask(self, classes: Sequence[_Class], joined: str, of_listings: str, more: Mapping[str, object]) -> list[int]:
         terms = [one.terms for one in classes]
         pools = [self._pool_of(one) for one in classes]
-        makes = any(one.counts_buildable for one in terms)
+        if not self._has_notes or any(pools):
+            free = f"{FREE.format(**_BETWEEN)},"
+            of_pools = "LEFT JOIN free f ON f.item_id = l.item_id AND f.pool = k.pool"
+            available = "coalesce(CASE WHEN k.pool = 0 THEN n.free ELSE f.free END, 0)"
+            if not self._has_notes:
+                available = "coalesce(f.free, 0)"
+        else:
+            free, of_pools, available = "", "", "coalesce(n.free, 0)"
         statement = _SUSPECTS.format(
+            free=free,
             joined=joined,
+            of_pools=of_pools,
+            available=available,
             of_listings=of_listings,
-            noted="LEFT JOIN channels_sync_buildfigure n ON n.item_id = l.item_id" if makes else "",
-            makeable="coalesce(n.makeable, 0)" if makes else "0",
-            unknown="(k.basis = 'buildable' AND n.item_id IS NOT NULL AND n.makeable IS NULL)" if makes else "false",
-            **_BETWEEN,
+            stays=_STAYS if self._frozen.stays else "",
         )
         arguments = {
             **pool_arguments(list(self._pools), at=self._at),
@@ -232,7 +248,8 @@ class Screen:
             "k_stays": flags(one.channel_id in self._frozen.stays for one in classes),
             **more,
         }
-        with connection.cursor() as cursor:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('work_mem', %s, true)", [WORK_MEMORY])
             cursor.execute(statement, arguments)
             return [listing_id for (listing_id,) in cursor.fetchall()]
 
