@@ -83,7 +83,7 @@ class Catalogue:
 
 def load(connection: Connection, *, name: str, items: int, place_id: int) -> Catalogue:
     """Write a catalogue by COPY, with its stock, BOMs and listings; every figure was sent and confirmed once."""
-    chance = random.Random(7)  # noqa: S311  the same catalogue every time
+    chance = random.Random(7)
     made = items // 5
 
     def copy(target: str, rows: Iterator[str]) -> None:
@@ -101,7 +101,8 @@ def load(connection: Connection, *, name: str, items: int, place_id: int) -> Cat
     posting, listing = first("inventory_posting"), first("channels_sync_listing")
     last = item + items - 1
     lines = {
-        item + n: [*chance.sample(range(item + made, last), min(LINES - 1, items - made - 1)), last] for n in range(made)
+        item + n: [*chance.sample(range(item + made, last), min(LINES - 1, items - made - 1)), last]
+        for n in range(made)
     }
     copy(
         f"inventory_item ({_ITEM_FIELDS})",
@@ -124,7 +125,10 @@ def load(connection: Connection, *, name: str, items: int, place_id: int) -> Cat
 
     copy(
         "inventory_movement (posting_id, item_id, location_id, lot_id, status, quantity, value, effective_at, recorded_at)",
-        (f"{posting}\t{item + n}\t{place_id}\t{lot + n}\tavailable\t{stock(n)}\t1\t{now}\t{now}\n" for n in range(items)),
+        (
+            f"{posting}\t{item + n}\t{place_id}\t{lot + n}\tavailable\t{stock(n)}\t1\t{now}\t{now}\n"
+            for n in range(items)
+        ),
     )
     copy(
         "inventory_stockbalance (item_id, location_id, lot_id, status, quantity, reserved)",
@@ -132,9 +136,7 @@ def load(connection: Connection, *, name: str, items: int, place_id: int) -> Cat
     )
     from production.models import Bom, BomLine
 
-    boms = [
-        Bom(id=bom + n, item_id=item + n, version=1, state="draft", effective_from=None) for n in range(made)
-    ]
+    boms = [Bom(id=bom + n, item_id=item + n, version=1, state="draft", effective_from=None) for n in range(made)]
     Bom.objects.bulk_create(boms, batch_size=5_000)
     BomLine.objects.bulk_create(
         (
@@ -146,7 +148,8 @@ def load(connection: Connection, *, name: str, items: int, place_id: int) -> Cat
     )
     Bom.objects.filter(id__gte=bom).update(state="active", effective_from="2020-01-01")
     copy(
-        "channels_sync_listing (id, channel_id, item_id, external_sku, external_item_id, title, pack_size, is_active, created_at)",
+        "channels_sync_listing (id, channel_id, item_id, external_sku, external_item_id, title, pack_size, is_active,"
+        " created_at)",
         (
             f"{listing + n * CHANNELS + c}\t{c + 1}\t{item + n}\t{name}-{n}\tgid-{n}\t\t1\tt\t{now}\n"
             for n in range(items)
@@ -156,21 +159,18 @@ def load(connection: Connection, *, name: str, items: int, place_id: int) -> Cat
     copy(
         "channels_sync_listingpush (listing_id, channel_id, wanted, version, sent_version, confirmed_version, attempts,"
         " last_error, is_held)",
-        (
-            f"{listing + n * CHANNELS + c}\t{c + 1}\t0\t1\t1\t1\t0\t\tf\n" for n in range(items) for c in range(CHANNELS)
-        ),
+        (f"{listing + n * CHANNELS + c}\t{c + 1}\t0\t1\t1\t1\t0\t\tf\n" for n in range(items) for c in range(CHANNELS)),
     )
     for table in ("inventory_item", "inventory_lot", "inventory_posting", "production_bom", "channels_sync_listing"):
-        connection.execute(
-            f"SELECT setval(pg_get_serial_sequence(%s, 'id'), (SELECT max(id) FROM {table}))", (table,)
-        )
+        connection.execute(f"SELECT setval(pg_get_serial_sequence(%s, 'id'), (SELECT max(id) FROM {table}))", (table,))
     return Catalogue(item, items, lines)
 
 
 def make_channels() -> None:
     """Channels with the numbers 1 to CHANNELS, in automatic mode, and a rule for each; everything counts what could be built."""
-    from channels_sync.models import AllocationPolicy, Channel, ChannelGuard
     from django.utils import timezone
+
+    from channels_sync.models import AllocationPolicy, Channel, ChannelGuard
 
     long_ago = timezone.now() - timedelta(days=400)
     AllocationPolicy.objects.create(basis="buildable", version=1, effective_from=long_ago)
@@ -207,25 +207,63 @@ def full_recompute(admin: Connection, *, rounds: int) -> dict[str, Any]:
 
     for statement in _FLOOR.split(";\n"):
         admin.execute(statement)
-    ours, floor = [], []
+    ours, floor, cpu_ratios = [], [], []
     result = None
+    at_work = _Clock(_backend(admin)), _Clock(_own_backend(), with_process=True)
     for number in range(rounds + 1):
-        began = time.perf_counter()
-        admin.execute(_FLOOR_UPDATE)
-        middle = time.perf_counter()
-        result = recompute_all(cause="bench")
+        with at_work[0] as least:
+            admin.execute(_FLOOR_UPDATE)
+        with at_work[1] as mine:
+            result = recompute_all(cause="bench")
         if number:  # the first round warms the caches
-            floor.append(middle - began)
-            ours.append(time.perf_counter() - middle)
+            floor.append(least.seconds)
+            ours.append(mine.seconds)
+            cpu_ratios.append(mine.cpu / least.cpu if least.cpu else None)
     assert result is not None
     ratios = [mine / least for mine, least in zip(ours, floor, strict=True)]
+    known = [ratio for ratio in cpu_ratios if ratio is not None]
     return {
         "listings": result.checked,
         "changed": result.changed + result.held,
         "ours_s": rounded(statistics.median(ours), 3),
         "floor_s": rounded(statistics.median(floor), 3),
         "ratio": rounded(statistics.median(ratios), 2),
+        "cpu_ratio": rounded(statistics.median(known), 2) if known else None,
     }
+
+
+class _Clock:
+    """Seconds and CPU seconds of one database backend, and of this process where asked."""
+
+    def __init__(self, backend: int, *, with_process: bool = False) -> None:
+        self._backend, self._with_process = backend, with_process
+        self.seconds = self.cpu = 0.0
+
+    def _now(self) -> tuple[float, float]:
+        from bench.clients import cpu_seconds
+
+        own = time.process_time() if self._with_process else 0.0
+        return time.perf_counter(), (cpu_seconds([self._backend]) or 0.0) + own
+
+    def __enter__(self) -> "_Clock":
+        self._began = self._now()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.seconds, self.cpu = (now - began for now, began in zip(self._now(), self._began, strict=True))
+
+
+def _backend(connection: Connection) -> int:
+    return connection.info.backend_pid
+
+
+def _own_backend() -> int:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    return int(pid)
 
 
 def after_completions(catalogue: Catalogue, *, times: int, with_screw: bool) -> dict[str, Any]:
@@ -237,8 +275,9 @@ def after_completions(catalogue: Catalogue, *, times: int, with_screw: bool) -> 
     from channels_sync.operations.recomputing import absorb_changes
     from inventory.models import StockChange
 
-    chance = random.Random(11)  # noqa: S311
-    taken, changed = [], 0
+    chance = random.Random(11)
+    taken, cpu, changed = [], [], 0
+    clock = _Clock(_own_backend(), with_process=True)
     for number in range(times + 2):
         made = chance.choice(list(catalogue.lines))
         components = catalogue.lines[made] if with_screw else catalogue.lines[made][:-1]
@@ -247,10 +286,11 @@ def after_completions(catalogue: Catalogue, *, times: int, with_screw: bool) -> 
             cursor.execute(_TAKE, [items, [1, *[-1 for _ in components]]])
         StockChange.objects.create(items=items, cause="completion")
         before = PublicationLine.objects.count()
-        began = time.perf_counter()
-        absorb_changes()
+        with clock:
+            absorb_changes()
         if number >= 2:
-            taken.append((time.perf_counter() - began) * 1000)
+            taken.append(clock.seconds * 1000)
+            cpu.append(clock.cpu * 1000)
             changed += PublicationLine.objects.count() - before
     return {
         "listings": catalogue.listings,
@@ -258,6 +298,7 @@ def after_completions(catalogue: Catalogue, *, times: int, with_screw: bool) -> 
         "changed_each": rounded(changed / times, 1),
         "p50_ms": rounded(statistics.median(taken), 1),
         "max_ms": rounded(max(taken), 1),
+        "cpu_ms": rounded(statistics.median(cpu), 1),
     }
 
 
@@ -287,15 +328,19 @@ def run(plan: str, *, path: Path) -> dict[str, Any]:
 
 def targets(results: dict[str, Any]) -> list[dict[str, Any]]:
     full = results["full"]
-    small, small_screw, large, large_screw = results["after_completion"]
-    growth = round(large["p50_ms"] / small["p50_ms"], 2)
+    small, _, large, large_screw = results["after_completion"]
+    growth = round(large["cpu_ms"] / small["cpu_ms"], 2)
     wanted = [
         ("P10", "full recompute, nothing changed, of the floor: at most 2", full["ratio"], FULL_RATIO_MAX),
+        ("", "the same in CPU seconds, which other load disturbs less: at most 2", full["cpu_ratio"], FULL_RATIO_MAX),
         ("P11", "after one completion, ms: at most 20", large["p50_ms"], STEP_MS_MAX),
         ("", "the same with the screw of every product, ms: at most 100", large_screw["p50_ms"], SCREW_MS_MAX),
-        ("", f"large catalogue of one {SMALL_SHARE} times smaller: at most 1.5", growth, GROWTH_MAX),
+        ("", f"CPU in the large catalogue of one {SMALL_SHARE} times smaller: at most 1.5", growth, GROWTH_MAX),
     ]
-    return [{"id": i, "what": what, "value": value, "reached": value <= most} for i, what, value, most in wanted]
+    return [
+        {"id": i, "what": what, "value": value, "reached": value is not None and value <= most}
+        for i, what, value, most in wanted
+    ]
 
 
 def show(results: dict[str, Any]) -> None:

@@ -18,7 +18,15 @@ class BuildFigure(models.Model):
     makeable = models.DecimalField(
         max_digits=30, decimal_places=6, null=True, help_text="How many could be made of that; null: not known."
     )
-    is_inside = models.BooleanField(default=False, help_text="Its parts are taken in its place by something that is made.")
+    bom_id = models.BigIntegerField(
+        null=True, help_text="The version that was counted by; null where none is in force."
+    )
+    is_odd = models.BooleanField(
+        default=False, help_text="Its BOM has phantoms, set-ups, multiples or a component twice."
+    )
+    is_inside = models.BooleanField(
+        default=False, help_text="Its parts are taken in its place by something that is made."
+    )
 
     def __str__(self) -> str:
         return f"{self.item}: {self.free} free"

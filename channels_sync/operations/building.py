@@ -12,12 +12,12 @@ any component looks at that product in any case.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Max, Min, Model, Q
 from django.utils import timezone
 
 from channels_sync.allocation import Derivation
@@ -26,7 +26,8 @@ from channels_sync.models import AllocationPolicy, BuildFigure
 from channels_sync.reads.division import connected_products
 from channels_sync.reads.layers import makeable_of
 from channels_sync.reads.pools import EVERY_SITE, FREE, pool_arguments
-from inventory.arrays import numbers
+from inventory.arrays import flags, numbers
+from inventory.models import Item
 from inventory.operations.telling import tell_changed
 from inventory.operations.transactions import operation
 from inventory.reads.availability import availability
@@ -78,11 +79,12 @@ def forget_newer(derivations: Collection[Derivation]) -> None:
 def note_everything(*, now: datetime) -> bool:
     """Count all items anew, in steps of ITEMS_PER_STEP, a transaction each. Returns whether any rule counts it at all.
 
-    News of products whose number changed is left behind with the notes, so that their figures follow even if nobody comes to work them out now.
+    News of products whose number changed is left with the notes, so that their figures follow even if nobody comes to work
+    them out now.
     """
     if not counts_buildable(now=now):
         return False
-    ranges = item_ranges(ITEMS_PER_STEP)
+    ranges = id_ranges(Item, ITEMS_PER_STEP)
     for low, high in ranges:
         _note_free_between(low, high, now=now)
     for low, high in ranges:
@@ -90,16 +92,12 @@ def note_everything(*, now: datetime) -> bool:
     return True
 
 
-def item_ranges(size: int) -> list[tuple[int, int]]:
-    """Bounds (above, up to) of item ids that `size` items lie between. One statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT max(id) FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place FROM inventory_item) i"
-            " GROUP BY place / %s ORDER BY 1",
-            [size],
-        )
-        highs = [high for (high,) in cursor.fetchall()]
-    return list(zip([0, *highs], highs, strict=False))
+def id_ranges(model: type[Model], size: int) -> list[tuple[int, int]]:
+    """Bounds (above, up to) of ids that at most `size` rows lie between."""
+    ends = model._default_manager.aggregate(first=Min("pk"), last=Max("pk"))
+    if ends["last"] is None:
+        return []
+    return [(low, min(low + size, ends["last"])) for low in range(ends["first"] - 1, ends["last"], size)]
 
 
 def _lock() -> None:
@@ -118,15 +116,18 @@ _NOTE_FREE = (
   FROM inventory_item i LEFT JOIN free f ON f.item_id = i.id LEFT JOIN channels_sync_buildfigure n ON n.item_id = i.id
   WHERE {of_items}
 ), noted AS (
-  INSERT INTO channels_sync_buildfigure (item_id, free, makeable, is_inside)
+  INSERT INTO channels_sync_buildfigure (item_id, free, makeable, is_odd, is_inside)
   SELECT item_id, free,
-         CASE WHEN NOT EXISTS (SELECT FROM production_bom b WHERE b.item_id = c.item_id) THEN 0 END, false
+         CASE WHEN NOT EXISTS (SELECT FROM production_bom b WHERE b.item_id = c.item_id) THEN 0 END, false, false
   FROM counted c WHERE before IS DISTINCT FROM free ORDER BY item_id
   ON CONFLICT (item_id) DO UPDATE SET free = excluded.free
 )
 """
 )
-_SOME = {"of_balances": "b.item_id = ANY(%(items)s::bigint[])", "of_reservations": "r.item_id = ANY(%(items)s::bigint[])"}
+_SOME = {
+    "of_balances": "b.item_id = ANY(%(items)s::bigint[])",
+    "of_reservations": "r.item_id = ANY(%(items)s::bigint[])",
+}
 _BETWEEN = {
     "of_balances": "b.item_id > %(low)s AND b.item_id <= %(high)s",
     "of_reservations": "r.item_id > %(low)s AND r.item_id <= %(high)s",
@@ -180,7 +181,7 @@ WHERE m.makeable IS NULL OR m.is_inside OR c.before IS NULL
 """A step of the component is added to every need: rounding can make it that much more."""
 
 
-def _candidates(free: Mapping[int, tuple[Decimal | None, Decimal]], *, on: object) -> set[int]:
+def _candidates(free: Mapping[int, tuple[Decimal | None, Decimal]], *, on: date) -> set[int]:
     """Products whose number may change with what is free of these."""
     if not free:
         return set()
@@ -208,15 +209,17 @@ _STARTABLE = """CASE WHEN i.step %% 1 = 0 THEN div(n.usable * n.parts, n.need)
 component; where its steps are no whole numbers, half up."""
 
 _MAKEABLE = """
-WITH made AS MATERIALIZED (
+WITH in_force AS MATERIALIZED (
   SELECT DISTINCT ON (b.item_id) b.item_id, b.id AS bom_id, b.makes, b.process_loss_percent AS loss
   FROM production_bom b WHERE {of_boms} AND {in_force}
   ORDER BY b.item_id, b.effective_from DESC, b.version DESC
+), made AS MATERIALIZED (
+  SELECT m.* FROM in_force m LEFT JOIN channels_sync_buildfigure n ON n.item_id = m.item_id WHERE {due}
 ), twice AS MATERIALIZED (
   SELECT m.item_id FROM made m JOIN production_bomline l ON l.bom_id = m.bom_id
   GROUP BY m.item_id, l.component_id HAVING count(*) > 1
 ), counted AS MATERIALIZED (
-  SELECT m.item_id, coalesce(min(x.makeable), 0) AS makeable,
+  SELECT m.item_id, m.bom_id, coalesce(min(x.makeable), 0) AS makeable,
          coalesce(bool_or(
            l.is_phantom OR i.kind = 'phantom' OR l.rounding_multiple IS NOT NULL OR l.setup_quantity > 0
          ), false) OR m.item_id IN (SELECT item_id FROM twice) AS is_odd
@@ -231,21 +234,25 @@ WITH made AS MATERIALIZED (
     WHERE NOT (l.is_consumable OR l.is_optional OR i.kind = 'service')
   ) n ON true
   LEFT JOIN LATERAL (SELECT ({startable}) * p.step AS makeable) x ON true
-  GROUP BY m.item_id
+  GROUP BY m.item_id, m.bom_id
 )
-SELECT c.item_id, c.makeable, n.makeable, c.is_odd
+SELECT c.item_id, c.makeable, n.makeable, c.is_odd, c.bom_id
 FROM counted c LEFT JOIN channels_sync_buildfigure n ON n.item_id = c.item_id
-WHERE c.is_odd OR n.makeable IS DISTINCT FROM c.makeable
+WHERE c.is_odd OR n.makeable IS DISTINCT FROM c.makeable OR n.bom_id IS DISTINCT FROM c.bom_id
 UNION ALL
-SELECT b.item_id, 0, b.makeable, false FROM channels_sync_buildfigure b
-WHERE {of_boms} AND b.makeable IS DISTINCT FROM 0 AND NOT EXISTS (SELECT FROM made m WHERE m.item_id = b.item_id)
+SELECT b.item_id, 0, b.makeable, false, NULL FROM channels_sync_buildfigure b
+WHERE {of_boms} AND b.makeable IS DISTINCT FROM 0 AND NOT EXISTS (SELECT FROM in_force m WHERE m.item_id = b.item_id)
 """
 _MAKEABLE_OF_SOME = _MAKEABLE.format(
-    of_boms="b.item_id = ANY(%(items)s::bigint[])", in_force=IN_FORCE, startable=_STARTABLE
+    of_boms="b.item_id = ANY(%(items)s::bigint[])", in_force=IN_FORCE, startable=_STARTABLE, due="true"
 )
 _MAKEABLE_BETWEEN = _MAKEABLE.format(
-    of_boms="b.item_id > %(low)s AND b.item_id <= %(high)s", in_force=IN_FORCE, startable=_STARTABLE
+    of_boms="b.item_id > %(low)s AND b.item_id <= %(high)s",
+    in_force=IN_FORCE,
+    startable=_STARTABLE,
+    due="n.makeable IS NULL OR n.is_odd OR n.bom_id IS DISTINCT FROM m.bom_id OR m.item_id %% 24 = %(hour)s",
 )
+"""Products of which anything changed, and a part of all others that differs from hour to hour, to be sure."""
 
 
 def _note_makeable(items: Collection[int], *, now: datetime) -> set[int]:
@@ -273,7 +280,7 @@ def _note_components(items: Collection[int], *, now: datetime) -> None:
 @operation
 def _note_makeable_between(low: int, high: int, *, now: datetime) -> None:
     _lock()
-    changed = sorted(_write_makeable(_MAKEABLE_BETWEEN, {"low": low, "high": high}, now=now))
+    changed = sorted(_write_makeable(_MAKEABLE_BETWEEN, {"low": low, "high": high, "hour": now.hour}, now=now))
     tell_changed(items=changed, cause="buildable")
 
 
@@ -281,26 +288,30 @@ def _write_makeable(statement: str, arguments: Mapping[str, Any], *, now: dateti
     with connection.cursor() as cursor:
         cursor.execute(statement, {**arguments, "on": timezone.localdate(now)})
         rows = cursor.fetchall()
-    found = {item_id: makeable for item_id, makeable, _, is_odd in rows if not is_odd}
-    known = {item_id: before for item_id, _, before, _ in rows}
-    odd = [item_id for item_id, *_, is_odd in rows if is_odd]
+    found = {item_id: makeable for item_id, makeable, *_ in rows}
+    odd = [item_id for item_id, _, _, is_odd, _ in rows if is_odd]
     inside: set[int] = set()
     if odd:
         structures = load_structures(items=odd, whole=False, on=timezone.localdate(now))
         stock = availability(items=list(structures.items), at=now)
         found |= {item_id: makeable_of(item_id, structures, stock).quantity for item_id in odd}
-        inside = {
-            line.component_id for bom in structures.boms.values() for line in bom.lines if line.explodes
-        }
-    changed = {item_id: makeable for item_id, makeable in found.items() if known[item_id] != makeable}
-    if changed:
+        inside = {line.component_id for bom in structures.boms.values() for line in bom.lines if line.explodes}
+    if rows:
         with connection.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO channels_sync_buildfigure (item_id, makeable, is_inside)"
-                " SELECT u.item_id, u.makeable, false FROM unnest(%s::bigint[], %s::numeric[]) AS u(item_id, makeable)"
-                " ORDER BY u.item_id ON CONFLICT (item_id) DO UPDATE SET makeable = excluded.makeable",
-                [numbers(changed), numbers(changed.values())],
+                "INSERT INTO channels_sync_buildfigure (item_id, makeable, bom_id, is_odd, is_inside)"
+                " SELECT u.item_id, u.makeable, u.bom_id, u.is_odd, false"
+                " FROM unnest(%s::bigint[], %s::numeric[], %s::bigint[], %s::boolean[]) AS u(item_id, makeable, bom_id, is_odd)"
+                " ORDER BY u.item_id ON CONFLICT (item_id) DO UPDATE"
+                " SET makeable = excluded.makeable, bom_id = excluded.bom_id, is_odd = excluded.is_odd",
+                [
+                    numbers(found),
+                    numbers(found.values()),
+                    numbers(bom_id for *_, bom_id in rows),
+                    flags(is_odd for _, _, _, is_odd, _ in rows),
+                ],
             )
+    changed = {item_id for item_id, _, before, *_ in rows if before != found[item_id]}
     if inside:
         BuildFigure.objects.bulk_create(
             [BuildFigure(item_id=item_id, is_inside=True) for item_id in sorted(inside)],
@@ -308,4 +319,4 @@ def _write_makeable(statement: str, arguments: Mapping[str, Any], *, now: dateti
             unique_fields=["item"],
             update_fields=["is_inside"],
         )
-    return set(changed)
+    return changed

@@ -20,7 +20,7 @@ from django.utils import timezone
 from channels_sync.allocation import Derivation
 from channels_sync.guard import Trip
 from channels_sync.models import Channel, ChannelMode, Listing, PublicationState, PublishRun
-from channels_sync.operations.building import forget_newer, item_ranges, note_everything, touched_by
+from channels_sync.operations.building import forget_newer, id_ranges, note_everything, touched_by
 from channels_sync.operations.guarding import Planned, judge_plans
 from channels_sync.operations.holding import report_holds, write_holds
 from channels_sync.reads.figures import FigureChange, figures, read_facts
@@ -31,8 +31,8 @@ from inventory.operations.telling import tell_changed
 from inventory.operations.transactions import operation
 
 LISTINGS_PER_TRANSACTION = 1_000
-ITEMS_PER_SCREEN = 50_000
-"""Items whose listings are held against the rules by one statement."""
+LISTINGS_PER_SCREEN = 500_000
+"""Listings that are held against the rules by one statement."""
 TRIPS_KEPT = 50
 """Rules that said no kept with a run, for people to read."""
 
@@ -103,7 +103,7 @@ def recompute_all(*, cause: str) -> RecomputeResult:
     has_notes = note_everything(now=now)
     screen = Screen(at=now, has_notes=has_notes)
     total = RecomputeResult(checked=Listing.objects.published().count())
-    for low, high in item_ranges(ITEMS_PER_SCREEN):
+    for low, high in id_ranges(Listing, LISTINGS_PER_SCREEN):
         found = recompute_ids(screen.suspects(low=low, high=high), cause=Cause(cause))
         total += RecomputeResult(0, found.changed, found.held)
     return total

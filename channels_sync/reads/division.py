@@ -18,9 +18,8 @@ from django.utils import timezone
 
 from channels_sync.allocation.terms import ALONE, BY_DEMAND
 from channels_sync.models import AllocationPolicy, ChannelMode
-from channels_sync.reads.layers import DEMAND_DAYS, demand_of
+from channels_sync.reads.layers import demand_of
 from channels_sync.reads.rulebook import Proposal, every_rule_in_force
-from inventory.arrays import numbers
 from inventory.quantities import PLACES, ZERO, round_down
 from inventory.reads.availability import availability
 from production.contention import Make, Shop, Want, largest, most_taken, partition, worst_rate
@@ -47,6 +46,15 @@ class _Member:
     is_by_demand: bool
     smallest: Decimal
     """The least that anybody can order of it, in stock units."""
+
+    def together_with(self, other: _Member) -> _Member:
+        """What two listings of one item come to."""
+        return _Member(
+            self.item_id,
+            max(self.weight, other.weight),
+            self.is_by_demand or other.is_by_demand,
+            min(self.smallest, other.smallest),
+        )
 
 
 def is_divided(*, at: datetime, proposals: Collection[Proposal] = ()) -> bool:
@@ -75,7 +83,9 @@ def parts_of_building(*, at: datetime, proposals: Collection[Proposal] = ()) -> 
         for one, quantity in given.items():
             how = "recent demand" if members[one].is_by_demand else "weight"
             others = len(group) - 1
-            reason = f"divided with {others} other{'' if others == 1 else 's'} by {how}" if others else "safe in any orders"
+            reason = (
+                f"divided with {others} other{'' if others == 1 else 's'} by {how}" if others else "safe in any orders"
+            )
             found[one] = Part(quantity, len(group), reason)
     return found
 
@@ -131,17 +141,12 @@ def _members(*, at: datetime, proposals: Collection[Proposal] = ()) -> dict[int,
         cursor.execute(_MADE_LISTINGS, {"off": ChannelMode.OFF.value, "on": timezone.localdate(at)})
         rows = cursor.fetchall()
     found: dict[int, _Member] = {}
-    for *place, pack_size in rows:
-        one = _Place(*place)
-        terms = rules.terms_of(one)
+    for listing_id, channel_id, item_id, category_id, pack_size in rows:
+        terms = rules.terms_of(_Place(listing_id, channel_id, item_id, category_id))
         if not terms.divides_building:
             continue
-        known = found.get(one.item_id)
-        weight, by_demand = terms.weight.value, terms.building.value == BY_DEMAND
-        if known is not None:
-            weight, by_demand = max(weight, known.weight), by_demand or known.is_by_demand
-            pack_size = min(pack_size, known.smallest)
-        found[one.item_id] = _Member(one.item_id, weight, by_demand, pack_size)
+        one = _Member(item_id, terms.weight.value, terms.building.value == BY_DEMAND, pack_size)
+        found[item_id] = one if item_id not in found else one.together_with(found[item_id])
     return found
 
 

@@ -68,9 +68,7 @@ def pool_arguments(pools: Sequence[Pool], *, at: datetime) -> dict[str, Any]:
         )
         rows = cursor.fetchall()
     found = [
-        (number, source, pool.good_for_days)
-        for number, pool in enumerate(pools)
-        for source in _outermost(pool, rows)
+        (number, source, pool.good_for_days) for number, pool in enumerate(pools) for source in _outermost(pool, rows)
     ]
     return {
         "pools": [number for number, _, _ in found],

@@ -167,11 +167,12 @@ def rules_in_force(*, at: datetime, listings: Sequence[Placed], proposals: Colle
 
 def _has_a_say(listings: Sequence[Placed]) -> RawSQL:
     """For the table of policies: whether a rule is wide, or for one of these listings, their items and channels."""
-    table = AllocationPolicy._meta.db_table
     return RawSQL(
-        f"{table}.listing_id = ANY(%s::bigint[]) OR {table}.listing_id IS NULL"
-        f" AND ({table}.channel_id IS NULL OR {table}.channel_id = ANY(%s::bigint[]))"
-        f" AND ({table}.item_id IS NULL OR {table}.item_id = ANY(%s::bigint[]))",
+        "channels_sync_allocationpolicy.listing_id = ANY(%s::bigint[]) OR channels_sync_allocationpolicy.listing_id IS NULL"
+        " AND (channels_sync_allocationpolicy.channel_id IS NULL"
+        " OR channels_sync_allocationpolicy.channel_id = ANY(%s::bigint[]))"
+        " AND (channels_sync_allocationpolicy.item_id IS NULL"
+        " OR channels_sync_allocationpolicy.item_id = ANY(%s::bigint[]))",
         [
             numbers(one.listing_id for one in listings),
             numbers({one.channel_id for one in listings}),

@@ -7,13 +7,13 @@ is named in full. A test holds this against the formula itself.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import BooleanField, Q
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from channels_sync.adapters.registry import ADAPTERS
@@ -53,7 +53,11 @@ class _Class:
 _SUSPECTS = """
 WITH {free}
 k AS (
-  SELECT *, percent * 0.01 AS part, percent = 100 AS is_whole, minimum > 0 AS has_minimum, buffer_percent > 0 AS is_in_percent
+  SELECT number, channel_id, category_id, is_plain, pool, is_over, stays, buildable, percent, buffer, buffer_percent, minimum,
+         maximum, percent * 0.01 AS part, buildable * 0.01 AS built_part, least(most, lid) AS lid,
+         least(trunc(maximum), most, lid) AS cap, buildable = 100 AS counts_all, percent = 100 AS is_whole,
+         buffer > 0 AS has_buffer, buffer_percent > 0 AS is_in_percent, minimum > 0 AS has_minimum,
+         basis = 'fixed' AS is_fixed, basis = 'buildable' AS is_buildable, fixed
   FROM unnest(
     %(k_number)s::int[], %(k_channel)s::bigint[], %(k_category)s::bigint[], %(k_is_plain)s::boolean[], %(k_basis)s::text[],
     %(k_pool)s::int[], %(k_fixed)s::numeric[], %(k_buildable)s::numeric[], %(k_percent)s::numeric[], %(k_buffer)s::numeric[],
@@ -61,50 +65,49 @@ k AS (
     %(k_most)s::numeric[], %(k_lid)s::numeric[], %(k_stays)s::boolean[]
   ) AS k(number, channel_id, category_id, is_plain, basis, pool, fixed, buildable, percent, buffer, buffer_percent, minimum,
          maximum, is_over, most, lid, stays)
+), unit AS MATERIALIZED (
+  SELECT i.id, i.category_id, i.step, i.step = 1 AS is_one, i.is_active AND i.is_sellable AS is_offered,
+         coalesce(n.free, 0) AS free, coalesce(n.makeable, 0) AS makeable, coalesce(n.free, 0) + coalesce(n.makeable, 0) AS whole,
+         n.makeable IS NULL AS is_unknown
+  FROM inventory_item i LEFT JOIN channels_sync_buildfigure n ON n.item_id = i.id
+  WHERE i.id IN (SELECT item_id FROM channels_sync_listing l WHERE {of_listings})
 )
 SELECT l.id
 FROM channels_sync_listing l
-JOIN inventory_item i ON i.id = l.item_id
+JOIN unit i ON i.id = l.item_id
 {joined}
 {of_pools}
-LEFT JOIN channels_sync_buildfigure n ON n.item_id = l.item_id
-LEFT JOIN channels_sync_listingpush p ON p.listing_id = l.id
+LEFT JOIN channels_sync_listingpush p ON p.listing_id = l.id AND {of_pushes}
 CROSS JOIN LATERAL (
-  SELECT CASE k.basis WHEN 'fixed' THEN k.fixed WHEN 'buildable' THEN {available}
-    + CASE WHEN k.buildable = 100 THEN coalesce(n.makeable, 0) ELSE trunc(coalesce(n.makeable, 0) * k.buildable * 0.01, 6) END
-    ELSE {available} END AS allotted
+  SELECT CASE WHEN k.is_fixed THEN k.fixed WHEN NOT k.is_buildable THEN {available} WHEN k.counts_all THEN {whole}
+    ELSE {available} + trunc(i.makeable * k.built_part, 6) END AS allotted
 ) a
 CROSS JOIN LATERAL (
-  SELECT CASE WHEN k.basis = 'fixed' THEN a.allotted
+  SELECT CASE WHEN k.is_fixed THEN a.allotted
     WHEN k.is_in_percent THEN greatest(a.allotted - greatest(k.buffer,
       (div(a.allotted * k.buffer_percent, 100 * i.step) + (mod(a.allotted * k.buffer_percent, 100 * i.step) > 0)::int) * i.step
     ), 0)
-    ELSE greatest(a.allotted - k.buffer, 0) END AS left_over
+    WHEN k.has_buffer THEN greatest(a.allotted - k.buffer, 0) ELSE a.allotted END AS left_over
 ) b
 CROSS JOIN LATERAL (
-  SELECT CASE WHEN i.step = 1 THEN
-      CASE WHEN k.is_whole OR k.basis = 'fixed' THEN trunc(b.left_over) ELSE trunc(b.left_over * k.part) END
-    WHEN k.basis = 'fixed' THEN div(b.left_over, i.step) * i.step
+  SELECT CASE WHEN i.is_one THEN
+      CASE WHEN k.is_whole OR k.is_fixed THEN trunc(b.left_over) ELSE trunc(b.left_over * k.part) END
+    WHEN k.is_fixed THEN div(b.left_over, i.step) * i.step
     ELSE div(b.left_over * k.percent, 100 * i.step) * i.step END AS share
 ) c
 WHERE {of_listings} AND l.is_active
-  AND (NOT k.is_plain OR p.version IS NULL OR p.version = 0 OR p.is_held
-       OR k.basis = 'buildable' AND (n.item_id IS NULL OR n.makeable IS NULL)
+  AND (NOT k.is_plain OR p.version IS NULL OR p.version = 0 OR p.is_held OR k.is_buildable AND i.is_unknown
        OR p.wanted IS DISTINCT FROM CASE
-            WHEN k.is_over OR NOT i.is_active OR NOT i.is_sellable OR k.has_minimum AND c.share < k.minimum THEN 0
-            WHEN l.pack_size = 1 THEN least(trunc(c.share), trunc(k.maximum), k.most, k.lid{stays})
-            ELSE least(div(least(c.share, k.maximum), l.pack_size), k.most, k.lid{stays}) END)
-ORDER BY l.id
+            WHEN k.is_over OR NOT i.is_offered OR k.has_minimum AND c.share < k.minimum THEN 0
+            WHEN i.is_one AND l.pack_size = 1 THEN least(c.share, k.cap{stays})
+            ELSE least(div(least(c.share, k.maximum), l.pack_size), k.lid{stays}) END)
 """
 _STAYS = ", CASE WHEN k.stays THEN coalesce(p.wanted, 0) END"
 
 _JOINED_WIDE = "JOIN k ON k.channel_id = l.channel_id{of_category}"
 _JOINED_OWN = """JOIN unnest(%(own)s::bigint[], %(own_class)s::int[]) AS o(listing_id, number) ON o.listing_id = l.id
 JOIN k ON k.number = o.number"""
-_BETWEEN = {
-    "of_balances": "b.item_id > %(low)s AND b.item_id <= %(high)s",
-    "of_reservations": "r.item_id > %(low)s AND r.item_id <= %(high)s",
-}
+_OF_ITEMS = "item_id IN (SELECT l.item_id FROM channels_sync_listing l WHERE {of_listings})"
 
 
 class Screen:
@@ -117,9 +120,7 @@ class Screen:
     def __init__(self, *, at: datetime, has_notes: bool = False) -> None:
         self._has_notes = has_notes
         self._at = timezone.localtime(at)
-        self._adapters = dict(
-            Channel.objects.exclude(mode=ChannelMode.OFF).order_by("pk").values_list("pk", "adapter")
-        )
+        self._adapters = dict(Channel.objects.exclude(mode=ChannelMode.OFF).order_by("pk").values_list("pk", "adapter"))
         self._sources = sources_of(self._adapters)
         self._rules, items = every_rule_in_force(at=at)
         self._own_items = sorted(items)
@@ -139,16 +140,14 @@ class Screen:
             self._pool_of(one)
 
     def suspects(self, *, low: int, high: int) -> list[int]:
-        """Published listings of items with ids above `low` up to `high` that must be worked out, in order."""
+        """Published listings with ids above `low` up to `high` that must be worked out, in order."""
         if not self._adapters:
             return []
         bounds = {"low": low, "high": high}
         own = self._with_rules_of_their_own(low, high)
-        of_listings = "l.item_id > %(low)s AND l.item_id <= %(high)s"
+        of_listings = "l.id > %(low)s AND l.id <= %(high)s"
         found = set(self._frozen.listings_between(low, high))
-        of_category = (
-            " AND k.category_id = coalesce(i.category_id, 0)" if self._rules.knows_categories else ""
-        )
+        of_category = " AND k.category_id = coalesce(i.category_id, 0)" if self._rules.knows_categories else ""
         found.update(
             self._ask(
                 self._classes,
@@ -166,9 +165,7 @@ class Screen:
                 key = (place.channel_id, category, id(terms))
                 number, _ = classes.setdefault(key, (len(classes), _Class(place.channel_id, category, terms)))
                 places.append(number)
-            sharers = {
-                place.item_id for place in own if self._rules.terms_of(place).takes_a_share
-            }
+            sharers = {place.item_id for place in own if self._rules.terms_of(place).takes_a_share}
             found.update(
                 self._ask(
                     [one for _, one in classes.values()],
@@ -177,15 +174,15 @@ class Screen:
                     {**bounds, "own": numbers(place.listing_id for place in own), "own_class": numbers(places)},
                 )
             )
-            found.update(place.listing_id for place in own if place.item_id in sharers)
+            found.update(_published_of(sharers))
         return sorted(found)
 
     def _with_rules_of_their_own(self, low: int, high: int) -> list[_Place]:
         """All published listings of items of which any has a rule narrower than a category."""
-        items = self._own_items[bisect_right(self._own_items, low) : bisect_right(self._own_items, high)]
-        if not items:
+        if not self._own_items:
             return []
-        rows = Listing.objects.published().filter(item__in=items).order_by("pk")
+        own = RawSQL("item_id = ANY(%s::bigint[])", [numbers(self._own_items)], output_field=BooleanField())
+        rows = Listing.objects.published().filter(own, pk__gt=low, pk__lte=high).order_by("pk")
         return [_Place(*row) for row in rows.values_list("pk", "channel_id", "item_id", "item__category_id")]
 
     def _pool_of(self, one: _Class) -> int:
@@ -212,19 +209,23 @@ class Screen:
         terms = [one.terms for one in classes]
         pools = [self._pool_of(one) for one in classes]
         if not self._has_notes or any(pools):
-            free = f"{FREE.format(**_BETWEEN)},"
+            of_items = _OF_ITEMS.format(of_listings=of_listings)
+            free = f"{FREE.format(of_balances=f'b.{of_items}', of_reservations=f'r.{of_items}')},"
             of_pools = "LEFT JOIN free f ON f.item_id = l.item_id AND f.pool = k.pool"
-            available = "coalesce(CASE WHEN k.pool = 0 THEN n.free ELSE f.free END, 0)"
-            if not self._has_notes:
-                available = "coalesce(f.free, 0)"
+            available = "coalesce(f.free, 0)"
+            if self._has_notes:
+                available = f"CASE WHEN k.pool = 0 THEN i.free ELSE {available} END"
+            whole = f"{available} + i.makeable"
         else:
-            free, of_pools, available = "", "", "coalesce(n.free, 0)"
+            free, of_pools, available, whole = "", "", "i.free", "i.whole"
         statement = _SUSPECTS.format(
             free=free,
             joined=joined,
             of_pools=of_pools,
             available=available,
+            whole=whole,
             of_listings=of_listings,
+            of_pushes="p.listing_id > %(low)s AND p.listing_id <= %(high)s",
             stays=_STAYS if self._frozen.stays else "",
         )
         arguments = {
@@ -266,24 +267,31 @@ class _Frozen:
     @classmethod
     def now(cls) -> _Frozen:
         lids: dict[int, int] = {}
-        stays, items, listings = set(), [], []
+        stays: set[int] = set()
+        items: list[int] = []
+        listings: list[int] = []
         rows = Freeze.objects.in_force().values_list("listing_id", "item_id", "channel_id", "quantity")
         for listing_id, item_id, channel_id, quantity in rows:
-            if listing_id is not None:
-                listings.append(listing_id)
-            elif item_id is not None:
-                items.append(item_id)
-            elif channel_id is not None and quantity is None:
+            if channel_id is None:
+                items += [item_id] if item_id is not None else []
+                listings += [listing_id] if listing_id is not None else []
+            elif quantity is None:
                 stays.add(channel_id)
-            elif channel_id is not None and quantity is not None:
+            else:
                 lids[channel_id] = min(quantity, lids.get(channel_id, quantity))
         return cls(lids, frozenset(stays), items, listings)
 
     def listings_between(self, low: int, high: int) -> list[int]:
         if not self.items and not self.listings:
             return []
-        found = Listing.objects.published().filter(item_id__gt=low, item_id__lte=high)
+        found = Listing.objects.published().filter(pk__gt=low, pk__lte=high)
         return list(found.filter(Q(item__in=self.items) | Q(pk__in=self.listings)).values_list("pk", flat=True))
+
+
+def _published_of(items: Collection[int]) -> list[int]:
+    if not items:
+        return []
+    return list(Listing.objects.published().filter(item__in=items).values_list("pk", flat=True))
 
 
 def _quantity_max(adapter: str) -> int:

@@ -56,7 +56,9 @@ def test_what_was_shown_lately_is_kept():
 
 
 def test_it_is_never_less_than_what_is_wanted_now():
-    listing = shown((40, 90),)
+    listing = shown(
+        (40, 90),
+    )
     PublicationLine.objects.filter(listing=listing).update(after=1)
     ListingPush.objects.filter(listing=listing).update(recent_max=500, wanted=40)
 

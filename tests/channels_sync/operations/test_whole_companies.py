@@ -13,7 +13,7 @@ import pytest
 from django.utils import timezone
 
 from channels_sync.allocation.terms import BUILDABLE
-from channels_sync.models import Listing, ListingPush
+from channels_sync.models import AllocationPolicy, Listing, ListingPush
 from channels_sync.operations.allocating import set_policy
 from channels_sync.operations.deciding import freeze
 from channels_sync.operations.recomputing import absorb_changes, recompute_all
@@ -27,7 +27,7 @@ from tests.factories import make_item, make_location, put_on_hand
 from tests.production.factories import make_bom
 
 pytestmark = pytest.mark.django_db
-SEEDS = range(8)
+SEEDS = range(5)
 
 
 @pytest.fixture(autouse=True)
@@ -106,9 +106,7 @@ class Company:
             cell = self.chance.choice(cells)
             part = cell.quantity if self.chance.random() < 0.3 else cell.quantity // 2 // item.step * item.step
             if part:
-                adjust_stock(
-                    key=uuid4(), item=item, location=cell.location, quantity=-part, reason="taken", actor=None
-                )
+                adjust_stock(key=uuid4(), item=item, location=cell.location, quantity=-part, reason="taken", actor=None)
 
     def reserve(self, item):
         place = self.chance.choice((*self.sites, self.area))
@@ -225,7 +223,20 @@ def test_the_screen_names_what_differs_and_of_plain_listings_nothing_else(seed):
     always = set(screen.suspects(low=0, high=10**9))
     assert wrong <= named
     assert named - always == wrong - always
-    assert len(always) < len(before), "some listings are plain"
+
+
+def test_listings_with_plain_rules_are_all_left_alone_when_nothing_changed():
+    company = Company(300)
+    AllocationPolicy.objects.all().delete()
+    set_policy(basis=BUILDABLE, actor=None)
+    set_policy(channel=company.channels[0], percent=Decimal("33.3"), buffer_percent=Decimal(10), actor=None)
+    set_policy(item=company.products[0], minimum_to_list=Decimal(3), maximum_to_list=Decimal(9), actor=None)
+    set_policy(category=company.categories[0], buffer=Decimal(2), actor=None)
+    settle()
+    recompute_all(cause="once")
+    settle()
+
+    assert Screen(at=timezone.now()).suspects(low=0, high=10**9) == []
 
 
 def test_the_full_recompute_in_steps_is_the_same_and_does_nothing_twice(monkeypatch):

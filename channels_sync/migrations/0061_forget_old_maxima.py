@@ -35,7 +35,7 @@ def _tell_beat(apps):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("channels_sync", "0061_building_divided"),
+        ("channels_sync", "0060_building_counted_and_divided"),
         ("django_celery_beat", "0019_alter_periodictasks_options"),
     ]
 
