@@ -50,6 +50,7 @@ from inventory.quantities import ZERO
 from inventory.reads.availability import ItemAvailability, SourceAvailability, availability
 from production.reads.structures import Structures, load_structures
 
+_NO_SOURCES: frozenset[int] = frozenset()
 QUANTITY_MAX = 1_000_000_000
 """For a channel whose adapter is not known."""
 
@@ -209,7 +210,8 @@ class _Supply:
         self._parts = parts
         self._supposing = supposing
         self._sources = sources_of({one.channel_id for one in facts})
-        self._snapshots: dict[tuple[int, int, int], tuple[Snapshot, tuple[SourceAvailability, ...]]] = {}
+        self._snapshots: dict[tuple[frozenset[int], int, int], tuple[Snapshot, tuple[SourceAvailability, ...]]] = {}
+        self._with_building: dict[tuple[frozenset[int], int, int, bool], Snapshot] = {}
         places = {place for places in self._sources.values() for place in places}
 
         def items_where(wanted: str) -> set[int]:
@@ -244,8 +246,18 @@ class _Supply:
         return self._base(one)[1]
 
     def snapshot(self, one: Facts) -> Snapshot:
-        snapshot, places = self._base(one)
         terms = self._terms[one.listing_id]
+        if not terms.counts_buildable or terms.needs_demand or terms.doubt_percent.value or terms.counts_suppliers:
+            return self._worked_out(one, terms)
+        sources = self._sources.get(one.channel_id, _NO_SOURCES)
+        key = (sources, one.item_id, _life(terms), terms.divides_building)
+        found = self._with_building.get(key)
+        if found is None:
+            found = self._with_building[key] = self._worked_out(one, terms)
+        return found
+
+    def _worked_out(self, one: Facts, terms: Terms) -> Snapshot:
+        snapshot, places = self._base(one)
         if terms.counts_incoming:
             snapshot = replace(snapshot, incoming=self._incoming(one))
         if terms.counts_suppliers:
@@ -267,10 +279,11 @@ class _Supply:
 
     def _base(self, one: Facts) -> tuple[Snapshot, tuple[SourceAvailability, ...]]:
         life = _life(self._terms[one.listing_id])
-        key = (one.channel_id, one.item_id, life)
+        sources = self._sources.get(one.channel_id, _NO_SOURCES)
+        key = (sources, one.item_id, life)
         found = self._snapshots.get(key)
         if found is None:
-            stock = self._stock[life][one.item_id].from_sources(self._sources.get(one.channel_id, ()))
+            stock = self._stock[life][one.item_id].from_sources(sources)
             snapshot = _snapshot(stock)
             if self._supposing is not None:
                 snapshot = _supposing(snapshot, self._supposing.get(one.item_id, ZERO))
@@ -286,7 +299,7 @@ class _Supply:
 
     def _incoming(self, one: Facts) -> tuple[Incoming, ...]:
         """What will arrive at the channel's sources, or anywhere when it has none of its own."""
-        sources = self._sources.get(one.channel_id)
+        sources = self._sources.get(one.channel_id, _NO_SOURCES)
         return tuple(
             arrival.supply
             for arrival in self._arrivals.get(one.item_id, ())
@@ -298,13 +311,13 @@ def _life(terms: Terms) -> int:
     return int(terms.shelf_life_days.value)
 
 
-def sources_of(channels: Collection[int]) -> dict[int, set[int]]:
+def sources_of(channels: Collection[int]) -> dict[int, frozenset[int]]:
     """Channel id -> its source locations; a channel without any is not in it."""
     links = Channel.source_locations.through.objects.filter(channel_id__in=sorted(channels))
     sources: dict[int, set[int]] = {}
     for channel_id, location_id in links.values_list("channel_id", "location_id"):
         sources.setdefault(channel_id, set()).add(location_id)
-    return sources
+    return {channel_id: frozenset(places) for channel_id, places in sources.items()}
 
 
 def _snapshot(stock: ItemAvailability) -> Snapshot:
