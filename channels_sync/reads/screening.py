@@ -270,15 +270,15 @@ class _Frozen:
         stays: set[int] = set()
         items: list[int] = []
         listings: list[int] = []
-        rows = Freeze.objects.in_force().values_list("listing_id", "item_id", "channel_id", "quantity")
-        for listing_id, item_id, channel_id, quantity in rows:
-            if channel_id is None:
-                items += [item_id] if item_id is not None else []
-                listings += [listing_id] if listing_id is not None else []
-            elif quantity is None:
-                stays.add(channel_id)
-            else:
-                lids[channel_id] = min(quantity, lids.get(channel_id, quantity))
+        for one in Freeze.objects.in_force():
+            if one.listing_id is not None:
+                listings.append(one.listing_id)
+            elif one.item_id is not None:
+                items.append(one.item_id)
+            elif one.channel_id is not None and one.quantity is None:
+                stays.add(one.channel_id)
+            elif one.channel_id is not None and one.quantity is not None:
+                lids[one.channel_id] = min(one.quantity, lids.get(one.channel_id, one.quantity))
         return cls(lids, frozenset(stays), items, listings)
 
     def listings_between(self, low: int, high: int) -> list[int]:

@@ -245,7 +245,7 @@ def test_the_full_recompute_in_steps_is_the_same_and_does_nothing_twice(monkeypa
     for component in company.components:
         company.take(component)
     StockChange.objects.all().delete()
-    monkeypatch.setattr("channels_sync.operations.recomputing.ITEMS_PER_SCREEN", 2)
+    monkeypatch.setattr("channels_sync.operations.recomputing.LISTINGS_PER_SCREEN", 2)
     monkeypatch.setattr("channels_sync.operations.building.ITEMS_PER_STEP", 2)
 
     first = recompute_all(cause="once")
