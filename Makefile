@@ -34,8 +34,9 @@ test-real: venv ## the extra tests that drive third-party servers
 	@if [ ! -d tests/real ]; then echo "There is no folder tests/real: no test drives a third-party server."; exit 1; fi
 	@BACKFLUSH_VAR=$(TEST_VAR) $(EMBEDDED) run -- python -m pytest tests/real $(PYTEST_ARGS)
 
-bench: venv ## measure completions beside the raw-SQL floor; writes var/bench.json
+bench: venv ## measure completions and recomputes beside the raw-SQL floor; writes var/bench.json
 	@BACKFLUSH_VAR=$(BENCH_VAR) $(EMBEDDED) run -- python -m bench $(BENCH_ARGS)
+	@BACKFLUSH_VAR=$(BENCH_VAR) $(EMBEDDED) run -- python -m bench.recompute $(BENCH_ARGS)
 
 bench-scale: venv ## build the large data set and measure how things grow
 	@BACKFLUSH_VAR=$(BENCH_VAR) $(EMBEDDED) run -- python -m bench.scale $(BENCH_ARGS)

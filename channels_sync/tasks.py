@@ -13,7 +13,8 @@ from celery import Task, shared_task
 
 from channels_sync.operations.confirming import confirm_sent
 from channels_sync.operations.publishing import publish_due
-from channels_sync.operations.recomputing import absorb_changes, recompute_listings
+from channels_sync.operations.recomputing import absorb_changes, recompute_all
+from channels_sync.operations.remembering import forget_old_maxima as forget_maxima
 from channels_sync.operations.simulating import waiting_simulations, work_on_simulations
 from channels_sync.operations.sweeping import sweep
 from channels_sync.reads.publishing import due_channel_ids
@@ -94,10 +95,16 @@ def recompute_everything() -> int:
 
     Returns the listings that changed.
     """
-    changed = recompute_listings(cause="the passing of time").changed
+    changed = recompute_all(cause="the passing of time").changed
     if changed:
         _wake_senders()
     return changed
+
+
+@shared_task(time_limit=1_800, ignore_result=True)
+def forget_old_maxima() -> int:
+    """Every night: what a listing showed longer than 30 days ago no longer counts as recent. Returns the listings lowered."""
+    return forget_maxima()
 
 
 def _wake_senders() -> None:

@@ -66,12 +66,18 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Makeable:
-    """How many units could be made now, the scarcest components first. `problem` says why none can."""
+    """How many units could be made now, the scarcest components first. `problem` says why none can.
+
+    Where products with the same components divide them, `quantity` is the part of this one, `alone` what could be made of
+    it if nothing else were, and `divided` says how; else `alone` is None.
+    """
 
     quantity: Decimal
     bom_id: int | None = None
     components: tuple[Component, ...] = ()
     problem: str = ""
+    alone: Decimal | None = None
+    divided: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
 
 from channels_sync.allocation.facts import Offer, Snapshot
 from channels_sync.allocation.terms import FIXED, HUNDRED, Terms
 from inventory.quantities import ZERO, round_down, round_up
+
+_EXACT = Context(prec=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +121,23 @@ def work_out(snapshot: Snapshot, terms: Terms, offer: Offer, now: datetime) -> S
     buffer = Buffer() if is_fixed else buffer_of(snapshot, terms, offer, allotted)
     after_buffer = max(ZERO, allotted - buffer.quantity)
     percent = HUNDRED if is_fixed else terms.percent.value
-    share = round_down(Fraction(after_buffer) * Fraction(percent) / 100, offer.step)
+    share = _whole_steps(after_buffer, percent, offer.step)
     after_minimum = ZERO if share < terms.minimum.value or withdrawn else share
     maximum = terms.maximum.value
     after_maximum = after_minimum if maximum is None else min(after_minimum, maximum)
-    packs = min(int(Fraction(after_maximum) // Fraction(offer.pack_size)), offer.quantity_max)
+    packs = min(int(_EXACT.divide_int(after_maximum, offer.pack_size)), offer.quantity_max)
     is_frozen = offer.lid is not None and offer.lid < packs
     if offer.lid is not None:
         packs = min(packs, offer.lid)
     return Steps(
         supply, allotted, buffer, after_buffer, share, after_minimum, after_maximum, packs, withdrawn, is_frozen
     )
+
+
+def _whole_steps(quantity: Decimal, percent: Decimal, step: Decimal) -> Decimal:
+    """`percent` of a quantity (not below zero), down to a multiple of `step`. Exact."""
+    steps = _EXACT.divide_int(_EXACT.multiply(quantity, percent), _EXACT.multiply(HUNDRED, step))
+    return _EXACT.multiply(steps, step)
 
 
 def _part(quantity: Decimal, percent: Decimal) -> Decimal:

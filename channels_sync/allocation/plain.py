@@ -7,7 +7,20 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from channels_sync.allocation.terms import AVAILABLE, BUILDABLE, BUILT, DEMAND, FENCED, FIXED, POOL, PROMISE, WEIGHT
+from channels_sync.allocation.terms import (
+    ALONE,
+    AVAILABLE,
+    BUILDABLE,
+    BUILT,
+    BY_DEMAND,
+    BY_WEIGHT,
+    DEMAND,
+    FENCED,
+    FIXED,
+    POOL,
+    PROMISE,
+    WEIGHT,
+)
 from inventory.quantities import as_text
 
 _BASES = {
@@ -22,6 +35,11 @@ _SHARINGS = {
     WEIGHT: "Takes a share of the pool by weight.",
     DEMAND: "Takes a share of the pool by recent demand.",
     FENCED: "Sees its ring-fence alone.",
+}
+_BUILDINGS = {
+    ALONE: "Sees all that could be built, as if nothing else were made of its components.",
+    BY_WEIGHT: "Divides what could be built with products of the same components, by weight.",
+    BY_DEMAND: "Divides what could be built with products of the same components, by recent demand.",
 }
 _SENTENCES: dict[str, str] = {
     "fixed_quantity": "The fixed figure is {}.",
@@ -56,6 +74,8 @@ def sentences(terms: Mapping[str, Any]) -> list[str]:
 def _sentences(terms: Mapping[str, Any]) -> Iterator[str]:
     if terms.get("basis"):
         yield _BASES[terms["basis"]]
+    if terms.get("building"):
+        yield _BUILDINGS[terms["building"]]
     for column, words in _SENTENCES.items():
         value = terms.get(column)
         if value is not None and value != "":

@@ -28,7 +28,7 @@ from inventory.quantities import ZERO, as_text
 
 FORMAT = 2
 _DATES = frozenset({"trial_until"})
-_WORDS = frozenset({"basis", "sharing"})
+_WORDS = frozenset({"basis", "building", "sharing"})
 
 
 def offer_to_json(offer: Offer) -> dict[str, Any]:
@@ -92,6 +92,9 @@ def snapshot_to_json(snapshot: Snapshot) -> dict[str, Any]:
             ],
             "problem": snapshot.makeable.problem,
         }
+        if snapshot.makeable.alone is not None:
+            found["makeable"]["alone"] = as_text(snapshot.makeable.alone)
+            found["makeable"]["divided"] = snapshot.makeable.divided
     if snapshot.demand is not None:
         found["demand"] = [snapshot.demand.days, as_text(snapshot.demand.here), as_text(snapshot.demand.everywhere)]
     if snapshot.confidence is not None:
@@ -155,6 +158,8 @@ def _makeable(kept: Mapping[str, Any]) -> Makeable:
             for item_id, sku, unit, free, limit in kept["components"]
         ),
         problem=kept["problem"],
+        alone=Decimal(kept["alone"]) if "alone" in kept else None,
+        divided=kept.get("divided", ""),
     )
 
 

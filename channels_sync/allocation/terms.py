@@ -15,6 +15,7 @@ HUNDRED = Decimal(100)
 
 AVAILABLE, PROMISE, BUILT, BUILDABLE, FIXED = "available", "promise", "built", "buildable", "fixed"
 POOL, FENCED, WEIGHT, DEMAND = "pool", "fenced", "weight", "demand"
+ALONE, BY_WEIGHT, BY_DEMAND = "alone", "weight", "demand"
 
 Value = TypeVar("Value")
 
@@ -84,6 +85,7 @@ class Terms:
     fixed_quantity: Figure = Term(ZERO)
     incoming_days: Limit = Term(None)
     buildable_percent: Figure = Term(HUNDRED)
+    building: Term[str] = Term(ALONE)
     supplier_percent: Figure = Term(ZERO)
     supplier_maximum: Limit = Term(None)
     supplier_hours: Figure = Term(Decimal(72))
@@ -115,6 +117,11 @@ class Terms:
     @property
     def counts_buildable(self) -> bool:
         return self.basis.value == BUILDABLE
+
+    @property
+    def divides_building(self) -> bool:
+        """Whether what could be built is divided with other products that draw on the same components."""
+        return self.counts_buildable and self.building.value != ALONE
 
     @property
     def counts_suppliers(self) -> bool:

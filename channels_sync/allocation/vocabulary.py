@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from channels_sync.allocation.terms import AVAILABLE, BUILDABLE, BUILT, DEMAND, FENCED, FIXED, POOL, PROMISE, WEIGHT
+from channels_sync.allocation.terms import (
+    ALONE,
+    AVAILABLE,
+    BUILDABLE,
+    BUILT,
+    BY_DEMAND,
+    BY_WEIGHT,
+    DEMAND,
+    FENCED,
+    FIXED,
+    POOL,
+    PROMISE,
+    WEIGHT,
+)
 
 PERCENT, QUANTITY, DAYS, HOURS, WHOLE, NUMBER, CHOICE, DATE = (
     "percent", "quantity", "days", "hours", "whole", "number", "choice", "date",
@@ -16,6 +29,11 @@ BASES = (
     (BUILT, "Finished stock alone"),
     (BUILDABLE, "Finished stock, then what could be built"),
     (FIXED, "A fixed figure, whatever is in stock"),
+)
+BUILDINGS = (
+    (ALONE, "As if nothing else were made of its components"),
+    (BY_WEIGHT, "Divided among products with the same components, by weight"),
+    (BY_DEMAND, "Divided among products with the same components, by recent demand"),
 )
 SHARINGS = (
     (POOL, "Sees the whole pool"),
@@ -53,6 +71,7 @@ SPECS = (
     TermSpec("fixed_quantity", "Fixed figure", QUANTITY, "Shown while “Counts” is a fixed figure.", COUNTED),
     TermSpec("incoming_days", "Incoming within", DAYS, "Purchase orders due within so many days; 0 is today.", COUNTED),
     TermSpec("buildable_percent", "Of what could be built", PERCENT, "Share of it that counts.", COUNTED),
+    TermSpec("building", "Building", CHOICE, "Whether products with the same components can all be kept.", COUNTED),
     TermSpec("supplier_percent", "Of suppliers' stock", PERCENT, "Share of it that counts; 0: none.", COUNTED),
     TermSpec("supplier_maximum", "Suppliers' stock, at most", QUANTITY, "Never counts more than this.", COUNTED),
     TermSpec("supplier_hours", "Suppliers' figures, up to", HOURS, "Older ones count as nothing.", COUNTED),
@@ -83,4 +102,4 @@ BY_COLUMN = {spec.column: spec for spec in SPECS}
 BY_TERM = {spec.term: spec for spec in SPECS}
 COLUMNS = tuple(spec.column for spec in SPECS)
 GROUPS = (SHOWN, KEPT, COUNTED, SHARED, TRIAL)
-CHOICES = {"basis": BASES, "sharing": SHARINGS}
+CHOICES = {"basis": BASES, "building": BUILDINGS, "sharing": SHARINGS}

@@ -71,7 +71,10 @@ def _supply(steps: Steps, *, snapshot: Snapshot, terms: Terms) -> Iterator[str]:
         yield f" + buildable {as_text(steps.supply.buildable)}"
         made = snapshot.makeable
         if made is not None and (made.components or made.problem):
-            yield f" ({made.problem or f'bottleneck {made.components[0].sku}'})"
+            why = made.problem or f"bottleneck {made.components[0].sku}"
+            if made.alone is not None:
+                why += f"; {as_text(made.alone)} alone, {made.divided}"
+            yield f" ({why})"
     if terms.counts_suppliers:
         yield f" + with suppliers {as_text(steps.supply.suppliers)}"
 

@@ -1,3 +1,4 @@
+from channels_sync.models.building import BuildFigure
 from channels_sync.models.channels import SENDING, Channel, ChannelMode, Listing
 from channels_sync.models.guarding import ChannelGuard, Freeze, Hold, HoldState
 from channels_sync.models.policies import AllocationPolicy, Campaign, ChannelDemand
@@ -7,6 +8,7 @@ from channels_sync.models.simulations import Simulation, SimulationState
 __all__ = [
     "SENDING",
     "AllocationPolicy",
+    "BuildFigure",
     "Campaign",
     "Channel",
     "ChannelDemand",

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from simple_history.models import HistoricalRecords
 
-from channels_sync.allocation.vocabulary import BASES, BY_COLUMN, COLUMNS, SHARINGS
+from channels_sync.allocation.vocabulary import BASES, BUILDINGS, BY_COLUMN, COLUMNS, SHARINGS
 from channels_sync.models.channels import Channel, Listing
 from inventory.models import Item, ItemCategory
 
@@ -109,6 +109,7 @@ class AllocationPolicy(models.Model):
     fixed_quantity = _term("fixed_quantity")
     incoming_days = models.PositiveIntegerField(null=True, blank=True, help_text=BY_COLUMN["incoming_days"].help_text)
     buildable_percent = _term("buildable_percent")
+    building = models.CharField(max_length=10, choices=BUILDINGS, blank=True, default="", db_default="")
     supplier_percent = _term("supplier_percent")
     supplier_maximum = _term("supplier_maximum")
     supplier_hours = models.PositiveIntegerField(null=True, blank=True, help_text=BY_COLUMN["supplier_hours"].help_text)

@@ -35,6 +35,7 @@ class TermValues(TypedDict, total=False):
     fixed_quantity: Decimal | None
     incoming_days: int | None
     buildable_percent: Decimal | None
+    building: str
     supplier_percent: Decimal | None
     supplier_maximum: Decimal | None
     supplier_hours: int | None

@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
-from channels_sync.allocation.terms import DEMAND
+from channels_sync.allocation.terms import BY_DEMAND, DEMAND
 from channels_sync.models import AllocationPolicy, Channel
 from channels_sync.operations.recomputing import tell_items_changed
 from inventory.arrays import days, numbers
@@ -81,4 +81,6 @@ def record_demand(*, rows: Sequence[DaySold], source: str = "") -> DemandResult:
 
 def _demand_has_a_say() -> bool:
     open_rules = AllocationPolicy.objects.filter(Q(effective_to__isnull=True) | Q(effective_to__gt=timezone.now()))
-    return open_rules.filter(Q(buffer_days__gt=0) | Q(scarce_days__gt=0) | Q(sharing=DEMAND)).exists()
+    return open_rules.filter(
+        Q(buffer_days__gt=0) | Q(scarce_days__gt=0) | Q(sharing=DEMAND) | Q(building=BY_DEMAND)
+    ).exists()

@@ -11,6 +11,7 @@ from fractions import Fraction
 from django.db import connection
 
 from channels_sync.allocation import Derivation
+from channels_sync.allocation.formula import supply_of
 from channels_sync.allocation.terms import FIXED
 from channels_sync.causes import BULK_CAUSES
 from channels_sync.guard import Change, Limits, Setting, Verdict, judge
@@ -53,7 +54,8 @@ def possible_packs(derivation: Derivation) -> int | None:
     """Sold units that the supply counted by the rules comes to; None for a fixed figure, which counts none."""
     if derivation.terms.basis.value == FIXED:
         return None
-    return int(Fraction(derivation.steps.supply.total) // Fraction(derivation.offer.pack_size))
+    pack = derivation.offer.pack_size
+    return int(Fraction(supply_of(derivation.snapshot, derivation.terms, derivation.at).total) // Fraction(pack))
 
 
 def judge_plans(
@@ -77,11 +79,13 @@ def judge_plans(
     window = _window_of(changes, now=now)
     stale = _stale_sources(plans, now=now)
     totals = _totals(
-        [
-            channel_id
+        {
+            channel_id: changed
             for channel_id, found in changes.items()
-            if len(found) + window[channel_id][0] >= limits[channel_id].changed_min
-        ]
+            if (changed := len(found) + window[channel_id][0]) >= limits[channel_id].changed_min
+            and limits[channel_id].share_changed is not None
+        },
+        limits,
     )
     bulk = next((cause for cause in causes.split(", ") if cause.startswith(BULK_CAUSES)), "")
     return {
@@ -147,15 +151,17 @@ def _window_of(changes: Mapping[int, Sequence[Change]], *, now: datetime) -> dic
     return {channel_id: found.get(channel_id, (0, 0)) for channel_id in changes}
 
 
-def _totals(channels: Sequence[int]) -> dict[int, int]:
-    """Active listings of channels; asked only where a share could be too large."""
-    if not channels:
+def _totals(changed: Mapping[int, int], limits: Mapping[int, Limits]) -> dict[int, int]:
+    """Active listings of channels, counted no further than matters: with more of them so many changes are no large share."""
+    if not changed:
         return {}
+    enough = [int(changed[channel_id] / (limits[channel_id].share_changed or 1)) + 1 for channel_id in changed]
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT channel_id, count(*) FROM {Listing._meta.db_table}"
-            " WHERE channel_id = ANY(%s::bigint[]) AND is_active GROUP BY 1",
-            [numbers(channels)],
+            "SELECT u.channel_id, c.listings FROM unnest(%s::bigint[], %s::bigint[]) AS u(channel_id, enough)"
+            f" CROSS JOIN LATERAL (SELECT count(*) AS listings FROM (SELECT FROM {Listing._meta.db_table} l"
+            " WHERE l.channel_id = u.channel_id AND l.is_active LIMIT u.enough) few) c",
+            [numbers(changed), numbers(enough)],
         )
         return dict(cursor.fetchall())
 

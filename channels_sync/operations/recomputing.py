@@ -15,30 +15,29 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import connection
-from django.db.models import Q
 from django.utils import timezone
 
 from channels_sync.allocation import Derivation
-from channels_sync.allocation.terms import BUILDABLE
 from channels_sync.causes import joined, shortened
 from channels_sync.guard import Trip
-from channels_sync.models import AllocationPolicy, Channel, ChannelMode, Listing, PublicationState, PublishRun
+from channels_sync.models import Channel, ChannelMode, Listing, PublicationState, PublishRun
+from channels_sync.operations.building import forget_newer, id_ranges, note_everything, touched_by
 from channels_sync.operations.guarding import Planned, judge_plans
 from channels_sync.operations.holding import report_holds, write_holds
 from channels_sync.reads.figures import FigureChange, figures, read_facts
-from inventory.bulk import cause_of
-from inventory.models import Item, StockChange
+from channels_sync.reads.screening import Screen
+from inventory.arrays import numbers, texts
+from inventory.models import Item
+from inventory.operations.telling import tell_changed
 from inventory.operations.transactions import operation
-from inventory.wakeups import wake_after_commit
-from production.reads.dependents import dependents
 
 LISTINGS_PER_TRANSACTION = 1_000
 CAUSE_LENGTH = 100
 """Letters of the causes that are kept with a run; the guard sees all of them."""
+LISTINGS_PER_SCREEN = 500_000
+"""Listings that are held against the rules by one statement."""
 TRIPS_KEPT = 50
 """Rules that said no kept with a run, for people to read."""
-ITEMS_PER_CHANGE = 500
-"""Items named by one row of news; it bounds what one transaction has to work out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +96,22 @@ def recompute_ids(listing_ids: Sequence[int], *, cause: Cause, send_again: bool 
     return total
 
 
+def recompute_all(*, cause: str) -> RecomputeResult:
+    """Recompute every published listing: first what could be built, then the figures, in steps of bounded size.
+
+    Listings whose figure is the same are found by a statement for many at once and stay as they are; only the others are
+    locked and worked out. Nothing is lost when it stops in the middle: the next one begins again, and what was done is done.
+    """
+    now = timezone.now()
+    has_notes = note_everything(now=now)
+    screen = Screen(at=now, has_notes=has_notes)
+    total = RecomputeResult(checked=Listing.objects.published().count())
+    for low, high in id_ranges(Listing, LISTINGS_PER_SCREEN):
+        found = recompute_ids(screen.suspects(low=low, high=high), cause=Cause(cause))
+        total += RecomputeResult(0, found.changed, found.held)
+    return total
+
+
 @operation
 def _recompute_batch(listing_ids: Sequence[int], *, cause: Cause, send_again: bool) -> RecomputeResult:
     return recompute_locked(listing_ids=listing_ids, cause=cause, send_again=send_again)
@@ -121,33 +136,30 @@ def absorb_changes(*, rows_max: int = 200) -> int:
         news = cursor.fetchall()
     if not news:
         return 0
-    items = _touched({item_id for touched, *_ in news for item_id in touched})
+    items = touched_by(items={item_id for touched, *_ in news for item_id in touched}, now=timezone.now())
     cause = Cause(
         words=joined(cause for _, _, cause, _ in news),
         posting_id=max((posting_id for _, posting_id, _, _ in news if posting_id is not None), default=None),
         changed_at=min(recorded_at for *_, recorded_at in news),
     )
-    listing_ids = list(Listing.objects.published().filter(item__in=items).order_by("pk").values_list("pk", flat=True))
+    listing_ids = _published_of(items)
     recompute_locked(listing_ids=listing_ids, cause=cause)
     return len(news)
 
 
-def _touched(items: set[int]) -> list[int]:
-    """The items whose news it is, and those that could be built of them where a rule counts what could be built."""
-    counts_buildable = AllocationPolicy.objects.filter(
-        Q(effective_to__isnull=True) | Q(effective_to__gt=timezone.now()), basis=BUILDABLE
-    )
-    return sorted(dependents(items=items) if counts_buildable.exists() else items)
+def _published_of(items: Sequence[int]) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT l.id FROM channels_sync_listing l JOIN channels_sync_channel c ON c.id = l.channel_id"
+            " WHERE l.item_id = ANY(%s::bigint[]) AND l.is_active AND c.mode <> %s ORDER BY l.id",
+            [numbers(items), ChannelMode.OFF.value],
+        )
+        return [listing_id for (listing_id,) in cursor.fetchall()]
 
 
 def tell_items_changed(*, items: Collection[int], cause: str) -> None:
     """Have every listing of `items` (ids) recomputed soon. Part of the present transaction."""
-    ordered = sorted(set(items))
-    StockChange.objects.bulk_create(
-        StockChange(items=ordered[start : start + ITEMS_PER_CHANGE], cause=cause_of(cause)[:24])
-        for start in range(0, len(ordered), ITEMS_PER_CHANGE)
-    )
-    wake_after_commit()
+    tell_changed(items=items, cause=cause)
 
 
 # --- the work, inside the caller's transaction ---
@@ -195,7 +207,9 @@ def recompute_locked(
         return RecomputeResult()
     locked = _lock_pushes(listing_ids)
     now = timezone.now()
-    plans, settled = _plan(figures(read_facts(locked), now=now), locked=locked, send_again=send_again)
+    found = list(figures(read_facts(locked), now=now))
+    forget_newer([one.derivation for one in found])
+    plans, settled = _plan(found, locked=locked, send_again=send_again)
     _guard(plans, cause=cause, now=now, approved=approved or {})
     runs = _write_runs(plans, cause=cause, now=now)
     _write(plans, runs=runs, now=now)
@@ -213,7 +227,7 @@ def recompute_locked(
 
 
 def _lock_pushes(listing_ids: Sequence[int]) -> dict[int, _Locked]:
-    ids = list(listing_ids)
+    ids = numbers(listing_ids)
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO channels_sync_listingpush (listing_id, channel_id, version, sent_version, confirmed_version,"
@@ -320,7 +334,7 @@ def _write(plans: Sequence[_Plan], *, runs: Mapping[int, PublishRun], now: datet
             " last_error = '', recent_max = greatest(p.recent_max, u.wanted)"
             " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS u(listing_id, version, wanted)"
             " WHERE p.listing_id = u.listing_id AND p.version = u.version - 1",
-            [listing_ids, versions, [derivation.quantity for _, _, _, derivation, _ in rows]],
+            [numbers(listing_ids), numbers(versions), numbers(derivation.quantity for *_, derivation, _ in rows)],
         )
         assert cursor.rowcount == len(rows), "the outbox changed under its lock"
         cursor.execute(
@@ -329,8 +343,8 @@ def _write(plans: Sequence[_Plan], *, runs: Mapping[int, PublishRun], now: datet
             " WHERE l.listing_id = u.listing_id AND l.version = u.version - 1 AND l.state = ANY(%s::text[])",
             [
                 PublicationState.SUPERSEDED.value,
-                listing_ids,
-                versions,
+                numbers(listing_ids),
+                numbers(versions),
                 [PublicationState.QUEUED.value, PublicationState.SHADOW.value],
             ],
         )
@@ -342,12 +356,12 @@ def _write(plans: Sequence[_Plan], *, runs: Mapping[int, PublishRun], now: datet
             " AS u(run_id, listing_id, version, before, after, derivation, state)",
             [
                 now,
-                [run_id for _, run_id, *_ in rows],
-                listing_ids,
-                versions,
-                [before.wanted for _, _, before, _, _ in rows],
-                [derivation.quantity for _, _, _, derivation, _ in rows],
-                [json.dumps(derivation.to_json()) for _, _, _, derivation, _ in rows],
-                [state.value for *_, state in rows],
+                numbers(run_id for _, run_id, *_ in rows),
+                numbers(listing_ids),
+                numbers(versions),
+                numbers(before.wanted for _, _, before, _, _ in rows),
+                numbers(derivation.quantity for *_, derivation, _ in rows),
+                texts(json.dumps(derivation.to_json()) for *_, derivation, _ in rows),
+                texts(state.value for *_, state in rows),
             ],
         )

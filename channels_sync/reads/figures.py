@@ -28,6 +28,7 @@ from channels_sync.allocation import (
 )
 from channels_sync.allocation.sisters import Sister, allotments_of
 from channels_sync.models import Channel, ChannelMode
+from channels_sync.reads.division import Part, parts_of_building
 from channels_sync.reads.layers import (
     Arrival,
     DemandBook,
@@ -44,6 +45,7 @@ from inventory.quantities import ZERO
 from inventory.reads.availability import ItemAvailability, SourceAvailability, availability
 from production.reads.structures import Structures, load_structures
 
+_NO_SOURCES: frozenset[int] = frozenset()
 QUANTITY_MAX = 1_000_000_000
 """For a channel whose adapter is not known."""
 
@@ -154,7 +156,9 @@ def figures(
     terms = {one.listing_id: rules.terms_of(one) for one in facts}
     sharing = {one.item_id for one in facts if terms[one.listing_id].takes_a_share}
     involved = [one for one in facts if one.is_asked or one.item_id in sharing]
-    supply = _Supply(involved, terms, now=now, supposing=supposing)
+    divides = any(terms[one.listing_id].divides_building for one in involved)
+    parts = parts_of_building(at=now, proposals=proposals) if divides else {}
+    supply = _Supply(involved, terms, parts, now=now, supposing=supposing)
     by_item: dict[int, list[Facts]] = {}
     for one in involved:
         if one.item_id in sharing:
@@ -192,14 +196,17 @@ class _Supply:
         self,
         facts: Sequence[Facts],
         terms: Mapping[int, Terms],
+        parts: Mapping[int, Part],
         *,
         now: datetime,
         supposing: Mapping[int, Decimal] | None,
     ) -> None:
         self._terms = terms
+        self._parts = parts
         self._supposing = supposing
-        self._sources = _sources_of({one.channel_id for one in facts})
-        self._snapshots: dict[tuple[int, int, int], tuple[Snapshot, tuple[SourceAvailability, ...]]] = {}
+        self._sources = sources_of({one.channel_id for one in facts})
+        self._snapshots: dict[tuple[frozenset[int], int, int], tuple[Snapshot, tuple[SourceAvailability, ...]]] = {}
+        self._with_building: dict[tuple[frozenset[int], int, int, bool], Snapshot] = {}
         places = {place for places in self._sources.values() for place in places}
 
         def items_where(wanted: str) -> set[int]:
@@ -234,14 +241,29 @@ class _Supply:
         return self._base(one)[1]
 
     def snapshot(self, one: Facts) -> Snapshot:
-        snapshot, places = self._base(one)
         terms = self._terms[one.listing_id]
+        if not terms.counts_buildable or terms.needs_demand or terms.doubt_percent.value or terms.counts_suppliers:
+            return self._worked_out(one, terms)
+        sources = self._sources.get(one.channel_id, _NO_SOURCES)
+        key = (sources, one.item_id, _life(terms), terms.divides_building)
+        found = self._with_building.get(key)
+        if found is None:
+            found = self._with_building[key] = self._worked_out(one, terms)
+        return found
+
+    def _worked_out(self, one: Facts, terms: Terms) -> Snapshot:
+        snapshot, places = self._base(one)
         if terms.counts_incoming:
             snapshot = replace(snapshot, incoming=self._incoming(one))
         if terms.counts_suppliers:
             snapshot = replace(snapshot, suppliers=self._suppliers.get(one.item_id, ()))
         if terms.counts_buildable:
-            snapshot = replace(snapshot, makeable=self._makeable(one.item_id))
+            made = self._makeable(one.item_id)
+            part = self._parts.get(one.item_id) if terms.divides_building else None
+            if part is not None:
+                quantity = min(made.quantity, part.quantity)
+                made = replace(made, quantity=quantity, alone=made.quantity, divided=part.reason)
+            snapshot = replace(snapshot, makeable=made)
         if terms.needs_demand:
             assert self._demand is not None
             snapshot = replace(snapshot, demand=self._demand.of(one.item_id, one.channel_id))
@@ -252,10 +274,11 @@ class _Supply:
 
     def _base(self, one: Facts) -> tuple[Snapshot, tuple[SourceAvailability, ...]]:
         life = _life(self._terms[one.listing_id])
-        key = (one.channel_id, one.item_id, life)
+        sources = self._sources.get(one.channel_id, _NO_SOURCES)
+        key = (sources, one.item_id, life)
         found = self._snapshots.get(key)
         if found is None:
-            stock = self._stock[life][one.item_id].from_sources(self._sources.get(one.channel_id, ()))
+            stock = self._stock[life][one.item_id].from_sources(sources)
             snapshot = _snapshot(stock)
             if self._supposing is not None:
                 snapshot = _supposing(snapshot, self._supposing.get(one.item_id, ZERO))
@@ -271,7 +294,7 @@ class _Supply:
 
     def _incoming(self, one: Facts) -> tuple[Incoming, ...]:
         """What will arrive at the channel's sources, or anywhere when it has none of its own."""
-        sources = self._sources.get(one.channel_id)
+        sources = self._sources.get(one.channel_id, _NO_SOURCES)
         return tuple(
             arrival.supply
             for arrival in self._arrivals.get(one.item_id, ())
@@ -283,13 +306,13 @@ def _life(terms: Terms) -> int:
     return int(terms.shelf_life_days.value)
 
 
-def _sources_of(channels: Collection[int]) -> dict[int, set[int]]:
+def sources_of(channels: Collection[int]) -> dict[int, frozenset[int]]:
     """Channel id -> its source locations; a channel without any is not in it."""
     links = Channel.source_locations.through.objects.filter(channel_id__in=sorted(channels))
     sources: dict[int, set[int]] = {}
     for channel_id, location_id in links.values_list("channel_id", "location_id"):
         sources.setdefault(channel_id, set()).add(location_id)
-    return sources
+    return {channel_id: frozenset(places) for channel_id, places in sources.items()}
 
 
 def _snapshot(stock: ItemAvailability) -> Snapshot:

@@ -8,11 +8,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from django.db.models import Q
+from django.db.models import BooleanField
+from django.db.models.expressions import RawSQL
 
 from channels_sync.allocation import Breadth, PolicyTerms, Rule, Terms, resolve
 from channels_sync.allocation.vocabulary import BY_COLUMN
 from channels_sync.models import AllocationPolicy
+from inventory.arrays import numbers
 from inventory.models import ItemCategory
 
 
@@ -87,6 +89,11 @@ class Rulebook:
             self._by_scope.setdefault(scope.key, []).append(len(self._policies))
             self._policies.append(policy)
 
+    @property
+    def knows_categories(self) -> bool:
+        """Whether any rule is for a category."""
+        return any(category is not None for _, category, *_ in self._by_scope)
+
     def terms_of(self, one: Placed) -> Terms:
         """The terms in force for a listing."""
         channel, item = one.channel_id, one.item_id
@@ -149,19 +156,45 @@ def policy_terms(row: AllocationPolicy) -> PolicyTerms:
 
 def rules_in_force(*, at: datetime, listings: Sequence[Placed], proposals: Collection[Proposal] = ()) -> Rulebook:
     """The rules that have a say in the figures of `listings`. One statement, two where a category has a rule."""
-    channels = {one.channel_id for one in listings}
-    items = {one.item_id for one in listings}
     rows = list(
         AllocationPolicy.objects.in_force(at=at)
-        .filter(
-            Q(listing__in=[one.listing_id for one in listings])
-            | Q(listing__isnull=True)
-            & (Q(channel__isnull=True) | Q(channel__in=channels))
-            & (Q(item__isnull=True) | Q(item__in=items))
-        )
+        .filter(_has_a_say(listings))
         .select_related("channel", "category", "item", "listing__channel", "created_by", "campaign")
         .order_by("effective_from", "pk")
     )
+    return _rulebook(rows, proposals)
+
+
+def _has_a_say(listings: Sequence[Placed]) -> RawSQL:
+    """For the table of policies: whether a rule is wide, or for one of these listings, their items and channels."""
+    return RawSQL(
+        "channels_sync_allocationpolicy.listing_id = ANY(%s::bigint[]) OR channels_sync_allocationpolicy.listing_id IS NULL"
+        " AND (channels_sync_allocationpolicy.channel_id IS NULL"
+        " OR channels_sync_allocationpolicy.channel_id = ANY(%s::bigint[]))"
+        " AND (channels_sync_allocationpolicy.item_id IS NULL"
+        " OR channels_sync_allocationpolicy.item_id = ANY(%s::bigint[]))",
+        [
+            numbers(one.listing_id for one in listings),
+            numbers({one.channel_id for one in listings}),
+            numbers({one.item_id for one in listings}),
+        ],
+        output_field=BooleanField(),
+    )
+
+
+def every_rule_in_force(*, at: datetime, proposals: Collection[Proposal] = ()) -> tuple[Rulebook, set[int]]:
+    """All rules in force, and the ids of items that have one of their own, or one of their listings has. Two statements."""
+    rows = list(
+        AllocationPolicy.objects.in_force(at=at)
+        .select_related("channel", "category", "item", "listing__channel", "created_by", "campaign")
+        .order_by("effective_from", "pk")
+    )
+    items = {item_id for row in rows if (item_id := row.listing.item_id if row.listing else row.item_id) is not None}
+    return _rulebook(rows, proposals), items
+
+
+def _rulebook(rows: Iterable[AllocationPolicy], proposals: Collection[Proposal]) -> Rulebook:
+    """The rules as they are, with proposed ones in the place of those they would replace."""
     replaced = {proposal.scope for proposal in proposals if not proposal.campaign}
     found = [
         (scope_of(row), policy_terms(row))

@@ -146,6 +146,11 @@ def _layers(derivation: Derivation, steps: Steps) -> Iterator[WhyLine]:
     if terms.counts_buildable and snapshot.makeable is not None:
         share = terms.buildable_percent
         hint = "" if share.value == 100 else f"{grouped(share.value)} % of {grouped(snapshot.makeable.quantity)}"
+        alone = snapshot.makeable.alone
+        if alone is not None:
+            note = f"{grouped(alone)} if nothing else were made of its components; {snapshot.makeable.divided}"
+            shown = grouped(snapshot.makeable.quantity)
+            yield _term_line("Its part of what could be built", terms.building, lambda _: shown, unit, note)
         yield _term_line("Could be built", terms.basis, lambda _: grouped(supply.buildable), unit, hint)
         yield from _components(snapshot.makeable, unit)
     if terms.counts_suppliers:

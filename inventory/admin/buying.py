@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -32,6 +33,7 @@ from inventory.models import (
     SupplierStock,
 )
 from inventory.operations.checking import packs_of
+from inventory.operations.telling import tell_changed
 from inventory.templatetags.figures import moment, money, quantity, unit_cost
 from inventory.units import unit_factor
 
@@ -161,6 +163,18 @@ class SupplierStockAdmin(ExchangeAdmin, ShellAdmin):
     search_fields = ("supplier_item__item__sku", "supplier_item__supplier__code")
     autocomplete_fields = ("supplier_item",)
     fields = ("supplier_item", "quantity", "confirmed_at", "source")
+
+    def save_model(self, request: HttpRequest, obj: SupplierStock, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        tell_changed(items=[obj.supplier_item.item_id], cause="supplier stock")
+
+    def delete_model(self, request: HttpRequest, obj: SupplierStock) -> None:
+        tell_changed(items=[obj.supplier_item.item_id], cause="supplier stock")
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[SupplierStock]) -> None:
+        tell_changed(items=queryset.values_list("supplier_item__item_id", flat=True), cause="supplier stock")
+        super().delete_queryset(request, queryset)
 
     @admin.display(description="Item", ordering="supplier_item__item__sku")
     def item(self, row: SupplierStock) -> str:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Prefetch
 from django.http import HttpResponse
 from django.utils import timezone
@@ -67,6 +68,7 @@ from inventory.operations.purchasing import (
     reopen_order,
 )
 from inventory.operations.receiving_orders import Arrival, Charge, receive_order
+from inventory.operations.telling import tell_changed
 
 DAYS_MAX = 3_650
 LANDED_KINDS = [choice for choice in LandedCostKind.choices if choice[0] != LandedCostKind.PRICE]
@@ -304,14 +306,16 @@ class SupplierStockResource(ListOne, Resource):
         if row is None:
             refuse([(("item",), f"{supplier.code} does not sell us {item.sku}. Say so at its supplier items first.")])
         (quantity,) = in_stock_units([(item, values["quantity"], values["unit"])])
-        stock, _ = SupplierStock.objects.update_or_create(
-            supplier_item=row,
-            defaults={
-                "quantity": quantity,
-                "confirmed_at": values["confirmed_at"] or timezone.now(),
-                "source": values["source"],
-            },
-        )
+        with transaction.atomic():
+            stock, _ = SupplierStock.objects.update_or_create(
+                supplier_item=row,
+                defaults={
+                    "quantity": quantity,
+                    "confirmed_at": values["confirmed_at"] or timezone.now(),
+                    "source": values["source"],
+                },
+            )
+            tell_changed(items=[item.pk], cause="supplier stock")
         return self.answer(self.get_queryset().get(pk=stock.pk))
 
 

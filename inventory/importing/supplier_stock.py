@@ -1,5 +1,7 @@
 """Import of what suppliers say to have: a figure with its source and its day, never stock on hand."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 
@@ -15,10 +17,14 @@ from inventory.importing.running import ImportKind, ImportOptions
 from inventory.importing.suppliers import CODE, ITEM, NO_SKU, find_item, find_supplier, suppliers_by_code
 from inventory.importing.tables import Table
 from inventory.importing.upkeep import is_same, leave_out_blank
-from inventory.models import Item, SupplierItem, SupplierStock
+from inventory.models import Item, Supplier, SupplierItem, SupplierStock
 from inventory.operations.checking import to_stock_unit
 from inventory.operations.posting import Actor
-from inventory.quantities import as_text
+from inventory.operations.telling import tell_changed
+from inventory.quantities import ZERO, as_text
+
+MISSING_MAX = 5
+"""So many items a complete file may always leave out."""
 
 SUPPLIER_STOCK_FIELDS = (
     CODE,
@@ -31,7 +37,11 @@ SUPPLIER_STOCK_FIELDS = (
 
 
 def import_supplier_stock(table: Table, options: ImportOptions, actor: Actor) -> Report:  # noqa: ARG001
-    """Take over what suppliers say to have; see running.ImportKind."""
+    """Take over what suppliers say to have; see running.ImportKind.
+
+    A file that is said to name everything sets what it does not name to nothing, unless it leaves out most of what its
+    supplier had: then it was cut off, and none of its rows is taken.
+    """
     report = Report.of("supplier_stock", table)
     columns = find_columns(table, SUPPLIER_STOCK_FIELDS)
     readers = leave_out_blank(
@@ -44,7 +54,10 @@ def import_supplier_stock(table: Table, options: ImportOptions, actor: Actor) ->
         for row in SupplierItem.objects.filter(item__in=items.values()).select_related("item")
     }
     known = {row.supplier_item_id: row for row in SupplierStock.objects.filter(supplier_item__in=sold.values())}
+    missing = _missing(readers, suppliers, items) if options.is_complete else {}
+    cut_off = {supplier.pk: words for supplier in missing if (words := _cut_off(supplier, missing[supplier]))}
     seen: dict[int, int] = {}
+    told: set[int] = set()
     for reader in readers:
         supplier, item = find_supplier(reader, suppliers), find_item(reader, items)
         label = f"{reader.text('item')} at {reader.text('supplier')}"
@@ -53,6 +66,8 @@ def import_supplier_stock(table: Table, options: ImportOptions, actor: Actor) ->
             reader.refuse("item", f"{supplier.code} does not sell us {item.sku}. Import it as a supplier item first.")
         if row is not None and seen.setdefault(row.pk, reader.number) != reader.number:
             reader.refuse("item", f"{label} stands in row {seen[row.pk]} already. Keep one of the two rows.")
+        if supplier and supplier.pk in cut_off:
+            reader.refuse("", cut_off[supplier.pk])
         quantity = _supplier_quantity(reader, item) if item else None
         day = reader.read("confirmed_on", read_date)
         if row is None or quantity is None or not reader.is_clean:
@@ -71,9 +86,67 @@ def import_supplier_stock(table: Table, options: ImportOptions, actor: Actor) ->
             changes.append(Change("Confirmed on", _day_of(stock), str(day)))
         stock.quantity, stock.source, stock.confirmed_at = quantity, source, _moment(day)
         stock.save()
+        told.add(row.item_id)
         report.add(reader.number, outcome, label, changes=changes)
+    for supplier, rows in missing.items():
+        if supplier.pk not in cut_off:
+            told |= _set_to_nothing(rows.gone, table.name[:100], report)
+    tell_changed(items=told, cause="supplier stock")
     report.results.sort(key=lambda result: result.row)
     return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Missing:
+    """What a supplier had something of, as far as a file does not name it, and how much there was to name."""
+
+    gone: Sequence[SupplierStock]
+    had: int
+
+
+def _missing(
+    readers: Sequence[RowReader], suppliers: Mapping[str, Supplier], items: Mapping[str, Item]
+) -> dict[Supplier, _Missing]:
+    """By supplier of the file. A row that cannot be used names its item all the same."""
+    named: dict[Supplier, set[int]] = {}
+    for reader in readers:
+        supplier, item = suppliers.get(reader.text("supplier").upper()), items.get(reader.text("item").upper())
+        if supplier is not None:
+            named.setdefault(supplier, set()).update({item.pk} if item else ())
+    found = {}
+    rows = SupplierStock.objects.filter(supplier_item__supplier__in=named, quantity__gt=0).select_related(
+        "supplier_item__supplier", "supplier_item__item"
+    )
+    held: dict[int, list[SupplierStock]] = {}
+    for row in rows.order_by("supplier_item__item__sku"):
+        held.setdefault(row.supplier_item.supplier_id, []).append(row)
+    for supplier, items_named in named.items():
+        all_rows = held.get(supplier.pk, [])
+        gone = [row for row in all_rows if row.supplier_item.item_id not in items_named]
+        found[supplier] = _Missing(gone, len(all_rows))
+    return found
+
+
+def _cut_off(supplier: Supplier, missing: _Missing) -> str:
+    """Why a complete file is not believed; empty when it is."""
+    count = len(missing.gone)
+    if count <= MISSING_MAX or count * 2 <= missing.had:
+        return ""
+    skus = ", ".join(row.supplier_item.item.sku for row in missing.gone[:3])
+    return (
+        f"{supplier.code} had something of {missing.had} items and the file names {missing.had - count} of them, not {skus} and "
+        f"{count - 3} more. It looks cut off. Fetch it again; if all that is really gone, name each with 0."
+    )
+
+
+def _set_to_nothing(rows: Sequence[SupplierStock], source: str, report: Report) -> set[int]:
+    for row in rows:
+        label = f"{row.supplier_item.item.sku} at {row.supplier_item.supplier.code}"
+        changes = [Change("Quantity", as_text(row.quantity), "0")]
+        row.quantity, row.source, row.confirmed_at = ZERO, source, timezone.now()
+        row.save()
+        report.add(0, Outcome.CHANGED, label, changes=changes, note="not in the file")
+    return {row.supplier_item.item_id for row in rows}
 
 
 def _supplier_quantity(reader: RowReader, item: Item) -> Decimal | None:
@@ -103,10 +176,11 @@ def _moment(day: date | None) -> datetime:
 SUPPLIER_STOCK = ImportKind(
     name="supplier_stock",
     title="Supplier stock",
-    help_text="What suppliers say to have. A row replaces the figure before; items that are not in the file keep theirs.",
+    help_text="What suppliers say to have. A row replaces the figure before; items that are not in the file keep theirs, "
+    "unless the file is said to name everything.",
     permissions=("inventory.add_supplierstock", "inventory.change_supplierstock"),
     fields=SUPPLIER_STOCK_FIELDS,
-    options=(),
+    options=("is_complete",),
     perform=import_supplier_stock,
     order=42,
 )

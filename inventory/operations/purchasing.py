@@ -1,6 +1,6 @@
 """Purchase orders: written, placed, closed short, cancelled and opened again. Receiving them is in receiving_orders."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -22,6 +22,7 @@ from inventory.operations.checking import check_item, check_location, check_quan
 from inventory.operations.posting import Actor
 from inventory.operations.purchase_receipts import lock_orders, settle
 from inventory.operations.receiving import check_value
+from inventory.operations.telling import tell_changed
 from inventory.operations.transactions import operation
 from inventory.quantities import ZERO, as_text
 
@@ -143,6 +144,8 @@ def change_order(
         row.order = held
     PurchaseOrderLine.objects.bulk_create(added)
     settle(held, list(held.lines.all()))
+    if held.ordered_on is not None:
+        _tell([*known.values(), *rows])
     return held
 
 
@@ -173,6 +176,7 @@ def place_order(*, order: PurchaseOrder, actor: Actor, ordered_on: date | None =
         PurchaseOrderLine.objects.bulk_update(lines, ["expected_on"])
     held.state = PurchaseOrderState.ORDERED
     held.save()
+    _tell(lines)
     return held
 
 
@@ -191,6 +195,7 @@ def close_order_line(*, order: PurchaseOrder, line: int, actor: Actor) -> Purcha
         _end(held, PurchaseOrderState.CLOSED)
     else:
         settle(held, lines)
+    _tell([found])
     return held
 
 
@@ -203,6 +208,7 @@ def close_order(*, order: PurchaseOrder, actor: Actor, reason: str = "") -> Purc
         if line.outstanding:
             PurchaseOrderLine.objects.filter(pk=line.pk).update(is_closed=True)
     _end(held, PurchaseOrderState.CLOSED, reason)
+    _tell(held.lines.all())
     return held
 
 
@@ -221,6 +227,8 @@ def cancel_order(*, order: PurchaseOrder, actor: Actor, reason: str = "") -> Pur
             "Close it short instead.",
             order=held.number,
         )
+    if held.state == PurchaseOrderState.ORDERED:
+        _tell(held.lines.all())
     _end(held, PurchaseOrderState.CANCELLED, reason)
     return held
 
@@ -241,7 +249,14 @@ def reopen_order(*, order: PurchaseOrder, actor: Actor) -> PurchaseOrder:  # noq
     held.closed_at = None
     held.save(update_fields=["state", "closed_at"])
     settle(held, lines)
+    if held.ordered_on is not None:
+        _tell(lines)
     return held
+
+
+def _tell(lines: Iterable[PurchaseOrderLine]) -> None:
+    """What is on its way changed."""
+    tell_changed(items=[line.item_id for line in lines], cause="purchase order")
 
 
 def _check_supplier(supplier: Supplier) -> None:

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from channels_sync.models import SENDING, Channel
 from channels_sync.operations.confirming import confirm_sent
 from channels_sync.operations.publishing import publish_due
-from channels_sync.operations.recomputing import absorb_changes, recompute_listings
+from channels_sync.operations.recomputing import absorb_changes, recompute_all
 from channels_sync.reads.publishing import channel_health
 
 BATCHES_MAX = 10_000
@@ -24,7 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *, recompute: bool, **_options: Any) -> None:
         taken = sum(islice(iter(absorb_changes, 0), BATCHES_MAX))
-        changed = recompute_listings(cause="sync_channels").changed if recompute else 0
+        changed = recompute_all(cause="sync_channels").changed if recompute else 0
         self.stdout.write(f"news taken in: {taken}; changed by a full recompute: {changed}")
         channels = list(Channel.objects.filter(mode__in=SENDING, is_paused=False).order_by("pk"))
         for channel in channels:
