@@ -13,6 +13,7 @@ from celery import Task, shared_task
 
 from channels_sync.operations.confirming import confirm_sent
 from channels_sync.operations.publishing import publish_due
+from channels_sync.operations.ranking import refresh_sold_per_day
 from channels_sync.operations.recomputing import absorb_changes, recompute_listings
 from channels_sync.operations.sweeping import sweep
 from channels_sync.reads.publishing import due_channel_ids
@@ -23,6 +24,8 @@ BATCHES_MAX = 50
 TASK_SECONDS = 30.0
 """No task begins another batch later than this; what is left goes to the next message."""
 TIME_LIMIT_SECONDS = 110
+WAKE_SECONDS_MAX = 4.0
+"""Longer pauses are left to the sweep."""
 
 
 @shared_task(time_limit=TIME_LIMIT_SECONDS, ignore_result=True)
@@ -51,6 +54,8 @@ def publish_channel(*, channel_id: int) -> int:
         result = publish_due(channel_id=channel_id)
         accepted += result.accepted
         if not result.claimed or result.is_blocked:
+            if result.wait_seconds is not None and result.wait_seconds <= WAKE_SECONDS_MAX:
+                send_message(publish_channel, after_seconds=result.wait_seconds, channel_id=channel_id)
             break
         if time.monotonic() > ends_at:
             send_message(publish_channel, channel_id=channel_id)
@@ -91,6 +96,7 @@ def recompute_everything() -> int:
 
     Returns the listings that changed.
     """
+    refresh_sold_per_day()
     changed = recompute_listings(cause="the passing of time").changed
     if changed:
         _wake_senders()
@@ -102,9 +108,9 @@ def _wake_senders() -> None:
         send_message(publish_channel, channel_id=channel_id)
 
 
-def send_message(task: Task[..., object], **arguments: object) -> None:
+def send_message(task: Task[..., object], *, after_seconds: float = 0.0, **arguments: object) -> None:
     """Send a wake-up. A broker that cannot be reached is logged; the work is safe in the database and the sweep finds it."""
     try:
-        task.apply_async(kwargs=arguments, retry=False, expires=60)
+        task.apply_async(kwargs=arguments, retry=False, expires=60, countdown=after_seconds or None)
     except Exception as error:  # whatever the broker's client raises
         logger.warning("wakeup.not_sent", extra={"task": task.name, "error": str(error)})

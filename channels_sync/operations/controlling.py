@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db.models import F, QuerySet
+from django.utils import timezone
 
 from channels_sync.credentials import Secrets, encrypt, rotate
 from channels_sync.models import SENDING, Channel, ChannelMode, Listing, ListingPush, PublicationLine, PublicationState
@@ -12,17 +13,25 @@ from inventory.operations.posting import Actor
 from inventory.operations.transactions import operation
 from inventory.wakeups import wake_after_commit
 
+_PAUSE = ["is_paused", "is_paused_with_all", "pause_reason", "paused_at"]
+
 
 @operation
-def pause_channel(*, channel: Channel, actor: Actor) -> Channel:
+def pause_channel(*, channel: Channel, actor: Actor, reason: str = "", with_all: bool = False) -> Channel:
     """Send nothing more to the channel until it is resumed. Figures are still worked out and wait.
 
-    What is on its way at this moment may still arrive. Pausing twice changes nothing.
+    What is on its way at this moment may still arrive. Pausing twice changes the reason alone, where one is given.
+    `with_all` says that it is resumed together with all others.
     """
     locked = _lock(channel)
+    reason = reason.strip()[:200]
     if not locked.is_paused:
-        locked.is_paused = True
-        _save(locked, actor=actor, fields=["is_paused"])
+        locked.is_paused, locked.is_paused_with_all = True, with_all
+        locked.pause_reason, locked.paused_at = reason, timezone.now()
+        _save(locked, actor=actor, fields=_PAUSE)
+    elif reason and reason != locked.pause_reason:
+        locked.pause_reason = reason
+        _save(locked, actor=actor, fields=_PAUSE)
     return locked
 
 
@@ -31,8 +40,9 @@ def resume_channel(*, channel: Channel, actor: Actor) -> Channel:
     """Send again; the newest figure of each listing goes out, what it was in between does not."""
     locked = _lock(channel)
     if locked.is_paused:
-        locked.is_paused = False
-        _save(locked, actor=actor, fields=["is_paused"])
+        locked.is_paused = locked.is_paused_with_all = False
+        locked.pause_reason, locked.paused_at = "", None
+        _save(locked, actor=actor, fields=_PAUSE)
         wake_after_commit()
     return locked
 
