@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from channels_sync.credentials import Secrets, encrypt, rotate
 from channels_sync.models import SENDING, Channel, ChannelMode, Listing, ListingPush, PublicationLine, PublicationState
+from channels_sync.operations.metering import try_account_now
 from channels_sync.operations.recomputing import recompute_listings, tell_items_changed
 from inventory.errors import WrongState
 from inventory.operations.posting import Actor
@@ -96,6 +97,7 @@ def set_credentials(*, channel: Channel, secrets: Secrets, actor: Actor) -> Chan
     locked.last_error_at = None
     locked._change_reason = "credentials replaced"  # type: ignore[attr-defined]  # read by simple_history
     _save(locked, actor=actor, fields=["credentials", "last_error", "last_error_at"])
+    try_account_now(locked)
     _try_again(ListingPush.objects.filter(channel=locked))
     return locked
 
@@ -128,6 +130,7 @@ def rotate_credentials() -> int:
 @operation
 def retry_listing(*, listing: Listing) -> None:
     """Send (or read back) the listing's newest figure now, whatever went wrong before."""
+    try_account_now(listing.channel)
     _try_again(ListingPush.objects.filter(listing=listing))
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from channels_sync.models import Channel, Listing, ListingPush, SendingAccount
 from channels_sync.models.pushes import SEND_ATTEMPTS_MAX
-from channels_sync.operations.metering import account_of_channel
+from channels_sync.operations.metering import account_of_channel, try_account_now
 from channels_sync.reads.sending import given_up, given_up_counts
 from inventory.models import ExceptionCase, Severity
 from inventory.operations.exceptions import report_exception, resolve_by_fingerprint
@@ -40,6 +40,7 @@ def retry_given_up(*, channel: Channel, listings: Sequence[Listing] | None = Non
     if not given_up_counts().get(channel.pk):
         resolve_by_fingerprint(fingerprint=f"{_GIVEN_UP}{channel.pk}", resolution="tried again", actor=actor)
     if ids:
+        try_account_now(channel)
         wake_after_commit()
     return len(ids)
 

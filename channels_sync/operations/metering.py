@@ -52,7 +52,7 @@ def backoff_seconds(attempts: int, *, chance: Callable[[], float] = random.rando
 
 # What the bucket may hold for us, and what it holds now. A clock that stood still or went back fills nothing. Both moments of
 # `_TAKE` are read after the row lock was got; the later one is kept, so that no refill counts twice.
-_MOST = "(a.bucket_points * a.share_percent / 100.0)"
+_MOST = "(a.bucket_points / 100.0 * a.share_percent)"
 _REFILL = "(a.refill_points_per_second * a.share_percent / 100.0)"
 _HELD = (
     f"least({_MOST}, a.points"
@@ -210,6 +210,16 @@ def account_rests(account: str, *, seconds: float, is_alive: bool) -> None:
             " quiet_until = greatest(CASE WHEN %s AND failures > 0 THEN NULL ELSE quiet_until END,"
             "  clock_timestamp() + make_interval(secs => %s)) WHERE account = %s",
             [is_alive, is_alive, is_alive, min(seconds, BACKOFF_SECONDS_MAX), account],
+        )
+
+
+@operation
+def try_account_now(channel: Channel) -> None:
+    """Have a silent account tried at once, for a person says that something changed. A pause it asked for is kept."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE channels_sync_sendingaccount SET quiet_until = NULL WHERE account = %s AND failures > 0",
+            [account_of_channel(channel)],
         )
 
 

@@ -151,9 +151,9 @@ def backlogs(*, channels: Collection[Channel]) -> dict[int, Backlog]:
 
 _ALLOWANCES = """
 SELECT a.account,
-  least(a.bucket_points * a.share_percent / 100.0, a.points + a.refill_points_per_second * a.share_percent / 100.0
+  least(a.bucket_points / 100.0 * a.share_percent, a.points + a.refill_points_per_second * a.share_percent / 100.0
     * greatest(0, extract(epoch FROM clock_timestamp() - a.filled_at)::numeric)),
-  a.bucket_points * a.share_percent / 100.0, a.refill_points_per_second * a.share_percent / 100.0, a.share_percent,
+  a.bucket_points / 100.0 * a.share_percent, a.refill_points_per_second * a.share_percent / 100.0, a.share_percent,
   a.failures, a.failing_since, CASE WHEN a.quiet_until > clock_timestamp() THEN a.quiet_until END
 FROM channels_sync_sendingaccount a WHERE a.account = ANY(%s::text[])
 """
