@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from channels_sync.adapters.base import ChannelAccount
@@ -79,7 +80,7 @@ def test_a_short_wait_is_waited_for(channel):
 
     def sleep(seconds):
         waits.append(seconds)
-        SendingAccount.objects.update(filled_at=timezone.now() - timedelta(seconds=seconds))
+        SendingAccount.objects.update(filled_at=F("filled_at") - timedelta(seconds=seconds))
 
     AccountMeter(enter(channel, points=0), None, sleep=sleep).pay(10)
 
