@@ -82,7 +82,7 @@ def measure_outbox(plan: OutboxPlan, admin: Connection) -> dict[str, Any]:
 
 
 def make_listings(admin: Connection, count: int) -> int:
-    """A channel with `count` listings whose figure was sent; returns its id. Each has a line with the derivation of a real one."""
+    """A channel with `count` listings whose figure was sent; returns its id. Each has a line with a real derivation."""
     from channels_sync.credentials import Secrets, encrypt
     from channels_sync.models import Channel, ChannelMode, Listing, PublicationLine
     from channels_sync.operations.metering import ensure_account
@@ -213,11 +213,10 @@ def _floor() -> tuple[float, float]:
 class Sink:
     """A channel in our own process that says yes to everything."""
 
-    name = "sink"
-
-    def __init__(self, account: Any) -> None:
+    def __init__(self, account: Any, name: str) -> None:
         from channels_sync.adapters.base import ChannelLimits, QuantityMeaning
 
+        self.name = name
         self.capabilities: frozenset[Any] = frozenset()
         self.quantity_meaning = QuantityMeaning.AVAILABLE
         self.limits = ChannelLimits(BATCH, BATCH, 1_000_000_000, 1_000_000_000, 1_000, 1)
@@ -232,10 +231,10 @@ class Sink:
         return [PushOutcome(push.listing_ref, PushState.ACCEPTED, channel_quantity=push.quantity) for push in pushes]
 
     def read_quantities(self, targets: Sequence[Any]) -> list[Any]:
-        raise AssertionError("the sink's figures are known")
+        raise AssertionError(f"the sink's figures are known, and {len(targets)} are read")
 
     def read_location(self, external_location_id: str) -> Any:
-        raise AssertionError("the sink's figures are known")
+        raise AssertionError(f"nobody asks for all of {external_location_id}")
 
 
 def _drain(channel_id: int, start: Barrier, told: Any) -> None:
@@ -248,7 +247,7 @@ def _drain(channel_id: int, start: Barrier, told: Any) -> None:
 
     logging.disable(logging.INFO)
     connection.close()
-    opening.adapter_for = lambda *, name, account: Sink(account)  # type: ignore[assignment, misc, return-value]
+    opening.adapter_for = lambda *, name, account: Sink(account, name)  # type: ignore[attr-defined]
     sent = 0
     start.wait()
     began = time.perf_counter()
@@ -265,7 +264,8 @@ def _drains(plan: OutboxPlan, admin: Connection, channel_id: int) -> list[dict[s
     for workers in plan.workers:
         rows = plan.changes // CHANGES_EACH
         marking = change_all(admin, times=CHANGES_EACH, rows=rows)
-        start, told = multiprocessing.Barrier(workers), multiprocessing.Queue()
+        start = multiprocessing.Barrier(workers)
+        told: multiprocessing.Queue[Any] = multiprocessing.Queue()
         processes = [multiprocessing.Process(target=_drain, args=(channel_id, start, told)) for _ in range(workers)]
         for process in processes:
             process.start()

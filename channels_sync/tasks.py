@@ -111,6 +111,6 @@ def _wake_senders() -> None:
 def send_message(task: Task[..., object], *, after_seconds: float = 0.0, **arguments: object) -> None:
     """Send a wake-up. A broker that cannot be reached is logged; the work is safe in the database and the sweep finds it."""
     try:
-        task.apply_async(kwargs=arguments, retry=False, expires=60, countdown=after_seconds or None)
+        task.apply_async(kwargs=arguments, retry=False, expires=60, countdown=after_seconds)
     except Exception as error:  # whatever the broker's client raises
         logger.warning("wakeup.not_sent", extra={"task": task.name, "error": str(error)})

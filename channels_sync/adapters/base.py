@@ -100,7 +100,7 @@ class ChannelAccount:
     timeout_seconds: float = 20.0
     throttle_wait_seconds_max: float = 5.0  # how long one call may wait for the channel's allowance before it gives up
     allow_plain_http: bool = False
-    meter: Meter = field(default=Unmetered(), repr=False, compare=False)  # noqa: RUF009  it has no state
+    meter: Meter = field(default=Unmetered(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.base_url)

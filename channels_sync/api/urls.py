@@ -10,6 +10,7 @@ from channels_sync.api.resources import (
     PolicyResource,
     PublicationResource,
 )
+from channels_sync.api.sending import PublishingResource, SendingWindowResource
 from inventory.api.resources import Resource
 
 RESOURCES: dict[str, type[Resource]] = {
@@ -21,6 +22,8 @@ RESOURCES: dict[str, type[Resource]] = {
     "publish-runs": RunResource,
     "holds": HoldResource,
     "freezes": FreezeResource,
+    "publishing": PublishingResource,
+    "sending-windows": SendingWindowResource,
 }
 
 

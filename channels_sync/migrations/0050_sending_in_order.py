@@ -8,166 +8,268 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('channels_sync', '0008_roles_of_the_guard'),
+        ("channels_sync", "0008_roles_of_the_guard"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='HistoricalSendingWindow',
+            name="HistoricalSendingWindow",
             fields=[
-                ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('quiet', 'Quiet: not in these hours'), ('open', 'Open: only in these hours')], default='quiet', max_length=5)),
-                ('scope', models.CharField(choices=[('everything', 'Everything'), ('raises', 'Raises only; lowering always goes out')], default='everything', max_length=10)),
-                ('weekdays', models.CharField(default='0123456', help_text='Digits; 0 is Monday.', max_length=7)),
-                ('starts_at', models.TimeField()),
-                ('ends_at', models.TimeField()),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('history_id', models.AutoField(primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField(db_index=True)),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ("id", models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("quiet", "Quiet: not in these hours"), ("open", "Open: only in these hours")],
+                        default="quiet",
+                        max_length=5,
+                    ),
+                ),
+                (
+                    "scope",
+                    models.CharField(
+                        choices=[("everything", "Everything"), ("raises", "Raises only; lowering always goes out")],
+                        default="everything",
+                        max_length=10,
+                    ),
+                ),
+                ("weekdays", models.CharField(default="0123456", help_text="Digits; 0 is Monday.", max_length=7)),
+                ("starts_at", models.TimeField()),
+                ("ends_at", models.TimeField()),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                ("history_id", models.AutoField(primary_key=True, serialize=False)),
+                ("history_date", models.DateTimeField(db_index=True)),
+                ("history_change_reason", models.CharField(max_length=100, null=True)),
+                (
+                    "history_type",
+                    models.CharField(choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1),
+                ),
             ],
             options={
-                'verbose_name': 'historical sending window',
-                'verbose_name_plural': 'historical sending windows',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
+                "verbose_name": "historical sending window",
+                "verbose_name_plural": "historical sending windows",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
-            name='SendingAccount',
+            name="SendingAccount",
             fields=[
-                ('account', models.CharField(help_text='Protocol and address.', max_length=300, primary_key=True, serialize=False)),
-                ('bucket_points', models.PositiveIntegerField(help_text='The most it holds, as declared or as the channel told.')),
-                ('refill_points_per_second', models.DecimalField(decimal_places=3, max_digits=12)),
-                ('share_percent', models.PositiveSmallIntegerField(default=100, help_text="Of the account's allowance; the rest is left to other programs that use it.", validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)])),
-                ('points', models.DecimalField(decimal_places=6, max_digits=15)),
-                ('filled_at', models.DateTimeField()),
-                ('quiet_until', models.DateTimeField(help_text='Nobody calls before.', null=True)),
-                ('failures', models.PositiveIntegerField(default=0, help_text='Calls in a row that found nobody there.')),
-                ('failing_since', models.DateTimeField(null=True)),
+                (
+                    "account",
+                    models.CharField(
+                        help_text="Protocol and address.", max_length=300, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "bucket_points",
+                    models.PositiveIntegerField(help_text="The most it holds, as declared or as the channel told."),
+                ),
+                ("refill_points_per_second", models.DecimalField(decimal_places=3, max_digits=12)),
+                (
+                    "share_percent",
+                    models.PositiveSmallIntegerField(
+                        default=100,
+                        help_text="Of the account's allowance; the rest is left to other programs that use it.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(100),
+                        ],
+                    ),
+                ),
+                ("points", models.DecimalField(decimal_places=6, max_digits=15)),
+                ("filled_at", models.DateTimeField()),
+                ("quiet_until", models.DateTimeField(help_text="Nobody calls before.", null=True)),
+                (
+                    "failures",
+                    models.PositiveIntegerField(default=0, help_text="Calls in a row that found nobody there."),
+                ),
+                ("failing_since", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='SendingWindow',
+            name="SendingWindow",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('quiet', 'Quiet: not in these hours'), ('open', 'Open: only in these hours')], default='quiet', max_length=5)),
-                ('scope', models.CharField(choices=[('everything', 'Everything'), ('raises', 'Raises only; lowering always goes out')], default='everything', max_length=10)),
-                ('weekdays', models.CharField(default='0123456', help_text='Digits; 0 is Monday.', max_length=7)),
-                ('starts_at', models.TimeField()),
-                ('ends_at', models.TimeField()),
-                ('reason', models.CharField(blank=True, max_length=200)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("quiet", "Quiet: not in these hours"), ("open", "Open: only in these hours")],
+                        default="quiet",
+                        max_length=5,
+                    ),
+                ),
+                (
+                    "scope",
+                    models.CharField(
+                        choices=[("everything", "Everything"), ("raises", "Raises only; lowering always goes out")],
+                        default="everything",
+                        max_length=10,
+                    ),
+                ),
+                ("weekdays", models.CharField(default="0123456", help_text="Digits; 0 is Monday.", max_length=7)),
+                ("starts_at", models.TimeField()),
+                ("ends_at", models.TimeField()),
+                ("reason", models.CharField(blank=True, max_length=200)),
             ],
             options={
-                'ordering': ('channel', 'kind', 'starts_at', 'pk'),
+                "ordering": ("channel", "kind", "starts_at", "pk"),
             },
         ),
         migrations.RemoveIndex(
-            model_name='listingpush',
-            name='channels_sync_push_due',
+            model_name="listingpush",
+            name="channels_sync_push_due",
         ),
         migrations.AddField(
-            model_name='channel',
-            name='is_paused_with_all',
-            field=models.BooleanField(default=False, editable=False, help_text='Paused by the switch for all channels, and resumed with it.'),
+            model_name="channel",
+            name="is_paused_with_all",
+            field=models.BooleanField(
+                default=False, editable=False, help_text="Paused by the switch for all channels, and resumed with it."
+            ),
         ),
         migrations.AddField(
-            model_name='channel',
-            name='last_confirmed_at',
-            field=models.DateTimeField(editable=False, help_text='When a figure was last read back.', null=True),
+            model_name="channel",
+            name="last_confirmed_at",
+            field=models.DateTimeField(editable=False, help_text="When a figure was last read back.", null=True),
         ),
         migrations.AddField(
-            model_name='channel',
-            name='pause_reason',
+            model_name="channel",
+            name="pause_reason",
             field=models.CharField(blank=True, editable=False, max_length=200),
         ),
         migrations.AddField(
-            model_name='channel',
-            name='paused_at',
+            model_name="channel",
+            name="paused_at",
             field=models.DateTimeField(editable=False, null=True),
         ),
         migrations.AddField(
-            model_name='channel',
-            name='time_zone',
-            field=models.CharField(blank=True, help_text="Clock of its quiet hours, such as Europe/Berlin; empty: the company's.", max_length=64),
+            model_name="channel",
+            name="time_zone",
+            field=models.CharField(
+                blank=True,
+                help_text="Clock of its quiet hours, such as Europe/Berlin; empty: the company's.",
+                max_length=64,
+            ),
         ),
         migrations.AddField(
-            model_name='historicalchannel',
-            name='is_paused_with_all',
-            field=models.BooleanField(default=False, editable=False, help_text='Paused by the switch for all channels, and resumed with it.'),
+            model_name="historicalchannel",
+            name="is_paused_with_all",
+            field=models.BooleanField(
+                default=False, editable=False, help_text="Paused by the switch for all channels, and resumed with it."
+            ),
         ),
         migrations.AddField(
-            model_name='historicalchannel',
-            name='pause_reason',
+            model_name="historicalchannel",
+            name="pause_reason",
             field=models.CharField(blank=True, editable=False, max_length=200),
         ),
         migrations.AddField(
-            model_name='historicalchannel',
-            name='paused_at',
+            model_name="historicalchannel",
+            name="paused_at",
             field=models.DateTimeField(editable=False, null=True),
         ),
         migrations.AddField(
-            model_name='historicalchannel',
-            name='time_zone',
-            field=models.CharField(blank=True, help_text="Clock of its quiet hours, such as Europe/Berlin; empty: the company's.", max_length=64),
+            model_name="historicalchannel",
+            name="time_zone",
+            field=models.CharField(
+                blank=True,
+                help_text="Clock of its quiet hours, such as Europe/Berlin; empty: the company's.",
+                max_length=64,
+            ),
         ),
         migrations.AddField(
-            model_name='listingpush',
-            name='due_by',
-            field=models.DateTimeField(help_text='Sent in this order; see outbox.DUE_BY.', null=True),
+            model_name="listingpush",
+            name="due_by",
+            field=models.DateTimeField(help_text="Sent in this order; see outbox.DUE_BY.", null=True),
         ),
         migrations.AddField(
-            model_name='listingpush',
-            name='sold_per_day',
-            field=models.DecimalField(decimal_places=6, help_text='Sold units a day lately; null: none, or not known.', max_digits=18, null=True),
+            model_name="listingpush",
+            name="sold_per_day",
+            field=models.DecimalField(
+                decimal_places=6,
+                help_text="Sold units a day lately; null: none, or not known.",
+                max_digits=18,
+                null=True,
+            ),
         ),
         migrations.AlterField(
-            model_name='listingpush',
-            name='attempts',
-            field=models.PositiveIntegerField(default=0, help_text='Attempts to send or to confirm this version that failed by its own fault.'),
+            model_name="listingpush",
+            name="attempts",
+            field=models.PositiveIntegerField(
+                default=0, help_text="Attempts to send or to confirm this version that failed by its own fault."
+            ),
         ),
         migrations.AddIndex(
-            model_name='listingpush',
-            index=models.Index(models.F('channel'), models.OrderBy(models.F('due_by'), nulls_first=True), models.F('listing'), condition=models.Q(('attempts__lt', 8), ('version__gt', models.F('sent_version'))), name='channels_sync_push_due_first'),
+            model_name="listingpush",
+            index=models.Index(
+                models.F("channel"),
+                models.OrderBy(models.F("due_by"), nulls_first=True),
+                models.F("listing"),
+                condition=models.Q(("attempts__lt", 8), ("version__gt", models.F("sent_version"))),
+                name="channels_sync_push_due_first",
+            ),
         ),
         migrations.AddIndex(
-            model_name='listingpush',
-            index=models.Index(condition=models.Q(('attempts__gte', 8), ('version__gt', models.F('sent_version'))), fields=['channel', 'listing'], name='channels_sync_push_given_up'),
+            model_name="listingpush",
+            index=models.Index(
+                condition=models.Q(("attempts__gte", 8), ("version__gt", models.F("sent_version"))),
+                fields=["channel", "listing"],
+                name="channels_sync_push_given_up",
+            ),
         ),
         migrations.AddField(
-            model_name='historicalsendingwindow',
-            name='channel',
-            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='channels_sync.channel'),
+            model_name="historicalsendingwindow",
+            name="channel",
+            field=models.ForeignKey(
+                blank=True,
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="channels_sync.channel",
+            ),
         ),
         migrations.AddField(
-            model_name='historicalsendingwindow',
-            name='history_user',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="historicalsendingwindow",
+            name="history_user",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sendingaccount',
-            constraint=models.CheckConstraint(condition=models.Q(('share_percent__gte', 1), ('share_percent__lte', 100)), name='channels_sync_account_share_percent'),
+            model_name="sendingaccount",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("share_percent__gte", 1), ("share_percent__lte", 100)),
+                name="channels_sync_account_share_percent",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sendingaccount',
-            constraint=models.CheckConstraint(condition=models.Q(('points__gte', 0)), name='channels_sync_account_not_overdrawn'),
+            model_name="sendingaccount",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("points__gte", 0)), name="channels_sync_account_not_overdrawn"
+            ),
         ),
         migrations.AddField(
-            model_name='sendingwindow',
-            name='channel',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='windows', to='channels_sync.channel'),
+            model_name="sendingwindow",
+            name="channel",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="windows", to="channels_sync.channel"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sendingwindow',
-            constraint=models.CheckConstraint(condition=models.Q(('weekdays__regex', '^0?1?2?3?4?5?6?$'), models.Q(('weekdays', ''), _negated=True)), name='channels_sync_window_days_in_order'),
+            model_name="sendingwindow",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("weekdays__regex", "^0?1?2?3?4?5?6?$"), models.Q(("weekdays", ""), _negated=True)),
+                name="channels_sync_window_days_in_order",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sendingwindow',
-            constraint=models.CheckConstraint(condition=models.Q(('starts_at', models.F('ends_at')), _negated=True), name='channels_sync_window_has_length'),
+            model_name="sendingwindow",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("starts_at", models.F("ends_at")), _negated=True),
+                name="channels_sync_window_has_length",
+            ),
         ),
     ]

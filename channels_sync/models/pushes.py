@@ -5,7 +5,6 @@ from django.db.models import F, Q
 
 from channels_sync.models.channels import Channel, Listing
 
-
 SEND_ATTEMPTS_MAX = 8
 """A version that failed so often by its own fault is given up until somebody has it tried again, or it changes."""
 

@@ -55,12 +55,8 @@ def tell_trouble() -> None:
             "account", "failing_since"
         )
     )
-    known = {
-        fingerprint: evidence
-        for fingerprint, evidence in ExceptionCase.objects.open()
-        .filter(kind__in=("given_up", "silent_account"))
-        .values_list("fingerprint", "evidence")
-    }
+    open_cases = ExceptionCase.objects.open().filter(kind__in=("given_up", "silent_account"))
+    known = dict(open_cases.values_list("fingerprint", "evidence"))
     wanted = {f"{_GIVEN_UP}{channel_id}" for channel_id in counts} | {f"{_SILENT}{name}"[:120] for name in silent}
     for fingerprint in sorted(set(known) - wanted):
         resolve_by_fingerprint(fingerprint=fingerprint, resolution="it is over")

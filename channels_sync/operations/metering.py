@@ -55,8 +55,7 @@ def backoff_seconds(attempts: int, *, chance: Callable[[], float] = random.rando
 _MOST = "(a.bucket_points / 100.0 * a.share_percent)"
 _REFILL = "(a.refill_points_per_second * a.share_percent / 100.0)"
 _HELD = (
-    f"least({_MOST}, a.points"
-    f" + {_REFILL} * greatest(0, extract(epoch FROM clock_timestamp() - a.filled_at)::numeric))"
+    f"least({_MOST}, a.points + {_REFILL} * greatest(0, extract(epoch FROM clock_timestamp() - a.filled_at)::numeric))"
 )
 _COST = f"least(%(points)s::numeric, {_MOST})"  # a call dearer than the whole bucket takes all of it
 _TAKE = f"""
@@ -122,7 +121,7 @@ class _State:
 
 
 def _state(account: str, limits: ChannelLimits | None, points: float) -> _State:
-    values = {"account": account, "points": points}
+    values: dict[str, str | float] = {"account": account, "points": points}
     with connection.cursor() as cursor:
         cursor.execute(_STATE, values)
         row = cursor.fetchone()
@@ -154,7 +153,7 @@ def _claim_probe(account: str) -> bool:
             " WHERE account = %s AND failures > 0 AND (quiet_until IS NULL OR quiet_until <= clock_timestamp())",
             [PROBE_SECONDS, account],
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 @operation
@@ -283,4 +282,4 @@ def meter_of(channel: Channel, entry: Entry | None = None) -> AccountMeter:
 def _take(account: str, points: float, *, is_probe: bool) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(_TAKE, {"account": account, "points": points, "is_probe": is_probe})
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)

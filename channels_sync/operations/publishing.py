@@ -205,7 +205,9 @@ class _Delivery:
 
     def _put_back_raises(self) -> None:
         """What turns out to raise the channel's figure waits for the hours in which that may go out."""
-        raises = [claim for claim in self._open.values() if claim.expected is not None and claim.expected < claim.wanted]
+        raises = [
+            claim for claim in self._open.values() if claim.expected is not None and claim.expected < claim.wanted
+        ]
         self._settle([Released(claim) for claim in raises])
 
     # --- sending ---

@@ -33,7 +33,5 @@ def refresh_sold_per_day() -> int:
     """
     today = timezone.localdate()
     with connection.cursor() as cursor:
-        cursor.execute(
-            _REFRESH, {"days": DEMAND_DAYS, "since": today - timedelta(days=DEMAND_DAYS), "today": today}
-        )
-        return cursor.rowcount
+        cursor.execute(_REFRESH, {"days": DEMAND_DAYS, "since": today - timedelta(days=DEMAND_DAYS), "today": today})
+        return int(cursor.rowcount)

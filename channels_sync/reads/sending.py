@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
@@ -133,9 +135,9 @@ WHERE p.channel_id = ANY(%s::bigint[]) GROUP BY p.channel_id
 
 def _age_columns() -> str:
     age = "extract(epoch FROM clock_timestamp() - line.recorded_at)"
-    bounds = [None, *AGES_SECONDS, None]
+    bounds: list[int | None] = [None, *AGES_SECONDS, None]
     columns = []
-    for low, high in zip(bounds, bounds[1:], strict=False):
+    for low, high in pairwise(bounds):
         conditions = ["w.waits"] + [f"{age} >= {low}"] * (low is not None) + [f"{age} < {high}"] * (high is not None)
         columns.append(f"count(*) FILTER (WHERE {' AND '.join(conditions)})")
     return ", ".join(columns)
@@ -145,8 +147,13 @@ def backlogs(*, channels: Collection[Channel]) -> dict[int, Backlog]:
     """What waits on each channel, by channel id. One query."""
     with connection.cursor() as cursor:
         cursor.execute(_BACKLOG.format(ages=_age_columns()), [numbers(channel.pk for channel in channels)])
-        found = {row[0]: Backlog(*row[1:10], tuple(row[10:])) for row in cursor.fetchall()}
+        found = {row[0]: _backlog(row[1:]) for row in cursor.fetchall()}
     return {channel.pk: found.get(channel.pk, Backlog()) for channel in channels}
+
+
+def _backlog(row: Sequence[Any]) -> Backlog:
+    counts, ages = row[:9], tuple(row[9:])
+    return Backlog(*counts, ages)
 
 
 _ALLOWANCES = """

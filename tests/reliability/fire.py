@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 import psycopg
 from django.db import connection
 
+from bench.database import in_database
 from channels_sync.adapters.base import (
     Capability,
     ChannelLimits,
@@ -110,7 +111,16 @@ class FieryShop:
         rows = self.database.execute("SELECT item, shown FROM fiery_shop WHERE item = ANY(%s)", [items]).fetchall()
         shown = dict(rows)
         return [
-            QuantityReading(one.listing_ref, one.external_item_id, PLACE, "", shown[one.external_item_id], None, None, datetime.now(UTC))
+            QuantityReading(
+                one.listing_ref,
+                one.external_item_id,
+                PLACE,
+                "",
+                shown[one.external_item_id],
+                None,
+                None,
+                datetime.now(UTC),
+            )
             for one in targets
         ]
 
@@ -120,15 +130,8 @@ class FieryShop:
 
 def connect():
     """A connection beside Django's, to the same database."""
-    settings = connection.settings_dict
-    return psycopg.connect(
-        host=settings["HOST"] or None,
-        port=settings["PORT"] or None,
-        user=settings["USER"],
-        password=settings["PASSWORD"] or None,
-        dbname=settings["NAME"],
-        autocommit=True,
-    )
+    url = os.environ.get("DATABASE_OWNER_URL") or os.environ["DATABASE_URL"]
+    return psycopg.connect(in_database(url, connection.settings_dict["NAME"]), autocommit=True)
 
 
 def work(channel_id, seed):
@@ -218,14 +221,16 @@ def run(*, pushes, kills, seed):
 
 
 def _sum(database, column):
-    return database.execute(f"SELECT sum({column}) FROM fiery_shop").fetchone()[0]  # noqa: S608  a name of ours
+    return database.execute(f"SELECT sum({column}) FROM fiery_shop").fetchone()[0]
 
 
 def _come_to_rest(crew):
     ends_at = time.monotonic() + REST_SECONDS_MAX
     while time.monotonic() < ends_at:
         assert all(process.is_alive() for process in crew.processes), "a worker ended by itself"
-        ListingPush.objects.filter(attempts__gt=0).update(attempts=0)  # read-backs end after five times; here they go on
+        ListingPush.objects.filter(attempts__gt=0).update(
+            attempts=0
+        )  # read-backs end after five times; here they go on
         behind = any(row.version != row.confirmed_version for row in ListingPush.objects.all())
         if not behind and not StockChange.objects.exists():
             return

@@ -17,8 +17,8 @@ from channels_sync.operations.metering import (
     account_name,
     account_rests,
     account_silent,
-    enter,
     ensure_account,
+    enter,
     meter_of,
 )
 from channels_sync.operations.scheduling import set_sending
@@ -39,7 +39,11 @@ def channel():
 def bucket(points, *, size=2_000, refill=0.001, **fields):
     """The only bucket, as it is now; it fills so slowly that the test does not see it."""
     SendingAccount.objects.update(
-        points=points, bucket_points=size, refill_points_per_second=Decimal(str(refill)), filled_at=timezone.now(), **fields
+        points=points,
+        bucket_points=size,
+        refill_points_per_second=Decimal(str(refill)),
+        filled_at=timezone.now(),
+        **fields,
     )
 
 

@@ -213,7 +213,9 @@ def test_what_turns_out_to_be_a_raise_is_put_back_in_such_hours(shop, channel, s
     assert (row.channel_quantity, row.lease_until, row.sent_version) == (5, None, row.version - 1)
 
 
-def test_a_listing_whose_figure_is_not_known_waits_in_such_hours_unless_it_goes_to_zero(shop, channel, site, monkeypatch):
+def test_a_listing_whose_figure_is_not_known_waits_in_such_hours_unless_it_goes_to_zero(
+    shop, channel, site, monkeypatch
+):
     night(channel, WindowScope.RAISES)
     full, empty = make_listing(channel=channel, shop=shop, shows=2), make_listing(channel=channel, shop=shop, shows=2)
     put_on_hand(full.item, site, "5")
@@ -435,7 +437,9 @@ def test_while_paused_figures_are_worked_out_and_their_age_is_told(shop, channel
 # --- statements ---
 
 
-@pytest.mark.parametrize("answer", [lambda claim: Accepted(claim, claim.wanted), lambda claim: Postponed(claim, "Busy.")])
+@pytest.mark.parametrize(
+    "answer", [lambda claim: Accepted(claim, claim.wanted), lambda claim: Postponed(claim, "Busy.")]
+)
 def test_a_batch_of_500_costs_the_statements_of_one(shop, channel, site, answer, django_assert_max_num_queries):
     item = make_listing(channel=channel, shop=shop).item
     for number in range(500):
