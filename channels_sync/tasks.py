@@ -13,6 +13,7 @@ from celery import Task, shared_task
 
 from channels_sync.operations.confirming import confirm_sent
 from channels_sync.operations.publishing import publish_due
+from channels_sync.operations.ranking import refresh_sold_per_day
 from channels_sync.operations.recomputing import absorb_changes, recompute_all
 from channels_sync.operations.remembering import forget_old_maxima as forget_maxima
 from channels_sync.operations.simulating import waiting_simulations, work_on_simulations
@@ -27,6 +28,8 @@ TASK_SECONDS = 30.0
 TIME_LIMIT_SECONDS = 110
 SIMULATION_SECONDS = 1_080
 """Shorter than the lease of a simulation."""
+WAKE_SECONDS_MAX = 4.0
+"""Longer pauses are left to the sweep."""
 
 
 @shared_task(time_limit=TIME_LIMIT_SECONDS, ignore_result=True)
@@ -55,6 +58,8 @@ def publish_channel(*, channel_id: int) -> int:
         result = publish_due(channel_id=channel_id)
         accepted += result.accepted
         if not result.claimed or result.is_blocked:
+            if result.wait_seconds is not None and result.wait_seconds <= WAKE_SECONDS_MAX:
+                send_message(publish_channel, after_seconds=result.wait_seconds, channel_id=channel_id)
             break
         if time.monotonic() > ends_at:
             send_message(publish_channel, channel_id=channel_id)
@@ -95,6 +100,7 @@ def recompute_everything() -> int:
 
     Returns the listings that changed.
     """
+    refresh_sold_per_day()
     changed = recompute_all(cause="the passing of time").changed
     if changed:
         _wake_senders()
@@ -112,10 +118,10 @@ def _wake_senders() -> None:
         send_message(publish_channel, channel_id=channel_id)
 
 
-def send_message(task: Task[..., object], **arguments: object) -> None:
+def send_message(task: Task[..., object], *, after_seconds: float = 0.0, **arguments: object) -> None:
     """Send a wake-up. A broker that cannot be reached is logged; the work is safe in the database and the sweep finds it."""
     try:
-        task.apply_async(kwargs=arguments, retry=False, expires=60)
+        task.apply_async(kwargs=arguments, retry=False, expires=60, countdown=after_seconds)
     except Exception as error:  # whatever the broker's client raises
         logger.warning("wakeup.not_sent", extra={"task": task.name, "error": str(error)})
 

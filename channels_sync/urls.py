@@ -1,6 +1,6 @@
 from django.urls import path
 
-from channels_sync.views import campaigns, channels, guarding, policies, simulations
+from channels_sync.views import campaigns, channels, guarding, policies, sending, simulations
 
 app_name = "channels_sync"
 
@@ -32,9 +32,14 @@ urlpatterns = [
     path("freezes/", guarding.freezes, name="freezes"),
     path("freezes/lift/", guarding.lift_freezes, name="lift_freezes"),
     path("switch/", guarding.switch_all, name="switch_all"),
+    path("publishing/", sending.publishing, name="publishing"),
     path("<slug:code>/", channels.channel_page, name="channel"),
     path("<slug:code>/guard/", guarding.guard, name="guard"),
     path("<slug:code>/pause/", channels.pause, name="pause"),
     path("<slug:code>/resume/", channels.resume, name="resume"),
     path("<slug:code>/mode/", channels.change_mode, name="change_mode"),
+    path("<slug:code>/sending/", sending.sending, name="sending"),
+    path("<slug:code>/sending/pace/", sending.change_pace, name="change_pace"),
+    path("<slug:code>/sending/hours/<int:pk>/remove/", sending.remove_hours, name="remove_hours"),
+    path("<slug:code>/sending/retry/", sending.retry_all, name="retry_given_up"),
 ]

@@ -120,6 +120,7 @@ MENU = (
         "Sell",
         (
             Entry("Channels", "storefront", "channels_sync:channels", ("channels_sync.view_channel",)),
+            Entry("Publishing", "send", "channels_sync:publishing", ("channels_sync.view_sendingwindow",)),
             Entry("Listings", "sell", "channels_sync:listings", ("channels_sync.view_listing",)),
             Entry("Allocation rules", "percent", "channels_sync:policies", ("channels_sync.view_allocationpolicy",)),
             Entry("Simulator", "science", "channels_sync:simulations", ("channels_sync.view_simulation",)),

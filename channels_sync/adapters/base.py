@@ -51,6 +51,38 @@ class ListingMatchState(StrEnum):
     AMBIGUOUS = "ambiguous"  # several items carry this SKU: a person has to choose
 
 
+class Meter(Protocol):
+    """The allowance of an account, which everybody who calls it shares. An adapter pays before each call it makes."""
+
+    def pay(self, points: float) -> None:
+        """Take `points` out of the allowance, waiting a bounded time for them.
+
+        Raises ChannelThrottled, with the seconds that are still missing, when the wait would be longer.
+        """
+        ...
+
+    def heed(self, *, available: float, points_max: float | None = None, refill: float | None = None) -> None:
+        """What the channel says is left of the allowance, the most it holds, and its refill each second."""
+        ...
+
+    def rest(self, seconds: float) -> None:
+        """The channel wants to hear nothing from this account for so long."""
+        ...
+
+
+class Unmetered:
+    """For calls nobody counts: a first try of an account that is not stored yet, tests of an adapter."""
+
+    def pay(self, points: float) -> None:
+        pass
+
+    def heed(self, *, available: float, points_max: float | None = None, refill: float | None = None) -> None:
+        pass
+
+    def rest(self, seconds: float) -> None:
+        pass
+
+
 @dataclass(frozen=True, slots=True)
 class ChannelAccount:
     """Where a channel account is and how to get in. Secrets stay out of `repr`.
@@ -68,6 +100,7 @@ class ChannelAccount:
     timeout_seconds: float = 20.0
     throttle_wait_seconds_max: float = 5.0  # how long one call may wait for the channel's allowance before it gives up
     allow_plain_http: bool = False
+    meter: Meter = field(default=Unmetered(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.base_url)
@@ -87,7 +120,8 @@ class ChannelAccount:
 class ChannelLimits:
     """What one call may carry and what it costs.
 
-    The allowance is a bucket of `bucket_points` that refills by `refill_points_per_second`.
+    The allowance is a bucket of `bucket_points` that refills by `refill_points_per_second`, for all channels of an account
+    together. Adapters pay for each call through `ChannelAccount.meter`.
     """
 
     publish_rows_max: int

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from channels_sync.allocation import Derivation, recompute
 from channels_sync.allocation.vocabulary import COLUMNS
 from channels_sync.api.filters import CampaignFilter, ChannelFilter, ListingFilter, PolicyFilter, PublicationFilter
+from channels_sync.api.sending import PauseSerializer
 from channels_sync.api.serializers import (
     CampaignInputSerializer,
     CampaignSerializer,
@@ -53,7 +54,7 @@ class ChannelResource(ListOne, Resource):
     endpoints = {
         "list": Endpoint("channels_sync.view_channel", ChannelSerializer),
         "retrieve": Endpoint("channels_sync.view_channel", ChannelSerializer),
-        "pause": Endpoint("channels_sync.pause_channel", ChannelSerializer, Nothing),
+        "pause": Endpoint("channels_sync.pause_channel", ChannelSerializer, PauseSerializer),
         "resume": Endpoint("channels_sync.pause_channel", ChannelSerializer, Nothing),
     }
 
@@ -61,8 +62,7 @@ class ChannelResource(ListOne, Resource):
     def pause(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Send nothing more to the channel until it is resumed."""
         channel: Channel = self.get_object()
-        self.values()
-        return self.answer(pause_channel(channel=channel, actor=request.user))
+        return self.answer(pause_channel(channel=channel, actor=request.user, **self.values()))
 
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, id: str) -> Response:  # noqa: ARG002

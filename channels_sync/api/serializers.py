@@ -48,6 +48,7 @@ class ChannelSerializer(serializers.Serializer[Any]):
     adapter = TextOut()
     mode = ChoiceOut(ChannelMode.choices)
     is_paused = FlagOut()
+    pause_reason = TextOut()
     is_sending = FlagOut()
     storefront_url = TextOut()
     source_locations = SourceCodes(source="source_locations.all", help_text="Empty: every sellable site.")

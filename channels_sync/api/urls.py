@@ -10,6 +10,7 @@ from channels_sync.api.resources import (
     PolicyResource,
     PublicationResource,
 )
+from channels_sync.api.sending import PublishingResource, SendingWindowResource
 from channels_sync.api.simulations import SimulationResource
 from inventory.api.resources import Resource
 
@@ -23,6 +24,8 @@ RESOURCES: dict[str, type[Resource]] = {
     "holds": HoldResource,
     "freezes": FreezeResource,
     "simulations": SimulationResource,
+    "publishing": PublishingResource,
+    "sending-windows": SendingWindowResource,
 }
 
 

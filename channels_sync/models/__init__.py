@@ -3,6 +3,7 @@ from channels_sync.models.channels import SENDING, Channel, ChannelMode, Listing
 from channels_sync.models.guarding import ChannelGuard, Freeze, Hold, HoldState
 from channels_sync.models.policies import AllocationPolicy, Campaign, ChannelDemand
 from channels_sync.models.pushes import ListingPush, PublicationLine, PublicationState, PublishRun
+from channels_sync.models.sending import SendingAccount, SendingWindow, WindowKind, WindowScope
 from channels_sync.models.simulations import Simulation, SimulationState
 
 __all__ = [
@@ -22,6 +23,10 @@ __all__ = [
     "PublicationLine",
     "PublicationState",
     "PublishRun",
+    "SendingAccount",
+    "SendingWindow",
     "Simulation",
     "SimulationState",
+    "WindowKind",
+    "WindowScope",
 ]

@@ -31,6 +31,14 @@ class Channel(models.Model):
     adapter = models.CharField(max_length=32, default="shopify", help_text="Which protocol the channel speaks.")
     mode = models.CharField(max_length=8, choices=ChannelMode, default=ChannelMode.SHADOW)
     is_paused = models.BooleanField(default=False, help_text="Kill switch: nothing is sent while set; changes wait.")
+    is_paused_with_all = models.BooleanField(
+        default=False, editable=False, help_text="Paused by the switch for all channels, and resumed with it."
+    )
+    pause_reason = models.CharField(max_length=200, blank=True, editable=False)
+    paused_at = models.DateTimeField(null=True, editable=False)
+    time_zone = models.CharField(
+        max_length=64, blank=True, help_text="Clock of its quiet hours, such as Europe/Berlin; empty: the company's."
+    )
     base_url = models.URLField(max_length=250, help_text="For Shopify https://your-shop.myshopify.com")
     storefront_url = models.URLField(max_length=250, blank=True, help_text="Where a shopper sees the listings.")
     api_version = models.CharField(max_length=16, blank=True, help_text="Empty means the adapter's default.")
@@ -43,12 +51,14 @@ class Channel(models.Model):
         help_text="Sites whose stock is offered here; empty means every sellable one.",
     )
     last_success_at = models.DateTimeField(null=True, editable=False)
+    last_confirmed_at = models.DateTimeField(null=True, editable=False, help_text="When a figure was last read back.")
     last_error = models.CharField(max_length=500, blank=True, editable=False)
     last_error_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     history = HistoricalRecords(
-        excluded_fields=["credentials", "last_success_at", "last_error", "last_error_at"], m2m_fields=[source_locations]
+        excluded_fields=["credentials", "last_success_at", "last_confirmed_at", "last_error", "last_error_at"],
+        m2m_fields=[source_locations],
     )
 
     class Meta:

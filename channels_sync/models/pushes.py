@@ -5,6 +5,9 @@ from django.db.models import F, Q
 
 from channels_sync.models.channels import Channel, Listing
 
+SEND_ATTEMPTS_MAX = 8
+"""A version that failed so often by its own fault is given up until somebody has it tried again, or it changes."""
+
 
 class PublishRun(models.Model):
     """One recompute of published quantities: a plan with its lines."""
@@ -84,7 +87,13 @@ class ListingPush(models.Model):
     channel_quantity_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
     next_at = models.DateTimeField(null=True, help_text="Not sent or read back before.")
-    attempts = models.PositiveIntegerField(default=0, help_text="Failed attempts to send or to confirm this version.")
+    due_by = models.DateTimeField(null=True, help_text="Sent in this order; see outbox.DUE_BY.")
+    sold_per_day = models.DecimalField(
+        max_digits=18, decimal_places=6, null=True, help_text="Sold units a day lately; null: none, or not known."
+    )
+    attempts = models.PositiveIntegerField(
+        default=0, help_text="Attempts to send or to confirm this version that failed by its own fault."
+    )
     last_error = models.CharField(max_length=500, blank=True)
 
     class Meta:
@@ -99,7 +108,16 @@ class ListingPush(models.Model):
         )
         indexes = (
             models.Index(
-                fields=("channel", "listing"), condition=Q(version__gt=F("sent_version")), name="channels_sync_push_due"
+                F("channel"),
+                F("due_by").asc(nulls_first=True),
+                F("listing"),
+                condition=Q(version__gt=F("sent_version"), attempts__lt=SEND_ATTEMPTS_MAX),
+                name="channels_sync_push_due_first",
+            ),
+            models.Index(
+                fields=("channel", "listing"),
+                condition=Q(version__gt=F("sent_version"), attempts__gte=SEND_ATTEMPTS_MAX),
+                name="channels_sync_push_given_up",
             ),
             models.Index(
                 fields=("channel", "listing"),

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from channels_sync.adapters.base import QuantityReader, QuantityTarget
-from channels_sync.errors import ChannelError
+from channels_sync.errors import ChannelError, ChannelThrottled, ChannelUnavailable
 from channels_sync.models import Channel
+from channels_sync.operations.metering import account_answered, account_rests, account_silent, enter
 from channels_sync.operations.opening import open_channel
 from channels_sync.operations.outbox import claim_unconfirmed, settle_readings
 
@@ -26,24 +27,37 @@ class ConfirmResult:
 def confirm_sent(*, channel_id: int, rows_max: int = 200) -> ConfirmResult:
     """Read back up to `rows_max` accepted figures of one channel. Safe to run twice, or twice at once.
 
-    When the channel does not answer, the rows are read again after a minute. Must not be called inside a transaction.
+    When the channel does not answer, the rows are read again after a minute. Nothing is read while its account is silent.
+    Must not be called inside a transaction.
     """
+    channel = Channel.objects.get(pk=channel_id)
+    entry = enter(channel)
+    if not entry.is_open:
+        return ConfirmResult()
     rows = claim_unconfirmed(channel_id=channel_id, rows_max=rows_max)
     if not rows:
+        if entry.is_probe:
+            account_rests(entry.account, seconds=0, is_alive=False)
         return ConfirmResult()
-    channel = Channel.objects.get(pk=channel_id)
     targets = [QuantityTarget(str(row.listing_id), row.external_item_id, channel.external_location_id) for row in rows]
     try:
-        with open_channel(channel) as adapter:
+        with open_channel(channel, entry) as adapter:
             if not isinstance(adapter, QuantityReader):
                 return ConfirmResult()
             readings = adapter.read_quantities(targets)
+        account_answered(entry)
     except ChannelError as error:
+        if isinstance(error, ChannelUnavailable) and not isinstance(error, ChannelThrottled):
+            account_silent(entry, asked_seconds=error.retry_after_seconds)
+        else:
+            account_answered(entry)
         Channel.objects.filter(pk=channel.pk).update(last_error=error.message[:500], last_error_at=timezone.now())
         logger.warning("push.not_confirmed", extra={"channel": channel.code, "code": error.code, "rows": len(rows)})
         return ConfirmResult()
     confirmed, differing = settle_readings(
         [(row, reading.available) for row, reading in zip(rows, readings, strict=True)]
     )
+    if confirmed:
+        Channel.objects.filter(pk=channel.pk).update(last_confirmed_at=timezone.now())
     logger.info("push.confirmed", extra={"channel": channel.code, "confirmed": confirmed, "differing": differing})
     return ConfirmResult(len(rows), confirmed, differing)

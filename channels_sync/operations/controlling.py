@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 from django.db.models import F, QuerySet
+from django.utils import timezone
 
 from channels_sync.credentials import Secrets, encrypt, rotate
 from channels_sync.models import SENDING, Channel, ChannelMode, Listing, ListingPush, PublicationLine, PublicationState
+from channels_sync.operations.metering import try_account_now
 from channels_sync.operations.recomputing import recompute_listings, tell_items_changed
 from inventory.errors import WrongState
 from inventory.operations.posting import Actor
 from inventory.operations.transactions import operation
 from inventory.wakeups import wake_after_commit
 
+_PAUSE = ["is_paused", "is_paused_with_all", "pause_reason", "paused_at"]
+
 
 @operation
-def pause_channel(*, channel: Channel, actor: Actor) -> Channel:
+def pause_channel(*, channel: Channel, actor: Actor, reason: str = "", with_all: bool = False) -> Channel:
     """Send nothing more to the channel until it is resumed. Figures are still worked out and wait.
 
-    What is on its way at this moment may still arrive. Pausing twice changes nothing.
+    What is on its way at this moment may still arrive. Pausing twice changes the reason alone, where one is given.
+    `with_all` says that it is resumed together with all others.
     """
     locked = _lock(channel)
+    reason = reason.strip()[:200]
     if not locked.is_paused:
-        locked.is_paused = True
-        _save(locked, actor=actor, fields=["is_paused"])
+        locked.is_paused, locked.is_paused_with_all = True, with_all
+        locked.pause_reason, locked.paused_at = reason, timezone.now()
+        _save(locked, actor=actor, fields=_PAUSE)
+    elif reason and reason != locked.pause_reason:
+        locked.pause_reason = reason
+        _save(locked, actor=actor, fields=_PAUSE)
     return locked
 
 
@@ -31,8 +41,9 @@ def resume_channel(*, channel: Channel, actor: Actor) -> Channel:
     """Send again; the newest figure of each listing goes out, what it was in between does not."""
     locked = _lock(channel)
     if locked.is_paused:
-        locked.is_paused = False
-        _save(locked, actor=actor, fields=["is_paused"])
+        locked.is_paused = locked.is_paused_with_all = False
+        locked.pause_reason, locked.paused_at = "", None
+        _save(locked, actor=actor, fields=_PAUSE)
         wake_after_commit()
     return locked
 
@@ -86,6 +97,7 @@ def set_credentials(*, channel: Channel, secrets: Secrets, actor: Actor) -> Chan
     locked.last_error_at = None
     locked._change_reason = "credentials replaced"  # type: ignore[attr-defined]  # read by simple_history
     _save(locked, actor=actor, fields=["credentials", "last_error", "last_error_at"])
+    try_account_now(locked)
     _try_again(ListingPush.objects.filter(channel=locked))
     return locked
 
@@ -118,6 +130,7 @@ def rotate_credentials() -> int:
 @operation
 def retry_listing(*, listing: Listing) -> None:
     """Send (or read back) the listing's newest figure now, whatever went wrong before."""
+    try_account_now(listing.channel)
     _try_again(ListingPush.objects.filter(listing=listing))
 
 

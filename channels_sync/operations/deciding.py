@@ -203,21 +203,25 @@ def set_guard(*, channel: Channel, values: Mapping[str, Any], actor: Actor) -> C
 
 
 @operation
-def pause_all(*, actor: Actor) -> int:
+def pause_all(*, actor: Actor, reason: str = "") -> int:
     """The kill switch for everything: no channel sends until it is resumed. Returns the channels that were sending."""
     sending = list(Channel.objects.filter(mode__in=SENDING, is_paused=False).order_by("pk"))
     for channel in sending:
-        pause_channel(channel=channel, actor=actor)
+        pause_channel(channel=channel, actor=actor, reason=reason, with_all=True)
     return len(sending)
 
 
 @operation
 def resume_all(*, actor: Actor) -> int:
-    """Resume every channel that is paused; returns how many."""
+    """Resume the channels that were paused together; returns how many.
+
+    One that was paused by itself stays paused, for its own reason. When there are none but such, they are resumed.
+    """
     paused = list(Channel.objects.filter(mode__in=SENDING, is_paused=True).order_by("pk"))
-    for channel in paused:
+    together = [channel for channel in paused if channel.is_paused_with_all]
+    for channel in together or paused:
         resume_channel(channel=channel, actor=actor)
-    return len(paused)
+    return len(together or paused)
 
 
 # --- Parts ---

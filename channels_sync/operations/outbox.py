@@ -6,8 +6,7 @@ lease it was taken with. Times are those of the database, so that several machin
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
@@ -15,16 +14,19 @@ from uuid import UUID, uuid5
 from django.db import connection
 
 from channels_sync.models import PublicationState
+from channels_sync.models.pushes import SEND_ATTEMPTS_MAX
+from channels_sync.operations.metering import backoff_seconds
 from channels_sync.reads.publishing import CONFIRM_ATTEMPTS_MAX
+from inventory.arrays import numbers, texts
 from inventory.operations.transactions import operation
 
 LEASE_SECONDS = 120
 """Longer than a task may run: a sender is dead before its rows are given to another one."""
-BACKOFF_SECONDS_MIN = 1.0
-BACKOFF_SECONDS_MAX = 300.0
 REJECTED_AGAIN_SECONDS = 3_600.0
 """A refused figure is offered again after this time, for somebody may have mended the shop."""
 CONFIRM_HOLD_SECONDS = 60
+SOLD_PER_DAY_UNKNOWN = "0.3"
+"""Taken for a listing of which no sale is known."""
 _ERROR_LENGTH = 500
 _KEYS = UUID("1b0b2a4c-31b5-5d6c-8a53-8f8f3f1c2a60")
 
@@ -45,6 +47,10 @@ class Claim:
     run_id: int
     tries: int = 0
     """Stale answers since it was claimed."""
+
+    @property
+    def claimed_at(self) -> datetime:
+        return self.lease_until - timedelta(seconds=LEASE_SECONDS)
 
     @property
     def ref(self) -> str:
@@ -76,21 +82,26 @@ class Adopted:
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """Not done, or nobody knows. The same row goes out again after a while, with the same key unless `read_again`."""
+    """Not done, or nobody knows. The same row goes out again after a while, with the same key unless `read_again`.
+
+    Without `counts` it was not the row's fault: it is never given up for that.
+    """
 
     claim: Claim
     words: str
     after_seconds: float | None = None
     read_again: bool = False
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The channel understood and said no."""
+    """The channel understood and said no; without `counts` it said so to everything, whatever the row."""
 
     claim: Claim
     words: str
     after_seconds: float = REJECTED_AGAIN_SECONDS
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,49 +137,69 @@ class _LineNews:
     version: int
     state: PublicationState
     error: str
+    sent_at: datetime | None = None
     accepted_at: datetime | None = None
     confirmed_at: datetime | None = None
 
 
 # --- sending ---
 
-_CLAIM = """
-WITH due AS (
+_UNITS_LEFT = "least(u.wanted, greatest(p.channel_quantity, 0))"  # what shoppers can buy until the new figure is there
+_SOLD = f"coalesce(nullif(p.sold_per_day, 0), {SOLD_PER_DAY_UNKNOWN})"
+_SECONDS = f"""CASE WHEN u.wanted = 0 OR u.wanted < p.channel_quantity
+ THEN CASE WHEN {_UNITS_LEFT} <= {_SOLD} THEN 0 WHEN {_UNITS_LEFT} <= 7 * {_SOLD} THEN 15 ELSE 30 END
+ ELSE CASE WHEN {_UNITS_LEFT} <= {_SOLD} THEN 45 WHEN {_UNITS_LEFT} <= 7 * {_SOLD} THEN 90 ELSE 300 END END"""
+_DUE_AT = f"clock_timestamp() + make_interval(secs => {_SECONDS})"
+DUE_BY = f"CASE WHEN p.version > p.sent_version THEN least(p.due_by, {_DUE_AT}) ELSE {_DUE_AT} END"
+"""SQL: the order in which figures are sent, for the row `p` that is given the figure `u.wanted`; the earliest goes first.
+
+A figure that lowers goes before one that raises, and what is about to run out by its demand goes before what lasts. Each has
+its moment at most five minutes after it changed, and a newer figure does not put it off: nothing waits behind newcomers for
+ever.
+"""
+
+_CLAIM = f"""
+WITH due AS MATERIALIZED (
   SELECT p.listing_id FROM channels_sync_listingpush p
   JOIN channels_sync_listing l ON l.id = p.listing_id JOIN channels_sync_channel c ON c.id = p.channel_id
-  WHERE p.channel_id = %(channel)s AND p.version > p.sent_version AND l.is_active
+  WHERE p.channel_id = %(channel)s AND p.version > p.sent_version AND p.attempts < {SEND_ATTEMPTS_MAX} AND l.is_active
     AND (c.mode = 'auto' OR c.mode = 'approve' AND NOT p.is_held) AND NOT c.is_paused
     AND (p.next_at IS NULL OR p.next_at <= clock_timestamp())
-    AND (p.lease_until IS NULL OR p.lease_until <= clock_timestamp())
-  ORDER BY p.listing_id LIMIT %(rows)s FOR NO KEY UPDATE OF p SKIP LOCKED
+    AND (p.lease_until IS NULL OR p.lease_until <= clock_timestamp()) {{lowering}}
+  ORDER BY p.due_by NULLS FIRST, p.listing_id LIMIT {{rows}} FOR NO KEY UPDATE OF p SKIP LOCKED
 )
 UPDATE channels_sync_listingpush p SET lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
 FROM due JOIN channels_sync_listing l ON l.id = due.listing_id WHERE p.listing_id = due.listing_id
-RETURNING p.listing_id, p.version, p.sent_version, p.wanted, p.lease_until, p.channel_quantity, p.channel_quantity_at,
+RETURNING p.listing_id, p.version, p.wanted, p.lease_until, p.channel_quantity, p.channel_quantity_at,
           l.external_sku, l.external_item_id
 """
+_LOWERING = "AND (p.wanted = 0 OR p.wanted < p.channel_quantity)"
 
-_MARK_SENT = """
-UPDATE channels_sync_publicationline line SET
-  state = CASE WHEN line.version = c.version THEN 'sent' ELSE 'superseded' END,
-  sent_at = CASE WHEN line.version = c.version THEN coalesce(line.sent_at, clock_timestamp()) ELSE line.sent_at END
-FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS c(listing_id, version, sent_version)
-WHERE line.listing_id = c.listing_id AND line.version > c.sent_version
-  AND (line.version = c.version OR line.version < c.version AND line.state IN ('queued', 'shadow', 'sent'))
-RETURNING line.listing_id, line.version, line.run_id
+_RUNS = """
+SELECT line.listing_id, line.version, line.run_id FROM channels_sync_publicationline line
+JOIN unnest(%s::bigint[], %s::bigint[]) AS c(listing_id, version)
+  ON line.listing_id = c.listing_id AND line.version = c.version
 """
 
 
 @operation
-def claim_due(*, channel_id: int, rows_max: int) -> list[Claim]:
-    """Take up to `rows_max` rows that are due on a channel that sends; nobody else gets them before the lease ends."""
+def claim_due(*, channel_id: int, rows_max: int, only_lowering: bool = False) -> list[Claim]:
+    """Take up to `rows_max` rows that are due on a channel that sends; nobody else gets them before the lease ends.
+
+    The most urgent first, see DUE_BY; `only_lowering` leaves alone what would raise the channel's figure or might. The answer
+    is in listing order. Never waits for a row that somebody else holds.
+    """
+    if rows_max < 1:
+        raise ValueError(f"rows_max must be positive, not {rows_max}")
+    # The number of rows is part of the text: with a parameter the planner guesses a tenth of all rows and sorts them.
+    statement = _CLAIM.format(rows=int(rows_max), lowering=_LOWERING if only_lowering else "")
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"channel": channel_id, "rows": rows_max, "lease": LEASE_SECONDS})
+        cursor.execute(statement, {"channel": channel_id, "lease": LEASE_SECONDS})
         rows = sorted(cursor.fetchall())
         if not rows:
             return []
-        # A statement of its own: the claim may have waited for a newer version whose line it could not see yet.
-        cursor.execute(_MARK_SENT, [[row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows]])
+        # A statement of its own: the claim may have got a newer version whose line it could not see yet.
+        cursor.execute(_RUNS, [numbers(row[0] for row in rows), numbers(row[1] for row in rows)])
         runs = {(listing_id, version): run_id for listing_id, version, run_id in cursor.fetchall()}
     return [
         Claim(
@@ -182,8 +213,47 @@ def claim_due(*, channel_id: int, rows_max: int) -> list[Claim]:
             external_item_id=external_item_id,
             run_id=runs[(listing_id, version)],
         )
-        for listing_id, version, _, wanted, lease_until, quantity, quantity_at, sku, external_item_id in rows
+        for listing_id, version, wanted, lease_until, quantity, quantity_at, sku, external_item_id in rows
     ]
+
+
+_ACCEPT = """
+WITH u AS MATERIALIZED (
+  SELECT * FROM unnest(%(listings)s::bigint[], %(versions)s::bigint[], %(leases)s::timestamptz[], %(quantities)s::int[])
+    AS u(listing_id, version, lease_until, quantity)
+), held AS MATERIALIZED (
+  SELECT p.listing_id, u.version, u.quantity, u.lease_until, p.version = u.version AS is_newest
+  FROM channels_sync_listingpush p JOIN u ON u.listing_id = p.listing_id
+  WHERE p.lease_until = u.lease_until AND p.sent_version < u.version
+  ORDER BY p.listing_id FOR NO KEY UPDATE OF p
+), pushed AS (
+  UPDATE channels_sync_listingpush p SET sent_version = held.version, channel_quantity = held.quantity,
+    channel_quantity_at = clock_timestamp(), lease_until = NULL,
+    attempts = CASE WHEN held.is_newest THEN 0 ELSE p.attempts END,
+    next_at = CASE WHEN held.is_newest THEN NULL ELSE p.next_at END,
+    last_error = CASE WHEN held.is_newest THEN '' ELSE p.last_error END
+  FROM held WHERE p.listing_id = held.listing_id
+)
+UPDATE channels_sync_publicationline l SET state = 'accepted', error = '', accepted_at = clock_timestamp(),
+  sent_at = coalesce(l.sent_at, held.lease_until - make_interval(secs => %(lease)s))
+FROM held WHERE l.listing_id = held.listing_id AND l.version = held.version
+"""
+
+
+def _settle_accepted(answers: Sequence[Accepted]) -> None:
+    """What `settle` does, by one statement for any number of rows: nearly always the channel says yes to all of them."""
+    claims = [one.claim for one in answers]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ACCEPT,
+            {
+                "listings": numbers(claim.listing_id for claim in claims),
+                "versions": numbers(claim.version for claim in claims),
+                "leases": texts(claim.lease_until.isoformat() for claim in claims),
+                "quantities": numbers(one.channel_quantity for one in answers),
+                "lease": LEASE_SECONDS,
+            },
+        )
 
 
 @operation
@@ -192,6 +262,11 @@ def settle(settlements: Sequence[Settlement]) -> list[Claim]:
 
     An answer for a version that is no longer the newest is written down as well, and leaves the newer one due.
     """
+    accepted = [one for one in settlements if isinstance(one, Accepted)]
+    if len(accepted) == len(settlements):
+        _settle_accepted(accepted)
+        return []
+    # All of them in one way, so that rows are locked in one order.
     rows, now = _lock_rows([one.claim.listing_id for one in settlements])
     waits = _Waits()
     changed: dict[int, _Row] = {}
@@ -228,7 +303,8 @@ def _settled(one: Settlement, row: _Row, now: datetime, waits: _Waits) -> tuple[
     free = replace(row, lease_until=None)
 
     def line(state: PublicationState, error: str = "", *, accepted_at: datetime | None = None) -> _LineNews:
-        return _LineNews(claim.listing_id, claim.version, state, error[:_ERROR_LENGTH], accepted_at)
+        sent_at = None if isinstance(one, Released | Adopted) else claim.claimed_at
+        return _LineNews(claim.listing_id, claim.version, state, error[:_ERROR_LENGTH], sent_at, accepted_at)
 
     match one:
         case Accepted(channel_quantity=quantity):
@@ -241,9 +317,9 @@ def _settled(one: Settlement, row: _Row, now: datetime, waits: _Waits) -> tuple[
             if not is_newest:
                 return replace(read, lease_until=None), line(PublicationState.SUPERSEDED, words)
             held = replace(read, lease_until=now + timedelta(seconds=LEASE_SECONDS))
-            return held, line(PublicationState.SENT, words)
-        case Postponed(words=words, after_seconds=after_seconds, read_again=read_again):
-            attempts = row.attempts + 1
+            return held, line(PublicationState.QUEUED, words) if words else None
+        case Postponed(words=words, after_seconds=after_seconds, read_again=read_again, counts=counts):
+            attempts = row.attempts + counts
             wait = waits.after(attempts) if after_seconds is None else after_seconds
             late = replace(
                 free,
@@ -253,12 +329,12 @@ def _settled(one: Settlement, row: _Row, now: datetime, waits: _Waits) -> tuple[
                 channel_quantity=None if read_again else row.channel_quantity,
             )
             return late, line(waiting, words)
-        case Refused(words=words, after_seconds=after_seconds):
+        case Refused(words=words, after_seconds=after_seconds, counts=counts):
             refused = replace(free, channel_quantity=None)
             if is_newest:
                 refused = replace(
                     refused,
-                    attempts=row.attempts + 1,
+                    attempts=row.attempts + counts,
                     next_at=now + timedelta(seconds=after_seconds),
                     last_error=words[:_ERROR_LENGTH],
                 )
@@ -275,12 +351,6 @@ class _Waits:
 
     def after(self, attempts: int) -> float:
         return self._seconds.setdefault(attempts, backoff_seconds(attempts))
-
-
-def backoff_seconds(attempts: int, *, chance: Callable[[], float] = random.random) -> float:
-    """How long to wait after so many failures: doubling, with jitter, at most BACKOFF_SECONDS_MAX."""
-    full = min(BACKOFF_SECONDS_MAX, BACKOFF_SECONDS_MIN * 2.0 ** min(attempts, 16))
-    return full * (0.5 + chance() / 2)
 
 
 # --- confirming ---
@@ -426,16 +496,18 @@ def _write_lines(lines: Sequence[_LineNews]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE channels_sync_publicationline l SET state = u.state, error = u.error,"
+            " sent_at = coalesce(l.sent_at, u.sent_at),"
             " accepted_at = coalesce(u.accepted_at, l.accepted_at),"
             " confirmed_at = coalesce(u.confirmed_at, l.confirmed_at)"
-            " FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[])"
-            " AS u(listing_id, version, state, error, accepted_at, confirmed_at)"
+            " FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[],"
+            " %s::timestamptz[]) AS u(listing_id, version, state, error, sent_at, accepted_at, confirmed_at)"
             " WHERE l.listing_id = u.listing_id AND l.version = u.version",
             [
                 [line.listing_id for line in lines],
                 [line.version for line in lines],
                 [line.state.value for line in lines],
                 [line.error for line in lines],
+                [line.sent_at for line in lines],
                 [line.accepted_at for line in lines],
                 [line.confirmed_at for line in lines],
             ],

@@ -2,7 +2,7 @@
 
 Every row is sent as a compare-and-set from the figure the channel was last known to show. A stale answer means that
 figure is out of date: the channel is read, and either it shows the wanted figure already (an earlier answer was lost) or
-the read figure becomes the one to start from.
+the read figure becomes the one to start from. Before anything is claimed, the channel's hours and its account are asked.
 """
 
 from __future__ import annotations
@@ -26,8 +26,18 @@ from channels_sync.adapters.base import (
     QuantityReading,
     QuantityTarget,
 )
-from channels_sync.errors import ChannelError, ChannelRejected, ChannelUnavailable, StaleQuantity
+from channels_sync.adapters.registry import ADAPTERS
+from channels_sync.errors import ChannelError, ChannelRejected, ChannelThrottled, ChannelUnavailable, StaleQuantity
 from channels_sync.models import Channel
+from channels_sync.operations.metering import (
+    ALLOWANCE_USED_UP,
+    Entry,
+    account_answered,
+    account_rests,
+    account_silent,
+    backoff_seconds,
+    enter,
+)
 from channels_sync.operations.offering import choose_location, link_claims
 from channels_sync.operations.opening import open_channel
 from channels_sync.operations.outbox import (
@@ -41,6 +51,8 @@ from channels_sync.operations.outbox import (
     claim_due,
     settle,
 )
+from channels_sync.reads.sending import flow_now
+from channels_sync.windows import Flow
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +62,8 @@ SEND_SECONDS_MAX = 60.0
 """No new call to the channel begins later than this after the claim; well inside the lease."""
 BLOCKED_AGAIN_SECONDS = 300.0
 """When a channel lets nobody in, it is asked again after this time, or at once after new credentials."""
+PROBE_ROWS_MAX = 20
+"""Rows that are risked on an account that was silent."""
 REFERENCE = "gid://backflush/PublishRun/{run_id}"
 
 
@@ -63,29 +77,45 @@ class PublishResult:
     postponed: int = 0
     refused: int = 0
     is_blocked: bool = False
-    """The channel as a whole did not play along; sending more of it now is useless."""
+    """The channel as a whole did not play along, or is not to be called now; sending more of it now is useless."""
+    wait_seconds: float | None = None
+    """When it is blocked: after how long it may be tried again; None when that is not known."""
 
 
 def publish_due(*, channel_id: int, rows_max: int = 200) -> PublishResult:
     """Send up to `rows_max` due figures of one channel. Safe to run twice, or twice at once.
 
-    Nothing is claimed while the channel is paused or not automatic. Must not be called inside a transaction: a channel
-    may take long, and what was sent must not be rolled back from memory.
+    Nothing is claimed while the channel is paused or not automatic, outside its hours, or while its account is silent or has
+    used up its allowance. Must not be called inside a transaction: a channel may take long, and what was sent must not be
+    rolled back from memory.
     """
-    claims = claim_due(channel_id=channel_id, rows_max=rows_max)
+    channel = Channel.objects.get(pk=channel_id)
+    flow = flow_now(channel)
+    if flow is Flow.NOTHING:
+        return PublishResult(is_blocked=True)
+    known = ADAPTERS.get(channel.adapter)
+    entry = enter(channel, points=known.limits.publish_points if known else 1)
+    if not entry.is_open:
+        return PublishResult(is_blocked=True, wait_seconds=entry.wait_seconds)
+    rows = min(rows_max, PROBE_ROWS_MAX) if entry.is_probe else rows_max
+    only_lowering = flow is Flow.LOWERING
+    claims = claim_due(channel_id=channel_id, rows_max=rows, only_lowering=only_lowering)
     result = PublishResult(claimed=len(claims))
     if claims:
-        channel = Channel.objects.get(pk=channel_id)
-        _Delivery(channel, result).run(claims)
+        _Delivery(channel, result, entry, only_lowering=only_lowering).run(claims)
+    elif entry.is_probe:
+        account_rests(entry.account, seconds=0, is_alive=False)
     return result
 
 
 class _Delivery:
     """One batch on its way to one channel."""
 
-    def __init__(self, channel: Channel, result: PublishResult) -> None:
+    def __init__(self, channel: Channel, result: PublishResult, entry: Entry, *, only_lowering: bool) -> None:
         self.channel = channel
         self.result = result
+        self._entry = entry
+        self._only_lowering = only_lowering
         self._ends_at = time.monotonic() + SEND_SECONDS_MAX
         self._error: ChannelError | None = None
         self._open: dict[int, Claim] = {}
@@ -94,10 +124,12 @@ class _Delivery:
     def run(self, claims: Sequence[Claim]) -> None:
         self._open = {claim.listing_id: claim for claim in claims}
         try:
-            with open_channel(self.channel) as adapter:
+            with open_channel(self.channel, self._entry) as adapter:
                 self._deliver(adapter)
         except ChannelError as error:
             self._fail_rest(error)
+        else:
+            account_answered(self._entry)
         self._settle([Released(claim) for claim in self._open.values()])
         self._note_health()
 
@@ -112,6 +144,8 @@ class _Delivery:
         self._open.update({claim.listing_id: claim for claim in links.linked if claim.listing_id in self._open})
         for _ in range(ROUNDS_MAX):
             self._read_unknown(adapter)
+            if self._only_lowering:
+                self._put_back_raises()
             if not self._open or self._is_late():
                 return
             self._send(adapter)
@@ -168,6 +202,13 @@ class _Delivery:
             else ""
         )
         return Adopted(claim, reading.available, words)
+
+    def _put_back_raises(self) -> None:
+        """What turns out to raise the channel's figure waits for the hours in which that may go out."""
+        raises = [
+            claim for claim in self._open.values() if claim.expected is not None and claim.expected < claim.wanted
+        ]
+        self._settle([Released(claim) for claim in raises])
 
     # --- sending ---
 
@@ -252,11 +293,24 @@ class _Delivery:
         self.result.is_blocked = True
         rest = list(self._open.values())
         if isinstance(error, ChannelUnavailable):
-            after = error.retry_after_seconds
-            self._settle([Postponed(claim, error.message, after) for claim in rest])
+            wait = self._leave_in_peace(error)
+            self.result.wait_seconds = wait
+            self._settle([Postponed(claim, error.message, wait, counts=False) for claim in rest])
         else:
-            self._settle([Refused(claim, error.message, BLOCKED_AGAIN_SECONDS) for claim in rest])
+            account_answered(self._entry)
+            self._settle([Refused(claim, error.message, BLOCKED_AGAIN_SECONDS, counts=False) for claim in rest])
         logger.warning("push.not_sent", extra={"channel": self.channel.code, "code": error.code, "rows": len(rest)})
+
+    def _leave_in_peace(self, error: ChannelUnavailable) -> float:
+        """Nobody calls the account for a while; returns the seconds."""
+        if not isinstance(error, ChannelThrottled):
+            return account_silent(self._entry, asked_seconds=error.retry_after_seconds)
+        wait = backoff_seconds(1) if error.retry_after_seconds is None else error.retry_after_seconds
+        if error.code == ALLOWANCE_USED_UP:
+            account_answered(self._entry)  # the bucket itself says when it goes on
+        else:
+            account_rests(self._entry.account, seconds=wait, is_alive=True)
+        return wait
 
     def _note_health(self) -> None:
         health: dict[str, object] = {}

@@ -24,6 +24,7 @@ from channels_sync.models import Channel, ChannelMode, Listing, PublicationState
 from channels_sync.operations.building import forget_newer, id_ranges, note_everything, touched_by
 from channels_sync.operations.guarding import Planned, judge_plans
 from channels_sync.operations.holding import report_holds, write_holds
+from channels_sync.operations.outbox import DUE_BY
 from channels_sync.reads.figures import FigureChange, figures, read_facts
 from channels_sync.reads.screening import Screen
 from inventory.arrays import numbers, texts
@@ -331,7 +332,7 @@ def _write(plans: Sequence[_Plan], *, runs: Mapping[int, PublishRun], now: datet
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE channels_sync_listingpush p SET wanted = u.wanted, version = u.version, attempts = 0, next_at = NULL,"
-            " last_error = '', recent_max = greatest(p.recent_max, u.wanted)"
+            f" last_error = '', recent_max = greatest(p.recent_max, u.wanted), due_by = {DUE_BY}"
             " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS u(listing_id, version, wanted)"
             " WHERE p.listing_id = u.listing_id AND p.version = u.version - 1",
             [numbers(listing_ids), numbers(versions), numbers(derivation.quantity for *_, derivation, _ in rows)],

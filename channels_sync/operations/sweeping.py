@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from channels_sync.models import Listing
 from channels_sync.operations.allocating import tell_dated_rules
+from channels_sync.operations.giving_up import tell_trouble
 from channels_sync.operations.recomputing import Cause, recompute_ids
 from channels_sync.reads.publishing import due_channel_ids, unconfirmed_channel_ids
 from inventory.models import StockChange
@@ -24,7 +25,8 @@ class SweepResult:
 
 
 def sweep() -> SweepResult:
-    """Look for work; work out listings that came into being beside `create_listing`, and tell of rules that begin or end."""
+    """Look for work; work out listings that came into being beside `create_listing`, and tell of rules that begin or end
+    and of what is not sent any more."""
     fresh = list(
         Listing.objects.published()
         .exclude(push__version__gt=0)
@@ -34,6 +36,7 @@ def sweep() -> SweepResult:
     if fresh:
         recompute_ids(fresh, cause=Cause("new listing"))
     tell_dated_rules()
+    tell_trouble()
     return SweepResult(
         has_news=StockChange.objects.exists(),
         computed=len(fresh),

@@ -11,6 +11,7 @@ from django.db import connection
 
 from channels_sync.allocation import Derivation
 from channels_sync.models import Channel, Listing, ListingPush, PublicationLine
+from channels_sync.models.pushes import SEND_ATTEMPTS_MAX
 from inventory.arrays import numbers
 from inventory.quantities import ZERO
 
@@ -21,7 +22,8 @@ CONFIRM_ATTEMPTS_MAX = 5
 def due_channel_ids() -> tuple[int, ...]:
     """Channels that send and have rows due now, those whose sender died among them."""
     return _channel_ids(
-        "p.version > p.sent_version AND (p.lease_until IS NULL OR p.lease_until <= clock_timestamp())"
+        f"p.version > p.sent_version AND p.attempts < {SEND_ATTEMPTS_MAX}"
+        " AND (p.lease_until IS NULL OR p.lease_until <= clock_timestamp())"
         " AND NOT c.is_paused"
     )
 

@@ -205,9 +205,11 @@ def _export_rows(found: QuerySet[Listing]) -> Iterator[list[Cell]]:
 @permission_required("channels_sync.pause_channel", raise_exception=True)
 def pause(request: HttpRequest, code: str) -> HttpResponse:
     assert request.user.is_authenticated
-    channel = pause_channel(channel=get_object_or_404(Channel, code=code), actor=request.user)
+    channel = pause_channel(
+        channel=get_object_or_404(Channel, code=code), actor=request.user, reason=request.POST.get("reason", "")
+    )
     message = f"{channel.name} is paused. Nothing is sent; changes wait."
-    return go_to(request, "channels_sync:channel", code, message=message)
+    return go_to(request, _back_to(request), code, message=message)
 
 
 @require_POST
@@ -216,7 +218,12 @@ def resume(request: HttpRequest, code: str) -> HttpResponse:
     assert request.user.is_authenticated
     channel = resume_channel(channel=get_object_or_404(Channel, code=code), actor=request.user)
     message = f"{channel.name} sends again. The newest figure of each listing goes out."
-    return go_to(request, "channels_sync:channel", code, message=message)
+    return go_to(request, _back_to(request), code, message=message)
+
+
+def _back_to(request: HttpRequest) -> str:
+    """The page of the channel whose button it was."""
+    return "channels_sync:sending" if request.POST.get("from") == "sending" else "channels_sync:channel"
 
 
 @require_POST

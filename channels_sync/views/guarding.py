@@ -235,8 +235,11 @@ def switch_all(request: HttpRequest) -> HttpResponse:
     assert request.user.is_authenticated
     if request.POST.get("to") == "resume":
         count = resume_all(actor=request.user)
-        return go_to(request, "channels_sync:channels", message=f"{count} channels send again.")
-    count = pause_all(actor=request.user)
-    return go_to(
-        request, "channels_sync:channels", message=f"{count} channels are paused. Nothing is sent; changes wait."
-    )
+        return go_to(request, "channels_sync:publishing", message=f"{_channels(count)} again.")
+    count = pause_all(actor=request.user, reason=request.POST.get("reason", ""))
+    words = f"{count} channel is" if count == 1 else f"{count} channels are"
+    return go_to(request, "channels_sync:publishing", message=f"{words} paused. Nothing is sent; changes wait.")
+
+
+def _channels(count: int) -> str:
+    return f"{count} channel sends" if count == 1 else f"{count} channels send"

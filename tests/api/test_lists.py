@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from channels_sync.models import AllocationPolicy, Campaign, Channel, Freeze, Hold, Listing, PublishRun
+from channels_sync.models import AllocationPolicy, Campaign, Channel, Freeze, Hold, Listing, PublishRun, SendingWindow
 from channels_sync.operations.simulating import ask_simulation
 from inventory.models import ItemCategory, ItemKind, ItemUnit, PeriodClose, SupplierItem, SupplierStock
 from inventory.operations.counting import open_count_sheet
@@ -136,6 +136,7 @@ def one_more(number):
     Hold.objects.create(run=run, listing=listing, after=9, derivation={}, recorded_at=timezone.now())
     Freeze.objects.create(item=product, reason="recalled")
     ask_simulation(key=uuid4(), question=question(), actor=None)
+    SendingWindow.objects.create(channel=channel, starts_at="22:00", ends_at="06:00")
     line = DispatchLine(part, part.step)
     dispatch_transfer(key=uuid4(), source=place, target=make_location(), lines=[line], actor=None)
     open_count_sheet(location=site, actor=None)
@@ -183,6 +184,8 @@ LISTS = [
     "holds/",
     "freezes/",
     "simulations/",
+    "publishing/",
+    "sending-windows/",
     "count-sheets/",
 ]
 

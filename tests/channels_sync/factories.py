@@ -19,7 +19,7 @@ from channels_sync.adapters.base import (
 )
 from channels_sync.credentials import Secrets, encrypt
 from channels_sync.errors import ChannelUnavailable
-from channels_sync.models import Channel, ChannelGuard, ChannelMode, Listing, ListingPush
+from channels_sync.models import Channel, ChannelGuard, ChannelMode, Listing, ListingPush, SendingAccount
 from channels_sync.operations.offering import create_listing
 from tests.factories import make_item
 
@@ -206,7 +206,8 @@ def line_of(listing, version=None):
 
 
 def time_passes():
-    """Back-offs and leases end."""
+    """Back-offs and leases end, and silent accounts may be tried again."""
+    SendingAccount.objects.update(quiet_until=None)
     ListingPush.objects.update(next_at=None)
     long_ago = datetime(2020, 1, 1, tzinfo=UTC)
     ListingPush.objects.exclude(lease_until=None).update(lease_until=long_ago)

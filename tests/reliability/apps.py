@@ -14,12 +14,12 @@ class ReliabilityConfig(AppConfig):
     label = "reliability"
 
     def ready(self):
-        from channels_sync.operations import outbox
+        from channels_sync.operations import metering, outbox
         from tests.reliability import sabotage
 
         lease = os.environ.get("BACKFLUSH_KILL_LEASE_SECONDS", "")
         if lease:
-            outbox.LEASE_SECONDS = int(lease)
+            outbox.LEASE_SECONDS = metering.PROBE_SECONDS = int(lease)
             outbox.CONFIRM_HOLD_SECONDS = min(int(lease), outbox.CONFIRM_HOLD_SECONDS)
         broken = os.environ.get("BACKFLUSH_KILL_SABOTAGE", "")
         if broken:

@@ -25,6 +25,11 @@ _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.Un
 
 JsonObject = dict[str, Any]
 
+COST_UNKNOWN = 10.0
+"""Points paid for a document whose cost no answer has told yet."""
+_COSTS: dict[str, float] = {}
+"""What documents cost when they were last sent, in this process."""
+
 
 class ShopifyClient:
     """Speaks the GraphQL Admin API of one shop in one version."""
@@ -78,6 +83,7 @@ class ShopifyClient:
     def _execute_once(self, document: str, variables: Mapping[str, Any]) -> JsonObject:
         body = {"query": document, "variables": dict(variables)}
         token = self._token()
+        self._account.meter.pay(_COSTS.get(document, COST_UNKNOWN))
         response = self._post(self._graphql_path, body, token=token)
         if response.status_code == 401 and self._has_grant:
             # A token can be withdrawn before its time; one fresh one settles whether the app itself is shut out.
@@ -85,7 +91,7 @@ class ShopifyClient:
             token = self._token()
             response = self._post(self._graphql_path, body, token=token)
         self._check_status(response)
-        return self._data_of(response)
+        return self._data_of(response, document)
 
     # --- tokens ---
 
@@ -158,9 +164,9 @@ class ShopifyClient:
         if status == 200:
             return
         if status == 429:
-            raise ChannelThrottled(
-                "The shop wants a pause (HTTP 429). Try again later.", retry_after_seconds=_retry_after(response)
-            )
+            asked = _retry_after(response)
+            self._account.meter.rest(_PAUSE_SECONDS_DEFAULT if asked is None else asked)
+            raise ChannelThrottled("The shop wants a pause (HTTP 429). Try again later.", retry_after_seconds=asked)
         if status >= 500:
             raise ChannelUnavailable(
                 f"The shop failed with HTTP {status}. Outcome unknown; repeat with the same key.",
@@ -193,8 +199,9 @@ class ShopifyClient:
             )
         return answer
 
-    def _data_of(self, response: httpx.Response) -> JsonObject:
+    def _data_of(self, response: httpx.Response, document: str) -> JsonObject:
         answer = self._json_of(response)
+        self._heed((answer.get("extensions") or {}).get("cost"), document)
         errors = answer.get("errors")
         if errors:
             self._raise_for(errors, cost=(answer.get("extensions") or {}).get("cost"))
@@ -205,6 +212,19 @@ class ShopifyClient:
                 outcome_unknown=True,
             )
         return data
+
+    def _heed(self, cost: Any, document: str) -> None:
+        """Remember what a document costs, and tell the meter what the shop says is left."""
+        try:
+            _COSTS[document] = float(cost["requestedQueryCost"])
+            status = cost["throttleStatus"]
+            self._account.meter.heed(
+                available=float(status["currentlyAvailable"]),
+                points_max=float(status["maximumAvailable"]),
+                refill=float(status["restoreRate"]),
+            )
+        except (KeyError, TypeError, ValueError):
+            return  # an answer without it, such as one of a gateway
 
     def _raise_for(self, errors: Any, *, cost: Any) -> None:
         """Errors beside the data concern the whole call; HTTP 200 says nothing about them."""
