@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument(
         "--database", default="backflush_bench", help="the database that is made for it, and dropped first"
     )
+    parser.add_argument("--changes", type=int, help="of the outbox, to be coalesced and drained")
     options = parser.parse_args()
 
     multiprocessing.set_start_method("fork")
@@ -29,7 +30,7 @@ def main() -> None:
     django.setup()
     from bench.running import PLANS, run  # it needs the models
 
-    run(PLANS[options.plan], with_http=not options.no_http, path=options.output)
+    run(PLANS[options.plan], with_http=not options.no_http, path=options.output, changes=options.changes)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import gc
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from bench.database import Connection, allow_reading_wal, can_count_statements, connect_as_owner, run_script
 from bench.dataset import Shop, make_shop
 from bench.measuring import count_statements, measure
+from bench.outbox import PLANS as OUTBOX_PLANS
+from bench.outbox import OutboxPlan, measure_outbox
 from bench.report import figures, machine, rounded, show, write
 from bench.simulator import measure_simulator
 from bench.web import serve
@@ -174,7 +176,13 @@ class Bench:
         return found
 
 
-def run(plan: Plan, *, with_http: bool, path: Path) -> dict[str, Any]:
+def outbox_plan(plan: Plan, *, changes: int | None = None) -> OutboxPlan:
+    """The part about the outbox that goes with a plan; `changes` coalesced and drained instead of its own number."""
+    usual = OUTBOX_PLANS[next(name for name, one in PLANS.items() if one is plan)]
+    return replace(usual, changes=changes) if changes else usual
+
+
+def run(plan: Plan, *, with_http: bool, path: Path, changes: int | None = None) -> dict[str, Any]:
     """Fill the empty database of the environment, measure, print, write. Returns the results."""
     with connect_as_owner() as admin:
         bench = Bench(plan, admin, allow_reading_wal(admin), can_count_statements(admin))
@@ -187,6 +195,7 @@ def run(plan: Plan, *, with_http: bool, path: Path) -> dict[str, Any]:
         results["minimal"] = bench.minimal(shops[(middle, 1)])
         if with_http:
             results["http"] = bench.over_http(shops[(middle, 1)])
+        results["outbox"] = measure_outbox(outbox_plan(plan, changes=changes), admin)
         results["ledger_findings"] = _findings()
     results["simulator"] = measure_simulator(excerpt=plan is TINY)
     results["targets"] = targets(results)
@@ -240,6 +249,10 @@ def targets(results: dict[str, Any]) -> list[dict[str, Any]]:
     if large and small:
         growth = round(large["p50_ms"] / small["p50_ms"], 2)
         wanted.append(("P7", "latency of 100 lines against 20: at most 5", growth, growth <= 5))
+    outbox = results["outbox"]
+    wanted.append(
+        ("P9", "outbox claimed and settled, of the floor: at least 0.3", outbox["ratio"], outbox["ratio"] >= 0.3)
+    )
     return [{"id": i, "what": what, "value": value, "reached": reached} for i, what, value, reached in wanted]
 
 

@@ -33,6 +33,7 @@ urlpatterns = [
     path("freezes/lift/", guarding.lift_freezes, name="lift_freezes"),
     path("switch/", guarding.switch_all, name="switch_all"),
     path("publishing/", sending.publishing, name="publishing"),
+    path("publishing/hours/<int:pk>/remove/", sending.remove_hours, name="remove_hours"),
     path("<slug:code>/", channels.channel_page, name="channel"),
     path("<slug:code>/guard/", guarding.guard, name="guard"),
     path("<slug:code>/pause/", channels.pause, name="pause"),
@@ -40,6 +41,5 @@ urlpatterns = [
     path("<slug:code>/mode/", channels.change_mode, name="change_mode"),
     path("<slug:code>/sending/", sending.sending, name="sending"),
     path("<slug:code>/sending/pace/", sending.change_pace, name="change_pace"),
-    path("<slug:code>/sending/hours/<int:pk>/remove/", sending.remove_hours, name="remove_hours"),
     path("<slug:code>/sending/retry/", sending.retry_all, name="retry_given_up"),
 ]

@@ -34,7 +34,9 @@ from inventory.api.filters import Filters, TextFilter
 from inventory.api.references import find_one
 from inventory.api.resources import Endpoint, ListOne, Resource
 
-STATES = ("off", "shadow", "paused", "quiet", "silent", "throttled", "lowering", "sending")
+STATES = [
+    (state, state) for state in ("off", "shadow", "paused", "quiet", "silent", "throttled", "lowering", "sending")
+]
 
 
 class PublishingSerializer(serializers.Serializer[Any]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -152,8 +152,8 @@ def backlogs(*, channels: Collection[Channel]) -> dict[int, Backlog]:
 
 
 def _backlog(row: Sequence[Any]) -> Backlog:
-    counts, ages = row[:9], tuple(row[9:])
-    return Backlog(*counts, ages)
+    counts: Sequence[Any] = row[:9]
+    return replace(Backlog(*counts), ages=tuple(row[9:]))
 
 
 _ALLOWANCES = """

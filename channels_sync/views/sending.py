@@ -105,12 +105,12 @@ def change_pace(request: HttpRequest, code: str) -> HttpResponse:
 
 @require_POST
 @permission_required(SET_HOURS, raise_exception=True)
-def remove_hours(request: HttpRequest, code: str, pk: int) -> HttpResponse:
+def remove_hours(request: HttpRequest, pk: int) -> HttpResponse:
     assert request.user.is_authenticated
-    window = SendingWindow.objects.filter(channel__code=code, pk=pk).first()
-    if window is not None:
-        remove_window(window=window, actor=request.user)
-    return go_to(request, "channels_sync:sending", code, message="The hours are removed; what they kept back goes out.")
+    window = get_object_or_404(SendingWindow.objects.select_related("channel"), pk=pk)
+    remove_window(window=window, actor=request.user)
+    message = "The hours are removed; what they kept back goes out."
+    return go_to(request, "channels_sync:sending", window.channel.code, message=message)
 
 
 @require_POST

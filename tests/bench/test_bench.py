@@ -186,4 +186,6 @@ def test_the_bench_runs_and_writes_its_figures(tmp_path):
     )
     assert results["ledger_findings"] == []
     assert results["hot"]["deadlocks"] == 0
+    assert [(row["sent"], row["left"]) for row in results["outbox"]["drains"]] == [(100, 0), (100, 0)]
+    assert results["outbox"]["ratio"] > 0
     assert "Completions, in process" in done.stdout

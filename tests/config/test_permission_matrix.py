@@ -18,7 +18,17 @@ from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
 from django.utils import timezone
 
-from channels_sync.models import AllocationPolicy, Campaign, Channel, Freeze, Hold, Listing, ListingPush, PublishRun
+from channels_sync.models import (
+    AllocationPolicy,
+    Campaign,
+    Channel,
+    Freeze,
+    Hold,
+    Listing,
+    ListingPush,
+    PublishRun,
+    SendingWindow,
+)
 from channels_sync.operations.simulating import ask_simulation
 from config.integrity.checking import run_check
 from inventory.models import CountLine, ItemCategory, ItemKind, SupplierItem, SupplierStock
@@ -166,6 +176,7 @@ def company():
     channel = Channel.objects.create(code="shop", name="Shop", base_url="https://shop.example")
     listing = Listing.objects.create(channel=channel, item=candle, external_sku="C")
     ListingPush.objects.create(listing=listing, channel=channel)
+    hours = SendingWindow.objects.create(channel=channel, starts_at="22:00", ends_at="06:00")
     policy = AllocationPolicy.objects.create(channel=channel, item=candle, effective_from="2020-01-01T00:00:00Z")
     campaign = Campaign.objects.create(name="Market", starts_at="2020-01-01T00:00:00Z", ends_at="2099-01-01T00:00:00Z")
     jar, road = make_item(sku="JAR"), make_location(code="OTHER-SITE")
@@ -229,6 +240,8 @@ def company():
         **alike("channels_sync", ("listing", "why", "retry"), listing.pk),
         **alike("channels_sync", ("run", "approve_run", "refuse_run", "undo_run"), run.pk),
         **alike("channels_sync", ("channel", "pause", "resume", "change_mode", "guard"), "shop"),
+        **alike("channels_sync", ("sending", "change_pace", "retry_given_up"), "shop"),
+        "channels_sync:remove_hours": [hours.pk],
         **alike("channels_sync", ("policy", "withdraw_policy"), policy.pk),
         **alike("channels_sync", ("campaign", "end_campaign"), campaign.pk),
         **alike("channels_sync", ("simulation", "repeat_simulation"), tried.pk),
