@@ -6,6 +6,7 @@ from inventory.models.checks import (
     InvariantResult,
     InvariantRun,
 )
+from inventory.models.count_ranks import BusyCell, CountRank
 from inventory.models.counts import (
     CountCause,
     CountClass,
@@ -82,6 +83,7 @@ __all__ = [
     "NEUTRAL_KINDS",
     "UNSTOCKED_KINDS",
     "VALUE_KINDS",
+    "BusyCell",
     "CostEntry",
     "CostEntryKind",
     "CostLayer",
@@ -93,6 +95,7 @@ __all__ = [
     "CountGroup",
     "CountLine",
     "CountLineState",
+    "CountRank",
     "CountSheet",
     "CountSheetState",
     "ExceptionCase",
