@@ -7,10 +7,11 @@ from fractions import Fraction
 
 from django.conf import settings
 
-from inventory.models import CostPool, Item, Movement, PostingKind
+from inventory.models import CostPool, Item, Movement, Posting, PostingKind
 from inventory.quantities import ZERO, round_half_up
 
 RECEIPTS_SHOWN_MAX = 5
+RECEIPT_LINES_READ = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class CostEffect:
     unit_cost_before: Decimal | None
     unit_cost_after: Decimal | None
     value_after: Decimal | None
-    receipts: Sequence[Movement]
+    receipts: Sequence[Posting]
     """The last receipts, whose price can be corrected instead, so that what was used of them is shown."""
 
     @property
@@ -40,7 +41,9 @@ def cost_effect(item: Item, unit_cost: Decimal | None) -> CostEffect | None:
     after = None
     if unit_cost is not None and unit_cost >= ZERO:
         after = round_half_up(Fraction(unit_cost) * Fraction(pool.quantity), settings.CURRENCY_STEP)
-    receipts = Movement.objects.filter(item=item, posting__kind=PostingKind.RECEIPT, quantity__gt=0)
+    came_in = Movement.objects.filter(item=item, posting__kind=PostingKind.RECEIPT, quantity__gt=0)
+    newest = list(came_in.select_related("posting").order_by("-pk")[:RECEIPT_LINES_READ])
+    receipts = {movement.posting_id: movement.posting for movement in newest}
     return CostEffect(
         quantity=pool.quantity,
         unknown_quantity=pool.unknown_quantity,
@@ -48,5 +51,5 @@ def cost_effect(item: Item, unit_cost: Decimal | None) -> CostEffect | None:
         unit_cost_before=pool.unit_cost,
         unit_cost_after=None if after is None else unit_cost,
         value_after=after,
-        receipts=list(receipts.select_related("posting").order_by("-pk")[:RECEIPTS_SHOWN_MAX]),
+        receipts=list(receipts.values())[:RECEIPTS_SHOWN_MAX],
     )

@@ -360,4 +360,4 @@ def _said(result: SheetResult, verb: str, *, sees: bool) -> Any:
 def freed_words(freed: FreedReservation) -> str:
     """`2 pcs of JAR for order 1001`."""
     row = freed.reservation
-    return f"{as_text(freed.quantity)} {row.item.stock_unit} of {row.item.sku} for {row.demand_kind} {row.demand_ref}"
+    return f"{as_text(freed.quantity)} {row.item.stock_unit} of {row.item.sku} for {row.demand}"
