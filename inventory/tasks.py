@@ -50,7 +50,7 @@ def report_standing_trouble() -> int:
 
 @shared_task(acks_late=True, time_limit=1800)
 def rank_items_for_counting() -> int:
-    """Put items into classes by what was used of them in a year, and find cells that moved much. Safe to run twice."""
+    """Put items into classes by what was used of them in a year, and find cells due to be counted. Safe to run twice."""
     found = rank_items()
-    logger.info("items.ranked", extra={"items": found.items, "busy_cells": found.busy_cells})
+    logger.info("items.ranked", extra={"items": found.items, "cells_due": found.cells_due})
     return found.items

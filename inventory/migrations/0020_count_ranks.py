@@ -1,4 +1,4 @@
-"""Ranks of items and busy cells, worked out every night for the plan of counts."""
+"""Ranks of items and cells due to be counted, worked out every night."""
 
 import django.db.models.deletion
 from django.db import migrations, models
@@ -10,6 +10,38 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.CreateModel(
+            name="CountDue",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("available", "Available"),
+                            ("qc_hold", "QC hold"),
+                            ("quarantine", "Quarantine"),
+                            ("damaged", "Damaged"),
+                            ("expired", "Expired"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "reason",
+                    models.SmallIntegerField(help_text="The most urgent one, as a place in reads.count_plan.REASONS."),
+                ),
+                (
+                    "moved",
+                    models.DecimalField(
+                        decimal_places=6,
+                        default=0,
+                        help_text="In and out added up since the last count when that is much, in the stock unit.",
+                        max_digits=28,
+                    ),
+                ),
+            ],
+        ),
         migrations.CreateModel(
             name="CountRank",
             fields=[
@@ -40,72 +72,53 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("position",),
-                "indexes": [models.Index(fields=["position"], name="inventory_countrank_position")],
             },
         ),
-        migrations.CreateModel(
-            name="BusyCell",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[
-                            ("available", "Available"),
-                            ("qc_hold", "QC hold"),
-                            ("quarantine", "Quarantine"),
-                            ("damaged", "Damaged"),
-                            ("expired", "Expired"),
-                        ],
-                        max_length=12,
-                    ),
-                ),
-                (
-                    "moved",
-                    models.DecimalField(
-                        decimal_places=6,
-                        help_text="In and out added up since the last count, in the stock unit.",
-                        max_digits=28,
-                    ),
-                ),
-                ("ranked_at", models.DateTimeField()),
-                (
-                    "item",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="inventory.item",
-                    ),
-                ),
-                (
-                    "location",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="inventory.location",
-                    ),
-                ),
-                (
-                    "lot",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="inventory.lot",
-                    ),
-                ),
-            ],
-            options={
-                "constraints": [
-                    models.UniqueConstraint(
-                        fields=("item", "location", "lot", "status"), name="inventory_busycell_once"
-                    )
-                ],
-            },
+        migrations.AddField(
+            model_name="countdue",
+            name="item",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="inventory.item",
+            ),
+        ),
+        migrations.AddField(
+            model_name="countdue",
+            name="location",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="inventory.location",
+            ),
+        ),
+        migrations.AddField(
+            model_name="countdue",
+            name="lot",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="inventory.lot",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="countrank",
+            index=models.Index(fields=["position"], name="inventory_countrank_position"),
+        ),
+        migrations.AddIndex(
+            model_name="countdue",
+            index=models.Index(fields=["reason", "item"], name="inventory_countdue_reason"),
+        ),
+        migrations.AddConstraint(
+            model_name="countdue",
+            constraint=models.UniqueConstraint(
+                fields=("item", "location", "lot", "status"), name="inventory_countdue_once"
+            ),
         ),
     ]

@@ -22,7 +22,7 @@ def create(apps, schema_editor):
             "task": "inventory.tasks.rank_items_for_counting",
             "crontab": crontab,
             "expire_seconds": 6 * 3600,
-            "description": "Items go into classes A, B and C by the value used in a year; cells that moved much are found.",
+            "description": "Items go into classes A, B and C by the value used in a year; cells due to be counted are found.",
         },
     )
     _tell_beat(apps)

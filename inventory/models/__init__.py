@@ -6,7 +6,7 @@ from inventory.models.checks import (
     InvariantResult,
     InvariantRun,
 )
-from inventory.models.count_ranks import BusyCell, CountRank
+from inventory.models.count_ranks import CountDue, CountRank
 from inventory.models.counts import (
     CountCause,
     CountClass,
@@ -83,7 +83,6 @@ __all__ = [
     "NEUTRAL_KINDS",
     "UNSTOCKED_KINDS",
     "VALUE_KINDS",
-    "BusyCell",
     "CostEntry",
     "CostEntryKind",
     "CostLayer",
@@ -92,6 +91,7 @@ __all__ = [
     "CostPool",
     "CountCause",
     "CountClass",
+    "CountDue",
     "CountGroup",
     "CountLine",
     "CountLineState",

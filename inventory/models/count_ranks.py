@@ -25,8 +25,8 @@ class CountRank(models.Model):
         return f"{self.position}: item {self.item_id}, class {self.group}"
 
 
-class BusyCell(models.Model):
-    """A counted cell that many times moved what it holds since its last count."""
+class CountDue(models.Model):
+    """A cell that was due to be counted when items were ranked last. Whether it still is, whoever reads it looks."""
 
     item = models.ForeignKey(Item, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False)
     location = models.ForeignKey(
@@ -34,15 +34,19 @@ class BusyCell(models.Model):
     )
     lot = models.ForeignKey(Lot, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False)
     status = models.CharField(max_length=12, choices=StockStatus)
+    reason = models.SmallIntegerField(help_text="The most urgent one, as a place in reads.count_plan.REASONS.")
     moved = models.DecimalField(
-        max_digits=28, decimal_places=6, help_text="In and out added up since the last count, in the stock unit."
+        max_digits=28,
+        decimal_places=6,
+        default=0,
+        help_text="In and out added up since the last count when that is much, in the stock unit.",
     )
-    ranked_at = models.DateTimeField()
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=("item", "location", "lot", "status"), name="inventory_busycell_once"),
+            models.UniqueConstraint(fields=("item", "location", "lot", "status"), name="inventory_countdue_once"),
         )
+        indexes = (models.Index(fields=("reason", "item"), name="inventory_countdue_reason"),)
 
     def __str__(self) -> str:
         return f"item {self.item_id} at location {self.location_id}"

@@ -1,21 +1,21 @@
 """Which cells are due to be counted, and why; and the ABC class of items.
 
-The order of items and the cells that moved much are worked out every night (inventory.operations.ranking_counts). Here the
-database finds the most urgent cells by them; the others are not read.
+The order of items and the cells that are due are worked out every night (inventory.operations.ranking_counts). Here the
+database finds the most urgent of them and looks whether they still are; the others are not read.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from inventory.counting import DAYS_PER_YEAR, SUSPICIOUS_FROM, TURNOVERS_MANY, has_moved_much, next_count_on, suspicion
-from inventory.models import CountGroup, CountRank, Item, LocationKind
+from inventory.arrays import numbers
+from inventory.counting import SUSPICIOUS_FROM, has_moved_much, next_count_on, suspicion
+from inventory.models import CountGroup, CountRank, Item, Location, LocationKind
 from inventory.models.counts import UNFINISHED
 from inventory.quantities import ZERO, as_text
 
@@ -23,6 +23,10 @@ ROWS_MAX = 500
 NEGATIVE, SUSPICIOUS, NEVER, OVERDUE, MOVED = "negative", "suspicious", "never", "overdue", "moved"
 REASONS = (NEGATIVE, SUSPICIOUS, NEVER, OVERDUE, MOVED)
 """Why a cell is due, the most urgent first."""
+LATE_ITEMS_MAX = 10_000
+"""Items whose numbers were given out before the last ranking and that came to light after it."""
+CANDIDATES = 4
+"""So many times the wanted cells are looked at, since some may be empty by now."""
 UNRANKED = 2**31
 """Items that came after the last ranking stand behind all others."""
 
@@ -84,90 +88,66 @@ JOIN inventory_item i ON i.id = b.item_id
 JOIN inventory_location l ON l.id = b.location_id
 JOIN inventory_lot t ON t.id = b.lot_id
 """
-_PLANNED = """
-    b.quantity <> 0 AND l.kind = %(own)s AND l.is_active AND left(l.path, %(within_length)s::int) = %(within)s
-    AND (NOT %(free)s::boolean OR NOT EXISTS (
+_IS_FREE = """
+    (NOT %(free)s::boolean OR NOT EXISTS (
       SELECT FROM inventory_countline c JOIN inventory_countsheet s ON s.id = c.sheet_id
       WHERE (c.item_id, c.location_id, c.lot_id, c.status) = (b.item_id, b.location_id, b.lot_id, b.status)
         AND c.state <> 'posted' AND s.state = ANY(%(unfinished)s::text[])))
 """
+_PLANNED = f"b.quantity <> 0 AND b.location_id = ANY(%(places)s::bigint[]) AND {_IS_FREE}"
 _NEVER_COUNTED = """
     NOT EXISTS (SELECT FROM inventory_countline c WHERE c.state = 'posted'
       AND (c.item_id, c.location_id, c.lot_id, c.status) = (b.item_id, b.location_id, b.lot_id, b.status))
 """
-_NOT_COUNTED = "NULL::timestamptz, NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric, 0::numeric"
 
-_LAST = (
-    """
-WITH last AS (
-  SELECT DISTINCT ON (c.item_id, c.location_id, c.lot_id, c.status)
-         c.item_id, c.location_id, c.lot_id, c.status, c.scanned_at, c.counted, c.expected,
-         coalesce(c.tolerance_percent, 0) AS tolerance
-  FROM inventory_countline c WHERE c.state = 'posted'
-  ORDER BY c.item_id, c.location_id, c.lot_id, c.status, c.scanned_at DESC
-), due AS (
-  SELECT b.item_id, b.location_id, b.lot_id, b.status, b.quantity, last.scanned_at, last.counted, last.expected,
-         last.tolerance, r.counts_per_year, k.position, l.path, coalesce(y.moved, 0) AS moved,
-         CASE WHEN b.quantity < 0 THEN 0
-              WHEN abs(last.counted - last.expected) * 100 > abs(last.expected) * last.tolerance THEN 1
-              WHEN (last.scanned_at AT TIME ZONE %(zone)s)::date + least(div(%(days)s * 100, r.counts_per_year * 100), 36500)::int
-                   <= %(today)s::date THEN 3
-              WHEN y.moved >= %(many)s * greatest(abs(b.quantity), abs(last.counted)) THEN 4 END AS reason
-  FROM last JOIN inventory_stockbalance b USING (item_id, location_id, lot_id, status)
-  JOIN inventory_location l ON l.id = b.location_id
-  JOIN inventory_item i ON i.id = b.item_id
-  LEFT JOIN inventory_countrank k ON k.item_id = b.item_id
-  LEFT JOIN inventory_countclass r ON r.group = coalesce(nullif(i.count_group, ''), k.group, 'C')
-  LEFT JOIN inventory_busycell y ON (y.item_id, y.location_id, y.lot_id, y.status)
-    = (b.item_id, b.location_id, b.lot_id, b.status) AND y.ranked_at > last.scanned_at
-  WHERE """
-    + _PLANNED
-    + ")"
-)
-_COUNTED = (
-    _LAST
-    + " SELECT"
-    + _CELL
-    + """, b.position, b.scanned_at, b.counted, b.expected, b.tolerance, b.counts_per_year, b.moved
-FROM due b"""
-    + _OF_CELL
-    + """LEFT JOIN inventory_countrank k ON k.item_id = b.item_id
-WHERE b.reason IS NOT NULL
-ORDER BY b.reason, b.position NULLS LAST, b.path, b.item_id, b.lot_id LIMIT %(rows)s"""
-)
-_BELOW_ZERO = (
-    "SELECT"
-    + _CELL
-    + f", k.position, {_NOT_COUNTED} FROM inventory_stockbalance b"
-    + _OF_CELL
-    + "LEFT JOIN inventory_countrank k ON k.item_id = b.item_id WHERE b.negative_allowed AND b.quantity < 0 AND"
-    + _NEVER_COUNTED
-    + "AND"
-    + _PLANNED
-    + "ORDER BY k.position NULLS LAST, l.path, b.item_id, b.lot_id LIMIT %(rows)s"
-)
-_RANKED = (
-    "SELECT"
-    + _CELL
-    + f", k.position, {_NOT_COUNTED} FROM inventory_countrank k JOIN inventory_stockbalance b ON b.item_id = k.item_id"
-    + _OF_CELL
-    + "WHERE b.quantity > 0 AND"
-    + _NEVER_COUNTED
-    + "AND"
-    + _PLANNED
-    + "ORDER BY k.position, l.path, b.item_id, b.lot_id LIMIT %(rows)s"
-)
-_UNRANKED = (
-    "SELECT"
-    + _CELL.replace("k.group", "NULL")
-    + f", NULL::int, {_NOT_COUNTED} FROM inventory_stockbalance b"
-    + _OF_CELL
-    + "WHERE NOT EXISTS (SELECT FROM inventory_countrank k WHERE k.item_id = i.id) AND b.quantity > 0 AND"
-    + _NEVER_COUNTED
-    + "AND"
-    + _PLANNED
-    + "ORDER BY l.path, b.item_id, b.lot_id LIMIT %(rows)s"
-)
+_LAST = """
+LEFT JOIN LATERAL (
+  SELECT c.scanned_at, c.counted, c.expected, coalesce(c.tolerance_percent, 0) AS tolerance FROM inventory_countline c
+  WHERE c.state = 'posted' AND (c.item_id, c.location_id, c.lot_id, c.status) = (b.item_id, b.location_id, b.lot_id, b.status)
+  ORDER BY c.scanned_at DESC LIMIT 1) last ON true
+"""
+_RULE = """
+LEFT JOIN inventory_countrank k ON k.item_id = b.item_id
+LEFT JOIN inventory_countclass r ON r.group = coalesce(nullif(i.count_group, ''), k.group, 'C')
+"""
+_SEEN = "k.position, last.scanned_at, last.counted, last.expected, last.tolerance, r.counts_per_year"
+_ORDER = " ORDER BY k.position NULLS LAST, l.path, b.item_id, b.lot_id LIMIT %(rows)s"
+_SINCE = "coalesce(%(ranked_at)s::timestamptz, '-infinity')"
+
+_BELOW_ZERO = f"""
+SELECT {_CELL}, {_SEEN}, coalesce(d.moved, 0) FROM inventory_stockbalance b {_OF_CELL} {_RULE} {_LAST}
+LEFT JOIN inventory_countdue d ON (d.item_id, d.location_id, d.lot_id, d.status)
+  = (b.item_id, b.location_id, b.lot_id, b.status)
+WHERE b.negative_allowed AND b.quantity < 0 AND {_PLANNED} {_ORDER}
+"""
+_OFF_SINCE = f"""
+SELECT {_CELL}, {_SEEN}, 0::numeric
+FROM (SELECT DISTINCT c.item_id, c.location_id, c.lot_id, c.status FROM inventory_countline c
+      WHERE c.state = 'posted' AND c.scanned_at > {_SINCE}) fresh
+JOIN inventory_stockbalance b USING (item_id, location_id, lot_id, status) {_OF_CELL} {_RULE} {_LAST}
+WHERE abs(last.counted - last.expected) * 100 > abs(last.expected) * last.tolerance AND {_PLANNED} {_ORDER}
+"""
+_STILL_DUE = f"""
+    NOT EXISTS (SELECT FROM inventory_countline c WHERE c.state = 'posted' AND (c.scanned_at > {_SINCE} OR b.reason = 2)
+      AND (c.item_id, c.location_id, c.lot_id, c.status) = (b.item_id, b.location_id, b.lot_id, b.status))
+"""
+_DUE = f"""
+SELECT {_CELL}, {_SEEN}, d.moved
+FROM (SELECT b.* FROM inventory_countrank k JOIN inventory_countdue b ON b.item_id = k.item_id AND b.reason = %(reason)s
+      WHERE b.location_id = ANY(%(places)s::bigint[]) AND {_STILL_DUE} AND {_IS_FREE}
+      ORDER BY k.position LIMIT %(candidates)s) d
+JOIN inventory_stockbalance b ON (b.item_id, b.location_id, b.lot_id, b.status)
+  = (d.item_id, d.location_id, d.lot_id, d.status) {_OF_CELL} {_RULE} {_LAST}
+WHERE b.quantity <> 0 {_ORDER}
+"""
+_NEW_ITEMS = f"""
+SELECT {_CELL.replace("k.group", "NULL")}, NULL::int, NULL::timestamptz, NULL::numeric, NULL::numeric, NULL::numeric,
+  NULL::numeric, 0::numeric
+FROM inventory_stockbalance b {_OF_CELL}
+WHERE i.id > coalesce((SELECT max(k.item_id) FROM inventory_countrank k), 0) - %(late)s
+  AND NOT EXISTS (SELECT FROM inventory_countrank k WHERE k.item_id = i.id) AND b.quantity > 0 AND {_NEVER_COUNTED}
+  AND {_PLANNED} ORDER BY l.path, b.item_id, b.lot_id LIMIT %(rows)s
+"""
 
 
 class _Row(NamedTuple):
@@ -200,18 +180,26 @@ def count_plan(*, within: str = "/", rows_max: int = ROWS_MAX, is_free: bool = F
     that no unfinished sheet has.
 
     A cell is due when it never was counted, when the time of its class is over, when its last count left the tolerance,
-    when it is below zero, or when much moved since. Within a reason the items stand by class and use. Four statements, and
-    at most `rows_max` cells of each kind are read, whatever the number of cells.
+    when it is below zero, or when much moved since. Within a reason the items stand by class and use. What happened since
+    the ranking counts at once where it can be known without reading everything: counts, stock below zero, new items. Nine
+    statements, and at most `rows_max` cells of each kind are read, whatever the number of cells.
     """
-    asked: dict[str, object] = {**_asked(within), "free": is_free, "rows": rows_max}
-    found: list[DueCell] = []
+    asked = {**_asked(within), "free": is_free, "rows": rows_max, "candidates": CANDIDATES * rows_max}
     today = timezone.localdate()
+    found: dict[tuple[int, int, int, str], DueCell] = {}
     with connection.cursor() as cursor:
-        for statement in (_BELOW_ZERO, _COUNTED, _RANKED, _UNRANKED):
-            cursor.execute(statement, asked)
-            found += [_cell(_Row(*row), today) for row in cursor.fetchall()]
-    found.sort(key=lambda cell: cell.urgency)
-    return found[:rows_max]
+        for statement, reason in (
+            (_BELOW_ZERO, None),
+            (_OFF_SINCE, None),
+            *((_DUE, number) for number in range(REASONS.index(SUSPICIOUS), len(REASONS))),
+            (_NEW_ITEMS, None),
+        ):
+            cursor.execute(statement, asked if reason is None else {**asked, "reason": reason})
+            for row in cursor.fetchall():
+                cell = _cell(_Row(*row), today)
+                if cell.reasons:
+                    found.setdefault((cell.item_id, cell.location_id, cell.lot_id, cell.status), cell)
+    return sorted(found.values(), key=lambda cell: cell.urgency)[:rows_max]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,32 +218,41 @@ class DueTotals:
         return self.cells - self.on_sheets
 
 
-_TOTALS = (
-    _LAST
-    + """
-, cells AS (
-  SELECT item_id, location_id, lot_id, status, reason FROM due WHERE reason IS NOT NULL
+_TOTALS = f"""
+WITH cells AS (
+  SELECT b.item_id, b.location_id, b.lot_id, b.status, 0 AS reason
+  FROM inventory_stockbalance b
+  WHERE b.negative_allowed AND b.quantity < 0 AND {_PLANNED}
   UNION ALL
-  SELECT b.item_id, b.location_id, b.lot_id, b.status, CASE WHEN b.quantity < 0 THEN 0 ELSE 2 END
-  FROM inventory_stockbalance b JOIN inventory_location l ON l.id = b.location_id
-  WHERE """
-    + _NEVER_COUNTED
-    + " AND "
-    + _PLANNED
-    + """
+  SELECT b.item_id, b.location_id, b.lot_id, b.status, 1
+  FROM (SELECT DISTINCT c.item_id, c.location_id, c.lot_id, c.status FROM inventory_countline c
+        WHERE c.state = 'posted' AND c.scanned_at > {_SINCE}) fresh
+  JOIN inventory_stockbalance b USING (item_id, location_id, lot_id, status) {_LAST}
+  WHERE abs(last.counted - last.expected) * 100 > abs(last.expected) * last.tolerance AND {_PLANNED}
+  UNION ALL
+  SELECT b.item_id, b.location_id, b.lot_id, b.status, d.reason
+  FROM inventory_countdue d JOIN inventory_stockbalance b USING (item_id, location_id, lot_id, status)
+  WHERE {_PLANNED} AND {_STILL_DUE.replace("b.reason", "d.reason")}
+  UNION ALL
+  SELECT b.item_id, b.location_id, b.lot_id, b.status, 2
+  FROM inventory_stockbalance b JOIN inventory_item i ON i.id = b.item_id
+  WHERE i.id > coalesce((SELECT max(k.item_id) FROM inventory_countrank k), 0) - %(late)s
+    AND NOT EXISTS (SELECT FROM inventory_countrank k WHERE k.item_id = i.id) AND b.quantity > 0 AND {_NEVER_COUNTED}
+    AND {_PLANNED}
+), due AS (
+  SELECT item_id, location_id, lot_id, status, min(reason) AS reason FROM cells GROUP BY 1, 2, 3, 4
 ), busy AS (
   SELECT DISTINCT c.item_id, c.location_id, c.lot_id, c.status
   FROM inventory_countline c JOIN inventory_countsheet s ON s.id = c.sheet_id
   WHERE c.state <> 'posted' AND s.state = ANY(%(unfinished)s::text[])
 )
-SELECT cells.reason, count(*), count(busy.item_id)
-FROM cells LEFT JOIN busy USING (item_id, location_id, lot_id, status) GROUP BY 1
+SELECT due.reason, count(*), count(busy.item_id)
+FROM due LEFT JOIN busy USING (item_id, location_id, lot_id, status) GROUP BY 1
 """
-)
 
 
 def due_totals(*, within: str = "/") -> DueTotals:
-    """What all of the plan comes to; reads every cell, in one statement."""
+    """What all of the plan comes to; reads every cell that is due."""
     with connection.cursor() as cursor:
         cursor.execute(_TOTALS, {**_asked(within), "free": False})
         rows = cursor.fetchall()
@@ -263,16 +260,13 @@ def due_totals(*, within: str = "/") -> DueTotals:
     return DueTotals({reason: counts[reason] for reason in REASONS if reason in counts}, sum(row[2] for row in rows))
 
 
-def _asked(within: str) -> dict[str, object]:
+def _asked(within: str) -> dict[str, Any]:
+    places = Location.objects.filter(kind=LocationKind.OWN, is_active=True, path__startswith=within)
     return {
-        "own": LocationKind.OWN,
-        "within": within,
-        "within_length": len(within),
+        "places": numbers(places.values_list("pk", flat=True)),
         "unfinished": [str(state) for state in UNFINISHED],
-        "zone": settings.TIME_ZONE,
-        "days": DAYS_PER_YEAR,
-        "today": timezone.localdate(),
-        "many": TURNOVERS_MANY,
+        "ranked_at": ranked_at(),
+        "late": LATE_ITEMS_MAX,
     }
 
 

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 
 from inventory.models import CountClass, CountLine, CountLineState, CountSheet, CountSheetState, Posting, Tracking
+from inventory.operations.ranking_counts import rank_items
 from inventory.operations.reserving import reserve_stock
 from tests.factories import make_item, make_location, make_user, on_hand, put_on_hand
 from tests.inventory.operations.counting_steps import (
@@ -66,6 +67,7 @@ def test_plan_says_why_a_cell_is_due(as_planner, site):
     overdue.count_group = "A"
     overdue.save()
     CountClass.objects.filter(group="A").update(counts_per_year=Decimal(9999))  # every day
+    rank_items()
 
     page = as_planner.get(reverse("inventory:count_plan"))
 
