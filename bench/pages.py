@@ -85,6 +85,7 @@ def pages() -> list[Page]:
         Page("late costs", "/buy/late-costs/"),
         Page("transfers", "/stock/transfers/"),
         Page("counts", "/stock/counts/"),
+        Page("what to count", "/stock/counts/plan/"),
         Page("sums of valuation", "/stock/valuation/totals/", False),
         Page("sums, a year back", f"/stock/valuation/totals/?at={past}", False),
         Page("sums, as then believed", f"/stock/valuation/totals/?at={past}&basis=known_then", False),
@@ -97,6 +98,7 @@ def pages() -> list[Page]:
         Page("ledger until a year back", f"/stock/ledger/?until={day}", False),
         Page("board, search", "/stock/?q=ITEM+1", False),
         Page("board, by value", "/stock/?sort=-value", False),
+        Page("how much is to count", "/stock/counts/plan/totals/", False),
         Page("close a period", "/stock/periods/close/", False),
     ]
 

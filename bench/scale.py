@@ -87,15 +87,18 @@ def fill(name: str, options: argparse.Namespace) -> tuple[Any, Any]:
 
     from bench.book import load_book
     from bench.dataset import make_shop
+    from inventory.operations.ranking_counts import rank_items
 
     if name == "small":
         call_command("load_demo", verbosity=0, stdout=io.StringIO())
         return make_shop(name="SHOP", lines=LINES, lots=1, assemblies=ASSEMBLIES), None
     shop = make_shop(name="SHOP", lines=LINES, lots=1, assemblies=ASSEMBLIES)
     items, balances, movements = options.size
-    return shop, load_book(
+    book = load_book(
         items=items, balances=balances, movements=movements, place_id=shop.location_id, close=options.close
     )
+    rank_items()  # as every night
+    return shop, book
 
 
 def read_options() -> argparse.Namespace:

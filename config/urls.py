@@ -4,6 +4,7 @@ from django.utils.module_loading import autodiscover_modules
 
 from config import views
 from config.audit.views import audit
+from config.diagnostics import item_file
 from config.integrity import views as integrity
 
 autodiscover_modules("panels")
@@ -16,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("config.api_urls")),
     path("", views.today, name="today"),
     path("search/", views.search, name="search"),
+    path("stock/items/<int:pk>/file/", item_file, name="item_file"),  # before codes of items, which may hold anything
     path("stock/", include("inventory.urls")),
     path("buy/", include("inventory.urls_buying")),
     path("make/", include("production.urls")),

@@ -5,6 +5,7 @@ import logging
 from celery import shared_task
 
 from inventory.operations.expiring import end_negative_leave, expire_due_lots
+from inventory.operations.ranking_counts import rank_items
 from inventory.operations.standing_trouble import report_standing
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,21 @@ def expire_lots() -> int:
 
 @shared_task(acks_late=True, time_limit=600)
 def report_standing_trouble() -> int:
-    """Report stock below zero and goods left in quarantine, and close what is over. Safe to run twice. Returns open ones."""
+    """Report stock below zero, goods left in quarantine or on the road, and close what is over. Safe to run twice.
+
+    Returns open ones.
+    """
     found = report_standing()
-    logger.info("trouble.reported", extra={"below_zero": found.below_zero, "quarantine": found.quarantined})
-    return found.below_zero + found.quarantined
+    logger.info(
+        "trouble.reported",
+        extra={"below_zero": found.below_zero, "quarantine": found.quarantined, "on_road": found.on_road},
+    )
+    return found.below_zero + found.quarantined + found.on_road
+
+
+@shared_task(acks_late=True, time_limit=1800)
+def rank_items_for_counting() -> int:
+    """Put items into classes by what was used of them in a year, and find cells due to be counted. Safe to run twice."""
+    found = rank_items()
+    logger.info("items.ranked", extra={"items": found.items, "cells_due": found.cells_due})
+    return found.items

@@ -369,13 +369,18 @@ class IssueSerializer(Picked):
     """Goods leave to a use."""
 
     reference = optional_text(100)
-    reason = optional_text(100, help_text="Required for lots out of order and for stock below zero.")
+    reason = optional_text(100, help_text="Required for lots out of order or expired, and for stock below zero.")
     demand_kind = optional_text(24, help_text="With `demand_ref`: use what is pinned to this demand first.")
     demand_ref = optional_text(64)
     may_go_below = Flag(
         required=False,
         default=False,
         help_text="An item that allows it may go below zero; needs a privilege and a reason.",
+    )
+    use_expired = Flag(
+        required=False,
+        default=False,
+        help_text="The named lots may be past their last day; needs a privilege and a reason.",
     )
 
 

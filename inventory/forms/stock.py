@@ -84,6 +84,8 @@ class StockForm(forms.Form):
         if "effective_at" in self.fields and not self.user.has_perm("inventory.backdate_posting"):
             del self.fields["effective_at"]
 
+    offers_expired = False
+    """Whether people with the privilege may choose lots that are set to expired."""
     must_name_lot = False
     """Whether a tracked item leaves only by a lot that was named."""
 
@@ -92,8 +94,10 @@ class StockForm(forms.Form):
         cells = StockBalance.objects.on_hand().filter(item=item).select_related("lot", "location")
         if self.known_place is not None:
             cells = cells.filter(location__path__startswith=self.known_place.path)
-        status = self.typed(self.status_field) or StockStatus.AVAILABLE
-        cells = cells.filter(status=status)
+        statuses = [self.typed(self.status_field) or StockStatus.AVAILABLE]
+        if self.offers_expired and self.user.has_perm("inventory.use_expired"):
+            statuses.append(StockStatus.EXPIRED)
+        cells = cells.filter(status__in=statuses)
         held: dict[int, tuple[Lot, Decimal]] = {}
         for cell in cells.order_by("lot__expires_on", "lot__received_on", "lot_id"):
             _, before = held.get(cell.lot_id, (cell.lot, Decimal(0)))
@@ -102,14 +106,30 @@ class StockForm(forms.Form):
 
     def _lots(self, item: Item) -> list[tuple[Lot, str]]:
         """Lots that can be taken, in words."""
+        today = timezone.localdate()
         return [
             (
                 lot,
                 f"{lot.code or 'no lot'} · {grouped(free)} {item.stock_unit} free"
-                + (f" · expires {lot.expires_on:%Y-%m-%d}" if lot.expires_on else ""),
+                + (
+                    f" · {'expired' if lot.is_expired(on=today) else 'expires'} {lot.expires_on:%Y-%m-%d}"
+                    if lot.expires_on
+                    else ""
+                ),
             )
             for lot, free in self._held(item)
         ]
+
+    def uses_expired(self) -> bool:
+        """Whether the chosen lot is past its last day, which whoever may use such lots chose by its name."""
+        return (
+            self.offers_expired
+            and any(
+                lot.is_expired(on=timezone.localdate(effective_at_of(self.cleaned_data)))
+                for lot, _ in self.chosen_lots()
+            )
+            and self.user.has_perm("inventory.use_expired")
+        )
 
     def _focus(self) -> None:
         if self.is_bound:
@@ -219,12 +239,14 @@ class IssueForm(StockForm):
     reason = reason_field(
         ("Sample", "Own use", "Workshop supplies", "Given away"),
         required=False,
-        help_text="What it was used for. Needed for lots out of order and for stock below zero.",
+        help_text="What it was used for. Needed for lots out of order or expired, and for stock below zero.",
     )
     reference = reference_field("Number of the document behind it.")
     may_go_below = below_zero_field()
     effective_at = when_field()
     note = note_field()
+
+    offers_expired = True
 
 
 class TransferForm(StockForm):

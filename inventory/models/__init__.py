@@ -6,6 +6,7 @@ from inventory.models.checks import (
     InvariantResult,
     InvariantRun,
 )
+from inventory.models.count_ranks import CountDue, CountRank
 from inventory.models.counts import (
     CountCause,
     CountClass,
@@ -90,9 +91,11 @@ __all__ = [
     "CostPool",
     "CountCause",
     "CountClass",
+    "CountDue",
     "CountGroup",
     "CountLine",
     "CountLineState",
+    "CountRank",
     "CountSheet",
     "CountSheetState",
     "ExceptionCase",

@@ -190,6 +190,11 @@ class CountLine(models.Model):
                 condition=Q(state=CountLineState.POSTED),
                 name="inventory_countline_posted",
             ),
+            models.Index(
+                fields=("scanned_at",),
+                condition=Q(state=CountLineState.POSTED),
+                name="inventory_countline_recent",
+            ),
         )
 
     def __str__(self) -> str:

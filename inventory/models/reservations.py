@@ -61,6 +61,11 @@ class Reservation(models.Model):
         return f"{self.quantity:f} of item {self.item_id} for {self.demand_kind} {self.demand_ref}"
 
     @property
+    def demand(self) -> str:
+        """`work order WO-000042`, as people read it."""
+        return f"{self.demand_kind.replace('_', ' ')} {self.demand_ref}"
+
+    @property
     def is_pinned(self) -> bool:
         return self.lot_id is not None
 

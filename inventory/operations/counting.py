@@ -101,7 +101,7 @@ def open_count_sheet(
 
 def _wanted_cells(location: Location, items: Sequence[Item], top: int | None) -> list[CellKey]:
     if top is not None and not items:
-        due = [cell for cell in count_plan(within=location.path) if not cell.sheet][:top]
+        due = count_plan(within=location.path, rows_max=top, is_free=True)
         return [(cell.item_id, cell.location_id, cell.lot_id, cell.status) for cell in due]
     cells = StockBalance.objects.on_hand().filter(location__path__startswith=location.path)
     if items:

@@ -13,7 +13,15 @@ from inventory.locks import CellKey, lock_for_posting
 from inventory.models import CostEntryKind, Item, Location, Posting, PostingKind, StockStatus
 from inventory.operations.checking import check_effective_at, check_item, check_quantity
 from inventory.operations.posting import Actor, Draft, claim_posting, post
-from inventory.operations.taking import LotQuantity, Wanted, check_picked_in_order, choose_cells, take_cells
+from inventory.operations.taking import (
+    LotQuantity,
+    Wanted,
+    check_may_use_expired,
+    check_picked_in_order,
+    choose_cells,
+    take_cells,
+    take_expired,
+)
 from inventory.operations.transactions import operation
 from inventory.picking import Pick
 
@@ -40,13 +48,16 @@ def issue_stock(
     note: str = "",
     demand: tuple[str, str] | None = None,
     may_go_below: bool = False,
+    use_expired: bool = False,
 ) -> IssueResult:
     """Take `quantity` (stock unit, positive) of available stock out of `location` and everything below it.
 
     Without `lots` the earliest expiry goes first, then the oldest; lots out of that order need a `reason`. `demand` (kind,
     reference) uses that demand's own pinned stock first. With `may_go_below` an item that allows it goes below zero at
-    `location`. Raises InsufficientStock, ReservedByOther, LotExpired, LotMismatch, PickReasonRequired, NegativeNotAllowed,
-    InvalidQuantityStep, BackdatingNotAllowed, PeriodLocked or IdempotencyMismatch; nothing is written then.
+    `location`. With `use_expired`, which needs a privilege and a reason, the named `lots` may be past their last day, set to
+    expired or not yet (rule S15). Raises InsufficientStock, ReservedByOther, LotExpired, LotRequired, LotMismatch,
+    PickReasonRequired, NegativeNotAllowed, InvalidQuantityStep, BackdatingNotAllowed, PeriodLocked or IdempotencyMismatch;
+    nothing is written then.
     """
     check_item(item)
     check_quantity(item, quantity)
@@ -64,6 +75,7 @@ def issue_stock(
             "reason": reason,
             "demand": demand,
             **({"may_go_below": True} if may_go_below else {}),
+            **({"use_expired": True} if use_expired else {}),
         },
         actor=actor,
         effective_at=effective_at,
@@ -74,12 +86,18 @@ def issue_stock(
     if not claim.is_new:
         return IssueResult(claim.posting, issued_value(claim.posting), replayed=True)
 
-    rows = lock_for_posting(items=[item.pk], within=location.path, demand=demand)
-    wanted = Wanted(item, quantity, location, lots=lots)
+    if use_expired:
+        check_may_use_expired(item, lots, actor=actor, reason=reason)
+    statuses = (StockStatus.AVAILABLE, StockStatus.EXPIRED) if use_expired else (StockStatus.AVAILABLE,)
+    rows = lock_for_posting(items=[item.pk], within=location.path, statuses=statuses, demand=demand)
+    wanted = Wanted(item, quantity, location, lots=lots, allow_expired=use_expired)
     draft = Draft(rows)
     day = timezone.localdate(claim.posting.effective_at)
-    check_picked_in_order(rows, wanted, on=day, reason=reason)
-    cells, picks = take_cells(draft, wanted, on=day, actor=actor, reason=reason, may_go_below=may_go_below)
+    if use_expired:
+        cells, picks = take_expired(rows, wanted, on=day)
+    else:
+        check_picked_in_order(rows, wanted, on=day, reason=reason)
+        cells, picks = take_cells(draft, wanted, on=day, actor=actor, reason=reason, may_go_below=may_go_below)
     value = draft.issue(item.pk, cells)
     fulfil(draft, item, picks)
     post(posting=claim.posting, draft=draft)

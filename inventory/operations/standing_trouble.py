@@ -1,4 +1,4 @@
-"""Trouble that shows by standing: stock below zero, and goods that nobody takes out of quarantine."""
+"""Trouble that shows by standing: stock below zero, goods that nobody takes out of quarantine, goods too long on the road."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,11 +14,14 @@ from inventory.operations.exceptions import report_exception, resolve_by_fingerp
 from inventory.operations.posting import Actor
 from inventory.operations.transactions import operation
 from inventory.quantities import as_text
+from inventory.reads.transit import in_transit
 
 NEGATIVE = "negative_stock"
 QUARANTINE = "old_quarantine"
+ON_ROAD = "old_transfer"
 CASES_MAX = 500
-"""Cells reported in one run."""
+"""Cells or transfers reported in one run."""
+GOODS_TOLD_MAX = 3
 
 _QUARANTINE = """
 SELECT b.item_id, b.location_id, b.lot_id, b.quantity, o.code, l.code, max(m.effective_at)
@@ -41,21 +44,24 @@ GROUP BY 1 ORDER BY 1 LIMIT %s
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How many items are below zero and how many cells are long in quarantine."""
+    """How many items are below zero, how many cells are long in quarantine, how many transfers are long on the road."""
 
     below_zero: int
     quarantined: int
+    on_road: int = 0
 
 
 @operation
 def report_standing(*, actor: Actor = None, at: datetime | None = None) -> Standing:
-    """Put both into the queue of exceptions, and close the cases of those that are settled."""
+    """Put all of it into the queue of exceptions, and close the cases of what is settled."""
     now = at or timezone.now()
     below = _report_below_zero(actor=actor)
     old = _report_quarantine(now, actor=actor)
+    lost = _report_on_road(now, actor=actor)
     _close_settled(NEGATIVE, below, words="The stock is at zero or above again", actor=actor)
     _close_settled(QUARANTINE, old, words="Nothing of it is long in quarantine any more", actor=actor)
-    return Standing(below_zero=len(below), quarantined=len(old))
+    _close_settled(ON_ROAD, lost, words="It arrived, or what is left of it was brought back", actor=actor)
+    return Standing(below_zero=len(below), quarantined=len(old), on_road=len(lost))
 
 
 def _report_below_zero(*, actor: Actor) -> set[str]:
@@ -110,6 +116,41 @@ def _report_quarantine(now: datetime, *, actor: Actor) -> set[str]:
             url=f"/stock/lots/{lot_id}/" if lot else f"/stock/items/{item_id}/",
             action="Decide",
             action_url=f"/stock/status/?item={item.sku}&location={place}",
+            actor=actor,
+        )
+    return found
+
+
+def _report_on_road(now: datetime, *, actor: Actor) -> set[str]:
+    found = set()
+    for way in [one for one in in_transit(at=now) if one.is_old][:CASES_MAX]:
+        transfer = way.transfer
+        fingerprint = f"{ON_ROAD}:{transfer.pk}"
+        found.add(fingerprint)
+        goods = ", ".join(
+            f"{as_text(line.quantity - line.received - line.lost)} {line.item.stock_unit} of {line.item.sku}"
+            for line in way.lines[:GOODS_TOLD_MAX]
+        )
+        more = len(way.lines) - GOODS_TOLD_MAX
+        report_exception(
+            kind=ON_ROAD,
+            area="stock",
+            severity=Severity.NORMAL,
+            fingerprint=fingerprint,
+            title=f"{transfer.number} is on the road for {way.age_days} days",
+            reason=f"{goods}{f' and {more} more' if more > 0 else ''} left {transfer.source.code} for {transfer.target.code} "
+            f"and did not arrive. More than {settings.TRANSIT_DAYS_MAX} days are too long: receive it, say what was lost, or "
+            "bring it back. Until then it is available nowhere.",
+            evidence={
+                "transfer": transfer.number,
+                "from": transfer.source.code,
+                "to": transfer.target.code,
+                "days": way.age_days,
+            },
+            subject=transfer.number,
+            url=f"/stock/transfers/{transfer.number}/",
+            action="Receive it",
+            action_url=f"/stock/transfers/{transfer.number}/receive/",
             actor=actor,
         )
     return found

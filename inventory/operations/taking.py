@@ -127,6 +127,47 @@ def check_picked_in_order(rows: StockRows, wanted: Wanted, *, on: date, reason: 
         )
 
 
+def check_may_use_expired(item: Item, lots: Sequence[LotQuantity], *, actor: Actor, reason: str) -> None:
+    """Refuse to use expired lots unless they are named, the person may, and there is a reason (rule S15)."""
+    if not lots:
+        raise LotRequired(f"Expired lots of {item.sku} are only used by name. Name the lot.", item=item.sku)
+    if actor is not None and not actor.has_perm("inventory.use_expired"):  # type: ignore[union-attr]
+        raise LotExpired(
+            f"You may not use expired lots of {item.sku}. Ask somebody with the privilege, or take another lot.",
+            item=item.sku,
+        )
+    if not reason.strip():
+        raise LotExpired(f"Using an expired lot of {item.sku} needs a reason. Say why.", item=item.sku)
+
+
+def take_expired(
+    rows: StockRows, wanted: Wanted, *, on: date
+) -> tuple[list[tuple[CellKey, Decimal]], tuple[Pick, ...]]:
+    """The cells the named lots leave, and the picks among them of available stock: what is set to expired goes first.
+
+    Raises LotMismatch, InsufficientStock or ReservedByOther.
+    """
+    _check_named(wanted, on=on)
+    expired = replace(wanted, status=StockStatus.EXPIRED)
+    marked = [cell.as_lot(own=ZERO) for cell in _takeable(rows, expired)]
+    cells: list[tuple[CellKey, Decimal]] = []
+    rest: list[LotQuantity] = []
+    for lot, quantity in wanted.lots:
+        found = pick_named(marked, wanted=[(lot.pk, quantity)])
+        cells += [
+            ((wanted.item.pk, pick.location_id, pick.lot_id, StockStatus.EXPIRED.value), pick.quantity)
+            for pick in found.picks
+        ]
+        if found.missing > ZERO:
+            rest.append((lot, found.missing))
+    if not rest:
+        return cells, ()
+    left = replace(wanted, lots=rest, quantity=sum((quantity for _, quantity in rest), ZERO))
+    picks = choose_cells(rows, left, on=on)
+    cells += [((wanted.item.pk, p.location_id, p.lot_id, StockStatus.AVAILABLE.value), p.quantity) for p in picks]
+    return cells, picks
+
+
 def check_negative(item: Item, *, actor: Actor, reason: str) -> None:
     """Refuse to go below zero unless the item allows it, the person may, and there is a reason."""
     if not item.negative_allowed:

@@ -46,6 +46,8 @@ class Action:
     keep: tuple[str, ...] = ("location",)
     more: tuple[str, ...] = ("effective_at", "note", "supplier_lot", "may_go_below")
     can_undo: bool = True
+    effect: Callable[[StockForm], object | None] = lambda _form: None
+    """What submitting the form as it stands would change, for `_cost_effect.html`; None when there is nothing to show."""
 
 
 def moved_words(verb: str, item: Item, quantity: Decimal, where: str) -> SafeString:
@@ -90,6 +92,7 @@ def action_page(request: HttpRequest, action: Action) -> HttpResponse:
         ],
         more_fields=[form[name] for name in action.more if name in form.fields],
         cells=_cells(form.known_item),
+        effect=action.effect(form),
         recent=[] if "HX-Request" in request.headers else recent_postings(action.kind),
     )
 

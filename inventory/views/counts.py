@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from inventory.errors import DomainError
 from inventory.filters import LocationChoices, find_location
 from inventory.forms.counts import TOP_USUAL, ExplainForm, OpenSheetForm
-from inventory.models import CountLine, CountLineState, CountSheet, CountSheetState
+from inventory.models import CountLine, CountLineState, CountSheet, CountSheetState, Location
 from inventory.operations.closing_counts import (
     Explanation,
     SheetResult,
@@ -25,8 +25,9 @@ from inventory.operations.closing_counts import (
     submit_count_sheet,
 )
 from inventory.operations.counting import cancel_count_sheet, open_count_sheet
+from inventory.operations.ranking_counts import rank_items
 from inventory.quantities import as_text
-from inventory.reads.count_plan import count_plan
+from inventory.reads.count_plan import count_plan, due_totals, ranked_at
 from inventory.reads.counts import (
     FreedReservation,
     accuracy_report,
@@ -39,7 +40,7 @@ from inventory.reads.counts import (
 from inventory.web import Crumb, add_refusal, go_to, key_from, render_page
 
 ROWS_PER_PAGE = 50
-DUE_SHOWN_MAX = 200
+DUE_SHOWN_MAX = 100
 
 REASON_WORDS = {
     "negative": ("Below zero", "blocked", "trending_down"),
@@ -94,9 +95,8 @@ def counts(request: HttpRequest) -> HttpResponse:
 def plan(request: HttpRequest) -> HttpResponse:
     """What is due and why, the most urgent first."""
     places = LocationChoices()
-    wanted = request.GET.get("place", "")
-    place = places.by_id.get(int(wanted)) if wanted.isdigit() and len(wanted) < 19 else None
-    due = count_plan(within=place.path if place else "/")
+    place = _place(request, places)
+    due = count_plan(within=place.path if place else "/", rows_max=DUE_SHOWN_MAX + 1)
     return render_page(
         request,
         "inventory/count_plan.html",
@@ -107,14 +107,48 @@ def plan(request: HttpRequest) -> HttpResponse:
             {"cell": cell, "reasons": [(*REASON_WORDS[reason], reason) for reason in cell.reasons]}
             for cell in due[:DUE_SHOWN_MAX]
         ],
-        due_count=len(due),
-        free_count=sum(not cell.sheet for cell in due),
+        has_more=len(due) > DUE_SHOWN_MAX,
         shown_max=DUE_SHOWN_MAX,
+        ranked_at=ranked_at(),
+        totals_url=f"{reverse('inventory:count_plan_totals')}?{request.GET.urlencode()}",
         place=place,
         places=places.options(),
         top=TOP_USUAL,
         sees_stock=request.user.has_perm("inventory.view_stockbalance"),
     )
+
+
+def _place(request: HttpRequest, places: LocationChoices) -> Location | None:
+    wanted = request.GET.get("place", "")
+    return places.by_id.get(int(wanted)) if wanted.isdigit() and len(wanted) < 19 else None
+
+
+@require_GET
+@permission_required("inventory.plan_counts", raise_exception=True)
+def plan_totals(request: HttpRequest) -> HttpResponse:
+    """How many cells are due and why; it reads every cell, so it comes after the page."""
+    place = _place(request, LocationChoices())
+    totals = due_totals(within=place.path if place else "/")
+    return render_page(
+        request,
+        "inventory/count_plan_totals.html",
+        part="inventory/_count_plan_totals.html",
+        title="How much is due",
+        crumbs=[counts_crumb(), Crumb("What to count", reverse("inventory:count_plan"))],
+        totals=totals,
+        reasons=[(*REASON_WORDS[reason], cells) for reason, cells in totals.by_reason.items()],
+    )
+
+
+@require_POST
+@permission_required("inventory.plan_counts", raise_exception=True)
+def rank(request: HttpRequest) -> HttpResponse:
+    """Put items into classes now, as every night."""
+    assert request.user.is_authenticated
+    ranking = rank_items(actor=request.user)
+    one = ranking.items == 1
+    said = f"{ranking.items} item{'' if one else 's'} put in order by what was used of {'it' if one else 'them'} in a year."
+    return go_to(request, "inventory:count_plan", message=said)
 
 
 @require_http_methods(["GET", "POST"])
@@ -326,4 +360,4 @@ def _said(result: SheetResult, verb: str, *, sees: bool) -> Any:
 def freed_words(freed: FreedReservation) -> str:
     """`2 pcs of JAR for order 1001`."""
     row = freed.reservation
-    return f"{as_text(freed.quantity)} {row.item.stock_unit} of {row.item.sku} for {row.demand_kind} {row.demand_ref}"
+    return f"{as_text(freed.quantity)} {row.item.stock_unit} of {row.item.sku} for {row.demand}"

@@ -1,6 +1,7 @@
 """Pages on which stock is moved by hand: one form each, one operation each."""
 
 from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods
@@ -22,6 +23,7 @@ from inventory.operations.issuing import issue_stock, scrap_stock
 from inventory.operations.posting import Actor
 from inventory.operations.receiving import ReceiptLine, receive_stock
 from inventory.operations.transferring import change_status, transfer_stock
+from inventory.reads.cost_effect import CostEffect, cost_effect
 from inventory.templatetags.figures import money
 from inventory.views.actions import Action, Done, action_page, link_to, moved_words
 
@@ -65,6 +67,7 @@ def _issue(form: StockForm, actor: Actor) -> Done:
         reason=data["reason"],
         note=data["note"],
         may_go_below=bool(data.get("may_go_below")),
+        use_expired=form.uses_expired(),
     )
     moved = moved_words("Issued", data["item"], data["quantity"], f"from {data['location'].code}")
     return Done(result.posting, format_html("{} · cost {} · {}.", moved, money(result.value), link_to(result.posting)))
@@ -169,6 +172,17 @@ def _correct_cost(form: StockForm, actor: Actor) -> Done:
     return Done(result.posting, message)
 
 
+def _effect_of_cost(form: StockForm) -> CostEffect | None:
+    """What the typed cost would change; the present figures alone while it is not a figure."""
+    if form.known_item is None:
+        return None
+    try:
+        unit_cost = form.fields["unit_cost"].clean(form.typed("unit_cost"))
+    except ValidationError:
+        unit_cost = None
+    return cost_effect(form.known_item, unit_cost)
+
+
 RECEIVE = Action(
     "receive",
     "Receive stock",
@@ -244,6 +258,7 @@ CORRECT_COST = Action(
     _correct_cost,
     keep=(),
     can_undo=False,
+    effect=_effect_of_cost,
 )
 
 

@@ -210,6 +210,7 @@ def company():
         "quality:file": [judged.inspection.files.get().pk],
         **alike("quality", ("plan", "end_plan"), judged.inspection.plan_id),
         "inventory:item": [wax.pk],
+        "item_file": [wax.pk],
         "inventory:item_by_code": ["WAX"],
         "inventory:posting": [received.pk],
         "inventory:undo_posting": [received.pk],

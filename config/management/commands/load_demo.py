@@ -26,6 +26,7 @@ from config.demo.selling import ensure_selling
 from config.demo.shop import ensure_shop
 from config.demo.steps import is_done
 from inventory.models import Item, Posting
+from inventory.operations.ranking_counts import rank_items
 from production.models import Completion, WorkOrder
 
 
@@ -59,6 +60,7 @@ class Command(BaseCommand):
             ensure_lanterns(actor)
             ensure_ordering(actor)
             ensure_recipes(actor)
+            rank_items(actor=actor)
         channel = ensure_shop(actor)
         ensure_selling(channel, actor)
         ensure_rehearsed(channel, actor)

@@ -24,6 +24,7 @@ from inventory.operations.exceptions import (
 from inventory.operations.issuing import issue_stock
 from inventory.operations.standing_trouble import report_standing
 from inventory.operations.transferring import change_status
+from inventory.operations.transit import Arrival, DispatchLine, dispatch_transfer, receive_transfer
 from inventory.reads.exceptions import ExceptionQuestion, exceptions_matching, queue_figures
 from tests.factories import make_item, make_location, make_user, put_on_hand
 
@@ -200,6 +201,28 @@ def test_goods_long_in_quarantine_are_reported_until_they_leave(settings):
     )
 
     assert report_standing(at=later).quarantined == 0
+    case.refresh_from_db()
+    assert case.state == "resolved"
+
+
+def test_goods_long_on_the_road_are_reported_until_they_arrive(settings):
+    settings.TRANSIT_DAYS_MAX = 7
+    item, source, target = make_item(sku="JAR"), make_location(code="HERE"), make_location(code="THERE")
+    put_on_hand(item, source, "5")
+    sent = dispatch_transfer(
+        key=uuid4(), source=source, target=target, lines=[DispatchLine(item, Decimal(5))], actor=None
+    ).transfer
+    later = timezone.now() + timedelta(days=8)
+
+    assert report_standing(at=timezone.now() + timedelta(days=7)).on_road == 0
+    assert report_standing(at=later).on_road == 1
+    assert report_standing(at=later).on_road == 1
+    case = ExceptionCase.objects.get(kind="old_transfer")
+    assert (case.times_seen, case.title) == (2, f"{sent.number} is on the road for 8 days")
+    assert "5 pcs of JAR left HERE for THERE" in case.reason
+    receive_transfer(key=uuid4(), transfer=sent, arrivals=[Arrival(sent.lines.get(), received=Decimal(5))], actor=None)
+
+    assert report_standing(at=later).on_road == 0
     case.refresh_from_db()
     assert case.state == "resolved"
 

@@ -6,10 +6,11 @@ import pytest
 from django.utils import timezone
 
 from inventory.errors import InsufficientStock, InvalidQuantity, LotExpired, LotMismatch, LotRequired, ReservedByOther
-from inventory.models import CostEntry, Movement, Posting, Reservation, Tracking
+from inventory.models import CostEntry, Movement, Posting, Reservation, StockBalance, StockStatus, Tracking
 from inventory.operations.issuing import issue_stock, scrap_stock
 from inventory.operations.reserving import reserve_stock
-from tests.factories import lot_of, make_item, make_location, on_hand, put_on_hand
+from inventory.operations.transferring import change_status
+from tests.factories import lot_of, make_item, make_location, make_user, on_hand, put_on_hand
 
 pytestmark = pytest.mark.usefixtures("ledger_stays_true")
 
@@ -177,3 +178,90 @@ def test_a_repeated_issue_is_posted_once_and_says_the_same_value():
     assert (first.value, again.value) == (Decimal("2.50"), Decimal("2.50"))
     assert again.replayed
     assert on_hand(item) == 3
+
+
+def expired_lot():
+    """5 of a lot past its last day, 3 of them set to expired already, and 9 of a good one."""
+    item, place = make_item(tracking=Tracking.LOT), make_location()
+    put_on_hand(item, place, "5", lot="GONE", expires_on=days_from_now(-1), value="10.00")
+    put_on_hand(item, place, "9", lot="GOOD", expires_on=days_from_now(9), value="18.00")
+    change_status(
+        key=uuid4(),
+        item=item,
+        location=place,
+        quantity=Decimal(3),
+        from_status=StockStatus.AVAILABLE,
+        to_status=StockStatus.EXPIRED,
+        lots=[(lot_of(item, "GONE"), Decimal(3))],
+        reason="past its day",
+        actor=None,
+    )
+    return item, place
+
+
+def test_a_named_expired_lot_is_used_with_a_reason_what_is_set_to_expired_first():
+    item, place = expired_lot()
+    lots = [(lot_of(item, "GONE"), Decimal(4))]
+
+    result = issue(item, place, "4", lots=lots, reason="trial batch", use_expired=True)
+
+    left = StockBalance.objects.filter(item=item, lot__code="GONE").values_list("status", "quantity")
+    assert dict(left) == {"expired": 0, "available": 1}
+    assert (result.value, on_hand(item, lot="GOOD")) == (Decimal("8.00"), 9)
+
+
+@pytest.mark.parametrize(
+    ("more", "refusal"),
+    [
+        ({"reason": "trial batch"}, LotRequired),
+        ({"named": "GONE", "reason": " "}, LotExpired),
+        ({"named": "GONE", "reason": "trial batch", "role": "operator"}, LotExpired),
+    ],
+    ids=["not named", "no reason", "no privilege"],
+)
+def test_expired_lots_need_a_name_a_reason_and_a_privilege(more, refusal):
+    item, place = expired_lot()
+    lots = [(lot_of(item, more["named"]), Decimal(4))] if "named" in more else []
+    postings = Posting.objects.count()
+    actor = make_user(role=more["role"]) if "role" in more else None
+
+    with pytest.raises(refusal):
+        issue_stock(
+            key=uuid4(),
+            item=item,
+            location=place,
+            quantity=Decimal(4),
+            lots=lots,
+            reason=more["reason"],
+            use_expired=True,
+            actor=actor,
+        )
+
+    assert Posting.objects.count() == postings
+    assert on_hand(item, lot="GONE") == 5
+
+
+def test_more_than_there_is_of_an_expired_lot_is_refused():
+    item, place = expired_lot()
+
+    with pytest.raises(InsufficientStock):
+        issue(item, place, "6", lots=[(lot_of(item, "GONE"), Decimal(6))], reason="trial batch", use_expired=True)
+
+    assert on_hand(item, lot="GONE") == 5
+
+
+def test_planner_uses_an_expired_lot():
+    item, place = expired_lot()
+
+    issue_stock(
+        key=uuid4(),
+        item=item,
+        location=place,
+        quantity=Decimal(5),
+        lots=[(lot_of(item, "GONE"), Decimal(5))],
+        reason="trial batch",
+        use_expired=True,
+        actor=make_user(role="planner"),
+    )
+
+    assert on_hand(item, lot="GONE") == 0

@@ -8,8 +8,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.html import strip_tags
 
 from inventory.models import CountClass, CountLine, CountLineState, CountSheet, CountSheetState, Posting, Tracking
+from inventory.operations.ranking_counts import rank_items
 from inventory.operations.reserving import reserve_stock
 from tests.factories import make_item, make_location, make_user, on_hand, put_on_hand
 from tests.inventory.operations.counting_steps import (
@@ -50,6 +52,10 @@ def text_of(response):
     return response.content.decode()
 
 
+def words_of(response):
+    return " ".join(strip_tags(text_of(response)).split())
+
+
 def test_plan_says_why_a_cell_is_due(as_planner, site):
     never, overdue, right = make_item(sku="NEVER"), make_item(sku="OVERDUE"), make_item(sku="RIGHT")
     for item in (never, overdue, right):
@@ -61,6 +67,7 @@ def test_plan_says_why_a_cell_is_due(as_planner, site):
     overdue.count_group = "A"
     overdue.save()
     CountClass.objects.filter(group="A").update(counts_per_year=Decimal(9999))  # every day
+    rank_items()
 
     page = as_planner.get(reverse("inventory:count_plan"))
 
@@ -83,6 +90,42 @@ def test_plan_shows_only_the_chosen_place(as_planner, site):
     assert "HERE" in text_of(part)
     assert "ELSEWHERE" not in text_of(part)
     assert "<html" not in text_of(part)
+
+
+def test_what_is_due_in_all_is_counted_apart(as_planner, site):
+    items = [make_item() for _ in range(3)]
+    for item in items:
+        put_on_hand(item, site, "1")
+    open_sheet(site, items=items[:1])
+
+    page = as_planner.get(reverse("inventory:count_plan"))
+    totals = as_planner.get(page.context["totals_url"])
+
+    assert "cells due" not in text_of(page)
+    assert "3 cells due, 2 of them on no sheet yet" in words_of(totals)
+    assert "Never counted 3" in words_of(totals)
+
+
+def test_plan_lists_the_most_urgent_and_says_that_there_are_more(as_planner, site, monkeypatch):
+    monkeypatch.setattr("inventory.views.counts.DUE_SHOWN_MAX", 2)
+    for _ in range(3):
+        put_on_hand(make_item(), site, "1")
+
+    page = as_planner.get(reverse("inventory:count_plan"))
+
+    assert len(page.context["rows"]) == 2
+    assert "The 2 most urgent are listed" in words_of(page)
+
+
+def test_classes_are_worked_out_on_demand(as_planner, site):
+    put_on_hand(make_item(), site, "1")
+    assert "Items were never put into classes" in text_of(as_planner.get(reverse("inventory:count_plan")))
+
+    answer = as_planner.post(reverse("inventory:rank_items"), follow=True)
+
+    assert "1 items put in order" not in text_of(answer)
+    assert "1 item put in order by what was used of it in a year" in text_of(answer)
+    assert "as of" in text_of(answer)
 
 
 def test_sheet_is_opened_for_somebody(as_planner, site, operator):
@@ -434,6 +477,7 @@ def test_pages_cost_the_same_with_1_and_20_rows(as_planner, site):
         for name, arguments in (
             ("counts", []),
             ("count_plan", []),
+            ("count_plan_totals", []),
             ("count_accuracy", []),
             ("count_sheet", [sheet.number]),
             ("count_line", [again.lines.first().pk]),

@@ -11,6 +11,7 @@ from django.utils import timezone
 from inventory.models import LocationKind, Supplier, SupplierItem, SupplierStock
 from inventory.operations.issuing import issue_stock
 from inventory.operations.landing_costs import ReceiptPrice, correct_prices
+from inventory.operations.reserving import reserve_stock
 from inventory.operations.reversing import reverse_posting
 from inventory.operations.transferring import transfer_stock
 from tests.factories import make_item, make_location, put_on_hand
@@ -213,3 +214,19 @@ def test_lots_are_listed_with_their_age(as_viewer):
         ("up to 30 days", 4),
         ("31–90 days", 6),
     ]
+
+
+def test_a_promise_is_named_in_words(as_viewer):
+    item, shelf = make_item(), make_location()
+    put_on_hand(item, shelf, "5", value="10")
+    reserve_stock(
+        item=item,
+        location=shelf,
+        quantity=Decimal(2),
+        demand_kind="work_order",
+        demand_ref="WO-000042",
+        actor=None,
+        pinned=True,
+    )
+
+    assert "Work order WO-000042" in as_viewer.get(reverse("inventory:item", args=[item.pk])).content.decode()

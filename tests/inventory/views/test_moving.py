@@ -254,3 +254,42 @@ def test_suggested_names_cannot_carry_markup(as_operator):
     make_item(sku="BAD", name="<script>alert(1)</script>")
 
     assert "<script>" not in as_operator.get(reverse("inventory:suggest_items"), {"q": "bad"}).content.decode()
+
+
+def test_a_new_cost_shows_what_it_changes_before_it_is_posted(client, administrator):
+    client.force_login(administrator)
+    item, shelf = make_item(sku="WAX", unit="kg"), make_location(code="BIN")
+    receipt = put_on_hand(item, shelf, "40", value="96.00")
+    fields = {"item": "WAX", "unit_cost": "2.5", "refresh": "1"}
+
+    page = client.post(reverse("inventory:correct_cost"), fields, headers={"HX-Request": "true"})
+
+    effect = page.context["effect"]
+    assert (effect.known_value, effect.value_after, effect.amount) == (Decimal(96), Decimal(100), Decimal(4))
+    assert reverse("buying:prices", args=[receipt.pk]) in page.content.decode()
+    assert Posting.objects.count() == 1
+    send(client, "correct_cost", item="WAX", unit_cost="2.5", reason="Invoice came in")
+    assert Movement.objects.latest("pk").value == effect.amount
+
+
+@pytest.mark.parametrize("typed", ["", "abc", "-1"])
+def test_a_cost_that_is_no_figure_shows_the_present_one_alone(client, administrator, typed):
+    client.force_login(administrator)
+    put_on_hand(make_item(sku="WAX"), make_location(), "4", value="6.00")
+
+    page = client.get(reverse("inventory:correct_cost"), {"item": "WAX", "unit_cost": typed})
+
+    assert (page.context["effect"].known_value, page.context["effect"].amount) == (Decimal(6), None)
+
+
+def test_an_operator_issues_no_expired_lot_and_a_planner_does_with_a_reason(as_operator, as_planner):
+    item, shelf = make_item(sku="WAX", tracking="lot"), make_location(code="BIN")
+    put_on_hand(item, shelf, "4", lot="OLD", expires_on=date(2020, 1, 1), value="4.00", status="expired")
+    lot = Lot.objects.get(item=item)
+    fields = {"item": "WAX", "location": "BIN", "quantity": "3", "lot": lot.pk, "reason": "trial batch"}
+
+    refused = send(as_operator, "issue", **fields)
+    assert (refused.status_code, on_hand(item)) == (422, 4)
+    done = send(as_planner, "issue", **fields)
+
+    assert (done.status_code, on_hand(item)) == (302, 1)
