@@ -238,6 +238,7 @@ SPECTACULAR_SETTINGS = {
         "CheckKind": "production.models.CheckKind",
         "HeldSource": "production.api.quality.SOURCES",
         "IssueMethod": "production.models.IssueMethod",
+        "SimulationState": "channels_sync.models.SimulationState",
         "DeviationPolicy": "production.models.DeviationPolicy",
         "LineChangeKind": "production.reads.bom_diff.Change",
         "BomState": "production.models.BomState",
