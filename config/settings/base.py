@@ -239,6 +239,8 @@ SPECTACULAR_SETTINGS = {
         "HeldSource": "production.api.quality.SOURCES",
         "IssueMethod": "production.models.IssueMethod",
         "SimulationState": "channels_sync.models.SimulationState",
+        "SimulationStart": "channels_sync.simulation.question.STARTS",
+        "SimulationSupply": "channels_sync.api.simulations.SUPPLIES",
         "DeviationPolicy": "production.models.DeviationPolicy",
         "LineChangeKind": "production.reads.bom_diff.Change",
         "BomState": "production.models.BomState",
