@@ -45,6 +45,9 @@ from inventory.api.references import find_items, find_one
 from inventory.api.resources import Endpoint, ListOne, Resource
 from inventory.models import ItemCategory
 
+SUPPLIES = tuple(kind.value for kind in SupplyKind)
+"""Where new stock comes from; see simulation.case.Supply."""
+
 
 class SimulationSerializer(serializers.Serializer[Any]):
     """A question to the simulator, and how far it is."""
@@ -90,7 +93,7 @@ class SimulationInputSerializer(TermsBody):
     demand_percent = Whole(
         minimum=1, maximum=PERCENT_MAX, required=False, default=100, help_text="100: demand as it was."
     )
-    supply = Choice([kind.value for kind in SupplyKind], required=False, default=SupplyKind.LEVEL.value)
+    supply = Choice(SUPPLIES, required=False, default=SupplyKind.LEVEL.value)
     lead_days = Whole(maximum=DAYS_MAX, required=False, default=7)
     cover_days = Whole(minimum=1, maximum=DAYS_MAX, required=False, default=14)
     start = Choice(STARTS, required=False, default=START_NOW, help_text="Stock at the start.")

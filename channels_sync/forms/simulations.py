@@ -184,4 +184,6 @@ def _planned_rules(now: Any) -> list[AllocationPolicy]:
 
 
 def _campaigns(now: Any) -> list[Campaign]:
-    return list(Campaign.objects.unfinished(at=now).order_by("starts_at")[:CHOICES_MAX])
+    """Those to come; one that runs is part of the rules in force."""
+    coming = Campaign.objects.unfinished(at=now).filter(starts_at__gt=now, ended_at__isnull=True)
+    return list(coming.order_by("starts_at")[:CHOICES_MAX])

@@ -39,7 +39,7 @@ LEASE = timedelta(minutes=20)
 ATTEMPTS_MAX = 3
 ITEMS_PER_STEP = 100
 """Progress is written after so many items."""
-WORST_MAX = 50
+WORST_MAX = 20
 KEPT_MAX = 500
 """Simulations kept; the oldest that are over go."""
 

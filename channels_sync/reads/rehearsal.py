@@ -84,8 +84,8 @@ def items_asked_for(question: Question) -> list[int]:
     if question.item_id is not None:
         found = found.filter(item=question.item_id)
     if question.category_id is not None:
-        category = ItemCategory.objects.get(pk=question.category_id)
-        found = found.filter(item__category__in=with_all_below(category))
+        category = ItemCategory.objects.filter(pk=question.category_id).first()
+        found = found.none() if category is None else found.filter(item__category__in=with_all_below(category))
     return sorted(set(found.order_by().values_list("item_id", flat=True)))
 
 
