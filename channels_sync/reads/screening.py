@@ -52,12 +52,17 @@ class _Class:
 
 _SUSPECTS = """
 WITH {free}
-k AS (
+k AS MATERIALIZED (
   SELECT number, channel_id, category_id, is_plain, pool, is_over, stays, buildable, percent, buffer, buffer_percent, minimum,
          maximum, percent * 0.01 AS part, buildable * 0.01 AS built_part, least(most, lid) AS lid,
          least(trunc(maximum), most, lid) AS cap, buildable = 100 AS counts_all, percent = 100 AS is_whole,
          buffer > 0 AS has_buffer, buffer_percent > 0 AS is_in_percent, minimum > 0 AS has_minimum,
-         basis = 'fixed' AS is_fixed, basis = 'buildable' AS is_buildable, fixed
+         basis = 'fixed' AS is_fixed, basis = 'buildable' AS is_buildable, fixed,
+         {is_noted} AND pool = 0 AND basis <> 'fixed' AND (basis <> 'buildable' OR buildable = 100) AND buffer_percent = 0
+           AND buffer = trunc(buffer) AND buffer < 1000000000 AND minimum = trunc(minimum) AND minimum < 1000000000
+           AND percent * 1000 = trunc(percent * 1000) AS is_small,
+         least(buffer, 1000000000)::bigint AS whole_buffer, least(minimum, 1000000000)::bigint AS whole_minimum,
+         trunc(percent * 1000)::bigint AS thousandths, least(trunc(maximum), most, lid)::bigint AS whole_cap
   FROM unnest(
     %(k_number)s::int[], %(k_channel)s::bigint[], %(k_category)s::bigint[], %(k_is_plain)s::boolean[], %(k_basis)s::text[],
     %(k_pool)s::int[], %(k_fixed)s::numeric[], %(k_buildable)s::numeric[], %(k_percent)s::numeric[], %(k_buffer)s::numeric[],
@@ -66,11 +71,14 @@ k AS (
   ) AS k(number, channel_id, category_id, is_plain, basis, pool, fixed, buildable, percent, buffer, buffer_percent, minimum,
          maximum, is_over, most, lid, stays)
 ), unit AS MATERIALIZED (
-  SELECT i.id, i.category_id, i.step, i.step = 1 AS is_one, i.is_active AND i.is_sellable AS is_offered,
-         coalesce(n.free, 0) AS free, coalesce(n.makeable, 0) AS makeable, coalesce(n.free, 0) + coalesce(n.makeable, 0) AS whole,
-         n.makeable IS NULL AS is_unknown
-  FROM inventory_item i LEFT JOIN channels_sync_buildfigure n ON n.item_id = i.id
-  WHERE i.id IN (SELECT item_id FROM channels_sync_listing l WHERE {of_listings})
+  SELECT u.*, u.is_one AND u.free = trunc(u.free) AND u.whole = trunc(u.whole) AND u.whole < 1000000000 AS is_small,
+         least(u.free, 1000000000)::bigint AS free_units, least(u.whole, 1000000000)::bigint AS whole_units
+  FROM (
+    SELECT i.id, i.category_id, i.step, i.step = 1 AS is_one, i.is_active AND i.is_sellable AS is_offered,
+           coalesce(n.free, 0) AS free, coalesce(n.makeable, 0) AS makeable,
+           coalesce(n.free, 0) + coalesce(n.makeable, 0) AS whole, n.makeable IS NULL AS is_unknown
+    FROM inventory_item i LEFT JOIN channels_sync_buildfigure n ON n.item_id = i.id OFFSET 0
+  ) u
 )
 SELECT l.id
 FROM channels_sync_listing l
@@ -95,13 +103,22 @@ CROSS JOIN LATERAL (
     WHEN k.is_fixed THEN div(b.left_over, i.step) * i.step
     ELSE div(b.left_over * k.percent, 100 * i.step) * i.step END AS share
 ) c
+CROSS JOIN LATERAL (
+  SELECT greatest(CASE WHEN k.is_buildable THEN i.whole_units ELSE i.free_units END - k.whole_buffer, 0) * k.thousandths / 100000
+    AS share
+) s
 WHERE {of_listings} AND l.is_active
   AND (NOT k.is_plain OR p.version IS NULL OR p.version = 0 OR p.is_held OR k.is_buildable AND i.is_unknown
-       OR p.wanted IS DISTINCT FROM CASE
+       OR CASE WHEN i.is_small AND k.is_small AND l.pack_size = 1 THEN p.wanted IS DISTINCT FROM CASE
+                 WHEN k.is_over OR NOT i.is_offered OR s.share < k.whole_minimum THEN 0
+                 ELSE least(s.share, k.whole_cap{stays}) END
+          ELSE p.wanted IS DISTINCT FROM CASE
             WHEN k.is_over OR NOT i.is_offered OR k.has_minimum AND c.share < k.minimum THEN 0
             WHEN i.is_one AND l.pack_size = 1 THEN least(c.share, k.cap{stays})
-            ELSE least(div(least(c.share, k.maximum), l.pack_size), k.lid{stays}) END)
+            ELSE least(div(least(c.share, k.maximum), l.pack_size), k.lid{stays}) END
+          END)
 """
+"""Most figures are whole and small: those are worked out in whole numbers, which is several times quicker (`s`)."""
 _STAYS = ", CASE WHEN k.stays THEN coalesce(p.wanted, 0) END"
 
 _JOINED_WIDE = "JOIN k ON k.channel_id = l.channel_id{of_category}"
@@ -226,6 +243,7 @@ class Screen:
             whole=whole,
             of_listings=of_listings,
             of_pushes="p.listing_id > %(low)s AND p.listing_id <= %(high)s",
+            is_noted="true" if self._has_notes else "false",
             stays=_STAYS if self._frozen.stays else "",
         )
         arguments = {

@@ -134,7 +134,7 @@ def test_a_group_too_large_to_weigh_up_is_cut_up_and_just_as_safe(site, monkeypa
 
 @pytest.mark.parametrize("seed", range(6))
 def test_whatever_is_ordered_within_the_numbers_shown_can_be_made(site, seed):
-    """Tried: with `building` left at alone the completions run short, and with the worst rate replaced by the plain one."""
+    """Tried: with every part as large as what could be made alone, completions run short."""
     chance = random.Random(seed)
     components = [make_item(step=chance.choice(("1", "1", "0.5"))) for _ in range(4)]
     for component in components:

@@ -1,8 +1,6 @@
 """Random companies: what news and the full recompute leave behind is what each listing gives worked out for itself alone.
 
-Tried: without the step of the component in `_CANDIDATES`, without `forget_newer`'s counterpart in `_note_makeable` (only what
-changed told), with `<` for `<=` in the steps a component allows, and with the buffer taken before the percent in the screen,
-these fail.
+Tried: when news of a component that became more looks at no product, these fail.
 """
 
 import random
