@@ -30,7 +30,9 @@ def confirm_sent(*, channel_id: int, rows_max: int = 200) -> ConfirmResult:
     When the channel does not answer, the rows are read again after a minute. Nothing is read while its account is silent.
     Must not be called inside a transaction.
     """
-    channel = Channel.objects.get(pk=channel_id)
+    channel = Channel.objects.filter(pk=channel_id).first()
+    if channel is None:
+        return ConfirmResult()
     entry = enter(channel)
     if not entry.is_open:
         return ConfirmResult()

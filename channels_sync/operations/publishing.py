@@ -89,7 +89,9 @@ def publish_due(*, channel_id: int, rows_max: int = 200) -> PublishResult:
     used up its allowance. Must not be called inside a transaction: a channel may take long, and what was sent must not be
     rolled back from memory.
     """
-    channel = Channel.objects.get(pk=channel_id)
+    channel = Channel.objects.filter(pk=channel_id).first()
+    if channel is None or not channel.is_sending:
+        return PublishResult()
     flow = flow_now(channel)
     if flow is Flow.NOTHING:
         return PublishResult(is_blocked=True)
