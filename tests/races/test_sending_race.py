@@ -99,8 +99,7 @@ def test_workers_of_one_channel_share_its_rows_and_none_is_sent_twice(committed_
 def test_answers_and_newer_figures_meet_without_losing_either(committed_db):
     """The answer waits for a recompute that has the row, and then sees that it is not the newest any more.
 
-    Fails when `_ACCEPT` takes `is_newest` from its own snapshot, as by reading the version before the row is locked: the
-    newer figure then loses its attempts, or the row counts as sent.
+    Fails when `_ACCEPT` takes the row's version for the version that was sent: a figure that came meanwhile counts as sent.
     """
     channel, site = let_all_flow(make_channel()), make_location()
     listing = make_listing(channel=channel)
