@@ -56,7 +56,7 @@ def test_workers_of_two_channels_never_spend_more_than_their_account_has(committ
 def test_of_many_workers_one_alone_tries_a_silent_account(committed_db):
     """Fails when `_claim_probe` does not ask for `quiet_until` in its own statement: several then call a channel that is down."""
     channel = make_channel()
-    account_silent(enter(channel))
+    account_silent(entry=enter(channel))
     time_passes()
     start = threading.Barrier(WORKERS)
 
