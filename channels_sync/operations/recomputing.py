@@ -24,7 +24,7 @@ from channels_sync.guard import Trip
 from channels_sync.models import AllocationPolicy, Channel, ChannelMode, Listing, PublicationState, PublishRun
 from channels_sync.operations.guarding import Planned, judge_plans
 from channels_sync.operations.holding import report_holds, write_holds
-from channels_sync.operations.outbox import DUE_BY
+from channels_sync.operations.ranking import DUE_BY
 from channels_sync.reads.figures import FigureChange, figures, read_facts
 from inventory.bulk import cause_of
 from inventory.models import Item, StockChange
