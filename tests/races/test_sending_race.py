@@ -100,6 +100,7 @@ def test_answers_and_newer_figures_meet_without_losing_either(committed_db):
     """The answer waits for a recompute that has the row, and then sees that it is not the newest any more.
 
     Fails when `_ACCEPT` takes the row's version for the version that was sent: a figure that came meanwhile counts as sent.
+    The moment was met in one of two runs, so that mutation does not fail it every time.
     """
     channel, site = let_all_flow(make_channel()), make_location()
     listing = make_listing(channel=channel)
