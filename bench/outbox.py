@@ -131,7 +131,7 @@ def change_all(admin: Connection, *, times: int, rows: int | None = None) -> flo
 
     Only the newest is left to be sent. Its line in the history is written and vacuuming is done off the clock.
     """
-    from channels_sync.operations.outbox import DUE_BY
+    from channels_sync.operations.ranking import DUE_BY
 
     began = time.perf_counter()
     for _ in range(times):

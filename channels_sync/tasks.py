@@ -28,8 +28,6 @@ TASK_SECONDS = 30.0
 TIME_LIMIT_SECONDS = 110
 SIMULATION_SECONDS = 1_080
 """Shorter than the lease of a simulation."""
-WAKE_SECONDS_MAX = 4.0
-"""Longer pauses are left to the sweep."""
 
 
 @shared_task(time_limit=TIME_LIMIT_SECONDS, ignore_result=True)
@@ -58,9 +56,7 @@ def publish_channel(*, channel_id: int) -> int:
         result = publish_due(channel_id=channel_id)
         accepted += result.accepted
         if not result.claimed or result.is_blocked:
-            if result.wait_seconds is not None and result.wait_seconds <= WAKE_SECONDS_MAX:
-                send_message(publish_channel, after_seconds=result.wait_seconds, channel_id=channel_id)
-            break
+            break  # when it is blocked, the sweep asks again
         if time.monotonic() > ends_at:
             send_message(publish_channel, channel_id=channel_id)
             break
@@ -118,10 +114,10 @@ def _wake_senders() -> None:
         send_message(publish_channel, channel_id=channel_id)
 
 
-def send_message(task: Task[..., object], *, after_seconds: float = 0.0, **arguments: object) -> None:
+def send_message(task: Task[..., object], **arguments: object) -> None:
     """Send a wake-up. A broker that cannot be reached is logged; the work is safe in the database and the sweep finds it."""
     try:
-        task.apply_async(kwargs=arguments, retry=False, expires=60, countdown=after_seconds)
+        task.apply_async(kwargs=arguments, retry=False, expires=60)
     except Exception as error:  # whatever the broker's client raises
         logger.warning("wakeup.not_sent", extra={"task": task.name, "error": str(error)})
 

@@ -182,7 +182,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="listingpush",
             name="due_by",
-            field=models.DateTimeField(help_text="Sent in this order; see outbox.DUE_BY.", null=True),
+            field=models.DateTimeField(help_text="Sent in this order; see ranking.DUE_BY.", null=True),
         ),
         migrations.AddField(
             model_name="listingpush",

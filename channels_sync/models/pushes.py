@@ -87,7 +87,7 @@ class ListingPush(models.Model):
     channel_quantity_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
     next_at = models.DateTimeField(null=True, help_text="Not sent or read back before.")
-    due_by = models.DateTimeField(null=True, help_text="Sent in this order; see outbox.DUE_BY.")
+    due_by = models.DateTimeField(null=True, help_text="Sent in this order; see ranking.DUE_BY.")
     sold_per_day = models.DecimalField(
         max_digits=18, decimal_places=6, null=True, help_text="Sold units a day lately; null: none, or not known."
     )

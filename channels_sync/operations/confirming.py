@@ -30,14 +30,16 @@ def confirm_sent(*, channel_id: int, rows_max: int = 200) -> ConfirmResult:
     When the channel does not answer, the rows are read again after a minute. Nothing is read while its account is silent.
     Must not be called inside a transaction.
     """
-    channel = Channel.objects.get(pk=channel_id)
+    channel = Channel.objects.filter(pk=channel_id).first()
+    if channel is None:
+        return ConfirmResult()
     entry = enter(channel)
     if not entry.is_open:
         return ConfirmResult()
     rows = claim_unconfirmed(channel_id=channel_id, rows_max=rows_max)
     if not rows:
         if entry.is_probe:
-            account_rests(entry.account, seconds=0, is_alive=False)
+            account_rests(account=entry.account, seconds=0, is_alive=False)
         return ConfirmResult()
     targets = [QuantityTarget(str(row.listing_id), row.external_item_id, channel.external_location_id) for row in rows]
     try:
@@ -45,12 +47,12 @@ def confirm_sent(*, channel_id: int, rows_max: int = 200) -> ConfirmResult:
             if not isinstance(adapter, QuantityReader):
                 return ConfirmResult()
             readings = adapter.read_quantities(targets)
-        account_answered(entry)
+        account_answered(entry=entry)
     except ChannelError as error:
         if isinstance(error, ChannelUnavailable) and not isinstance(error, ChannelThrottled):
-            account_silent(entry, asked_seconds=error.retry_after_seconds)
+            account_silent(entry=entry, asked_seconds=error.retry_after_seconds)
         else:
-            account_answered(entry)
+            account_answered(entry=entry)
         Channel.objects.filter(pk=channel.pk).update(last_error=error.message[:500], last_error_at=timezone.now())
         logger.warning("push.not_confirmed", extra={"channel": channel.code, "code": error.code, "rows": len(rows)})
         return ConfirmResult()

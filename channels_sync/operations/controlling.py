@@ -97,7 +97,7 @@ def set_credentials(*, channel: Channel, secrets: Secrets, actor: Actor) -> Chan
     locked.last_error_at = None
     locked._change_reason = "credentials replaced"  # type: ignore[attr-defined]  # read by simple_history
     _save(locked, actor=actor, fields=["credentials", "last_error", "last_error_at"])
-    try_account_now(locked)
+    try_account_now(channel=locked)
     _try_again(ListingPush.objects.filter(channel=locked))
     return locked
 
@@ -130,7 +130,7 @@ def rotate_credentials() -> int:
 @operation
 def retry_listing(*, listing: Listing) -> None:
     """Send (or read back) the listing's newest figure now, whatever went wrong before."""
-    try_account_now(listing.channel)
+    try_account_now(channel=listing.channel)
     _try_again(ListingPush.objects.filter(listing=listing))
 
 

@@ -40,7 +40,7 @@ def retry_given_up(*, channel: Channel, listings: Sequence[Listing] | None = Non
     if not given_up_counts().get(channel.pk):
         resolve_by_fingerprint(fingerprint=f"{_GIVEN_UP}{channel.pk}", resolution="tried again", actor=actor)
     if ids:
-        try_account_now(channel)
+        try_account_now(channel=channel)
         wake_after_commit()
     return len(ids)
 

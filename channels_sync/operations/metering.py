@@ -157,7 +157,7 @@ def _claim_probe(account: str) -> bool:
 
 
 @operation
-def account_answered(entry: Entry) -> None:
+def account_answered(*, entry: Entry) -> None:
     """The account answers again: everybody may call."""
     if entry.is_probe:
         with connection.cursor() as cursor:
@@ -169,7 +169,7 @@ def account_answered(entry: Entry) -> None:
 
 
 @operation
-def account_silent(entry: Entry, *, asked_seconds: float | None = None) -> float:
+def account_silent(*, entry: Entry, asked_seconds: float | None = None) -> float:
     """Nobody was there: the account is left in peace, longer each time. Returns the seconds until it is tried again.
 
     Several senders that found out at once count as one failure.
@@ -199,7 +199,7 @@ def account_silent(entry: Entry, *, asked_seconds: float | None = None) -> float
 
 
 @operation
-def account_rests(account: str, *, seconds: float, is_alive: bool) -> None:
+def account_rests(*, account: str, seconds: float, is_alive: bool) -> None:
     """Nobody calls the account for `seconds`, for it asked for that."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -213,7 +213,7 @@ def account_rests(account: str, *, seconds: float, is_alive: bool) -> None:
 
 
 @operation
-def try_account_now(channel: Channel) -> None:
+def try_account_now(*, channel: Channel) -> None:
     """Have a silent account tried at once, for a person says that something changed. A pause it asked for is kept."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -269,7 +269,7 @@ class AccountMeter:
 
     def rest(self, seconds: float) -> None:
         """The channel answered that it wants a pause."""
-        account_rests(self._entry.account, seconds=seconds, is_alive=True)
+        account_rests(account=self._entry.account, seconds=seconds, is_alive=True)
 
 
 def meter_of(channel: Channel, entry: Entry | None = None) -> AccountMeter:

@@ -25,8 +25,6 @@ LEASE_SECONDS = 120
 REJECTED_AGAIN_SECONDS = 3_600.0
 """A refused figure is offered again after this time, for somebody may have mended the shop."""
 CONFIRM_HOLD_SECONDS = 60
-SOLD_PER_DAY_UNKNOWN = "0.3"
-"""Taken for a listing of which no sale is known."""
 _ERROR_LENGTH = 500
 _KEYS = UUID("1b0b2a4c-31b5-5d6c-8a53-8f8f3f1c2a60")
 
@@ -144,20 +142,6 @@ class _LineNews:
 
 # --- sending ---
 
-_UNITS_LEFT = "least(u.wanted, greatest(p.channel_quantity, 0))"  # what shoppers can buy until the new figure is there
-_SOLD = f"coalesce(nullif(p.sold_per_day, 0), {SOLD_PER_DAY_UNKNOWN})"
-_SECONDS = f"""CASE WHEN u.wanted = 0 OR u.wanted < p.channel_quantity
- THEN CASE WHEN {_UNITS_LEFT} <= {_SOLD} THEN 0 WHEN {_UNITS_LEFT} <= 7 * {_SOLD} THEN 15 ELSE 30 END
- ELSE CASE WHEN {_UNITS_LEFT} <= {_SOLD} THEN 45 WHEN {_UNITS_LEFT} <= 7 * {_SOLD} THEN 90 ELSE 300 END END"""
-_DUE_AT = f"clock_timestamp() + make_interval(secs => {_SECONDS})"
-DUE_BY = f"CASE WHEN p.version > p.sent_version THEN least(p.due_by, {_DUE_AT}) ELSE {_DUE_AT} END"
-"""SQL: the order in which figures are sent, for the row `p` that is given the figure `u.wanted`; the earliest goes first.
-
-A figure that lowers goes before one that raises, and what is about to run out by its demand goes before what lasts. Each has
-its moment at most five minutes after it changed, and a newer figure does not put it off: nothing waits behind newcomers for
-ever.
-"""
-
 _CLAIM = f"""
 WITH due AS MATERIALIZED (
   SELECT p.listing_id FROM channels_sync_listingpush p
@@ -186,8 +170,8 @@ JOIN unnest(%s::bigint[], %s::bigint[]) AS c(listing_id, version)
 def claim_due(*, channel_id: int, rows_max: int, only_lowering: bool = False) -> list[Claim]:
     """Take up to `rows_max` rows that are due on a channel that sends; nobody else gets them before the lease ends.
 
-    The most urgent first, see DUE_BY; `only_lowering` leaves alone what would raise the channel's figure or might. The answer
-    is in listing order. Never waits for a row that somebody else holds.
+    The most urgent first, see ranking.DUE_BY; `only_lowering` leaves alone what would raise the channel's figure or might.
+    The answer is in listing order. Never waits for a row that somebody else holds.
     """
     if rows_max < 1:
         raise ValueError(f"rows_max must be positive, not {rows_max}")

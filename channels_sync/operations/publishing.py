@@ -89,7 +89,9 @@ def publish_due(*, channel_id: int, rows_max: int = 200) -> PublishResult:
     used up its allowance. Must not be called inside a transaction: a channel may take long, and what was sent must not be
     rolled back from memory.
     """
-    channel = Channel.objects.get(pk=channel_id)
+    channel = Channel.objects.filter(pk=channel_id).first()
+    if channel is None or not channel.is_sending:
+        return PublishResult()
     flow = flow_now(channel)
     if flow is Flow.NOTHING:
         return PublishResult(is_blocked=True)
@@ -104,7 +106,7 @@ def publish_due(*, channel_id: int, rows_max: int = 200) -> PublishResult:
     if claims:
         _Delivery(channel, result, entry, only_lowering=only_lowering).run(claims)
     elif entry.is_probe:
-        account_rests(entry.account, seconds=0, is_alive=False)
+        account_rests(account=entry.account, seconds=0, is_alive=False)
     return result
 
 
@@ -129,7 +131,7 @@ class _Delivery:
         except ChannelError as error:
             self._fail_rest(error)
         else:
-            account_answered(self._entry)
+            account_answered(entry=self._entry)
         self._settle([Released(claim) for claim in self._open.values()])
         self._note_health()
 
@@ -297,19 +299,19 @@ class _Delivery:
             self.result.wait_seconds = wait
             self._settle([Postponed(claim, error.message, wait, counts=False) for claim in rest])
         else:
-            account_answered(self._entry)
+            account_answered(entry=self._entry)
             self._settle([Refused(claim, error.message, BLOCKED_AGAIN_SECONDS, counts=False) for claim in rest])
         logger.warning("push.not_sent", extra={"channel": self.channel.code, "code": error.code, "rows": len(rest)})
 
     def _leave_in_peace(self, error: ChannelUnavailable) -> float:
         """Nobody calls the account for a while; returns the seconds."""
         if not isinstance(error, ChannelThrottled):
-            return account_silent(self._entry, asked_seconds=error.retry_after_seconds)
+            return account_silent(entry=self._entry, asked_seconds=error.retry_after_seconds)
         wait = backoff_seconds(1) if error.retry_after_seconds is None else error.retry_after_seconds
         if error.code == ALLOWANCE_USED_UP:
-            account_answered(self._entry)  # the bucket itself says when it goes on
+            account_answered(entry=self._entry)  # the bucket itself says when it goes on
         else:
-            account_rests(self._entry.account, seconds=wait, is_alive=True)
+            account_rests(account=self._entry.account, seconds=wait, is_alive=True)
         return wait
 
     def _note_health(self) -> None:

@@ -1,4 +1,4 @@
-"""How fast listings sell, kept beside the outbox so that what runs out first is sent first."""
+"""The order of sending, and how fast listings sell, which it depends on."""
 
 from __future__ import annotations
 
@@ -9,6 +9,22 @@ from django.utils import timezone
 
 from channels_sync.reads.layers import DEMAND_DAYS
 from inventory.operations.transactions import operation
+
+SOLD_PER_DAY_UNKNOWN = "0.3"
+"""Taken for a listing of which no sale is known."""
+_UNITS_LEFT = "least(u.wanted, greatest(p.channel_quantity, 0))"  # what shoppers can buy until the new figure is there
+_SOLD = f"coalesce(nullif(p.sold_per_day, 0), {SOLD_PER_DAY_UNKNOWN})"
+_SECONDS = f"""CASE WHEN u.wanted = 0 OR u.wanted < p.channel_quantity
+ THEN CASE WHEN {_UNITS_LEFT} <= {_SOLD} THEN 0 WHEN {_UNITS_LEFT} <= 7 * {_SOLD} THEN 15 ELSE 30 END
+ ELSE CASE WHEN {_UNITS_LEFT} <= {_SOLD} THEN 45 WHEN {_UNITS_LEFT} <= 7 * {_SOLD} THEN 90 ELSE 300 END END"""
+_DUE_AT = f"clock_timestamp() + make_interval(secs => {_SECONDS})"
+DUE_BY = f"CASE WHEN p.version > p.sent_version THEN least(p.due_by, {_DUE_AT}) ELSE {_DUE_AT} END"
+"""SQL: the order in which figures are sent, for the row `p` that is given the figure `u.wanted`; the earliest goes first.
+
+A figure that lowers goes before one that raises, and what is about to run out by its demand goes before what lasts. Each has
+its moment at most five minutes after it changed, and a newer figure does not put it off: nothing waits behind newcomers for
+ever.
+"""
 
 _REFRESH = """
 WITH sold AS (

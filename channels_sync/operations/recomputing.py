@@ -24,7 +24,7 @@ from channels_sync.models import Channel, ChannelMode, Listing, PublicationState
 from channels_sync.operations.building import forget_newer, id_ranges, note_everything, touched_by
 from channels_sync.operations.guarding import Planned, judge_plans
 from channels_sync.operations.holding import report_holds, write_holds
-from channels_sync.operations.outbox import DUE_BY
+from channels_sync.operations.ranking import DUE_BY
 from channels_sync.reads.figures import FigureChange, figures, read_facts
 from channels_sync.reads.screening import Screen
 from inventory.arrays import numbers, texts

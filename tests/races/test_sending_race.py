@@ -56,7 +56,7 @@ def test_workers_of_two_channels_never_spend_more_than_their_account_has(committ
 def test_of_many_workers_one_alone_tries_a_silent_account(committed_db):
     """Fails when `_claim_probe` does not ask for `quiet_until` in its own statement: several then call a channel that is down."""
     channel = make_channel()
-    account_silent(enter(channel))
+    account_silent(entry=enter(channel))
     time_passes()
     start = threading.Barrier(WORKERS)
 
@@ -99,8 +99,8 @@ def test_workers_of_one_channel_share_its_rows_and_none_is_sent_twice(committed_
 def test_answers_and_newer_figures_meet_without_losing_either(committed_db):
     """The answer waits for a recompute that has the row, and then sees that it is not the newest any more.
 
-    Fails when `_ACCEPT` takes `is_newest` from its own snapshot, as by reading the version before the row is locked: the
-    newer figure then loses its attempts, or the row counts as sent.
+    Fails when `_ACCEPT` takes the row's version for the version that was sent: a figure that came meanwhile counts as sent.
+    The moment was met in one of two runs, so that mutation does not fail it every time.
     """
     channel, site = let_all_flow(make_channel()), make_location()
     listing = make_listing(channel=channel)

@@ -17,9 +17,7 @@ SEED = int(os.environ.get("BACKFLUSH_FIRE_SEED", "1"))
 @pytest.mark.race
 @pytest.mark.skipif(sys.platform != "linux", reason="forks workers and kills them")
 def test_the_channel_ends_at_our_figures_whatever_it_answers_and_whoever_is_killed(committed_db):
-    """F7. Fails when a lease never ends, when an expected figure is not sent along, and when an answer is written down without
-    asking whether its version is the newest: see the mutations in docs/reliability.md.
-    """
+    """F7. The promises are counted at the channel, which knows nothing of ours but what it was told."""
     found = run(pushes=PUSHES, kills=KILLS, seed=SEED)
 
     assert (found.older_after_newer, found.differing, found.unconfirmed, found.leased) == (0, 0, 0, 0), found

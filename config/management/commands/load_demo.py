@@ -23,6 +23,7 @@ from config.demo.quality import ensure_quality
 from config.demo.recipes import ensure_recipes
 from config.demo.rehearsing import ensure_rehearsed
 from config.demo.selling import ensure_selling
+from config.demo.sending import ensure_sending
 from config.demo.shop import ensure_shop
 from config.demo.steps import is_done
 from inventory.models import Item, Posting
@@ -64,6 +65,7 @@ class Command(BaseCommand):
         channel = ensure_shop(actor)
         ensure_selling(channel, actor)
         ensure_rehearsed(channel, actor)
+        ensure_sending(channel, actor)
         ensure_checked()
         self._say(logins, None if channel is None else channel.storefront_url)
 

@@ -148,7 +148,7 @@ def test_the_size_and_refill_of_the_channel_are_learned(channel):
 
 
 def test_a_pause_that_was_asked_for_keeps_everybody_out_and_ends(channel):
-    account_rests("shopify:candles.example", seconds=30, is_alive=True)
+    account_rests(account="shopify:candles.example", seconds=30, is_alive=True)
 
     entry = enter(channel)
 
@@ -158,14 +158,14 @@ def test_a_pause_that_was_asked_for_keeps_everybody_out_and_ends(channel):
 
 
 def test_a_silent_account_is_tried_by_one_caller_alone(channel):
-    account_silent(enter(channel))
+    account_silent(entry=enter(channel))
     SendingAccount.objects.update(quiet_until=timezone.now() - timedelta(seconds=1))
 
     first, second = enter(channel), enter(channel)
 
     assert (first.is_open, first.is_probe) == (True, True)
     assert second.is_open is False
-    account_answered(first)
+    account_answered(entry=first)
     assert enter(channel).is_open
     assert SendingAccount.objects.get().failures == 0
 
@@ -175,7 +175,7 @@ def test_pauses_of_a_silent_account_double_up_to_five_minutes(channel, monkeypat
     waits = []
     for _ in range(10):
         SendingAccount.objects.update(quiet_until=None)
-        waits.append(round(account_silent(enter(channel))))
+        waits.append(round(account_silent(entry=enter(channel))))
 
     assert waits == [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
 
@@ -183,13 +183,13 @@ def test_pauses_of_a_silent_account_double_up_to_five_minutes(channel, monkeypat
 def test_senders_that_find_out_together_count_once(channel):
     entries = [enter(channel) for _ in range(4)]
     for entry in entries:
-        account_silent(entry)
+        account_silent(entry=entry)
 
     assert SendingAccount.objects.get().failures == 1
 
 
 def test_a_longer_pause_the_channel_asked_for_is_kept(channel):
-    assert account_silent(enter(channel), asked_seconds=90) == pytest.approx(90, abs=1)
+    assert account_silent(entry=enter(channel), asked_seconds=90) == pytest.approx(90, abs=1)
 
 
 def test_only_our_share_of_the_allowance_is_used(channel):

@@ -2,6 +2,7 @@ import pytest
 
 from channels_sync.models import Channel, PublicationState
 from channels_sync.operations.confirming import confirm_sent
+from channels_sync.operations.metering import ensure_account
 from channels_sync.operations.outbox import CONFIRM_ATTEMPTS_MAX, backoff_seconds
 from channels_sync.operations.publishing import publish_due
 from channels_sync.operations.recomputing import absorb_changes
@@ -422,6 +423,7 @@ def test_waits_double_up_to_a_bound_with_jitter():
 
 def test_costs_the_same_queries_for_1_and_50_figures(shop, django_assert_max_num_queries):
     channel, site = make_channel(), make_location()
+    ensure_account(channel)  # else the first call makes it
     listings = [make_listing(channel=channel, shop=shop) for _ in range(51)]
     for listing in listings:
         put_on_hand(listing.item, site, "10")

@@ -55,7 +55,7 @@ def test_the_page_says_what_each_channel_does_and_why(as_role, channel):
 
     assert "Paused" in page
     assert "stock count" in page
-    assert "of 2000, 100/s" in page
+    assert "of 2,000, 100/s" in page
 
 
 def test_a_page_without_channels_teaches(as_role):
