@@ -91,9 +91,10 @@ def _blocked_by(problem: DomainError | None) -> Any:
     if not isinstance(problem, ReversalBlocked):
         return []
     labels = dict(PostingKind.choices)
+    blocked: Any = problem.context.get("blocked_by", [])
     return [
         {**one, "used_by": [{**use, "label": labels.get(use["kind"], use["kind"])} for use in one["used_by"]]}
-        for one in problem.context.get("blocked_by", [])
+        for one in blocked
     ]
 
 
