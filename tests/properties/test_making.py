@@ -1,7 +1,6 @@
 """Random BOM graphs, made level by level in random parts: what goes in is what the graph says, and it comes out to the cent.
 
-The needs are computed here once more, by a plain walk with exact fractions. That the test bites was tried: rounding each
-completion for itself instead of on the running total, or leaving a by-product's value in the output as well, breaks it.
+The needs are computed here once more, by a plain walk with exact fractions.
 """
 
 from decimal import ROUND_CEILING, Decimal
