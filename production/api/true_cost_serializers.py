@@ -21,7 +21,7 @@ class CauseSumSerializer(serializers.Serializer[Any]):
     amount = DecimalOut(allow_null=True, help_text="What components cost more (or less) than their standard.")
 
 
-class LineCostSerializer(serializers.Serializer[Any]):
+class UsedLineCostSerializer(serializers.Serializer[Any]):
     component = serializers.CharField(source="line.component.sku")
     value = DecimalOut(source="line.value", allow_null=True)
     planned = DecimalOut(
@@ -41,7 +41,7 @@ class TrueCostSerializer(serializers.Serializer[Any]):
     scrapped = DecimalOut(allow_null=True)
     spoiled = DecimalOut(allow_null=True)
     causes = CauseSumSerializer(many=True)
-    lines = LineCostSerializer(many=True)
+    lines = UsedLineCostSerializer(many=True)
 
 
 def true_cost_of(completion: Completion) -> dict[str, object]:
