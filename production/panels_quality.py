@@ -11,7 +11,8 @@ from production.reads.held_goods import HeldGoods, HeldQuestion, held_goods
 from production.reads.inspections import inspections, records
 
 
-def _inspections_of(request: HttpRequest, posting: Posting) -> dict[str, Any] | None:
+def inspections_of(request: HttpRequest, posting: Posting) -> dict[str, Any] | None:
+    """What the panel of a posting shows; None when nothing of it was or is to be inspected, or this person may not see it."""
     if not request.user.has_perm("production.view_inspection"):
         return None
     decisions = InspectionDecision.objects.filter(posting=posting).select_related("verdict").with_is_reversed()
@@ -34,4 +35,4 @@ def _still_held(posting: Posting) -> list[HeldGoods]:
     return [goods for goods in held_goods(question) if goods.posting_id == posting.pk]
 
 
-register_posting_panel("inspection", PostingPanel("production/quality/_posting_inspection.html", _inspections_of))
+register_posting_panel("inspection", PostingPanel("production/quality/_posting_inspection.html", inspections_of))

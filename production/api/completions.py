@@ -30,6 +30,7 @@ from production.api.completion_serializers import (
     ReverseCompletionSerializer,
 )
 from production.api.filters import CompletionFilter
+from production.api.true_cost_serializers import TrueCostSerializer, true_cost_of
 from production.models import Bom, Completion, CompletionLine, CompletionOutput, CompletionReversal, WorkOrder
 from production.operations.completing import (
     Actual,
@@ -76,6 +77,7 @@ class CompletionResource(ListOne, Resource):
             is_keyed=True,
         ),
         "reversal": Endpoint("production.reverse_completion", ReversalPreviewSerializer, query=ReversalQuerySerializer),
+        "true_cost": Endpoint("production.view_completion", TrueCostSerializer),
     }
 
     def list(self, request: Request) -> Response:  # noqa: ARG002
@@ -123,6 +125,12 @@ class CompletionResource(ListOne, Resource):
             return self.reply(REVERSALS.get(pk=result.posting.pk), replayed=result.replayed)
 
         return self.answer_once(request, work)
+
+    @action(detail=True, methods=["get"], url_path="true-cost")
+    def true_cost(self, request: Request, id: str) -> Response:  # noqa: ARG002
+        """What it truly cost, part by part, planned and actual, and why it differs."""
+        completion: Completion = self.get_object()
+        return Response(self.shape(true_cost_of(completion)))
 
     @action(detail=True, methods=["get"])
     def reversal(self, request: Request, id: str) -> Response:  # noqa: ARG002

@@ -19,7 +19,7 @@ OPERATIONS = {
     CostEntryKind.MACHINE: "Machines",
     CostEntryKind.OVERHEAD: "Overhead",
 }
-NOT_SAID = "Not said"
+NOT_SAID = "No cause given"
 
 
 @dataclass(frozen=True, slots=True)

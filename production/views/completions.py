@@ -19,6 +19,7 @@ from inventory.quantities import ZERO
 from inventory.web import Cell, Crumb, export_table, render_page
 from production.forms import UndoForm, new_key
 from production.models import Completion, CompletionLine, CompletionReversal
+from production.panels_quality import inspections_of
 from production.reads.true_cost import LineCost, TrueCost, true_cost
 from production.views.completion_lines import PickShown
 
@@ -211,6 +212,7 @@ def _completion_page(request: HttpRequest, done: Completion, form: UndoForm) -> 
         completion=done,
         lines=lines,
         cost=cost,
+        inspections=inspections_of(request, done.posting),
         outputs=list(done.outputs.select_related("item", "lot", "location").order_by("id")),
         nested=list(Completion.objects.filter(parent=done).select_related("item").order_by("pk")),
         reversals=reversals,

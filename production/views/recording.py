@@ -18,7 +18,7 @@ from inventory.errors import (
     NegativeNotAllowed,
     ReservedByOther,
 )
-from inventory.models import Location
+from inventory.models import Location, Movement, StockStatus
 from inventory.quantities import ZERO, as_text
 from inventory.templatetags.figures import currency_places, grouped
 from inventory.web import Crumb, go_to, key_from, part_for, render_page
@@ -224,10 +224,26 @@ def _post(request: HttpRequest, form: CompletionForm, typed: TypedLines, made: T
     undo = ""
     if request.user.has_perm("production.reverse_completion"):
         undo = reverse("production:undo_completion", args=[result.completion.posting_id])
-    return go_to(request, "production:record_completion", message=_message(result), undo=undo)
+    return go_to(
+        request,
+        "production:record_completion",
+        message=_message(result, to_inspect=_to_inspect(request, result.completion)),
+        undo=undo,
+    )
 
 
-def _message(result: CompletionResult) -> str:
+def _to_inspect(request: HttpRequest, completion: Completion) -> str:
+    """The address where what was made is inspected; empty when it needs none or this person may not inspect."""
+    if completion.output_status != StockStatus.QC_HOLD or not request.user.has_perm("production.inspect"):
+        return ""
+    held = Movement.objects.filter(
+        posting_id=completion.posting_id, item_id=completion.item_id, status=StockStatus.QC_HOLD, quantity__gt=0
+    )
+    first = held.order_by("id").values_list("pk", flat=True).first()
+    return reverse("quality:inspect", args=[first]) if first is not None else ""
+
+
+def _message(result: CompletionResult, *, to_inspect: str) -> str:
     completion = result.completion
     made = []
     if completion.good:
@@ -241,9 +257,10 @@ def _message(result: CompletionResult) -> str:
     parts.append("cost unknown" if cost is None else f"cost {grouped(cost, places=currency_places())}")
     if completion.work_order is not None:
         parts.append(completion.work_order.number)
-    return format_html(
+    said = format_html(
         '{} · <a href="{}">Posting {}</a>', " · ".join(parts), completion_url(completion), str(completion.posting_id)
     )
+    return format_html('{} · <a href="{}">Inspect</a>', said, to_inspect) if to_inspect else said
 
 
 def _show_refusal(form: CompletionForm, error: DomainError) -> None:

@@ -9,15 +9,17 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from inventory.errors import DomainError, IdempotencyMismatch, ReversalBlocked
+from inventory.models import PostingKind
 from inventory.templatetags.figures import grouped
 from inventory.web import Crumb, add_refusal, go_to, key_from, render_page, safe_next
 from production.forms import UndoForm, new_key, shown
-from production.models import Completion, CompletionReversal, Disassembly
+from production.models import Completion, CompletionReversal, Disassembly, Inspection, InspectionDecision
 from production.operations.reversal_preview import preview_reversal
 from production.operations.reversing import reverse_completion
 from production.panels import completion_url
 from production.views.completions import completion_named
 
+INSPECTIONS_SHOWN_MAX = 10
 PARTS = {"undo-outlook": "production/_undo_outlook.html"}
 
 
@@ -78,13 +80,32 @@ def _page(request: HttpRequest, done: Completion, form: UndoForm, *, status: int
         returnable_text=shown(plan.returnable),
         left_text=shown(plan.good_left),
         blocked_by=_blocked_by(plan.problem),
+        inspections=_inspections_in_the_way(plan.problem),
         apart=list(Disassembly.objects.filter(completion=done, is_reversed=False).order_by("-posting_id")[:10]),
         next_url=request.POST.get("next") or request.GET.get("next") or "",
     )
 
 
 def _blocked_by(problem: DomainError | None) -> Any:
-    return problem.context.get("blocked_by", []) if isinstance(problem, ReversalBlocked) else []
+    """What stands in the way, with the kinds of postings in words."""
+    if not isinstance(problem, ReversalBlocked):
+        return []
+    labels = dict(PostingKind.choices)
+    blocked: Any = problem.context.get("blocked_by", [])
+    return [
+        {**one, "used_by": [{**use, "label": labels.get(use["kind"], use["kind"])} for use in one["used_by"]]}
+        for one in blocked
+    ]
+
+
+def _inspections_in_the_way(problem: DomainError | None) -> list[Inspection]:
+    """Inspections whose verdicts moved what would go back, newest first: they are undone before the completion is."""
+    used = [use["posting"] for one in _blocked_by(problem) for use in one["used_by"]]
+    if not used:
+        return []
+    standing = InspectionDecision.objects.standing().filter(posting_id__in=used).values("verdict__inspection_id")
+    found = Inspection.objects.filter(pk__in=standing).select_related("item", "lot").order_by("-pk")
+    return list(found[:INSPECTIONS_SHOWN_MAX])
 
 
 def _renewed(form: UndoForm) -> UndoForm:

@@ -35,6 +35,15 @@
     form.querySelector("[data-decide] span:last-child").textContent = parts ? parts[0].toUpperCase() + parts.slice(1) : "Decide";
   }
 
+  /* What fails is taken off what passes, until somebody says how many pass. */
+  function rest(form) {
+    const release = form.querySelector('[data-part][name="release"]');
+    if (!release || release.dataset.typed) return;
+    const failed = [...form.querySelectorAll("[data-part]")].reduce((sum, field) => sum + (field === release ? 0 : figure(field.value) ?? 0), 0);
+    const left = Number(form.dataset.held) - failed;
+    release.value = left > 1e-7 ? shown(left) : "";
+  }
+
   function all(form, name) {
     for (const field of form.querySelectorAll("[data-part]")) field.value = field.name === name ? shown(Number(form.dataset.held)) : "";
     count(form);
@@ -53,7 +62,10 @@
     const form = event.target.closest(".qc-form");
     if (!form) return;
     judge(event.target);
-    if (event.target.matches("[data-part]")) count(form);
+    if (!event.target.matches("[data-part]")) return;
+    if (event.target.name === "release") event.target.dataset.typed = "1";
+    else rest(form);
+    count(form);
   });
   document.addEventListener("click", (event) => {
     const name = event.target.closest("[data-all]")?.dataset.all;

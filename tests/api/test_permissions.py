@@ -121,6 +121,7 @@ ALLOWED = {
     ("POST", "boms/activate-replacement/"): PLANNERS,
     ("GET", "completions/"): ALL,
     ("GET", "completions/1/"): ALL,
+    ("GET", "completions/1/true-cost/"): ALL,
     ("GET", "buildable/"): ALL,
     ("GET", "buildable/1/"): ALL,
     ("GET", "buildable/1/promise/"): ALL,

@@ -15,8 +15,7 @@ ON = date(2025, 1, 1)
 ROAD_BIKE, MOUNTAIN_BIKE = "BK-R93R-62", "BK-M82S-38"
 
 
-@pytest.fixture(scope="module")
-def source():
+def files_of_the_set():
     """The set in the terms of one file each: numbers of products instead of their keys, and the unit they are used in."""
     products = {row["ProductID"]: row for row in rows("adventureworks", "Product.csv")}
     lines = rows("adventureworks", "BillOfMaterials.csv")
@@ -29,6 +28,11 @@ def source():
         line["ComponentID"] = products[line["ComponentID"]]["ProductNumber"]
     costs = {row["ProductNumber"]: row["StandardCost"] for row in products.values() if Decimal(row["StandardCost"])}
     return as_csv(items), as_csv(lines), costs
+
+
+@pytest.fixture(scope="module")
+def source():
+    return files_of_the_set()
 
 
 def valid(line):
