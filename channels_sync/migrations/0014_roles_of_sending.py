@@ -25,6 +25,6 @@ def take_back(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("channels_sync", "0052_lines_on_their_way")]
+    dependencies = [("channels_sync", "0013_lines_on_their_way")]
 
     operations = [migrations.RunPython(grant, take_back)]

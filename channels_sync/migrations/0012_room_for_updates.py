@@ -9,7 +9,7 @@ ROOM = (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("channels_sync", "0050_sending_in_order")]
+    dependencies = [("channels_sync", "0011_sending_in_order")]
 
     operations = [
         migrations.RunSQL(

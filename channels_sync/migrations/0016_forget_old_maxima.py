@@ -1,28 +1,22 @@
-"""Items are put into classes by their use every night, for the plan of counts."""
+"""Every night what listings showed long ago is forgotten; a row that staff can see and change."""
 
-from django.conf import settings
 from django.db import migrations
 from django.utils import timezone
 
-NAME = "Stock: rank items for counting"
+NAME = "Publishing: forget old maxima"
 
 
 def create(apps, schema_editor):
     crontab, _ = apps.get_model("django_celery_beat", "CrontabSchedule").objects.get_or_create(
-        minute="40",
-        hour="0",
-        day_of_week="*",
-        day_of_month="*",
-        month_of_year="*",
-        timezone=settings.TIME_ZONE,
+        minute="20", hour="2", day_of_week="*", day_of_month="*", month_of_year="*", timezone="UTC"
     )
     apps.get_model("django_celery_beat", "PeriodicTask").objects.update_or_create(
         name=NAME,
         defaults={
-            "task": "inventory.tasks.rank_items_for_counting",
+            "task": "channels_sync.tasks.forget_old_maxima",
             "crontab": crontab,
-            "expire_seconds": 6 * 3600,
-            "description": "Items go into classes A, B and C by the value used in a year; cells due to be counted are found.",
+            "expire_seconds": 3600,
+            "description": "What a listing showed more than 30 days ago no longer counts when a raise is judged.",
         },
     )
     _tell_beat(apps)
@@ -41,7 +35,7 @@ def _tell_beat(apps):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("inventory", "0020_count_ranks"),
+        ("channels_sync", "0015_building_counted_and_divided"),
         ("django_celery_beat", "0019_alter_periodictasks_options"),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("inventory", "0021_rank_items_nightly")]
+    dependencies = [("inventory", "0010_rank_items_nightly")]
 
     operations = [
         AddIndexConcurrently(

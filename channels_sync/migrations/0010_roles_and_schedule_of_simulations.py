@@ -57,7 +57,7 @@ def _tell_beat(apps):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("channels_sync", "0030_simulations"),
+        ("channels_sync", "0009_simulations"),
         ("django_celery_beat", "0019_alter_periodictasks_options"),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("channels_sync", "0008_roles_of_the_guard"),
+        ("channels_sync", "0014_roles_of_sending"),
         ("inventory", "0008_report_standing_trouble"),
     ]
 

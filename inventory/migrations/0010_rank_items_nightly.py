@@ -1,22 +1,28 @@
-"""Every night what listings showed long ago is forgotten; a row that staff can see and change."""
+"""Items are put into classes by their use every night, for the plan of counts."""
 
+from django.conf import settings
 from django.db import migrations
 from django.utils import timezone
 
-NAME = "Publishing: forget old maxima"
+NAME = "Stock: rank items for counting"
 
 
 def create(apps, schema_editor):
     crontab, _ = apps.get_model("django_celery_beat", "CrontabSchedule").objects.get_or_create(
-        minute="20", hour="2", day_of_week="*", day_of_month="*", month_of_year="*", timezone="UTC"
+        minute="40",
+        hour="0",
+        day_of_week="*",
+        day_of_month="*",
+        month_of_year="*",
+        timezone=settings.TIME_ZONE,
     )
     apps.get_model("django_celery_beat", "PeriodicTask").objects.update_or_create(
         name=NAME,
         defaults={
-            "task": "channels_sync.tasks.forget_old_maxima",
+            "task": "inventory.tasks.rank_items_for_counting",
             "crontab": crontab,
-            "expire_seconds": 3600,
-            "description": "What a listing showed more than 30 days ago no longer counts when a raise is judged.",
+            "expire_seconds": 6 * 3600,
+            "description": "Items go into classes A, B and C by the value used in a year; cells due to be counted are found.",
         },
     )
     _tell_beat(apps)
@@ -35,7 +41,7 @@ def _tell_beat(apps):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("channels_sync", "0060_building_counted_and_divided"),
+        ("inventory", "0009_count_ranks"),
         ("django_celery_beat", "0019_alter_periodictasks_options"),
     ]
 

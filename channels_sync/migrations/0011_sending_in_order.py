@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("channels_sync", "0008_roles_of_the_guard"),
+        ("channels_sync", "0010_roles_and_schedule_of_simulations"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -16,6 +16,6 @@ def stay(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("channels_sync", "0051_room_for_updates")]
+    dependencies = [("channels_sync", "0012_room_for_updates")]
 
     operations = [migrations.RunPython(to_queued, stay)]
