@@ -259,6 +259,7 @@ SPECTACULAR_SETTINGS = {
         "LearnedVerdict": "production.api.learning.VERDICTS",
         "PolicyBasis": "channels_sync.allocation.vocabulary.BASES",
         "Sharing": "channels_sync.allocation.vocabulary.SHARINGS",
+        "Building": "channels_sync.allocation.vocabulary.BUILDINGS",
         "OutputKind": "production.models.OutputKind",
         "BuildableLevels": "production.api.buildable.Levels",
     },

@@ -24,6 +24,9 @@ pytestmark = pytest.mark.slow
 APPS = ("channels_sync", "production", "inventory")
 """From the top down: whoever refers to a table goes before it."""
 
+MADE_ANEW = {"channels_sync_listingpush": "due_by"}
+"""Columns that only order work: empty means first, and whoever works on the row fills them again."""
+
 _SHAPE = """
 SELECT 'column', table_name, column_name, concat_ws(' ', data_type, numeric_precision, numeric_scale, is_nullable,
        character_maximum_length, column_default) FROM information_schema.columns WHERE table_schema = 'public'
@@ -72,7 +75,12 @@ def contents():
         for label in APPS
         for model in apps.get_app_config(label).get_models(include_auto_created=True)
     )
-    return {table: sorted(text for (text,) in rows(f'SELECT t::text FROM "{table}" t')) for table in tables}
+
+    def texts(table):
+        without = f" - '{MADE_ANEW[table]}'" if table in MADE_ANEW else ""
+        return sorted(text for (text,) in rows(f'SELECT (to_jsonb(t){without})::text FROM "{table}" t'))
+
+    return {table: texts(table) for table in tables}
 
 
 def roles():
