@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from itertools import count
 from uuid import uuid4
 
 import pytest
@@ -13,6 +14,7 @@ from django.utils import timezone
 from channels_sync.drift import Response
 from channels_sync.errors import ChannelUnavailable
 from channels_sync.models import (
+    ChannelGuard,
     ChannelMode,
     Difference,
     Done,
@@ -57,13 +59,18 @@ class Company:
     def rules(self, **values):
         DriftSetting.objects.update_or_create(channel=self.channel, defaults=values)
 
-    def offer(self, sku="CANDLE", quantity="10", *, confirm=True):
-        self.shop.put(**{sku: 0})
-        listing = make_listing(channel=self.channel, item=make_item(sku=sku, is_sellable=True))
-        put_on_hand(listing.item, make_location(), Decimal(quantity))
+    def offer(self, sku="CANDLE", *, confirm=True):
+        return self.offer_all([sku], confirm=confirm)[0]
+
+    def offer_all(self, skus, *, confirm=True):
+        """Listings of ten units each."""
+        made, site = [], make_location()
+        for sku in skus:
+            self.shop.put(**{sku: 0})
+            made.append(make_listing(channel=self.channel, item=make_item(sku=sku, is_sellable=True)))
+            put_on_hand(made[-1].item, site, Decimal(10))
         self.sync(confirm=confirm)
-        listing.refresh_from_db()
-        return listing
+        return list(Listing.objects.filter(pk__in=[one.pk for one in made]).order_by("pk"))
 
     def sync(self, *, confirm=True):
         for _ in range(3):
@@ -88,13 +95,34 @@ class Company:
         self.edit(listing, to)
         PublicationLine.objects.filter(listing=listing).update(before=before)
         ListingPush.objects.filter(listing=listing).update(confirmed_version=0)
-        ListingReading.objects.update(agreed_version=0)
+        ListingReading.objects.update_or_create(
+            listing=listing,
+            defaults={"read_at": timezone.now(), "agreed_version": 0, "agreed_committed": 0},
+        )
 
 
 @pytest.fixture
 def company(shop, monkeypatch):
     yield Company(shop, monkeypatch)
     assert broken() == []
+
+
+def answers_unless(monkeypatch, company, is_down):
+    """The shop that is asked `is_down` at each reading, and does not answer when it is."""
+
+    def open_adapter(*, name, account):
+        adapter = company.shop.adapter()
+        read = adapter.read_quantities
+
+        def read_quantities(targets):
+            if is_down():
+                raise ChannelUnavailable("The shop does not answer.")
+            return read(targets)
+
+        monkeypatch.setattr(adapter, "read_quantities", read_quantities)
+        return adapter
+
+    monkeypatch.setattr(opening, "adapter_for", open_adapter)
 
 
 def difference_of(listing):
@@ -196,11 +224,6 @@ def test_a_lost_lowering_is_sent_again_and_a_lost_raise_is_only_told(company):
     lowered, raised = company.offer("SOAP", confirm=False), company.offer("BALM", confirm=False)
     company.lose(lowered, to=25, before=25)
     company.lose(raised, to=3, before=3)
-    ListingReading.objects.update(agreed_committed=0)
-    for listing in (lowered, raised):
-        ListingReading.objects.update_or_create(
-            listing=listing, defaults={"read_at": timezone.now(), "agreed_committed": 0}
-        )
 
     company.read()
 
@@ -254,9 +277,9 @@ def test_the_guard_holds_an_overwriting_raise(company):
     listing = company.offer()
     company.edit(listing, 4)
     company.read()
-    company.channel.guard.times_recent_max = None
-    company.channel.guard.changed_min, company.channel.guard.changed_percent = 1, Decimal("0.01")
-    company.channel.guard.save()
+    ChannelGuard.objects.update_or_create(
+        channel=company.channel, defaults={"changed_min": 1, "changed_percent": Decimal("0.01")}
+    )
 
     found = decide_difference(difference=difference_of(listing), response=Response.OVERWRITE, actor=make_user())
 
@@ -299,17 +322,8 @@ def test_a_channel_that_is_down_leaves_no_half_result(company, monkeypatch):
     company.edit(first, 14)
     company.edit(second, 14)
     monkeypatch.setattr("channels_sync.operations.reading_back.ROWS_PER_PAGE", 1)
-    adapter = company.shop.adapter()
-    whole, calls = adapter.read_quantities, []
-
-    def fails_the_second_time(targets):
-        calls.append(targets)
-        if len(calls) == 2:
-            raise ChannelUnavailable("The shop does not answer.")
-        return whole(targets)
-
-    monkeypatch.setattr(adapter, "read_quantities", fails_the_second_time)
-    monkeypatch.setattr(opening, "adapter_for", lambda *, name, account: adapter)
+    calls = count(1)
+    answers_unless(monkeypatch, company, lambda: next(calls) == 2)
     begun = timezone.now()
 
     result = read_everything(channel_id=company.channel.pk, since=begun)
@@ -359,7 +373,7 @@ def test_one_listing_and_twelve_take_the_same_statements(company):
     one = statements(company.read)
     company.sync()
     company.read()
-    listings = [company.offer(f"SKU-{n}") for n in range(12)]
+    listings = company.offer_all([f"SKU-{n}" for n in range(12)])
     for listing in listings:
         company.edit(listing, 14)
 
@@ -386,13 +400,7 @@ def test_the_command_refuses_a_channel_that_is_not_there(db):
 
 def test_the_command_fails_when_the_channel_does_not_answer(company, monkeypatch):
     company.offer()
-    adapter = company.shop.adapter()
-
-    def silent(targets):
-        raise ChannelUnavailable("The shop does not answer.")
-
-    monkeypatch.setattr(adapter, "read_quantities", silent)
-    monkeypatch.setattr(opening, "adapter_for", lambda *, name, account: adapter)
+    answers_unless(monkeypatch, company, lambda: True)
 
     with pytest.raises(CommandError, match="The shop does not answer"):
         call_command("read_back", company.channel.code)
