@@ -369,11 +369,12 @@ def statements(work):
 
 def test_one_listing_and_twelve_take_the_same_statements(company):
     company.rules(edited=Response.OVERWRITE)
-    company.edit(company.offer("FIRST"), 14)
+    first = company.offer("FIRST")
+    company.edit(first, 14)
     one = statements(company.read)
     company.sync()
     company.read()
-    listings = company.offer_all([f"SKU-{n}" for n in range(12)])
+    listings = [first, *company.offer_all([f"SKU-{n}" for n in range(11)])]
     for listing in listings:
         company.edit(listing, 14)
 
