@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from channels_sync.drift import Cause, Response
-from channels_sync.models import Channel, Difference, DifferenceCause, Done, DriftSetting, ListingPush
+from channels_sync.models import SENDING, Channel, Difference, DifferenceCause, Done, DriftSetting, ListingPush
 from channels_sync.operations.differing import Differing, carry_out, report
 from inventory.errors import WrongState
 from inventory.operations.posting import Actor
@@ -26,6 +26,8 @@ def decide_difference(*, difference: Difference, response: Response, actor: Acto
     found = Difference.objects.select_related("channel").get(pk=difference.pk)
     if found.ended_at is not None:
         raise WrongState("This difference is over: the channel shows our figure again, or a newer one was sent.")
+    if found.channel.mode not in SENDING:
+        raise WrongState(f"{found.channel} is told nothing in its mode, so nothing can be sent again or adopted.")
     if push.version != found.version:
         raise WrongState("A newer figure of this listing is on its way. It is compared again once it was sent.")
     _check_fits(found, response)
@@ -45,7 +47,7 @@ def decide_difference(*, difference: Difference, response: Response, actor: Acto
             response=response,
         )
         carry_out(found.channel, [differing], now=now, actor=actor)
-    report(found.channel, {found.cause}, is_news=False)
+    report(found.channel)
     found.refresh_from_db()
     return found
 

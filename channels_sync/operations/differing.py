@@ -39,6 +39,12 @@ _REASONS: Mapping[str, str] = {
     Cause.UNEXPLAINED: "The figure may have been sold or changed there; the channel tells nothing that decides it.",
 }
 _SEVERITIES: Mapping[str, int] = {Cause.MAPPING: Severity.HIGH, Cause.NOT_APPLIED: Severity.HIGH}
+_DONE: Mapping[Response, Done] = {
+    Response.OVERWRITE: Done.OVERWRITTEN,
+    Response.ADOPT: Done.ADOPTED,
+    Response.ALERT: Done.TOLD,
+    Response.LEAVE: Done.LEFT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +61,14 @@ class Differing:
 
     @property
     def done(self) -> Done:
-        """What is written down before anything is done about it."""
-        if self.response is None:
-            return Done.WATCHED
-        return Done.LEFT if self.response is Response.LEAVE else Done.TOLD
+        """What is to be done about it; the guard may still hold what is overwritten."""
+        return Done.WATCHED if self.response is None else _DONE[self.response]
 
 
-def end_differences(listing_ids: Sequence[int], *, now: datetime) -> set[str]:
-    """End the open differences of listings that agree; returns the causes they had."""
-    if not listing_ids:
-        return set()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE channels_sync_difference SET ended_at = %s"
-            " WHERE listing_id = ANY(%s::bigint[]) AND ended_at IS NULL RETURNING cause",
-            [now, numbers(listing_ids)],
-        )
-        return {cause for (cause,) in cursor.fetchall()}
+def end_differences(listing_ids: Sequence[int], *, now: datetime) -> None:
+    """End the open differences of listings that agree."""
+    if listing_ids:
+        Difference.objects.filter(listing__in=listing_ids, ended_at__isnull=True).update(ended_at=now)
 
 
 _END_REPLACED = """
@@ -79,7 +76,7 @@ UPDATE channels_sync_difference d SET ended_at = %s
 FROM unnest(%s::bigint[], %s::bigint[]) AS u(listing_id, version)
 WHERE d.listing_id = u.listing_id AND d.ended_at IS NULL AND d.version <> u.version
 """
-# What was decided stays decided while the channel shows the same for the same reason; else it is looked at anew.
+# What a person decided stays while the channel shows the same for the same reason; what a rule did, while the rule is the same.
 _WRITE = """
 INSERT INTO channels_sync_difference AS d
   (listing_id, channel_id, version, ours, theirs, cause, evidence, first_seen_at, last_seen_at, done, done_at)
@@ -92,6 +89,7 @@ ON CONFLICT (listing_id) WHERE ended_at IS NULL DO UPDATE SET
   theirs = excluded.theirs, cause = excluded.cause, evidence = excluded.evidence, last_seen_at = excluded.last_seen_at,
   done = excluded.done, done_at = excluded.done_at, done_by_id = NULL
 WHERE d.done = 'watched' OR (d.cause, d.theirs) IS DISTINCT FROM (excluded.cause, excluded.theirs)
+  OR d.done IN ('told', 'left') AND d.done_by_id IS NULL AND d.done <> excluded.done
   OR d.done = 'held' AND NOT EXISTS (SELECT FROM channels_sync_hold h WHERE h.listing_id = d.listing_id
     AND (h.state = 'open' OR h.state = 'refused' AND h.decided_at >= d.first_seen_at))
 RETURNING d.listing_id
@@ -175,23 +173,26 @@ def end_unread(channel: Channel) -> int:
         gone = gone.filter(Q(listing__is_active=False) | Q(listing__external_item_id=""))
     ended = gone.update(ended_at=timezone.now())
     if ended:
-        report(channel, set(DifferenceCause.values), is_news=False)
+        report(channel)
     return ended
 
 
-def report(channel: Channel, causes: Collection[str], *, is_news: bool) -> None:
-    """One case for each of these causes with something a person has to look at; those with nothing left are closed."""
-    if not causes:
-        return
+def report(channel: Channel, news: Collection[str] = ()) -> None:
+    """One case for each cause with something a person has to look at; `news` are the causes something was added to.
+
+    A case with nothing left is closed. One that a person closed stays closed until there is news.
+    """
     told = Difference.objects.filter(channel=channel, ended_at__isnull=True, done=Done.TOLD)
     counts = dict(told.order_by().values("cause").annotate(many=Count("pk")).values_list("cause", "many"))
-    for cause in sorted(causes):
-        fingerprint = f"drift:{channel.pk}:{cause}"
+    fingerprints = {f"drift:{channel.pk}:{cause}": cause for cause in DifferenceCause.values}
+    cases = ExceptionCase.objects.open().filter(fingerprint__in=list(fingerprints))
+    known = dict(cases.values_list("fingerprint", "evidence"))
+    for fingerprint, cause in fingerprints.items():
         count = counts.get(cause, 0)
-        if not count:
+        is_open = fingerprint in known
+        if is_open and not count:
             resolve_by_fingerprint(fingerprint=fingerprint, resolution="nothing differs for this reason any more")
-            continue
-        if not is_news and not ExceptionCase.objects.open().filter(fingerprint=fingerprint).exists():
+        if not count or (cause not in news and not (is_open and known[fingerprint].get("listings") != count)):
             continue
         url = f"/channels/{channel.code}/drift/?cause={cause}"
         words = "listing differs" if count == 1 else "listings differ"

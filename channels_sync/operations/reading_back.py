@@ -209,10 +209,10 @@ def _write_page(
         )
     remember_readings(seen)
     now = timezone.now()
-    ended = end_differences(agreeing, now=now)
+    end_differences(agreeing, now=now)
     fresh = write_differences(channel, differing, now=now)
     acted = carry_out(channel, fresh, now=now)
-    report(channel, ended | {one.cause for one in fresh if one.done == Done.TOLD}, is_news=bool(acted))
+    report(channel, {one.cause.value for one in fresh if one.done == Done.TOLD})
     return ReadBackResult(len(facts), len(differing), acted)
 
 

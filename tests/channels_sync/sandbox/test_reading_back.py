@@ -305,6 +305,49 @@ def test_what_a_person_left_stays_left_until_the_channel_shows_something_else(co
     assert (difference_of(listing).done, difference_of(listing).theirs, len(open_cases())) == (Done.TOLD, 2, 1)
 
 
+def test_a_changed_rule_is_carried_out_for_what_was_only_told(company):
+    listing = company.offer()
+    company.edit(listing, 14)
+    company.read()
+    assert len(open_cases()) == 1
+
+    company.rules(edited=Response.OVERWRITE)
+    company.read()
+
+    assert (difference_of(listing).done, push_of(listing).version, open_cases()) == (Done.OVERWRITTEN, 2, [])
+
+
+def test_a_case_closes_when_the_reason_becomes_another_one(company):
+    listing = company.offer()
+    company.shop.sell("CANDLE", 3)
+    company.read()
+    company.edit(listing, 2)
+
+    company.read()
+
+    [case] = open_cases()
+    assert (difference_of(listing).cause, case.evidence["cause"]) == ("unexplained", "unexplained")
+
+
+def test_a_held_overwrite_is_offered_again_when_nothing_waits_any_more(company):
+    listing = company.offer()
+    ChannelGuard.objects.update_or_create(
+        channel=company.channel, defaults={"changed_min": 1, "changed_percent": Decimal("0.01")}
+    )
+    company.shop.sell("CANDLE", 1)
+    company.edit(listing, 4)
+    company.read()
+    decide_difference(difference=difference_of(listing), response=Response.OVERWRITE, actor=None)
+    assert difference_of(listing).done == Done.HELD
+    company.read()
+    assert difference_of(listing).done == Done.HELD
+
+    Hold.objects.update(state=HoldState.OVER)
+    company.read()
+
+    assert (difference_of(listing).done, len(open_cases())) == (Done.TOLD, 1)
+
+
 def test_a_listing_with_a_newer_figure_waiting_is_not_compared_nor_decided(company):
     listing = company.offer()
     company.edit(listing, 4)
