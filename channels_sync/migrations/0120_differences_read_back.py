@@ -345,7 +345,7 @@ class Migration(migrations.Migration):
                     models.Index(
                         condition=models.Q(("ended_at__isnull", True)),
                         fields=["channel", "cause"],
-                        name="channels_sync_differing_now",
+                        name="channels_sync_difference_now",
                     )
                 ],
                 "constraints": [

@@ -113,7 +113,7 @@ class Difference(models.Model):
         )
         indexes = (
             models.Index(
-                fields=("channel", "cause"), condition=Q(ended_at__isnull=True), name="channels_sync_differing_now"
+                fields=("channel", "cause"), condition=Q(ended_at__isnull=True), name="channels_sync_difference_now"
             ),
         )
 

@@ -59,7 +59,7 @@ def confirm_sent(*, channel_id: int, rows_max: int = 200) -> ConfirmResult:
         [(row, reading.available) for row, reading in zip(rows, readings, strict=True)]
     )
     remember_readings(
-        [
+        seen=[
             Seen(
                 listing_id=row.listing_id,
                 quantity=reading.available,

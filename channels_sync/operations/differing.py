@@ -166,7 +166,7 @@ def carry_out(channel: Channel, found: Sequence[Differing], *, now: datetime, ac
 
 
 @operation
-def end_unread(channel: Channel) -> int:
+def end_unread(*, channel: Channel) -> int:
     """End the differences of listings that are no longer compared: switched off, or their channel is. Returns how many."""
     gone = Difference.objects.filter(channel=channel, ended_at__isnull=True)
     if channel.mode in SENDING:

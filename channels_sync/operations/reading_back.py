@@ -80,7 +80,7 @@ def read_everything(*, channel_id: int, since: datetime | None = None) -> ReadBa
         return _not_sending(channel)
     setting = DriftSetting.objects.filter(channel=channel).first() or DriftSetting(channel=channel)
     begun = since or timezone.now()
-    end_unread(channel)
+    end_unread(channel=channel)
     left = sorted(
         one.listing_id for one in _candidates(channel_id) if one.verified_at is None or one.verified_at < begun
     )
@@ -93,7 +93,7 @@ def read_everything(*, channel_id: int, since: datetime | None = None) -> ReadBa
 
 
 def _not_sending(channel: Channel) -> ReadBackResult:
-    end_unread(channel)
+    end_unread(channel=channel)
     return ReadBackResult(problem=f"{channel.name} is told nothing in its mode, so there is nothing to compare.")
 
 
@@ -207,7 +207,7 @@ def _write_page(
                 agreed_version=one.version if found is None else None,
             )
         )
-    remember_readings(seen)
+    remember_readings(seen=seen)
     now = timezone.now()
     end_differences(agreeing, now=now)
     fresh = write_differences(channel, differing, now=now)

@@ -42,7 +42,7 @@ WHERE r.read_at <= excluded.read_at
 
 
 @operation
-def remember_readings(seen: Sequence[Seen]) -> None:
+def remember_readings(*, seen: Sequence[Seen]) -> None:
     """Keep the newest reading of each listing, and what the channel's orders held when it last showed our figure."""
     if not seen:
         return
