@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import logging
 import time
+from datetime import datetime, timedelta
 
 from celery import Task, shared_task
+from django.utils import timezone
 
 from channels_sync.operations.confirming import confirm_sent
 from channels_sync.operations.publishing import publish_due
 from channels_sync.operations.ranking import refresh_sold_per_day
+from channels_sync.operations.reading_back import read_everything, read_sample
 from channels_sync.operations.recomputing import absorb_changes, recompute_all
 from channels_sync.operations.remembering import forget_old_maxima as forget_maxima
 from channels_sync.operations.simulating import waiting_simulations, work_on_simulations
 from channels_sync.operations.sweeping import sweep
+from channels_sync.reads.differences import sending_channel_ids
 from channels_sync.reads.publishing import due_channel_ids
 
 logger = logging.getLogger(__name__)
@@ -28,6 +32,8 @@ TASK_SECONDS = 30.0
 TIME_LIMIT_SECONDS = 110
 SIMULATION_SECONDS = 1_080
 """Shorter than the lease of a simulation."""
+NIGHT = timedelta(hours=8)
+"""What was read back so short a time ago is not read again in the same night."""
 
 
 @shared_task(time_limit=TIME_LIMIT_SECONDS, ignore_result=True)
@@ -129,3 +135,30 @@ def run_simulations() -> int:
     if done and waiting_simulations():
         send_message(run_simulations)
     return done
+
+
+@shared_task(time_limit=60, ignore_result=True)
+def read_back_samples() -> None:
+    """Every few minutes: have a sample of each channel read back."""
+    for channel_id in sending_channel_ids():
+        send_message(read_back_sample, channel_id=channel_id)
+
+
+@shared_task(time_limit=TIME_LIMIT_SECONDS, ignore_result=True)
+def read_back_sample(*, channel_id: int) -> int:
+    """Compare a few listings of one channel with what was sent. Returns the listings read."""
+    return read_sample(channel_id=channel_id).read
+
+
+@shared_task(time_limit=60, ignore_result=True)
+def read_back_everything() -> None:
+    """At night: have every listing compared that was not since yesterday evening; a later start goes on where one stopped."""
+    since = (timezone.now() - NIGHT).isoformat()
+    for channel_id in sending_channel_ids():
+        send_message(read_back_channel, channel_id=channel_id, since=since)
+
+
+@shared_task(time_limit=3_000, ignore_result=True)
+def read_back_channel(*, channel_id: int, since: str) -> int:
+    """Compare every listing of one channel that was not read after `since` (ISO). Returns the listings read."""
+    return read_everything(channel_id=channel_id, since=datetime.fromisoformat(since)).read

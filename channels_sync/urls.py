@@ -1,6 +1,6 @@
 from django.urls import path
 
-from channels_sync.views import campaigns, channels, guarding, policies, sending, simulations
+from channels_sync.views import campaigns, channels, differences, guarding, policies, sending, simulations
 
 app_name = "channels_sync"
 
@@ -34,8 +34,11 @@ urlpatterns = [
     path("switch/", guarding.switch_all, name="switch_all"),
     path("publishing/", sending.publishing, name="publishing"),
     path("publishing/hours/<int:pk>/remove/", sending.remove_hours, name="remove_hours"),
+    path("drift/", differences.drift, name="drift"),
+    path("drift/<int:pk>/decide/", differences.decide, name="decide_difference"),
     path("<slug:code>/", channels.channel_page, name="channel"),
     path("<slug:code>/guard/", guarding.guard, name="guard"),
+    path("<slug:code>/drift/", differences.channel_drift, name="channel_drift"),
     path("<slug:code>/pause/", channels.pause, name="pause"),
     path("<slug:code>/resume/", channels.resume, name="resume"),
     path("<slug:code>/mode/", channels.change_mode, name="change_mode"),

@@ -125,6 +125,7 @@ MENU = (
             Entry("Allocation rules", "percent", "channels_sync:policies", ("channels_sync.view_allocationpolicy",)),
             Entry("Simulator", "science", "channels_sync:simulations", ("channels_sync.view_simulation",)),
             Entry("Publish runs", "published_with_changes", "channels_sync:runs", ("channels_sync.view_publishrun",)),
+            Entry("Drift", "radar", "channels_sync:drift", ("channels_sync.view_difference",)),
             Entry("Frozen listings", "ac_unit", "channels_sync:freezes", ("channels_sync.view_freeze",)),
         ),
     ),

@@ -2,6 +2,7 @@
 
 from rest_framework.routers import BaseRouter
 
+from channels_sync.api.differences import DifferenceResource
 from channels_sync.api.guarding import FreezeResource, HoldResource, RunResource
 from channels_sync.api.resources import (
     CampaignResource,
@@ -23,6 +24,7 @@ RESOURCES: dict[str, type[Resource]] = {
     "publish-runs": RunResource,
     "holds": HoldResource,
     "freezes": FreezeResource,
+    "differences": DifferenceResource,
     "simulations": SimulationResource,
     "publishing": PublishingResource,
     "sending-windows": SendingWindowResource,

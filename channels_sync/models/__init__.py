@@ -1,5 +1,6 @@
 from channels_sync.models.building import BuildFigure
 from channels_sync.models.channels import SENDING, Channel, ChannelMode, Listing
+from channels_sync.models.differences import Difference, DifferenceCause, Done, DriftSetting, ListingReading
 from channels_sync.models.guarding import ChannelGuard, Freeze, Hold, HoldState
 from channels_sync.models.policies import AllocationPolicy, Campaign, ChannelDemand
 from channels_sync.models.pushes import ListingPush, PublicationLine, PublicationState, PublishRun
@@ -15,11 +16,16 @@ __all__ = [
     "ChannelDemand",
     "ChannelGuard",
     "ChannelMode",
+    "Difference",
+    "DifferenceCause",
+    "Done",
+    "DriftSetting",
     "Freeze",
     "Hold",
     "HoldState",
     "Listing",
     "ListingPush",
+    "ListingReading",
     "PublicationLine",
     "PublicationState",
     "PublishRun",

@@ -13,6 +13,7 @@ from channels_sync.models import Channel
 from channels_sync.operations.metering import account_answered, account_rests, account_silent, enter
 from channels_sync.operations.opening import open_channel
 from channels_sync.operations.outbox import claim_unconfirmed, settle_readings
+from channels_sync.operations.remembering_readings import Seen, remember_readings
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,19 @@ def confirm_sent(*, channel_id: int, rows_max: int = 200) -> ConfirmResult:
         return ConfirmResult()
     confirmed, differing = settle_readings(
         [(row, reading.available) for row, reading in zip(rows, readings, strict=True)]
+    )
+    remember_readings(
+        seen=[
+            Seen(
+                listing_id=row.listing_id,
+                quantity=reading.available,
+                sku=reading.sku,
+                committed=reading.committed,
+                read_at=reading.read_at,
+                agreed_version=row.version if reading.available == row.wanted else None,
+            )
+            for row, reading in zip(rows, readings, strict=True)
+        ]
     )
     if confirmed:
         Channel.objects.filter(pk=channel.pk).update(last_confirmed_at=timezone.now())

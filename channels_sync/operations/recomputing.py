@@ -199,10 +199,12 @@ def recompute_locked(
     cause: Cause,
     send_again: bool = False,
     approved: Mapping[int, int] | None = None,
+    shown: Mapping[int, int] | None = None,
 ) -> RecomputeResult:
     """Lock the outbox rows of these listings, work out their figures, and write new versions for those that changed.
 
-    What the guard stops waits for a person instead. `approved` says by listing id up to which quantity somebody agreed.
+    What the guard stops waits for a person instead. `approved` says by listing id up to which quantity somebody agreed,
+    `shown` what the channel was seen to show where that is not what was sent: for the guard the change begins there.
     """
     if not listing_ids:
         return RecomputeResult()
@@ -211,7 +213,7 @@ def recompute_locked(
     found = list(figures(read_facts(locked), now=now))
     forget_newer([one.derivation for one in found])
     plans, settled = _plan(found, locked=locked, send_again=send_again)
-    _guard(plans, cause=cause, now=now, approved=approved or {})
+    _guard(plans, cause=cause, now=now, approved=approved or {}, shown=shown or {})
     runs = _write_runs(plans, cause=cause, now=now)
     _write(plans, runs=runs, now=now)
     write_holds(
@@ -266,12 +268,17 @@ def _plan(
     return list(plans.values()), settled
 
 
-def _guard(plans: Sequence[_Plan], *, cause: Cause, now: datetime, approved: Mapping[int, int]) -> None:
+def _guard(
+    plans: Sequence[_Plan], *, cause: Cause, now: datetime, approved: Mapping[int, int], shown: Mapping[int, int]
+) -> None:
     """Take out of each plan what waits for a person. A channel in the shadow is only told what would wait."""
     judged = {
         plan.channel_id: (
             plan.mode,
-            [Planned(row.wanted, row.recent_max, row.is_held, derivation) for row, derivation in plan.changes],
+            [
+                Planned(shown.get(derivation.offer.listing_id, row.wanted), row.recent_max, row.is_held, derivation)
+                for row, derivation in plan.changes
+            ],
         )
         for plan in plans
         if plan.changes

@@ -8,7 +8,17 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from channels_sync.models import AllocationPolicy, Campaign, Channel, Freeze, Hold, Listing, PublishRun, SendingWindow
+from channels_sync.models import (
+    AllocationPolicy,
+    Campaign,
+    Channel,
+    Difference,
+    Freeze,
+    Hold,
+    Listing,
+    PublishRun,
+    SendingWindow,
+)
 from channels_sync.operations.simulating import ask_simulation
 from inventory.models import ItemCategory, ItemKind, ItemUnit, PeriodClose, SupplierItem, SupplierStock
 from inventory.operations.counting import open_count_sheet
@@ -135,6 +145,8 @@ def one_more(number):
     run = PublishRun.objects.create(channel=channel, cause="receipt")
     Hold.objects.create(run=run, listing=listing, after=9, derivation={}, recorded_at=timezone.now())
     Freeze.objects.create(item=product, reason="recalled")
+    seen = {"first_seen_at": timezone.now(), "last_seen_at": timezone.now()}
+    Difference.objects.create(listing=listing, channel=channel, version=1, ours=9, theirs=4, cause="sold", **seen)
     ask_simulation(key=uuid4(), question=question(), actor=None)
     SendingWindow.objects.create(channel=channel, starts_at="22:00", ends_at="06:00")
     line = DispatchLine(part, part.step)
@@ -183,6 +195,7 @@ LISTS = [
     "publish-runs/",
     "holds/",
     "freezes/",
+    "differences/",
     "simulations/",
     "publishing/",
     "sending-windows/",

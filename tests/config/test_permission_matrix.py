@@ -22,6 +22,7 @@ from channels_sync.models import (
     AllocationPolicy,
     Campaign,
     Channel,
+    Difference,
     Freeze,
     Hold,
     Listing,
@@ -196,6 +197,10 @@ def company():
     run = PublishRun.objects.create(channel=channel, cause="receipt")
     Hold.objects.create(run=run, listing=listing, after=9, derivation={}, recorded_at=timezone.now())
     Freeze.objects.create(listing=listing, reason="recalled", run=run)
+    now = timezone.now()
+    differing = Difference.objects.create(
+        listing=listing, channel=channel, version=1, ours=9, theirs=4, cause="sold", first_seen_at=now, last_seen_at=now
+    )
     tried = ask_simulation(key=uuid4(), question=question(), actor=None).simulation
     sheet = open_count_sheet(location=site, actor=None)
     line = scan_count_line(line=CountLine.objects.filter(sheet=sheet).first(), actor=None)
@@ -240,7 +245,8 @@ def company():
         **{f"production:{name}": [in_force.pk, wax.pk] for name in PROPOSAL_PAGES},
         **alike("channels_sync", ("listing", "why", "retry"), listing.pk),
         **alike("channels_sync", ("run", "approve_run", "refuse_run", "undo_run"), run.pk),
-        **alike("channels_sync", ("channel", "pause", "resume", "change_mode", "guard"), "shop"),
+        **alike("channels_sync", ("channel", "pause", "resume", "change_mode", "guard", "channel_drift"), "shop"),
+        **alike("channels_sync", ("decide_difference",), differing.pk),
         **alike("channels_sync", ("sending", "change_pace", "retry_given_up"), "shop"),
         "channels_sync:remove_hours": [hours.pk],
         **alike("channels_sync", ("policy", "withdraw_policy"), policy.pk),

@@ -1,0 +1,198 @@
+"""The page of what channels show instead of what was sent."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import strip_tags
+
+from channels_sync.models import Difference, Done, DriftSetting, Freeze, ListingReading
+from channels_sync.operations.confirming import confirm_sent
+from channels_sync.operations.publishing import publish_due
+from channels_sync.operations.recomputing import absorb_changes
+from tests.channels_sync.factories import make_channel, make_listing, push_of
+from tests.factories import make_item, make_location, make_user, put_on_hand
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def channel(shop):
+    return make_channel(code="shop", name="Candle shop")
+
+
+def differing(channel, shop, count=1, *, cause="unexplained", theirs=4):
+    """Listings of ten that were sent and confirmed, of which the channel shows less."""
+    site, made = make_location(), []
+    for number in range(count):
+        item = make_item(sku=f"CANDLE-{number:02}", is_sellable=True)
+        listing = make_listing(channel=channel, item=item, shop=shop)
+        put_on_hand(item, site, "10")
+        made.append(listing)
+    absorb_changes()
+    publish_due(channel_id=channel.pk)
+    confirm_sent(channel_id=channel.pk)
+    now = timezone.now()
+    return [
+        Difference.objects.create(
+            listing=listing,
+            channel=channel,
+            version=push_of(listing).version,
+            ours=10,
+            theirs=theirs,
+            cause=cause,
+            evidence="It fell by 6; orders of the channel account for 2 of them.",
+            first_seen_at=now,
+            last_seen_at=now,
+            done=Done.TOLD,
+        )
+        for listing in made
+    ]
+
+
+def sign_in(client, role):
+    user = make_user(role=role)
+    client.force_login(user)
+    return user
+
+
+def words_of(page):
+    return " ".join(strip_tags(page.content.decode().replace("<", " <")).split())
+
+
+def test_an_empty_page_says_what_will_stand_there(client, channel):
+    sign_in(client, "viewer")
+
+    assert "Nothing was read back yet" in words_of(client.get(reverse("channels_sync:drift")))
+
+
+def test_a_difference_stands_there_with_its_evidence(client, channel, shop):
+    differing(channel, shop)
+    sign_in(client, "planner")
+
+    words = words_of(client.get(reverse("channels_sync:channel_drift", args=["shop"])))
+
+    assert "CANDLE-00 10 4 \N{MINUS SIGN}6 Unexplained It fell by 6; orders of the channel account for 2" in words
+    assert "1 of 1 listings" in words
+    assert "Overwrite Adopt Leave" in words
+
+
+def test_what_was_read_longer_than_a_day_ago_counts_as_unread(client, channel, shop):
+    differing(channel, shop, 2)
+    first = ListingReading.objects.order_by("pk").first()
+    ListingReading.objects.filter(pk=first.pk).update(read_at=timezone.now() - timedelta(hours=25))
+    sign_in(client, "viewer")
+
+    words = words_of(client.get(reverse("channels_sync:drift")))
+
+    assert "50 % 1 of 2 listings" in words
+
+
+def test_a_cause_can_be_chosen(client, channel, shop):
+    differing(channel, shop)
+    sign_in(client, "viewer")
+
+    page = client.get(reverse("channels_sync:drift"), {"cause": "sold"})
+
+    assert page.context["page_object"].paginator.count == 0
+    assert "Nothing differs for this reason" in words_of(page)
+
+
+def test_a_planner_adopts_the_channels_figure(client, channel, shop):
+    [one] = differing(channel, shop)
+    user = sign_in(client, "planner")
+
+    page = client.post(reverse("channels_sync:decide_difference", args=[one.pk]), {"to": "adopt"}, follow=True)
+
+    one.refresh_from_db()
+    assert (one.done, one.done_by, Freeze.objects.get().quantity) == (Done.ADOPTED, user, 4)
+    assert "CANDLE-00 is frozen at the channel's figure" in page.content.decode().replace("&#x27;", "'")
+
+
+def test_orders_are_not_overwritten_and_the_page_says_why(client, channel, shop):
+    [one] = differing(channel, shop, cause="sold")
+    sign_in(client, "planner")
+
+    page = client.post(reverse("channels_sync:decide_difference", args=[one.pk]), {"to": "overwrite"})
+
+    one.refresh_from_db()
+    assert (page.status_code, one.done, push_of(one.listing).version) == (409, Done.TOLD, 1)
+    assert "sells the same units twice" in words_of(page)
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator", "approver"])
+def test_others_see_it_and_decide_nothing(client, channel, shop, role):
+    [one] = differing(channel, shop)
+    sign_in(client, role)
+
+    assert "Overwrite" not in words_of(client.get(reverse("channels_sync:channel_drift", args=["shop"])))
+    assert client.post(reverse("channels_sync:decide_difference", args=[one.pk]), {"to": "leave"}).status_code == 403
+    one.refresh_from_db()
+    assert one.done == Done.TOLD
+
+
+SETTING = {
+    "settle_minutes": "45",
+    "sample_rows": "20",
+    "lost_lowering": "alert",
+    "lost_raise": "alert",
+    "edited": "adopt",
+    "sold": "leave",
+    "mapping": "alert",
+    "unexplained": "alert",
+}
+
+
+def test_an_administrator_sets_how_a_channel_is_read_back(client, channel):
+    user = sign_in(client, "administrator")
+
+    client.post(reverse("channels_sync:channel_drift", args=["shop"]), SETTING)
+
+    setting = DriftSetting.objects.get(channel=channel)
+    assert (setting.settle_minutes, setting.edited, setting.sold) == (45, "adopt", "leave")
+    assert setting.history.get().history_user == user
+
+
+def test_a_planner_cannot_set_it(client, channel):
+    sign_in(client, "planner")
+
+    assert client.post(reverse("channels_sync:channel_drift", args=["shop"]), SETTING).status_code == 403
+    assert not DriftSetting.objects.exists()
+
+
+def test_no_rule_overwrites_sales(client, channel):
+    sign_in(client, "administrator")
+
+    page = client.post(reverse("channels_sync:channel_drift", args=["shop"]), {**SETTING, "sold": "overwrite"})
+
+    assert page.context["form"].errors.keys() == {"sold"}
+    assert not DriftSetting.objects.exists()
+
+
+def test_one_difference_and_twenty_take_the_same_statements(client, channel, shop):
+    found = differing(channel, shop, 20)
+    Difference.objects.exclude(pk=found[0].pk).update(ended_at=timezone.now())
+    sign_in(client, "planner")
+    address = reverse("channels_sync:drift")
+    client.get(address)
+
+    def statements():
+        with CaptureQueriesContext(connection) as captured:
+            client.get(address)
+        return len(captured)
+
+    one = statements()
+    Difference.objects.update(ended_at=None)
+
+    assert statements() == one
+
+
+def test_the_channel_page_leads_to_it(client, channel):
+    sign_in(client, "viewer")
+
+    page = client.get(reverse("channels_sync:channel", args=["shop"])).content.decode()
+
+    assert reverse("channels_sync:channel_drift", args=["shop"]) in page
