@@ -1,6 +1,6 @@
 from django.urls import path
 
-from channels_sync.views import campaigns, channels, guarding, policies, sending, simulations
+from channels_sync.views import campaigns, channels, guarding, latency, policies, sending, simulations
 
 app_name = "channels_sync"
 
@@ -34,7 +34,9 @@ urlpatterns = [
     path("switch/", guarding.switch_all, name="switch_all"),
     path("publishing/", sending.publishing, name="publishing"),
     path("publishing/hours/<int:pk>/remove/", sending.remove_hours, name="remove_hours"),
+    path("latency/", latency.latency_of_channels, name="latencies"),
     path("<slug:code>/", channels.channel_page, name="channel"),
+    path("<slug:code>/latency/", latency.latency_of_channel, name="latency"),
     path("<slug:code>/guard/", guarding.guard, name="guard"),
     path("<slug:code>/pause/", channels.pause, name="pause"),
     path("<slug:code>/resume/", channels.resume, name="resume"),

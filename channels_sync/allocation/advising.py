@@ -152,6 +152,8 @@ class _Tail:
             return ONE
         while len(self._above) <= sales:
             before = self._above[-1] if self._above else ONE
+            if before < _NEGLIGIBLE:
+                return ZERO
             self._above.append(max(ZERO, before - next(self._chances)))
         return self._above[sales]
 

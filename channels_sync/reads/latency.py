@@ -37,6 +37,7 @@ WITH line AS (
   FROM channels_sync_publicationline p
   JOIN channels_sync_listing l ON l.id = p.listing_id JOIN channels_sync_publishrun r ON r.id = p.run_id
   WHERE p.recorded_at >= %(since)s AND p.recorded_at < %(until)s
+    AND (%(channel)s::bigint IS NULL OR l.channel_id = %(channel)s)
 ), took AS (
   SELECT line.id, line.channel_id, stage.place, stage.name, extract(epoch FROM stage.until - stage.since) AS seconds
   FROM line CROSS JOIN LATERAL (VALUES
@@ -49,8 +50,10 @@ WITH line AS (
 """
 
 
-def channel_latency(*, since: datetime, until: datetime) -> dict[int, tuple[StageLatency, ...]]:
-    """Stages of the versions worked out from `since` to before `until`, by channel id. One query.
+def channel_latency(
+    *, since: datetime, until: datetime, channel_id: int | None = None
+) -> dict[int, tuple[StageLatency, ...]]:
+    """Stages of the versions worked out from `since` to before `until`, by channel id; of one channel, if named. One query.
 
     Channels and stages without a measured version are left out.
     """
@@ -62,12 +65,12 @@ def channel_latency(*, since: datetime, until: datetime) -> dict[int, tuple[Stag
             " percentile_disc(0.99) WITHIN GROUP (ORDER BY seconds),"
             " max(seconds), (array_agg(id ORDER BY seconds DESC, id))[1]"
             " FROM took GROUP BY channel_id, place, name ORDER BY channel_id, place",
-            {"since": since, "until": until},
+            {"since": since, "until": until, "channel": channel_id},
         )
         found: dict[int, list[StageLatency]] = {}
-        for channel_id, *figures in cursor.fetchall():
-            found.setdefault(channel_id, []).append(StageLatency(*figures))
-    return {channel_id: tuple(stages) for channel_id, stages in found.items()}
+        for place, *figures in cursor.fetchall():
+            found.setdefault(place, []).append(StageLatency(*figures))
+    return {place: tuple(stages) for place, stages in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,46 @@ def channel_delays(*, since: datetime, until: datetime) -> dict[int, Delays]:
             _STAGED
             + "SELECT channel_id, count(*), percentile_disc(%(shares)s::numeric[]::float8[]) WITHIN GROUP (ORDER BY seconds)"
             " FROM took WHERE name = 'whole' GROUP BY channel_id",
-            {"since": since, "until": until, "shares": shares},
+            {"since": since, "until": until, "channel": None, "shares": shares},
         )
         return {channel_id: Delays(measured, tuple(points)) for channel_id, measured, points in cursor.fetchall()}
+
+
+@dataclass(frozen=True, slots=True)
+class SlowPublish:
+    """One version that took long from stock change to confirmation; seconds, and None for a stage that is not measured."""
+
+    line_id: int
+    version: int
+    run_id: int
+    listing_id: int
+    external_sku: str
+    channel_name: str
+    recorded_at: datetime
+    absorbing: Decimal | None
+    queueing: Decimal | None
+    sending: Decimal | None
+    confirming: Decimal | None
+    whole: Decimal
+
+
+def slowest_publishes(
+    *, since: datetime, until: datetime, limit: int, channel_id: int | None = None
+) -> list[SlowPublish]:
+    """The confirmed versions that took longest in all, slowest first. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _STAGED + ", slowest AS (SELECT id, seconds FROM took WHERE name = 'whole'"
+            " ORDER BY seconds DESC, id LIMIT %(limit)s)"
+            " SELECT p.id, p.version, p.run_id, l.id, l.external_sku, c.name, p.recorded_at,"
+            " max(took.seconds) FILTER (WHERE took.name = 'absorbing'),"
+            " max(took.seconds) FILTER (WHERE took.name = 'queueing'),"
+            " max(took.seconds) FILTER (WHERE took.name = 'sending'),"
+            " max(took.seconds) FILTER (WHERE took.name = 'confirming'), slowest.seconds"
+            " FROM slowest JOIN took ON took.id = slowest.id"
+            " JOIN channels_sync_publicationline p ON p.id = slowest.id"
+            " JOIN channels_sync_listing l ON l.id = p.listing_id JOIN channels_sync_channel c ON c.id = l.channel_id"
+            " GROUP BY p.id, l.id, c.id, slowest.seconds ORDER BY slowest.seconds DESC, p.id",
+            {"since": since, "until": until, "channel": channel_id, "limit": limit},
+        )
+        return [SlowPublish(*row) for row in cursor.fetchall()]
