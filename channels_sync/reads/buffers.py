@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 from django.db import connection
 from django.db.models import Max
@@ -71,8 +72,8 @@ class BufferBook:
 _CANDIDATES = """
 SELECT l.id FROM channels_sync_listing l JOIN channels_sync_channel c ON c.id = l.channel_id
 LEFT JOIN (
-  SELECT item_id, channel_id, sum(quantity) AS here, sum(sum(quantity)) OVER (PARTITION BY item_id) AS everywhere
-  FROM channels_sync_channeldemand WHERE day BETWEEN %(first)s AND %(last)s GROUP BY item_id, channel_id
+  SELECT item_id, channel_id, sum(quantity) AS here FROM channels_sync_channeldemand
+  WHERE day BETWEEN %(first)s AND %(last)s GROUP BY item_id, channel_id
 ) d ON d.item_id = l.item_id AND d.channel_id = l.channel_id
 LEFT JOIN (
   SELECT item_id, sum(quantity) AS everywhere FROM channels_sync_channeldemand
@@ -163,12 +164,12 @@ def _row(one: Facts, derivation: Derivation, books: _Books, risk: Decimal) -> Bu
     else:
         advice = advise(
             days=days,
-            delays=_repeated(delays) if delays else (),
+            delays=_points_of(delays) if delays else (),
             shortfalls=books.shortfalls.get(one.item_id, ()),
             risk=risk,
             unit=max(packs, default=Decimal(1)),
         )
-    advised = None if advice.buffer is None else round_up(advice.buffer, offer.step)
+    advised = None if advice.buffer is None else round_up(Fraction(advice.buffer), offer.step)
     here = [channel for channel in sold if channel == one.channel_id]
     own = demand_of(books.days(one.item_id, here), unit=offer.pack_size)
     return BufferRow(
@@ -188,7 +189,7 @@ def _row(one: Facts, derivation: Derivation, books: _Books, risk: Decimal) -> Bu
     )
 
 
-def _repeated(delays: Delays) -> Sequence[Decimal]:
+def _points_of(delays: Delays) -> Sequence[Decimal]:
     """The points of a distribution; of fewer measured publishes only as many as were measured, so that they count as few."""
     return delays.points[: delays.measured]
 
