@@ -1,6 +1,17 @@
 from django.urls import path
 
-from channels_sync.views import campaigns, channels, differences, guarding, policies, sending, simulations
+from channels_sync.views import (
+    buffers,
+    campaigns,
+    channels,
+    differences,
+    guarding,
+    latency,
+    oversell,
+    policies,
+    sending,
+    simulations,
+)
 
 app_name = "channels_sync"
 
@@ -9,6 +20,7 @@ urlpatterns = [
     path("listings/", channels.listings, name="listings"),
     path("listings/<int:pk>/", channels.listing_page, name="listing"),
     path("listings/<int:pk>/why/", channels.why, name="why"),
+    path("listings/<int:pk>/oversell/", oversell.oversell, name="oversell"),
     path("listings/<int:pk>/retry/", channels.retry, name="retry"),
     path("policies/", policies.policies, name="policies"),
     path("policies/edit/", policies.edit_policy, name="edit_policy"),
@@ -36,7 +48,10 @@ urlpatterns = [
     path("publishing/hours/<int:pk>/remove/", sending.remove_hours, name="remove_hours"),
     path("drift/", differences.drift, name="drift"),
     path("drift/<int:pk>/decide/", differences.decide, name="decide_difference"),
+    path("buffers/", buffers.buffers, name="buffers"),
+    path("latency/", latency.latency_of_channels, name="latencies"),
     path("<slug:code>/", channels.channel_page, name="channel"),
+    path("<slug:code>/latency/", latency.latency_of_channel, name="latency"),
     path("<slug:code>/guard/", guarding.guard, name="guard"),
     path("<slug:code>/drift/", differences.channel_drift, name="channel_drift"),
     path("<slug:code>/pause/", channels.pause, name="pause"),

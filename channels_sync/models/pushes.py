@@ -1,5 +1,6 @@
 """Published quantities: plans, their lines, and the outbox that sends them."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 
@@ -61,6 +62,7 @@ class PublicationLine(models.Model):
         constraints = (
             models.UniqueConstraint(fields=("listing", "version"), name="channels_sync_publicationline_version_once"),
         )
+        indexes = (BrinIndex(fields=("recorded_at",), pages_per_range=32, name="channels_sync_line_recorded"),)
 
     def __str__(self) -> str:
         return f"{self.listing} {self.before} -> {self.after}"

@@ -1,0 +1,17 @@
+import django.contrib.postgres.indexes
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("channels_sync", "0016_forget_old_maxima"),
+    ]
+
+    operations = [
+        migrations.AddIndex(
+            model_name="publicationline",
+            index=django.contrib.postgres.indexes.BrinIndex(
+                fields=["recorded_at"], name="channels_sync_line_recorded", pages_per_range=32
+            ),
+        ),
+    ]
