@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def load(*, items: int) -> int:
         batch_size=2_000,
     )
     lines = []
-    for upper, lower in zip(levels, levels[1:], strict=False):
+    for upper, lower in pairwise(levels):
         waiting = list(lower)
         for place, number in enumerate(upper):
             # Every item of the level below is used at least once.
@@ -188,7 +189,7 @@ def main() -> None:
     parser.add_argument("--plan", choices=tuple(SIZES), help="tiny only shows that it runs")
     parser.add_argument("--output", type=Path, default=ROOT / "var" / "bench.json", help="where the results go")
     parser.add_argument("--database", default="backflush_bench_costing", help="made for it, and dropped first")
-    options = parser.parse_args()
+    options, _ = parser.parse_known_args()  # the first part knows options that this one does not
 
     use_database(options.database, make=True)
     django.setup()

@@ -4,7 +4,7 @@ A cost is kept as numerator and denominator and reduced once per version: fracti
 times as long. Nothing is rounded. What enters on which level is not told apart here; the cost book does that for one version.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import gcd
@@ -20,28 +20,29 @@ QUANTITY_PARTS, PERCENT_PARTS = 1_000_000, 1_000
 WHOLE = 100 * PERCENT_PARTS
 
 Ratio = tuple[int, int]
+Line = tuple[int, int, int, int]
+"""Component; quantity with scrap in parts of QUANTITY_PARTS x WHOLE, times its unit's numerator; the denominator; flags."""
 
 
-@dataclass(slots=True)
-class CostSheet:
-    """Versions and their lines as columns of whole numbers; quantities and makes in millionths, percents in thousandths.
-
-    The lines of a version stand together. `averages` are those of items that may lie in stock; costs are per stock unit.
-    """
+@dataclass(frozen=True, slots=True)
+class BomColumns:
+    """Versions side by side: makes in millionths, process loss in thousandths of a percent."""
 
     boms: Sequence[int]
     items: Sequence[int]
     makes: Sequence[int]
     losses: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class CostSheet:
+    """What the costs of versions follow from. `averages` are those of items that may lie in stock; costs per stock unit."""
+
+    columns: BomColumns
     in_force: Mapping[int, int]
     """BOM by item."""
-    line_boms: Sequence[int]
-    components: Sequence[int]
-    quantities: Sequence[int]
-    numerators: Sequence[int]
-    denominators: Sequence[int]
-    scraps: Sequence[int]
-    flags: Sequence[int]
+    lines: Mapping[int, Sequence[Line]]
+    """By BOM, in any order; of every version."""
     standards: Mapping[int, Ratio]
     averages: Mapping[int, Ratio]
     work: Mapping[int, Ratio] = field(default_factory=dict)
@@ -72,21 +73,21 @@ def _fraction(ratio: Ratio | None) -> Fraction | None:
 
 def whole_costs(sheet: CostSheet) -> WholeCosts:
     """Costs of all versions of a sheet. A ValueError when versions contain each other, which the checks at save refuse."""
-    lines = _lines_by_bom(sheet)
-    place_of = {bom: place for place, bom in enumerate(sheet.boms)}
+    columns = sheet.columns
+    facts = zip(columns.boms, columns.items, columns.makes, columns.losses, strict=True)
+    facts_of = {bom: (item, makes, loss) for bom, item, makes, loss in facts}
     values = {**sheet.standards, **sheet.averages}
     found: dict[int, Ratio] = {}
     in_place: dict[int, Ratio] = {}
     missing: dict[int, frozenset[int]] = {}
-    for bom in _from_the_bottom(sheet, lines):
-        place = place_of[bom]
-        item = sheet.items[place]
-        cost = _batch(sheet, lines[bom], values, in_place)
+    for bom in _from_the_bottom(sheet):
+        item, makes, loss = facts_of[bom]
+        lines = sheet.lines[bom]
+        cost = _batch(sheet, lines, values, in_place) if lines else None
         if cost is None:
-            unknown = _unknown(sheet, lines[bom], values, in_place, missing) or frozenset({item})
-            missing[bom] = unknown
+            missing[bom] = _unknown(sheet, lines, values, in_place, missing) or frozenset({item})
             continue
-        exploded = _per_unit(cost, sheet.work.get(bom), makes=sheet.makes[place], loss=sheet.losses[place])
+        exploded = _per_unit(cost, sheet.work.get(bom), makes=makes, loss=loss)
         in_place[bom] = found[bom] = exploded
         outputs = sheet.outputs.get(bom)
         if outputs:
@@ -98,43 +99,37 @@ def whole_costs(sheet: CostSheet) -> WholeCosts:
     return WholeCosts(found, values, missing)
 
 
-def _lines_by_bom(sheet: CostSheet) -> dict[int, list[int]]:
-    lines: dict[int, list[int]] = {bom: [] for bom in sheet.boms}
-    for number, bom in enumerate(sheet.line_boms):
-        lines[bom].append(number)
-    return lines
-
-
-def _from_the_bottom(sheet: CostSheet, lines: Mapping[int, list[int]]) -> Iterable[int]:
+def _from_the_bottom(sheet: CostSheet) -> Sequence[int]:
     """Every version after all that its lines lead to."""
-    waiting = dict.fromkeys(sheet.boms, 0)
+    waiting: dict[int, int] = {}
     parents: dict[int, list[int]] = {}
-    in_force = sheet.in_force
-    for bom, component in zip(sheet.line_boms, sheet.components, strict=True):
-        child = in_force.get(component)
-        if child is not None:
-            waiting[bom] += 1
+    ready: list[int] = []
+    bom_of = sheet.in_force.get
+    for bom, lines in sheet.lines.items():
+        children = [child for child in [bom_of(line[0]) for line in lines] if child is not None]
+        if not children:
+            ready.append(bom)
+            continue
+        waiting[bom] = len(children)
+        for child in children:
             if child in parents:
                 parents[child].append(bom)
             else:
                 parents[child] = [bom]
-    ready = [bom for bom, count in waiting.items() if not count]
     for bom in ready:  # grows while it is read
         for parent in parents.get(bom, ()):
             waiting[parent] -= 1
             if not waiting[parent]:
                 ready.append(parent)
-    if len(ready) < len(lines):
+    if len(ready) < len(sheet.lines):
         stuck = sorted(bom for bom, count in waiting.items() if count)
         raise ValueError(f"BOMs {stuck[:5]} contain each other or something that does, so that they have no cost")
     return ready
 
 
-def _value_of(
-    sheet: CostSheet, number: int, values: Mapping[int, Ratio], in_place: Mapping[int, Ratio]
-) -> Ratio | None:
-    """The cost of one stock unit of a line's component; None when unknown."""
-    flags, component = sheet.flags[number], sheet.components[number]
+def _special(sheet: CostSheet, line: Line, values: Mapping[int, Ratio], in_place: Mapping[int, Ratio]) -> Ratio | None:
+    """The cost of one stock unit of the component of any line; None when unknown."""
+    component, flags = line[0], line[3]
     if flags & AT_STANDARD:
         return sheet.standards.get(component)
     if flags & EXPLODES:
@@ -143,31 +138,33 @@ def _value_of(
 
 
 def _batch(
-    sheet: CostSheet, lines: Sequence[int], values: Mapping[int, Ratio], in_place: Mapping[int, Ratio]
+    sheet: CostSheet, lines: Sequence[Line], values: Mapping[int, Ratio], in_place: Mapping[int, Ratio]
 ) -> Ratio | None:
     """What the lines of one batch cost, times QUANTITY_PARTS x WHOLE, not reduced; None when a part of it is unknown."""
-    if not lines:
-        return None
     total, shared = 0, 1
-    quantities, numerators, denominators, scraps = sheet.quantities, sheet.numerators, sheet.denominators, sheet.scraps
-    flags, components = sheet.flags, sheet.components
-    for number in lines:
-        if not flags[number]:
-            value = values.get(components[number])
-        elif flags[number] & IS_OPTIONAL:
+    for line in lines:
+        component, weight, parts, flags = line
+        if not flags:
+            value = values.get(component)
+        elif flags & IS_OPTIONAL:
             continue
         else:
-            value = _value_of(sheet, number, values, in_place)
+            value = _special(sheet, line, values, in_place)
         if value is None:
             return None
-        cost = quantities[number] * numerators[number] * (WHOLE + scraps[number]) * value[0]
-        parts = denominators[number] * value[1]
-        if parts == shared:
-            total += cost
+        cost, below = value
+        if parts != 1:
+            below *= parts
+        if below == shared:
+            total += weight * cost
+        elif shared == 1:
+            total = total * below + weight * cost
+            shared = below
         else:
-            common = gcd(parts, shared)
-            total = total * (parts // common) + cost * (shared // common)
-            shared *= parts // common
+            common = gcd(below, shared)
+            below //= common
+            total = total * below + weight * cost * (shared // common)
+            shared *= below
     return total, shared
 
 
@@ -175,7 +172,7 @@ def _per_unit(batch: Ratio, work: Ratio | None, *, makes: int, loss: int) -> Rat
     """Of one good unit: the batch with its work, divided by what it makes, raised by what the process loses."""
     total, shared = batch
     if work:
-        total = total * work[1] + work[0] * shared * QUANTITY_PARTS * WHOLE
+        total = total * work[1] + work[0] * shared * (QUANTITY_PARTS * WHOLE)
         shared *= work[1]
     # x (parts of makes / makes) x (100 % / (100 % - loss)); the parts of quantity and of makes cancel each other.
     shared *= makes * (WHOLE - loss)
@@ -185,17 +182,17 @@ def _per_unit(batch: Ratio, work: Ratio | None, *, makes: int, loss: int) -> Rat
 
 def _unknown(
     sheet: CostSheet,
-    lines: Sequence[int],
+    lines: Sequence[Line],
     values: Mapping[int, Ratio],
     in_place: Mapping[int, Ratio],
     missing: Mapping[int, frozenset[int]],
 ) -> frozenset[int]:
     """The items at the bottom that make a version's cost unknown."""
     found: set[int] = set()
-    for number in lines:
-        if sheet.flags[number] & IS_OPTIONAL or _value_of(sheet, number, values, in_place) is not None:
+    for line in lines:
+        component, _, _, flags = line
+        if flags & IS_OPTIONAL or _special(sheet, line, values, in_place) is not None:
             continue
-        component = sheet.components[number]
-        child = None if sheet.flags[number] & AT_STANDARD else sheet.in_force.get(component)
+        child = None if flags & AT_STANDARD else sheet.in_force.get(component)
         found |= {component} if child is None else missing[child]
     return frozenset(found)

@@ -5,7 +5,7 @@ read is as wide as it must be: columns come as text, one value each, which costs
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -19,7 +19,10 @@ from production.whole_costing import (
     EXPLODES,
     IS_OPTIONAL,
     QUANTITY_PARTS,
+    WHOLE,
+    BomColumns,
     CostSheet,
+    Line,
     Ratio,
     WholeCosts,
     whole_costs,
@@ -30,41 +33,48 @@ MINUTE_PARTS = 1_000
 
 _SHEET = f"""
 WITH RECURSIVE usable AS MATERIALIZED (
-  SELECT DISTINCT ON (b.item_id) b.id, b.item_id FROM production_bom b WHERE {IN_FORCE}
+  SELECT DISTINCT ON (b.item_id) b.id, b.item_id, b.makes, b.process_loss_percent FROM production_bom b WHERE {IN_FORCE}
   ORDER BY b.item_id, b.effective_from DESC, b.version DESC
 ), used(bom_id) AS (
   (SELECT unnest(%(boms)s::bigint[]) UNION SELECT u.id FROM usable u WHERE u.item_id = ANY(%(items)s::bigint[]))
   UNION
   SELECT u.id FROM used JOIN production_bomline l ON l.bom_id = used.bom_id JOIN usable u ON u.item_id = l.component_id
 ), bom AS MATERIALIZED (
-  SELECT b.id, b.item_id, b.makes, b.process_loss_percent, (u.id IS NOT NULL)::int AS is_in_force
-  FROM used JOIN production_bom b ON b.id = used.bom_id LEFT JOIN usable u ON u.id = b.id
+  SELECT u.id, u.item_id, u.makes, u.process_loss_percent, true AS is_usable FROM usable u
+  WHERE u.id IN (SELECT bom_id FROM used)
+  UNION ALL
+  SELECT b.id, b.item_id, b.makes, b.process_loss_percent, false FROM production_bom b
+  WHERE b.id = ANY(%(boms)s::bigint[]) AND b.id NOT IN (SELECT id FROM usable)
 ), line AS MATERIALIZED (
   SELECT l.bom_id, l.component_id, l.quantity, l.unit_numerator, l.unit_denominator, l.scrap_percent,
-         l.is_optional::int * {IS_OPTIONAL} + (l.is_consumable OR i.kind = 'service')::int * {AT_STANDARD}
-         + (l.is_phantom OR i.kind = 'phantom')::int * {EXPLODES} AS flags
-  FROM bom b JOIN production_bomline l ON l.bom_id = b.id JOIN inventory_item i ON i.id = l.component_id
+         l.is_optional::int * {IS_OPTIONAL} + l.is_consumable::int * {AT_STANDARD} + l.is_phantom::int * {EXPLODES} AS flags,
+         l.unit_numerator = 1 AND l.unit_denominator = 1 AND l.scrap_percent = 0
+         AND NOT (l.is_optional OR l.is_consumable OR l.is_phantom) AS is_plain
+  FROM bom b JOIN production_bomline l ON l.bom_id = b.id
 ), item AS MATERIALIZED (
-  SELECT i.id, i.standard_cost, i.kind FROM inventory_item i
+  SELECT i.id, i.standard_cost, (i.kind = 'service')::int * {AT_STANDARD} + (i.kind = 'phantom')::int * {EXPLODES} AS flags
+  FROM inventory_item i
   JOIN (SELECT component_id FROM line UNION SELECT item_id FROM bom UNION SELECT unnest(%(items)s::bigint[])) n(id)
     ON n.id = i.id
 ), held AS (
   SELECT p.item_id, sum(p.quantity) AS quantity, sum(p.value) AS value FROM inventory_costpool p JOIN item i ON i.id = p.item_id
-  WHERE i.kind <> 'phantom' GROUP BY p.item_id HAVING sum(p.quantity) > 0 AND sum(p.unknown_quantity) = 0
+  WHERE i.flags <> {EXPLODES} GROUP BY p.item_id HAVING sum(p.quantity) > 0 AND sum(p.unknown_quantity) = 0
 ), work AS (
   SELECT o.bom_id, o.minutes, o.rate_per_hour, o.amount FROM bom b JOIN production_bomoperation o ON o.bom_id = b.id
 ), output AS (
-  SELECT o.bom_id, o.item_id, o.quantity, o.cost_share_percent, o.unit_value, o.kind, b.makes, b.process_loss_percent
+  SELECT json_build_array(o.bom_id, o.item_id, o.kind, o.unit_value::text, o.quantity::text, o.cost_share_percent::text,
+                          b.makes::text, b.process_loss_percent::text) AS fact
   FROM bom b JOIN production_bomoutput o ON o.bom_id = b.id ORDER BY o.bom_id, o.position, o.id
 )
-SELECT b.*, l.*, s.*, h.*, w.*,
-       (SELECT json_agg(json_build_array(o.bom_id, o.item_id, o.kind, o.unit_value::text, o.quantity::text,
-                                         o.cost_share_percent::text, o.makes::text, o.process_loss_percent::text))::text FROM output o)
+SELECT b.*, p.*, l.*, s.*, k.*, h.*, w.*, (SELECT json_agg(fact)::text FROM output)
 FROM (SELECT array_agg(id)::text, array_agg(item_id)::text, array_agg(makes)::text, array_agg(process_loss_percent)::text,
-             array_agg(is_in_force)::text FROM bom) b,
-     (SELECT array_agg(bom_id)::text, array_agg(component_id)::text, array_agg(quantity)::text, array_agg(unit_numerator)::text,
-             array_agg(unit_denominator)::text, array_agg(scrap_percent)::text, array_agg(flags)::text FROM line) l,
+             array_agg(id) FILTER (WHERE NOT is_usable)::text FROM bom) b,
+     (SELECT array_agg(bom_id)::text, array_agg(component_id)::text, array_agg(quantity)::text FROM line WHERE is_plain) p,
+     (SELECT array_agg(bom_id)::text, array_agg(component_id)::text, array_agg(quantity)::text, array_agg(scrap_percent)::text,
+             array_agg(unit_numerator)::text, array_agg(unit_denominator)::text, array_agg(flags)::text
+      FROM line WHERE NOT is_plain) l,
      (SELECT array_agg(id)::text, array_agg(standard_cost)::text FROM item WHERE standard_cost IS NOT NULL) s,
+     (SELECT array_agg(id)::text, array_agg(flags)::text FROM item WHERE flags <> 0) k,
      (SELECT array_agg(item_id)::text, array_agg(quantity)::text, array_agg(value)::text FROM held) h,
      (SELECT array_agg(bom_id)::text, array_agg(minutes)::text, array_agg(rate_per_hour)::text, array_agg(amount)::text
       FROM work) w
@@ -85,27 +95,34 @@ def load_sheet(*, boms: Iterable[int] = (), items: Iterable[int] = (), on: date 
     with connection.cursor() as cursor:
         cursor.execute(_SHEET, wanted)
         row = cursor.fetchone()
-    columns = [_whole_numbers(text) for text in row[:-1]]
-    of_boms, makes, losses, is_in_force = columns[0:2], columns[2], columns[3], columns[4]
-    standard_items, standards, held_items, held, worth = columns[12:17]
+    found = [_whole_numbers(text) for text in row[:-1]]
+    columns, drafts = BomColumns(*found[0:4]), set(found[4])
+    standards, kinds, held, work = found[15:17], found[17:19], found[19:22], found[22:26]
     return CostSheet(
-        boms=of_boms[0],
-        items=of_boms[1],
-        makes=makes,
-        losses=losses,
-        in_force={item: bom for bom, item, used in zip(*of_boms, is_in_force, strict=True) if used},
-        line_boms=columns[5],
-        components=columns[6],
-        quantities=columns[7],
-        numerators=columns[8],
-        denominators=columns[9],
-        scraps=columns[10],
-        flags=columns[11],
-        standards={item: (value, QUANTITY_PARTS) for item, value in zip(standard_items, standards, strict=True)},
-        averages={item: (value, count) for item, count, value in zip(held_items, held, worth, strict=True)},
-        work=_work(*columns[17:21]),
+        columns=columns,
+        in_force={
+            item: bom for bom, item in zip(columns.boms, columns.items, strict=True) if not drafts or bom not in drafts
+        },
+        lines=_lines(columns.boms, found[5:8], found[8:15], dict(zip(*kinds, strict=True))),
+        standards={item: (value, QUANTITY_PARTS) for item, value in zip(*standards, strict=True)},
+        averages={item: (value, count) for item, count, value in zip(*held, strict=True)},
+        work=_work(*work),
         outputs=_outputs(row[-1]),
     )
+
+
+def _lines(
+    boms: Sequence[int], plain: Sequence[list[int]], others: Sequence[list[int]], kinds: Mapping[int, int]
+) -> dict[int, list[Line]]:
+    """Lines by version. Plain ones have no scrap, are in stock units, and take what the component is."""
+    found: dict[int, list[Line]] = {bom: [] for bom in boms}
+    kind_of = kinds.get
+    for bom, component, quantity in zip(*plain, strict=True):
+        found[bom].append((component, quantity * WHOLE, 1, kind_of(component, 0)))
+    for bom, component, quantity, scrap, numerator, denominator, flags in zip(*others, strict=True):
+        weight = quantity * (WHOLE + scrap) * numerator
+        found[bom].append((component, weight, denominator, flags | kind_of(component, 0)))
+    return found
 
 
 def _whole_numbers(text: str | None) -> list[int]:
