@@ -146,6 +146,26 @@ def test_shows_cost_by_level_and_kind(as_viewer, workshop):
     assert response.context["rollup"].unit_cost == Decimal("4.5")
 
 
+def test_shows_the_cost_in_runs_of_usual_sizes_and_of_the_one_asked_for(as_viewer):
+    lines = [BomLineSpec(make_item(standard_cost=Decimal(1)), Decimal(2), setup_quantity=Decimal(5))]
+    draft = create_draft(item=make_item(), lines=lines, actor=None)
+
+    usual = as_viewer.get(f"/make/boms/{draft.pk}/cost/")
+    asked = as_viewer.get(f"/make/boms/{draft.pk}/cost/?run=25")
+
+    assert [run.unit_cost for run in usual.context["runs"]] == [Decimal(7), Decimal("2.5"), Decimal("2.05")]
+    assert [(run.quantity, run.total) for run in asked.context["runs"]][2] == (Decimal(25), Decimal(55))
+    assert b'aria-current="true"' in asked.content.split(b'id="runs-title"')[1]
+
+
+@pytest.mark.parametrize("text", ["many", "0", "-3", "0.5"])
+def test_a_run_that_cannot_be_is_refused_beside_the_usual_ones(as_viewer, workshop, text):
+    response = as_viewer.get(f"/make/boms/{workshop.bom.pk}/cost/?run={text}")
+
+    assert response.context["run_refusal"]
+    assert [run.quantity for run in response.context["runs"]] == [1, 10, 100]
+
+
 @pytest.mark.parametrize("page", ["", "cost/", "diff/"])
 def test_pages_of_a_version_cost_the_same_queries_with_1_and_20_lines(as_viewer, page):
     def queries(count):
