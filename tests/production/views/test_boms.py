@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from production.bom_checks import BomLineSpec
 from production.models import Bom, BomAttachment, BomReplacement, BomState
-from production.operations.boms import draft_from, replace_lines
+from production.operations.boms import create_draft, draft_from, replace_lines
 from production.panels import ListingChange, register_listing_outlook, unregister_listing_outlook
 from tests.factories import make_item
 from tests.production.factories import make_bom
