@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 from django.db.models import Q
@@ -62,7 +63,7 @@ def inquire(*, listing: Listing, moment: datetime, quantity: int) -> Inquiry:
         .filter(Q(decided_at__isnull=True) | Q(decided_at__gt=moment))
         .order_by("pk")[:LINES_MAX]
     )
-    asked = {
+    asked: dict[str, Any] = {
         "item": listing.item_id,
         "at": moment,
         "cutoff": cutoff,
@@ -120,7 +121,8 @@ def _paused_since(channel: Channel, moment: datetime) -> datetime | None:
     kept = channel.history.filter(history_date__lte=moment).order_by("-history_date", "-history_id").first()
     if kept is None or not kept.is_paused:
         return None
-    return kept.paused_at or kept.history_date
+    since: datetime = kept.paused_at or kept.history_date
+    return since
 
 
 def _ordinary(channel_id: int, moment: datetime) -> Decimal | None:
