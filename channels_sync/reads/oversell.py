@@ -11,6 +11,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Q
 
+from channels_sync.allocation.advising import DELAYS_MIN
 from channels_sync.forensics import Case, Change, Verdict, judge
 from channels_sync.models import Channel, Hold, Listing, PublicationLine
 from channels_sync.reads.latency import channel_latency
@@ -126,5 +127,7 @@ def _paused_since(channel: Channel, moment: datetime) -> datetime | None:
 
 
 def _ordinary(channel_id: int, moment: datetime) -> Decimal | None:
+    """What 99 of 100 publishes took at most; None where too few were measured to say."""
     found = channel_latency(since=moment - timedelta(days=ORDINARY_DAYS), until=moment, channel_id=channel_id)
-    return next((one.ninety_nine for one in found.get(channel_id, ()) if one.stage == "whole"), None)
+    whole = (one for one in found.get(channel_id, ()) if one.stage == "whole" and one.measured >= DELAYS_MIN)
+    return next((one.ninety_nine for one in whole), None)
