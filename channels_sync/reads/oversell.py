@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 from django.db.models import Q
 
+from channels_sync.allocation.advising import DELAYS_MIN
 from channels_sync.forensics import Case, Change, Verdict, judge
 from channels_sync.models import Channel, Hold, Listing, PublicationLine
 from channels_sync.reads.latency import channel_latency
@@ -62,7 +64,7 @@ def inquire(*, listing: Listing, moment: datetime, quantity: int) -> Inquiry:
         .filter(Q(decided_at__isnull=True) | Q(decided_at__gt=moment))
         .order_by("pk")[:LINES_MAX]
     )
-    asked = {
+    asked: dict[str, Any] = {
         "item": listing.item_id,
         "at": moment,
         "cutoff": cutoff,
@@ -120,9 +122,12 @@ def _paused_since(channel: Channel, moment: datetime) -> datetime | None:
     kept = channel.history.filter(history_date__lte=moment).order_by("-history_date", "-history_id").first()
     if kept is None or not kept.is_paused:
         return None
-    return kept.paused_at or kept.history_date
+    since: datetime = kept.paused_at or kept.history_date
+    return since
 
 
 def _ordinary(channel_id: int, moment: datetime) -> Decimal | None:
+    """What 99 of 100 publishes took at most; None where too few were measured to say."""
     found = channel_latency(since=moment - timedelta(days=ORDINARY_DAYS), until=moment, channel_id=channel_id)
-    return next((one.ninety_nine for one in found.get(channel_id, ()) if one.stage == "whole"), None)
+    whole = (one for one in found.get(channel_id, ()) if one.stage == "whole" and one.measured >= DELAYS_MIN)
+    return next((one.ninety_nine for one in whole), None)

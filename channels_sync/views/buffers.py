@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import permission_required
@@ -44,7 +45,7 @@ def buffers(request: HttpRequest) -> HttpResponse:
     """Listings whose buffer differs most from what is advised come first. `?chance=` is in percent."""
     asked = {"chance": as_text(RISK_DEFAULT * HUNDRED), **{name: request.GET[name] for name in request.GET}}
     form = BufferForm(asked)
-    context: dict[str, object] = {}
+    context: dict[str, Any] = {}
     if form.is_valid():
         chance, channel = form.cleaned_data["chance"], form.cleaned_data["channel"]
         book = buffer_book(risk=chance / HUNDRED, channel_id=channel.pk if channel else None)

@@ -9,9 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("channels_sync", "0031_roles_and_schedule_of_simulations"),
-        ("channels_sync", "0053_roles_of_sending"),
-        ("channels_sync", "0061_forget_old_maxima"),
+        ("channels_sync", "0016_forget_old_maxima"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

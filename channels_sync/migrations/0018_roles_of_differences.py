@@ -27,6 +27,6 @@ def take_back(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("channels_sync", "0120_differences_read_back")]
+    dependencies = [("channels_sync", "0017_differences_read_back")]
 
     operations = [migrations.RunPython(grant, take_back)]

@@ -4,7 +4,7 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("channels_sync", "0016_forget_old_maxima"),
+        ("channels_sync", "0019_schedule_of_reading_back"),
     ]
 
     operations = [

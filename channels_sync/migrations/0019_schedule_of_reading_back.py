@@ -47,7 +47,7 @@ def _tell_beat(apps):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("channels_sync", "0121_roles_of_differences"),
+        ("channels_sync", "0018_roles_of_differences"),
         ("django_celery_beat", "0019_alter_periodictasks_options"),
     ]
 
