@@ -122,7 +122,7 @@ def _read_page(channel: Channel, setting: DriftSetting, listing_ids: Sequence[in
     asked = _facts(listing_ids)
     if not asked:
         if entry.is_probe:
-            account_rests(entry.account, seconds=0, is_alive=False)
+            account_rests(account=entry.account, seconds=0, is_alive=False)
         return ReadBackResult()
     targets = [QuantityTarget(str(one.listing_id), one.external_item_id, channel.external_location_id) for one in asked]
     try:
@@ -130,12 +130,12 @@ def _read_page(channel: Channel, setting: DriftSetting, listing_ids: Sequence[in
             if not isinstance(adapter, QuantityReader):
                 return ReadBackResult(problem=f"{channel.name} cannot be read back.")
             readings = adapter.read_quantities(targets)
-        account_answered(entry)
+        account_answered(entry=entry)
     except ChannelError as error:
         if isinstance(error, ChannelUnavailable) and not isinstance(error, ChannelThrottled):
-            account_silent(entry, asked_seconds=error.retry_after_seconds)
+            account_silent(entry=entry, asked_seconds=error.retry_after_seconds)
         else:
-            account_answered(entry)
+            account_answered(entry=entry)
         Channel.objects.filter(pk=channel.pk).update(last_error=error.message[:500], last_error_at=timezone.now())
         logger.warning("drift.not_read", extra={"channel": channel.code, "code": error.code, "rows": len(asked)})
         return ReadBackResult(problem=error.message)
