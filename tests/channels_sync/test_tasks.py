@@ -127,5 +127,5 @@ def test_schedules_name_tasks_that_exist():
     apps.get_app_config("channels_sync")
     scheduled = PeriodicTask.objects.filter(name__startswith="Publishing:")
 
-    assert scheduled.count() == 3
+    assert scheduled.count() == 5
     assert {one.task for one in scheduled} <= set(current_app.tasks)
