@@ -15,7 +15,7 @@ from inventory.api.filters import Filters, FlagFilter, IdFilter, TextFilter, Wor
 from inventory.api.resources import Endpoint, ListOne, Resource
 
 
-class DifferenceSerializer(serializers.Serializer[Any]):
+class ChannelDifferenceSerializer(serializers.Serializer[Any]):
     """A listing that shows something else than what was sent, or did. Quantities are whole units of the listing."""
 
     id = IdOut()
@@ -35,9 +35,13 @@ class DifferenceSerializer(serializers.Serializer[Any]):
     done_by = TextOut(source="done_by.username", allow_null=True, default=None, help_text="Null: the channel's rule.")
 
 
+RESPONSES = [(one.value, one.value) for one in (Response.OVERWRITE, Response.ADOPT, Response.LEAVE)]
+"""What a person can decide about a difference."""
+
+
 class DecideDifferenceSerializer(Body):
     response = Choice(
-        [(one.value, one.value) for one in (Response.OVERWRITE, Response.ADOPT, Response.LEAVE)],
+        RESPONSES,
         help_text="overwrite: send our figure again; adopt: freeze at the channel's lower figure; leave: do nothing.",
     )
 
@@ -61,9 +65,9 @@ class DifferenceResource(ListOne, Resource):
     filterset_class = DifferenceFilter
     newest_first = True
     endpoints = {
-        "list": Endpoint("channels_sync.view_difference", DifferenceSerializer),
-        "retrieve": Endpoint("channels_sync.view_difference", DifferenceSerializer),
-        "decide": Endpoint("channels_sync.decide_difference", DifferenceSerializer, DecideDifferenceSerializer),
+        "list": Endpoint("channels_sync.view_difference", ChannelDifferenceSerializer),
+        "retrieve": Endpoint("channels_sync.view_difference", ChannelDifferenceSerializer),
+        "decide": Endpoint("channels_sync.decide_difference", ChannelDifferenceSerializer, DecideDifferenceSerializer),
     }
 
     @action(detail=True, methods=["post"])
