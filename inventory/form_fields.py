@@ -1,4 +1,4 @@
-"""Fields of the forms of stock: what is typed or scanned becomes items, places and figures."""
+"""Fields of forms that every app uses: what is typed or scanned becomes items, places and figures."""
 
 from decimal import Decimal
 from typing import Any, cast
@@ -55,19 +55,17 @@ class SuggestInput(ShellInput):
 
 
 class ItemField(forms.CharField):
-    """An item by SKU or barcode."""
+    """An item by SKU or barcode, or the item itself; empty is None."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            widget=SuggestInput(url=reverse_lazy("inventory:suggest_items"), placeholder="Scan or type an item"),
-            **kwargs,
-        )
+    def __init__(self, *, placeholder: str = "Scan or type an item", **kwargs: Any) -> None:
+        widget = SuggestInput(url=reverse_lazy("inventory:suggest_items"), placeholder=placeholder)
+        super().__init__(widget=widget, **kwargs)
 
     def prepare_value(self, value: Any) -> Any:
         return value.sku if isinstance(value, Item) else value
 
     def clean(self, value: Any) -> Any:
-        text = cast(str, super().clean(value))
+        text = cast(str, super().clean(self.prepare_value(value)))
         if not text:
             return None
         item = find_item(text)
@@ -99,7 +97,7 @@ class LocationField(forms.CharField):
 
 
 class FigureField(forms.CharField):
-    """A decimal as people type it, such as 12.5 or 1,250."""
+    """A decimal as people type it, such as 12.5 or 1,250; empty is None."""
 
     def __init__(self, **kwargs: Any) -> None:
         attrs = {"inputmode": "decimal", "autocomplete": "off", "class": "bf-field-number"}

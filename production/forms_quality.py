@@ -10,8 +10,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.forms import BoundField
 
+from inventory.form_fields import FigureField, ItemField, TextWithAnswers
 from inventory.quantities import ZERO, as_text
-from production.fields_quality import AnsweredInput, ScannedItemField, TypedFigureField
 from production.inspection import Finding, samples_of
 from production.models import CheckKind, Disposition, InspectionCheck, InspectionPlan
 from production.operations.inspecting import Outcome
@@ -36,18 +36,18 @@ class VerdictForm(forms.Form):
     """What was found by each check, and how much of the held goods passes and fails."""
 
     key = forms.UUIDField(widget=forms.HiddenInput)
-    release = TypedFigureField(label="Passes, release", required=False)
-    scrap = TypedFigureField(label="Scrap", required=False)
+    release = FigureField(label="Passes, release", required=False)
+    scrap = FigureField(label="Scrap", required=False)
     scrap_reason = forms.CharField(
-        label="Why scrap", required=False, max_length=100, widget=AnsweredInput(FAIL_REASONS)
+        label="Why scrap", required=False, max_length=100, widget=TextWithAnswers(FAIL_REASONS)
     )
-    rework = TypedFigureField(label="Rework", required=False)
+    rework = FigureField(label="Rework", required=False)
     rework_reason = forms.CharField(
-        label="Why rework", required=False, max_length=100, widget=AnsweredInput(REWORK_REASONS)
+        label="Why rework", required=False, max_length=100, widget=TextWithAnswers(REWORK_REASONS)
     )
-    quarantine = TypedFigureField(label="Quarantine", required=False)
+    quarantine = FigureField(label="Quarantine", required=False)
     quarantine_reason = forms.CharField(
-        label="Why quarantine", required=False, max_length=100, widget=AnsweredInput(FAIL_REASONS)
+        label="Why quarantine", required=False, max_length=100, widget=TextWithAnswers(FAIL_REASONS)
     )
     note = forms.CharField(
         label="Note", required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 2, "maxlength": 500})
@@ -79,7 +79,7 @@ class VerdictForm(forms.Form):
             samples = samples_of(self.goods.sample)
             for sample in range(1, samples + 1):
                 label = check.name if samples == 1 else f"{check.name}, sample {sample}"
-                field = TypedFigureField(label=label, required=False)
+                field = FigureField(label=label, required=False)
                 for limit in ("minimum", "maximum"):
                     if getattr(check, limit) is not None:
                         field.widget.attrs[f"data-{limit}"] = as_text(getattr(check, limit))
@@ -152,7 +152,7 @@ class CheckRow:
 class InspectionPlanForm(forms.Form):
     """A plan: how often, how many, and the rows of its checks. Rows are read from the same post."""
 
-    item = ScannedItemField(label="Item")
+    item = ItemField(label="Item")
     applies_to = forms.ChoiceField(label="Inspected when it is", choices=(("output", "made"), ("receipt", "received")))
     every_nth = forms.IntegerField(
         label="Inspect each",
@@ -162,7 +162,7 @@ class InspectionPlanForm(forms.Form):
         help_text="1 inspects every completion or receipt, 3 the first and every third after it; the others are released.",
         widget=forms.NumberInput(attrs={"class": "bf-field-number"}),
     )
-    sample_quantity = TypedFigureField(
+    sample_quantity = FigureField(
         label="Sample", required=False, help_text="How many are looked at, in the stock unit. Empty: all of them."
     )
     instructions = forms.CharField(
@@ -197,7 +197,7 @@ class InspectionPlanForm(forms.Form):
             limits = []
             for name in ("minimum", "maximum"):
                 try:
-                    limits.append(TypedFigureField(required=False).clean(getattr(row, name)))
+                    limits.append(FigureField(required=False).clean(getattr(row, name)))
                 except ValidationError as error:
                     row.error = " ".join(error.messages)
                     limits.append(None)

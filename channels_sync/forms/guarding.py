@@ -6,8 +6,8 @@ from typing import Any
 
 from django import forms
 
-from channels_sync.forms.fields import ItemField
 from channels_sync.models import Channel, ChannelGuard, Listing
+from inventory.form_fields import ItemField
 
 
 class GuardForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -23,9 +23,9 @@ from channels_sync.allocation.vocabulary import (
     WHOLE,
     TermSpec,
 )
-from channels_sync.forms.fields import FigureField, ItemField
 from channels_sync.models import AllocationPolicy, Channel, Listing
 from channels_sync.reads.rulebook import Scope
+from inventory.form_fields import FigureField, ItemField
 from inventory.models import ItemCategory
 from inventory.quantities import as_text
 
@@ -69,7 +69,7 @@ class RuleForm(forms.Form):
     category = forms.ModelChoiceField(
         ItemCategory.objects.order_by("name"), required=False, empty_label="Every category"
     )
-    item = ItemField(required=False)
+    item = ItemField(required=False, placeholder="Every item")
     listing_sku = forms.CharField(
         label="Listing", required=False, max_length=100, help_text="SKU on the channel, for a rule of this one listing."
     )

@@ -427,7 +427,7 @@ def test_the_guard_costs_the_same_statements_for_25_and_for_60_listings(shop, si
     of_many = cost()
 
     assert Hold.objects.filter(state=HoldState.OPEN).count() == 60
-    assert of_many == of_few
+    assert of_many == of_few <= 27
 
 
 class Story:
