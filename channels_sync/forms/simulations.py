@@ -10,7 +10,6 @@ from django.db.models import Q
 from django.utils import timezone
 
 from channels_sync.allocation.vocabulary import COLUMNS
-from channels_sync.forms.fields import ItemField
 from channels_sync.forms.policies import RuleForm
 from channels_sync.models import AllocationPolicy, Campaign, Channel, ChannelMode
 from channels_sync.reads.simulations import rule_of, rules_of_campaign
@@ -25,6 +24,7 @@ from channels_sync.simulation.question import (
     START_THEN,
     WEEKS_MAX,
 )
+from inventory.form_fields import ItemField
 from inventory.models import ItemCategory
 
 SUPPLIES = (

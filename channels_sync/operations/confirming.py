@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from channels_sync.adapters.base import QuantityReader, QuantityTarget
-from channels_sync.errors import ChannelError, ChannelThrottled, ChannelUnavailable
+from channels_sync.errors import ChannelError
 from channels_sync.models import Channel
-from channels_sync.operations.metering import account_answered, account_rests, account_silent, enter
+from channels_sync.operations.metering import account_answered, account_failed, enter, probe_unused
 from channels_sync.operations.opening import open_channel
 from channels_sync.operations.outbox import claim_unconfirmed, settle_readings
 from channels_sync.operations.remembering_readings import Seen, remember_readings
@@ -39,21 +39,18 @@ def confirm_sent(*, channel_id: int, rows_max: int = 200) -> ConfirmResult:
         return ConfirmResult()
     rows = claim_unconfirmed(channel_id=channel_id, rows_max=rows_max)
     if not rows:
-        if entry.is_probe:
-            account_rests(account=entry.account, seconds=0, is_alive=False)
+        probe_unused(entry=entry)
         return ConfirmResult()
     targets = [QuantityTarget(str(row.listing_id), row.external_item_id, channel.external_location_id) for row in rows]
     try:
         with open_channel(channel, entry) as adapter:
             if not isinstance(adapter, QuantityReader):
+                probe_unused(entry=entry)
                 return ConfirmResult()
             readings = adapter.read_quantities(targets)
         account_answered(entry=entry)
     except ChannelError as error:
-        if isinstance(error, ChannelUnavailable) and not isinstance(error, ChannelThrottled):
-            account_silent(entry=entry, asked_seconds=error.retry_after_seconds)
-        else:
-            account_answered(entry=entry)
+        account_failed(entry=entry, error=error)
         Channel.objects.filter(pk=channel.pk).update(last_error=error.message[:500], last_error_at=timezone.now())
         logger.warning("push.not_confirmed", extra={"channel": channel.code, "code": error.code, "rows": len(rows)})
         return ConfirmResult()

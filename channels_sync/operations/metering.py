@@ -11,13 +11,14 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from django.db import connection
 
 from channels_sync.adapters.base import ChannelLimits
 from channels_sync.adapters.registry import ADAPTERS
-from channels_sync.errors import ChannelThrottled
+from channels_sync.errors import ChannelError, ChannelThrottled, ChannelUnavailable
 from channels_sync.models import Channel
 from inventory.operations.transactions import operation
 
@@ -78,7 +79,10 @@ class Entry:
     account: str
     wait_seconds: float = 0.0
     is_probe: bool = False
-    """The account was silent: this caller alone finds out whether it answers again, and tells by `settle_entry`."""
+    """The account was silent: this caller alone finds out whether it answers again. It tells by `account_answered` or
+    `account_failed`, or gives the turn back by `probe_unused`."""
+    probe_until: datetime | None = None
+    """Until when nobody else may call because of this probe."""
 
     @property
     def is_open(self) -> bool:
@@ -106,9 +110,10 @@ def enter(channel: Channel, *, points: float = 1.0) -> Entry:
         return Entry(account, max(state.quiet_seconds, state.missing_seconds))
     if not state.failures:
         return Entry(account)
-    if _claim_probe(account):
-        return Entry(account, is_probe=True)
-    return Entry(account, float(PROBE_SECONDS))
+    probe_until = _claim_probe(account)
+    if probe_until is None:
+        return Entry(account, float(PROBE_SECONDS))
+    return Entry(account, is_probe=True, probe_until=probe_until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +151,28 @@ def _make_account(account: str, limits: ChannelLimits) -> None:
 
 
 @operation
-def _claim_probe(account: str) -> bool:
+def _claim_probe(account: str) -> datetime | None:
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE channels_sync_sendingaccount SET quiet_until = clock_timestamp() + make_interval(secs => %s)"
-            " WHERE account = %s AND failures > 0 AND (quiet_until IS NULL OR quiet_until <= clock_timestamp())",
+            " WHERE account = %s AND failures > 0 AND (quiet_until IS NULL OR quiet_until <= clock_timestamp())"
+            " RETURNING quiet_until",
             [PROBE_SECONDS, account],
         )
-        return bool(cursor.rowcount == 1)
+        row = cursor.fetchone()
+    return row[0] if row is not None else None
+
+
+@operation
+def probe_unused(*, entry: Entry) -> None:
+    """Nothing was asked of the account after all: the next caller may try it at once."""
+    if entry.is_probe:
+        with connection.cursor() as cursor:
+            # Only what the probe itself set ends: a pause that was asked for meanwhile is kept.
+            cursor.execute(
+                "UPDATE channels_sync_sendingaccount SET quiet_until = NULL WHERE account = %s AND quiet_until = %s",
+                [entry.account, entry.probe_until],
+            )
 
 
 @operation
@@ -199,17 +218,30 @@ def account_silent(*, entry: Entry, asked_seconds: float | None = None) -> float
 
 
 @operation
-def account_rests(*, account: str, seconds: float, is_alive: bool) -> None:
-    """Nobody calls the account for `seconds`, for it asked for that."""
+def account_rests(*, account: str, seconds: float) -> None:
+    """Nobody calls the account for `seconds`, for it asked for that. It answers, so it is not silent."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE channels_sync_sendingaccount SET"
-            " failures = CASE WHEN %s THEN 0 ELSE failures END,"
-            " failing_since = CASE WHEN %s THEN NULL ELSE failing_since END,"
-            " quiet_until = greatest(CASE WHEN %s AND failures > 0 THEN NULL ELSE quiet_until END,"
+            "UPDATE channels_sync_sendingaccount SET failures = 0, failing_since = NULL,"
+            " quiet_until = greatest(CASE WHEN failures = 0 THEN quiet_until END,"
             "  clock_timestamp() + make_interval(secs => %s)) WHERE account = %s",
-            [is_alive, is_alive, is_alive, min(seconds, BACKOFF_SECONDS_MAX), account],
+            [min(seconds, BACKOFF_SECONDS_MAX), account],
         )
+
+
+def account_failed(*, entry: Entry, error: ChannelError) -> float | None:
+    """Tell how a call went that failed. Returns the seconds until the account may be tried again; None: at once."""
+    if not isinstance(error, ChannelUnavailable):
+        account_answered(entry=entry)
+        return None
+    if not isinstance(error, ChannelThrottled):
+        return account_silent(entry=entry, asked_seconds=error.retry_after_seconds)
+    wait = backoff_seconds(1) if error.retry_after_seconds is None else error.retry_after_seconds
+    if error.code == ALLOWANCE_USED_UP:
+        probe_unused(entry=entry)  # the bucket itself says when it goes on
+    else:
+        account_rests(account=entry.account, seconds=wait)
+    return wait
 
 
 @operation
@@ -269,7 +301,7 @@ class AccountMeter:
 
     def rest(self, seconds: float) -> None:
         """The channel answered that it wants a pause."""
-        account_rests(account=self._entry.account, seconds=seconds, is_alive=True)
+        account_rests(account=self._entry.account, seconds=seconds)
 
 
 def meter_of(channel: Channel, entry: Entry | None = None) -> AccountMeter:

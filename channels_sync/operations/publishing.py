@@ -27,16 +27,14 @@ from channels_sync.adapters.base import (
     QuantityTarget,
 )
 from channels_sync.adapters.registry import ADAPTERS
-from channels_sync.errors import ChannelError, ChannelRejected, ChannelThrottled, ChannelUnavailable, StaleQuantity
+from channels_sync.errors import ChannelError, ChannelRejected, ChannelUnavailable, StaleQuantity
 from channels_sync.models import Channel
 from channels_sync.operations.metering import (
-    ALLOWANCE_USED_UP,
     Entry,
     account_answered,
-    account_rests,
-    account_silent,
-    backoff_seconds,
+    account_failed,
     enter,
+    probe_unused,
 )
 from channels_sync.operations.offering import choose_location, link_claims
 from channels_sync.operations.opening import open_channel
@@ -105,8 +103,8 @@ def publish_due(*, channel_id: int, rows_max: int = 200) -> PublishResult:
     result = PublishResult(claimed=len(claims))
     if claims:
         _Delivery(channel, result, entry, only_lowering=only_lowering).run(claims)
-    elif entry.is_probe:
-        account_rests(account=entry.account, seconds=0, is_alive=False)
+    else:
+        probe_unused(entry=entry)
     return result
 
 
@@ -294,25 +292,13 @@ class _Delivery:
         self._error = error
         self.result.is_blocked = True
         rest = list(self._open.values())
+        wait = account_failed(entry=self._entry, error=error)
+        self.result.wait_seconds = wait
         if isinstance(error, ChannelUnavailable):
-            wait = self._leave_in_peace(error)
-            self.result.wait_seconds = wait
             self._settle([Postponed(claim, error.message, wait, counts=False) for claim in rest])
         else:
-            account_answered(entry=self._entry)
             self._settle([Refused(claim, error.message, BLOCKED_AGAIN_SECONDS, counts=False) for claim in rest])
         logger.warning("push.not_sent", extra={"channel": self.channel.code, "code": error.code, "rows": len(rest)})
-
-    def _leave_in_peace(self, error: ChannelUnavailable) -> float:
-        """Nobody calls the account for a while; returns the seconds."""
-        if not isinstance(error, ChannelThrottled):
-            return account_silent(entry=self._entry, asked_seconds=error.retry_after_seconds)
-        wait = backoff_seconds(1) if error.retry_after_seconds is None else error.retry_after_seconds
-        if error.code == ALLOWANCE_USED_UP:
-            account_answered(entry=self._entry)  # the bucket itself says when it goes on
-        else:
-            account_rests(account=self._entry.account, seconds=wait, is_alive=True)
-        return wait
 
     def _note_health(self) -> None:
         health: dict[str, object] = {}

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from channels_sync.adapters.base import QuantityReader, QuantityReading, QuantityTarget
 from channels_sync.drift import Candidate, DriftRules, Sent, Shown, choose_sample, examine
-from channels_sync.errors import ChannelError, ChannelThrottled, ChannelUnavailable
+from channels_sync.errors import ChannelError
 from channels_sync.models import SENDING, Channel, Done, DriftSetting
 from channels_sync.operations.differing import (
     Differing,
@@ -26,7 +26,7 @@ from channels_sync.operations.differing import (
     report,
     write_differences,
 )
-from channels_sync.operations.metering import account_answered, account_rests, account_silent, enter
+from channels_sync.operations.metering import account_answered, account_failed, enter, probe_unused
 from channels_sync.operations.opening import open_channel
 from channels_sync.operations.remembering_readings import Seen, remember_readings
 from channels_sync.reads.differences import rules_of
@@ -121,21 +121,18 @@ def _read_page(channel: Channel, setting: DriftSetting, listing_ids: Sequence[in
         return ReadBackResult(problem=f"The account rests for {entry.wait_seconds:.0f} more seconds.")
     asked = _facts(listing_ids)
     if not asked:
-        if entry.is_probe:
-            account_rests(account=entry.account, seconds=0, is_alive=False)
+        probe_unused(entry=entry)
         return ReadBackResult()
     targets = [QuantityTarget(str(one.listing_id), one.external_item_id, channel.external_location_id) for one in asked]
     try:
         with open_channel(channel, entry) as adapter:
             if not isinstance(adapter, QuantityReader):
+                probe_unused(entry=entry)
                 return ReadBackResult(problem=f"{channel.name} cannot be read back.")
             readings = adapter.read_quantities(targets)
         account_answered(entry=entry)
     except ChannelError as error:
-        if isinstance(error, ChannelUnavailable) and not isinstance(error, ChannelThrottled):
-            account_silent(entry=entry, asked_seconds=error.retry_after_seconds)
-        else:
-            account_answered(entry=entry)
+        account_failed(entry=entry, error=error)
         Channel.objects.filter(pk=channel.pk).update(last_error=error.message[:500], last_error_at=timezone.now())
         logger.warning("drift.not_read", extra={"channel": channel.code, "code": error.code, "rows": len(asked)})
         return ReadBackResult(problem=error.message)

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 
 import psycopg
 from django.db import connection
+from django.db.models import F
 
 from bench.database import in_database
 from channels_sync.adapters.base import (
@@ -41,6 +42,8 @@ LEASE_SECONDS, PAUSE_SECONDS_MAX = 3, 0.2
 ANSWERS = ("yes",) * 6 + ("throttled", "failed before", "failed after", "silent after", "reset")
 ITEMS, LISTINGS_EACH, WORKERS = 5, 10, 3
 REST_SECONDS_MAX = 120
+STANDSTILL_SECONDS_MAX = 120
+"""Without one figure sent for so long, nothing more is to be expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +200,12 @@ def run(*, pushes, kills, seed):
         metering.ensure_account(channel)
         SendingAccount.objects.update(bucket_points=1_000_000, points=1_000_000, refill_points_per_second=10_000)
         crew = Crew(channel.pk, dice)
-        killed = 0
+        killed, sent_before, moved_at = 0, 0, time.monotonic()
         try:
             while (sent := _sum(database, "pushes")) < pushes or killed < kills:
+                if sent > sent_before:
+                    sent_before, moved_at = sent, time.monotonic()
+                assert time.monotonic() < moved_at + STANDSTILL_SECONDS_MAX, _standstill(sent)
                 put_on_hand(dice.choice(items), site, str(dice.randint(1, 9)))
                 if killed < min(kills, kills * sent // pushes + 1) and dice.random() < 0.3:
                     crew.kill_one()
@@ -222,6 +228,12 @@ def run(*, pushes, kills, seed):
 
 def _sum(database, column):
     return database.execute(f"SELECT sum({column}) FROM fiery_shop").fetchone()[0]
+
+
+def _standstill(sent):
+    accounts = list(SendingAccount.objects.values("failures", "quiet_until", "points"))
+    due = ListingPush.objects.filter(version__gt=F("sent_version")).count()
+    return f"Nothing goes out any more after {sent} figures; {due} wait; accounts: {accounts}"
 
 
 def _come_to_rest(crew):

@@ -11,16 +11,20 @@ from channels_sync.adapters.base import ChannelAccount
 from channels_sync.errors import ChannelThrottled
 from channels_sync.models import SendingAccount
 from channels_sync.operations import metering
+from channels_sync.operations.confirming import confirm_sent
 from channels_sync.operations.metering import (
     AccountMeter,
     account_answered,
+    account_failed,
     account_name,
     account_rests,
     account_silent,
     ensure_account,
     enter,
     meter_of,
+    probe_unused,
 )
+from channels_sync.operations.publishing import publish_due
 from channels_sync.operations.scheduling import set_sending
 from channels_sync.reads.sending import allowances
 from inventory.errors import WrongState
@@ -148,7 +152,7 @@ def test_the_size_and_refill_of_the_channel_are_learned(channel):
 
 
 def test_a_pause_that_was_asked_for_keeps_everybody_out_and_ends(channel):
-    account_rests(account="shopify:candles.example", seconds=30, is_alive=True)
+    account_rests(account="shopify:candles.example", seconds=30)
 
     entry = enter(channel)
 
@@ -168,6 +172,52 @@ def test_a_silent_account_is_tried_by_one_caller_alone(channel):
     account_answered(entry=first)
     assert enter(channel).is_open
     assert SendingAccount.objects.get().failures == 0
+
+
+def test_who_had_nothing_to_ask_gives_the_turn_back(channel):
+    account_silent(entry=enter(channel))
+    SendingAccount.objects.update(quiet_until=timezone.now() - timedelta(seconds=1))
+    first = enter(channel)
+
+    probe_unused(entry=first)
+
+    assert enter(channel).is_probe
+    assert SendingAccount.objects.get().failures == 1
+
+
+def test_a_turn_given_back_ends_no_pause_that_was_asked_for_meanwhile(channel):
+    account_silent(entry=enter(channel))
+    SendingAccount.objects.update(quiet_until=timezone.now() - timedelta(seconds=1))
+    first = enter(channel)
+    account_rests(account="shopify:candles.example", seconds=290)
+
+    probe_unused(entry=first)
+
+    assert enter(channel).wait_seconds == pytest.approx(290, abs=2)
+
+
+@pytest.mark.parametrize("work", [publish_due, confirm_sent])
+def test_with_nothing_to_send_or_read_a_silent_account_is_left_to_others(channel, work):
+    account_silent(entry=enter(channel))
+    SendingAccount.objects.update(quiet_until=timezone.now() - timedelta(seconds=1))
+
+    work(channel_id=channel.pk)
+
+    assert enter(channel).is_probe
+
+
+def test_an_allowance_used_up_by_a_first_try_says_nothing_about_silence(channel):
+    account_silent(entry=enter(channel))
+    SendingAccount.objects.update(quiet_until=timezone.now() - timedelta(seconds=1))
+    first = enter(channel)
+
+    wait = account_failed(
+        entry=first, error=ChannelThrottled("Used up.", code=metering.ALLOWANCE_USED_UP, retry_after_seconds=7)
+    )
+
+    assert wait == 7
+    assert SendingAccount.objects.get().failures == 1
+    assert enter(channel).is_probe
 
 
 def test_pauses_of_a_silent_account_double_up_to_five_minutes(channel, monkeypatch):
