@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -92,7 +91,7 @@ def whole_costs_of(*, boms: Iterable[int] = (), items: Iterable[int] = (), on: d
 
 def load_sheet(*, boms: Iterable[int] = (), items: Iterable[int] = (), on: date | None = None) -> CostSheet:
     """What whole_costs needs to know of versions and of all that lies below them. One statement."""
-    wanted: dict[str, Any] = {"boms": sorted(set(boms)), "items": sorted(set(items)), "on": on or timezone.localdate()}
+    wanted = {"boms": sorted(set(boms)), "items": sorted(set(items)), "on": on or timezone.localdate()}
     with connection.cursor() as cursor:
         cursor.execute(_SHEET, wanted)
         row = cursor.fetchone()

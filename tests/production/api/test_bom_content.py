@@ -102,7 +102,7 @@ def test_tells_the_cost_in_runs(as_viewer):
         ("100", "1.5", "0", "150"),
     ]
     assert as_viewer.get(f"boms/{bom.pk}/cost/?run=0").status_code == 400
-    assert as_viewer.get(f"boms/{bom.pk}/cost/?run=0.5").json()["code"] == "INVALID_QUANTITY_STEP"
+    assert as_viewer.get(f"boms/{bom.pk}/cost/?run=0.5").json()["code"] == "invalid_quantity_step"
 
 
 def test_a_component_is_replaced_once_for_a_key_and_activated(draft, as_planner):
