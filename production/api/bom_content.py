@@ -195,25 +195,6 @@ class LineCostSerializer(serializers.Serializer[Any]):
     cost = FractionOut(allow_null=True)
 
 
-class CostQuerySerializer(Body):
-    run = Quantity(
-        required=False, allow_null=True, default=None, help_text="Good units of a run, beside 1, 10 and 100."
-    )
-
-
-class RunCostSerializer(serializers.Serializer[Any]):
-    """A run of `quantity` good units; all costs but `total` are of one of them. Null while a cost is unknown."""
-
-    quantity = DecimalOut()
-    materials = DecimalOut(source="materials_each", allow_null=True)
-    work = DecimalOut(source="work_each", allow_null=True)
-    by_products = DecimalOut(source="by_products_each", allow_null=True, help_text="Never above zero.")
-    unit_cost = DecimalOut(allow_null=True)
-    set_up = DecimalOut(source="set_up_each", allow_null=True, help_text="Part of materials and work.")
-    rounding = DecimalOut(source="rounding_each", allow_null=True, help_text="Part of materials.")
-    total = DecimalOut(allow_null=True, help_text="Of the whole run.")
-
-
 class BomCostSerializer(serializers.Serializer[Any]):
     """One unit of output by present costs; null while unknown, and `missing` says why."""
 
@@ -226,7 +207,6 @@ class BomCostSerializer(serializers.Serializer[Any]):
     by_kind = serializers.DictField(child=DecimalOut(), read_only=True)
     missing = serializers.ListField(child=TextOut(), read_only=True, help_text="SKUs without a known cost.")
     lines = LineCostSerializer(many=True, read_only=True)
-    runs = RunCostSerializer(many=True, read_only=True, help_text="Set-ups and rounding spread over runs.")
 
 
 class ReplacementSerializer(serializers.Serializer[Any]):

@@ -14,13 +14,11 @@ from inventory.api.fields import Nothing
 from inventory.api.idempotency import Reply
 from inventory.api.references import find_items, find_one
 from inventory.api.resources import Endpoint, ListOne, Resource
-from inventory.quantities import check_step
 from production.api.bom_content import (
     ActivateReplacementSerializer,
     BomContentSerializer,
     BomCostSerializer,
     ContentInputSerializer,
-    CostQuerySerializer,
     ReplaceInputSerializer,
     ReplacementSerializer,
     content_from,
@@ -47,9 +45,7 @@ from production.operations.replacing import Exchange, activate_replacement, repl
 from production.reads.bom_content import content_of
 from production.reads.bom_diff import bom_diff
 from production.reads.bom_tree import bom_tree
-from production.reads.cost_rollup import cost_book, roll_up
-from production.reads.run_costs import run_costs, runs_to_show
-from production.reads.structures import load_structures
+from production.reads.cost_rollup import cost_rollups
 from production.reads.where_used import where_used
 
 WITH_LINES = Bom.objects.select_related("item").prefetch_related("lines__component")
@@ -72,7 +68,7 @@ class BomResource(ListOne, Resource):
         "tree": Endpoint("production.view_bom", BomTreeSerializer, query=TreeQuerySerializer),
         "content": Endpoint("production.view_bom", BomContentSerializer),
         "write_content": Endpoint("production.change_bom", BomContentSerializer, ContentInputSerializer),
-        "cost": Endpoint("production.view_bom", BomCostSerializer, query=CostQuerySerializer),
+        "cost": Endpoint("production.view_bom", BomCostSerializer),
         "replace": Endpoint(
             "production.add_bom", ReplacementSerializer, ReplaceInputSerializer, status=201, is_keyed=True
         ),
@@ -162,15 +158,9 @@ class BomResource(ListOne, Resource):
 
     @action(detail=True, methods=["get"])
     def cost(self, request: Request, id: str) -> Response:  # noqa: ARG002
-        """What one unit of this version costs, by level, by kind and by component; and in runs of several sizes."""
+        """What one unit of this version costs, by level, by kind and by component."""
         bom: Bom = self.get_object()
-        run = self.parameters()["run"]
-        if run is not None:
-            check_step(quantity=run, step=bom.item.step, sku=bom.item.sku, unit=bom.item.stock_unit)
-            if not run:
-                raise ValidationError({"run": ["A run makes more than nothing. Say how many."]})
-        book = cost_book(load_structures(boms=[bom.pk]))
-        found = roll_up(book, bom.pk)
+        found = cost_rollups(boms=[bom.pk])[bom.pk]
         return self.answer(
             {
                 "bom_id": bom.pk,
@@ -180,7 +170,6 @@ class BomResource(ListOne, Resource):
                 "by_kind": found.by_kind,
                 "missing": [item.sku for item in found.missing],
                 "lines": found.lines,
-                "runs": run_costs(book, bom.pk, quantities=runs_to_show(run)),
             }
         )
 

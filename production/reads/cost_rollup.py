@@ -163,21 +163,16 @@ class CostBook:
     def of_line(self, line: LineFact) -> UnitCost:
         """The cost of one stock unit of a line's component."""
         item = self.structures.items[line.component_id]
-        if line.explodes and not line.is_consumable and not item.is_service:
+        if line.is_consumable or item.is_service:
+            return _standard(item) or UnitCost(None, CostSource.UNKNOWN, frozenset({item.id}))
+        if line.explodes:
             child = self.structures.child_of(line)
             return (
                 UnitCost(None, CostSource.UNKNOWN, frozenset({item.id}))
                 if child is None
                 else self.of_bom(child, is_exploded=True)
             )
-        return self.of_component(line.component_id, is_consumable=line.is_consumable)
-
-    def of_component(self, item_id: int, *, is_consumable: bool = False) -> UnitCost:
-        """The cost of one stock unit of what is used as it is; consumables and services at their standard cost."""
-        item = self.structures.items[item_id]
-        if is_consumable or item.is_service:
-            return _standard(item) or UnitCost(None, CostSource.UNKNOWN, frozenset({item_id}))
-        return self.of_item(item_id)
+        return self.of_item(line.component_id)
 
     def _item(self, item_id: int) -> UnitCost:
         item = self.structures.items[item_id]

@@ -1,7 +1,6 @@
 """BOM versions: the list, the page of one, and what can be done with it."""
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
@@ -20,7 +19,6 @@ from inventory.errors import DomainError
 from inventory.filters import Chip, find_item, without
 from inventory.form_fields import SUGGESTIONS_MAX
 from inventory.models import Item
-from inventory.quantities import check_step, from_text
 from inventory.templatetags.figures import badge
 from inventory.web import Crumb, export_table, go_to, is_htmx, render_page
 from production.costing import KIND_WORDS, CostKind
@@ -31,9 +29,7 @@ from production.reads.bom_content import contents_of
 from production.reads.bom_list import bom_rows
 from production.reads.bom_tree import bom_tree
 from production.reads.buildable import buildable_by_bom
-from production.reads.cost_rollup import CostRollup, as_unit_cost, cost_book, cost_rollups, roll_up
-from production.reads.run_costs import run_costs, runs_to_show
-from production.reads.structures import load_structures
+from production.reads.cost_rollup import CostRollup, as_unit_cost, cost_rollups
 
 ROWS_PER_PAGE = 50
 TREE_ROWS_MAX = 500
@@ -216,13 +212,9 @@ def compared_version(bom: Bom) -> Bom | None:
 @require_GET
 @permission_required("production.view_bom", raise_exception=True)
 def bom_cost(request: HttpRequest, pk: int) -> HttpResponse:
-    """What one unit costs, by the level at which each part of it enters and by kind; and in runs of several sizes."""
+    """What one unit costs, by the level at which each part of it enters and by kind."""
     bom = bom_named(pk)
-    book = cost_book(load_structures(boms=[bom.pk]))
-    rollup = roll_up(book, bom.pk)
-    typed = request.GET.get("run", "").strip()[:40]
-    asked, refusal = _run_asked(bom, typed)
-    runs = run_costs(book, bom.pk, quantities=runs_to_show(asked))
+    rollup = cost_rollups(boms=[bom.pk])[bom.pk]
     stack = rollup.cost.stack
     present = [kind for kind in CostKind if any(level.get(kind) for level in stack)]
     return render_page(
@@ -242,26 +234,9 @@ def bom_cost(request: HttpRequest, pk: int) -> HttpResponse:
             for depth, level in enumerate(stack)
         ],
         totals=[value for _, value in kinds_of(rollup)],
-        runs=runs,
-        asked=asked,
-        typed=typed,
-        run_refusal=refusal,
+        tree=bom_tree(bom_id=bom.pk, rows_max=TREE_ROWS_MAX),
         lines=[(line, as_unit_cost(line.unit_cost.value), as_unit_cost(line.cost)) for line in rollup.lines],
     )
-
-
-def _run_asked(bom: Bom, text: str) -> tuple[Decimal | None, str]:
-    """The size of run typed, in the stock unit, and why it cannot be one."""
-    if not text:
-        return None, ""
-    item = bom.item
-    try:
-        quantity = check_step(quantity=from_text(text), step=item.step, sku=item.sku, unit=item.stock_unit)
-    except DomainError as error:
-        return None, error.message
-    if quantity <= 0:
-        return None, "A run makes more than nothing. Type how many."
-    return quantity, ""
 
 
 # --- What can be done -------------------------------------------------------------------------------------------------

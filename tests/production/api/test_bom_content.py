@@ -90,21 +90,6 @@ def test_tells_the_cost_by_level_kind_and_component(draft, as_viewer, as_planner
     ]
 
 
-def test_tells_the_cost_in_runs(as_viewer):
-    bom = make_bom(item=make_item(), lines=[(make_item(standard_cost=Decimal(3)), "0.5")])
-
-    runs = as_viewer.get(f"boms/{bom.pk}/cost/?run=4").json()["runs"]
-
-    assert [(run["quantity"], run["unit_cost"], run["rounding"], run["total"]) for run in runs] == [
-        ("1", "3", "1.5", "3"),
-        ("4", "1.5", "0", "6"),
-        ("10", "1.5", "0", "15"),
-        ("100", "1.5", "0", "150"),
-    ]
-    assert as_viewer.get(f"boms/{bom.pk}/cost/?run=0").status_code == 400
-    assert as_viewer.get(f"boms/{bom.pk}/cost/?run=0.5").json()["code"] == "invalid_quantity_step"
-
-
 def test_a_component_is_replaced_once_for_a_key_and_activated(draft, as_planner):
     wick, other = (type(draft.item).objects.get(sku=sku) for sku in ("WICK", "WICK-B"))
     boms = [make_bom(item=make_item(), lines=[(wick, "1")]) for _ in range(2)]

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from production.bom_checks import BomLineSpec
 from production.models import Bom, BomAttachment, BomReplacement, BomState
-from production.operations.boms import create_draft, draft_from, replace_lines
+from production.operations.boms import draft_from, replace_lines
 from production.panels import ListingChange, register_listing_outlook, unregister_listing_outlook
 from tests.factories import make_item
 from tests.production.factories import make_bom
@@ -144,26 +144,6 @@ def test_shows_cost_by_level_and_kind(as_viewer, workshop):
         (2, [Decimal(2), None, None], Decimal(2)),
     ]
     assert response.context["rollup"].unit_cost == Decimal("4.5")
-
-
-def test_shows_the_cost_in_runs_of_usual_sizes_and_of_the_one_asked_for(as_viewer):
-    lines = [BomLineSpec(make_item(standard_cost=Decimal(1)), Decimal(2), setup_quantity=Decimal(5))]
-    draft = create_draft(item=make_item(), lines=lines, actor=None)
-
-    usual = as_viewer.get(f"/make/boms/{draft.pk}/cost/")
-    asked = as_viewer.get(f"/make/boms/{draft.pk}/cost/?run=25")
-
-    assert [run.unit_cost for run in usual.context["runs"]] == [Decimal(7), Decimal("2.5"), Decimal("2.05")]
-    assert [(run.quantity, run.total) for run in asked.context["runs"]][2] == (Decimal(25), Decimal(55))
-    assert b'aria-current="true"' in asked.content.split(b'id="runs-title"')[1]
-
-
-@pytest.mark.parametrize("text", ["many", "0", "-3", "0.5"])
-def test_a_run_that_cannot_be_is_refused_beside_the_usual_ones(as_viewer, workshop, text):
-    response = as_viewer.get(f"/make/boms/{workshop.bom.pk}/cost/?run={text}")
-
-    assert response.context["run_refusal"]
-    assert [run.quantity for run in response.context["runs"]] == [1, 10, 100]
 
 
 @pytest.mark.parametrize("page", ["", "cost/", "diff/"])
