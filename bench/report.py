@@ -73,6 +73,7 @@ def show(results: Mapping[str, Any], path: Path) -> None:
     )
     print_rows("The floor on a minimal schema (not judged)", results["minimal"])
     print_rows("Over HTTP with a token", results.get("http", []))
+    print_rows("Cost roll-up, reading included", results.get("rollup", []))
     words = {True: "reached", False: "MISSED", None: "not measured"}
     rows = [[t["id"], t["what"], t["value"], words[t["reached"]]] for t in results["targets"]]
     print_table("Promised figures", ("", "figure", "now", ""), rows)

@@ -13,6 +13,7 @@ from bench.database import Connection, allow_reading_wal, can_count_statements, 
 from bench.dataset import Shop, make_shop
 from bench.measuring import count_statements, measure
 from bench.report import figures, machine, rounded, show, write
+from bench.rollup import measure_rollups
 from bench.web import serve
 from inventory.invariants import INVARIANTS as OF_INVENTORY
 from production.invariants import INVARIANTS as OF_PRODUCTION
@@ -32,6 +33,8 @@ class Plan:
     rounds: int
     seconds: float  # of each driver in each round
     assemblies_each: int | None = None
+    nodes: int = 10_000  # items of the product whose cost is rolled up
+    levels: int = 10
 
     def assemblies(self, lines: int) -> int:
         return CLIENTS_MAX * (self.assemblies_each or ASSEMBLIES_EACH.get(lines, 10))
@@ -39,7 +42,7 @@ class Plan:
 
 FULL = Plan(lines=(5, 20, 100), lots=(1, 3), clients=(1, 4), rounds=5, seconds=1.2)
 QUICK = Plan(lines=(20, 100), lots=(1, 3), clients=(1, 4), rounds=3, seconds=0.3, assemblies_each=6)
-TINY = Plan(lines=(2,), lots=(1, 3), clients=(2,), rounds=1, seconds=0.05, assemblies_each=1)
+TINY = Plan(lines=(2,), lots=(1, 3), clients=(2,), rounds=1, seconds=0.05, assemblies_each=1, nodes=40, levels=4)
 PLANS = {"full": FULL, "quick": QUICK, "tiny": TINY}
 
 
@@ -185,6 +188,7 @@ def run(plan: Plan, *, with_http: bool, path: Path) -> dict[str, Any]:
         if with_http:
             results["http"] = bench.over_http(shops[(middle, 1)])
         results["ledger_findings"] = _findings()
+        results["rollup"] = measure_rollups(rounds=3 * plan.rounds, levels=plan.levels, nodes=plan.nodes)
     results["targets"] = targets(results)
     write(results, path=path)
     show(results, path)
@@ -232,6 +236,9 @@ def targets(results: dict[str, Any]) -> list[dict[str, Any]]:
     if large and small:
         growth = round(large["p50_ms"] / small["p50_ms"], 2)
         wanted.append(("P7", "latency of 100 lines against 20: at most 5", growth, growth <= 5))
+    if results.get("rollup"):
+        slowest = max(row["ours_ms"] for row in results["rollup"])
+        wanted.append(("P12", "cost of 10 levels and 10,000 items, ms: at most 60", slowest, slowest <= 60))
     return [{"id": i, "what": what, "value": value, "reached": reached} for i, what, value, reached in wanted]
 
 
