@@ -81,18 +81,15 @@ def measure_rollups(*, rounds: int, levels: int = 10, nodes: int = 10_000) -> li
     from inventory.trips import rows_of
     from production.models import Bom
 
-    made = {
-        name: make_structure(name=name.upper(), edges=edges(levels=levels, nodes=nodes))
-        for name, edges in SHAPES.items()
-    }
-    with connect_as_owner() as admin:
-        admin.execute("VACUUM ANALYZE")
-    pids = [os.getpid(), int(rows_of("SELECT pg_backend_pid()", ())[0][0])]
     before = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD, 20, 20)
     found = []
-    for name, bom_id in made.items():
+    for name, edges in SHAPES.items():
+        bom_id = make_structure(name=name.upper(), edges=edges(levels=levels, nodes=nodes))
+        with connect_as_owner() as admin:
+            admin.execute("VACUUM ANALYZE")
+        pids = [os.getpid(), int(rows_of("SELECT pg_backend_pid()", ())[0][0])]
         item_id = Bom.objects.values_list("item_id", flat=True).get(pk=bom_id)
         works: dict[str, Callable[[], object]] = {
             "ours": partial(_ours, bom_id),
@@ -106,7 +103,7 @@ def measure_rollups(*, rounds: int, levels: int = 10, nodes: int = 10_000) -> li
         found.append(
             {
                 "shape": name,
-                "lines": len(SHAPES[name](levels=levels, nodes=nodes)),
+                "lines": len(edges(levels=levels, nodes=nodes)),
                 "ours_ms": rounded(statistics.median(ours.wall_ms[1:]), 1),
                 "best_ms": rounded(min(ours.wall_ms[1:]), 1),
                 "floor_ms": rounded(statistics.median(least.wall_ms[1:]), 1),

@@ -115,6 +115,12 @@ class Roller:
     _items: dict[int, Worth] = field(default_factory=dict)
     _layers: dict[Key, _Layers] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """What is bought needs no working out."""
+        figures = self.figures
+        self._items.update({item: cost for item, cost in figures.standards.items() if item not in figures.in_force})
+        self._items.update(figures.averages)
+
     def of_version(self, bom_id: int, *, is_exploded: bool = False) -> Worth:
         """One unit of output of a version; exploded in the place of an item it yields no by-products."""
         key = (bom_id, is_exploded)
@@ -274,17 +280,18 @@ def _unknown(item_id: int) -> Worth:
 
 
 def _made(recipe: Recipe, sums: Mapping[int, int], missing: frozenset[int], *, is_exploded: bool) -> Worth:
-    """One unit of output, from the sums of a batch's parts in thousandths of a percent by denominator."""
+    """One unit of output, from the sums of a batch's parts times 100 % and scrap by their denominators."""
     if missing or not recipe.has_lines:
         return _UNKNOWN, 0, 0, missing or frozenset({recipe.item_id})
     common = lcm(*sums)
     total = sum([amount * (common // parts) for parts, amount in sums.items()])
-    denominator = common * recipe.makes * (WHOLE - recipe.loss)  # x (100 % + scrap %) / (100 % - loss %)
     if recipe.work:
-        of_work = _OF_WORK * recipe.makes * (WHOLE - recipe.loss)
-        wide = lcm(denominator, of_work)
-        total = total * (wide // denominator) + _WORK * sum([cost for _, cost in recipe.work]) * (wide // of_work)
-        denominator = wide
+        if common % _OF_WORK:
+            common, total = common * _OF_WORK, total * _OF_WORK
+        total += _WORK * sum([cost for _, cost in recipe.work]) * (common // _OF_WORK)
+    denominator = (
+        common * recipe.makes * (WHOLE - recipe.loss)
+    )  # x (100 % + scrap %) / (100 % - loss %), the first is in it
     if recipe.outputs and not is_exploded:
         left = Fraction(total, denominator)
         left -= by_product_credit(left, recipe.outputs)

@@ -31,13 +31,15 @@ _OPTIONAL = -1
 # Every answer has the same columns: what it is about, then six lists. A figure with a fixed number of places is a whole
 # number without its point, which is quicker than any arithmetic.
 _GRAPH = f"""
-WITH RECURSIVE used(bom_id) AS (
-  (SELECT unnest((SELECT %(boms)s::bigint[]))
+WITH RECURSIVE used(bom_id, item_id, makes, loss, is_in_force) AS (
+  (SELECT b.id, b.item_id, b.makes, b.process_loss_percent,
+          coalesce(({IN_FORCE}), false)::int
+   FROM production_bom b WHERE b.id = ANY((SELECT %(boms)s::bigint[])::bigint[])
    UNION
-   SELECT b.id FROM unnest((SELECT %(items)s::bigint[])) AS wanted(item_id)
-   JOIN production_bom b ON b.item_id = wanted.item_id AND {IN_FORCE})
+   SELECT b.id, b.item_id, b.makes, b.process_loss_percent, 1 FROM production_bom b
+   WHERE b.item_id = ANY((SELECT %(items)s::bigint[])::bigint[]) AND {IN_FORCE})
   UNION
-  SELECT b.id FROM used u
+  SELECT b.id, b.item_id, b.makes, b.process_loss_percent, 1 FROM used u
   JOIN production_bomline l ON l.bom_id = u.bom_id
   JOIN production_bom b ON b.item_id = l.component_id AND {IN_FORCE}
 ), lines AS MATERIALIZED (
@@ -59,9 +61,8 @@ UNION ALL
 SELECT 'averages', array_agg(component_id)::text, array_agg(value)::text, array_agg(held)::text, NULL, NULL, NULL, NULL
 FROM lines WHERE held IS NOT NULL
 UNION ALL
-SELECT 'versions', array_agg(b.id)::text, array_agg(b.item_id)::text, array_agg(b.makes)::text,
-       array_agg(b.process_loss_percent)::text, array_agg(({IN_FORCE})::int)::text, NULL, NULL
-FROM used u JOIN production_bom b ON b.id = u.bom_id
+SELECT 'versions', array_agg(bom_id)::text, array_agg(item_id)::text, array_agg(makes)::text, array_agg(loss)::text,
+       array_agg(is_in_force)::text, NULL, NULL FROM used
 UNION ALL
 SELECT 'work', array_agg(o.bom_id)::text, array_agg(o.minutes)::text, array_agg(o.rate_per_hour)::text,
        array_agg(o.amount)::text, array_agg(o.kind)::text, NULL, NULL
