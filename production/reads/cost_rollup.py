@@ -140,7 +140,7 @@ class CostBook:
 
     def of_item(self, item_id: int) -> UnitCost:
         """The present cost of an item as a component."""
-        return self._unit_cost(item_id, OF_ITEM)
+        return self.of_component(item_id, OF_ITEM)
 
     def of_bom(self, bom_id: int, *, is_exploded: bool = False) -> UnitCost:
         """What a version adds up to per unit of output. Exploded in the place of an item, it yields no by-products."""
@@ -152,9 +152,10 @@ class CostBook:
 
     def of_line(self, line: LineFact) -> UnitCost:
         """The cost of one stock unit of a line's component."""
-        return self._unit_cost(line.component_id, how_costed(line, self.structures.items[line.component_id]))
+        return self.of_component(line.component_id, how_costed(line, self.structures.items[line.component_id]))
 
-    def _unit_cost(self, item_id: int, how: int) -> UnitCost:
+    def of_component(self, item_id: int, how: int) -> UnitCost:
+        """The cost of one stock unit of an item, costed as `how` says; see `rolling`."""
         known = self._made.get((item_id, how))
         if known is None:
             roller = self._figured()
