@@ -83,6 +83,7 @@ def show(results: Mapping[str, Any], path: Path) -> None:
     outbox = results["outbox"]
     print_rows("Outbox, claimed and settled", [outbox], "rows batch ours_per_s floor_per_s ratio cpu_us cpu_ratio")
     print_rows("Outbox, drained into a local sink", outbox["drains"])
+    print_rows("Cost roll-up, reading included", results.get("rollup", []))
     words = {True: "reached", False: "MISSED", None: "not measured"}
     rows = [[t["id"], t["what"], t["value"], words[t["reached"]]] for t in results["targets"]]
     print_table("Promised figures", ("", "figure", "now", ""), rows)

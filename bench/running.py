@@ -15,6 +15,7 @@ from bench.measuring import count_statements, measure
 from bench.outbox import PLANS as OUTBOX_PLANS
 from bench.outbox import OutboxPlan, measure_outbox
 from bench.report import figures, machine, rounded, show, write
+from bench.rollup import measure_rollups
 from bench.simulator import measure_simulator
 from bench.web import serve
 from inventory.invariants import INVARIANTS as OF_INVENTORY
@@ -37,6 +38,8 @@ class Plan:
     rounds: int
     seconds: float  # of each driver in each round
     assemblies_each: int | None = None
+    nodes: int = 10_000  # items of the product whose cost is rolled up
+    levels: int = 10
 
     def assemblies(self, lines: int) -> int:
         return CLIENTS_MAX * (self.assemblies_each or ASSEMBLIES_EACH.get(lines, 10))
@@ -44,7 +47,7 @@ class Plan:
 
 FULL = Plan(lines=(5, 20, 100), lots=(1, 3), clients=(1, 4), rounds=5, seconds=1.2)
 QUICK = Plan(lines=(20, 100), lots=(1, 3), clients=(1, 4), rounds=3, seconds=0.3, assemblies_each=6)
-TINY = Plan(lines=(2,), lots=(1, 3), clients=(2,), rounds=1, seconds=0.05, assemblies_each=1)
+TINY = Plan(lines=(2,), lots=(1, 3), clients=(2,), rounds=1, seconds=0.05, assemblies_each=1, nodes=40, levels=4)
 PLANS = {"full": FULL, "quick": QUICK, "tiny": TINY}
 
 
@@ -197,6 +200,7 @@ def run(plan: Plan, *, with_http: bool, path: Path, changes: int | None = None) 
             results["http"] = bench.over_http(shops[(middle, 1)])
         results["outbox"] = measure_outbox(outbox_plan(plan, changes=changes), admin)
         results["ledger_findings"] = _findings()
+        results["rollup"] = measure_rollups(rounds=3 * plan.rounds, levels=plan.levels, nodes=plan.nodes)
     results["simulator"] = measure_simulator(excerpt=plan is TINY)
     results["targets"] = targets(results)
     write(results, path=path)
@@ -253,6 +257,9 @@ def targets(results: dict[str, Any]) -> list[dict[str, Any]]:
     wanted.append(
         ("P9", "outbox claimed and settled, of the floor: at least 0.3", outbox["ratio"], outbox["ratio"] >= 0.3)
     )
+    if results.get("rollup"):
+        slowest = max(row["ours_ms"] for row in results["rollup"])
+        wanted.append(("P12", "cost of 10 levels and 10,000 items, ms: at most 60", slowest, slowest <= 60))
     return [{"id": i, "what": what, "value": value, "reached": reached} for i, what, value, reached in wanted]
 
 

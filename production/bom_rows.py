@@ -270,6 +270,17 @@ def items_by_code(codes: Iterable[str]) -> dict[str, Item]:
     return found
 
 
+def items_by_name(names: Iterable[str]) -> dict[str, list[Item]]:
+    """Items by their whole name, under the name in lower case; active ones only, and all of a name. One statement."""
+    upper = {name.strip().upper() for name in names if name.strip()}
+    found: dict[str, list[Item]] = {}
+    if upper:
+        named = Item.objects.annotate(upper_name=Upper("name")).filter(upper_name__in=upper, is_active=True)
+        for item in named.order_by("sku"):
+            found.setdefault(item.name.casefold(), []).append(item)
+    return found
+
+
 def read_rows_of(rows: Rows) -> tuple[list[BomLineSpec], list[OutputSpec], list[OperationSpec]]:
     """What the rows say. A row that cannot be read is left out, and says why; call `know_items` before."""
     return _read(rows.lines, _line), _read(rows.outputs, _output), _read(rows.operations, _operation)

@@ -1,15 +1,14 @@
-"""What one unit costs to make: components with expected scrap, work, overhead, packaging, less by-products. Pure and exact.
+"""The kinds of cost of what is made, and what by-products take off it. Pure and exact; `rolling` adds it all up.
 
 A cost is kept as a stack: level 0 is what enters here, level n what enters n levels below, each by kind. The stack adds up
 to the cost. Rule S20: output = consumed + operations - by-products; rule S9 says what a by-product carries.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from fractions import Fraction
 
-from production.explosion import OperationFact, OutputFact, started_per_good
+from production.explosion import OperationFact, OutputFact
 
 NOTHING = Fraction(0)
 Stack = tuple[Mapping[str, Fraction], ...]
@@ -36,15 +35,6 @@ KIND_WORDS = {
 }
 
 
-def bought(value: Fraction) -> Stack:
-    """The stack of something that is not followed further down."""
-    return ({CostKind.MATERIAL: value},)
-
-
-def value_of(stack: Stack) -> Fraction:
-    return sum((part for level in stack for part in level.values()), NOTHING)
-
-
 def by_kind(stack: Stack) -> dict[str, Fraction]:
     """The cost by kind, all levels together."""
     found: dict[str, Fraction] = {}
@@ -54,17 +44,14 @@ def by_kind(stack: Stack) -> dict[str, Fraction]:
     return found
 
 
-def own_operations(
-    operations: Iterable[OperationFact], *, makes: Decimal, loss_percent: Decimal
-) -> dict[str, Fraction]:
-    """Work and overhead per good unit by kind; the set-up of a run is left out, for a unit does not know its run."""
-    batch = started_per_good(loss_percent) / Fraction(makes)
-    found: dict[str, Fraction] = {}
-    for operation in operations:
-        cost = Fraction(operation.minutes) * Fraction(operation.rate_per_hour) / 60 + Fraction(operation.amount)
-        if cost:
-            found[operation.kind] = found.get(operation.kind, NOTHING) + cost * batch
-    return found
+def cost_of_batch(operation: OperationFact) -> int:
+    """What an operation costs a batch, without the set-up of a run, in units of base currency / 60,000,000,000.
+
+    Minutes have three places and money six wherever they are saved.
+    """
+    return int(operation.minutes * 1000) * int(operation.rate_per_hour * 1_000_000) + 60_000 * int(
+        operation.amount * 1_000_000
+    )
 
 
 def by_product_credit(total: Fraction, outputs: Sequence[OutputFact]) -> Fraction:
@@ -77,28 +64,3 @@ def by_product_credit(total: Fraction, outputs: Sequence[OutputFact]) -> Fractio
             carried = total * Fraction(output.cost_share_percent) / 100
         left -= min(carried, left)
     return total - left
-
-
-def made(
-    parts: Iterable[tuple[Fraction, Fraction, Stack]],
-    *,
-    operations: Mapping[str, Fraction],
-    outputs: Sequence[OutputFact] = (),
-) -> Stack:
-    """The stack of one unit made of `parts`: needed without losses, needed in all, and the stack of one stock unit of each."""
-    levels: list[dict[str, Fraction]] = [dict(operations), {}]
-    for net, gross, stack in parts:
-        while len(levels) <= len(stack):
-            levels.append({})
-        lost = gross - net
-        for depth, level in enumerate(stack, start=1):
-            into = levels[depth]
-            for kind, part in level.items():
-                into[kind] = into.get(kind, NOTHING) + net * part
-        if lost:
-            levels[1][CostKind.SCRAP] = levels[1].get(CostKind.SCRAP, NOTHING) + lost * value_of(stack)
-    stack = tuple(levels)
-    credit = by_product_credit(value_of(stack), outputs) if outputs else NOTHING
-    if credit:
-        levels[0][CostKind.BY_PRODUCT] = -credit
-    return stack

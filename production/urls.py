@@ -5,6 +5,7 @@ from django.urls import path
 from production.views import (
     batch,
     bom_changes,
+    bom_costs,
     bom_editing,
     bom_files,
     boms,
@@ -78,7 +79,7 @@ urlpatterns = [
     path("boms/replacements/<int:pk>/discard/", bom_changes.discard_all, name="discard_replacement"),
     path("boms/<int:pk>/", boms.bom, name="bom"),
     path("boms/<int:pk>/edit/", bom_editing.edit_bom, name="edit_bom"),
-    path("boms/<int:pk>/cost/", boms.bom_cost, name="bom_cost"),
+    path("boms/<int:pk>/cost/", bom_costs.bom_cost, name="bom_cost"),
     path("boms/<int:pk>/diff/", bom_changes.bom_difference, name="bom_diff"),
     path("boms/<int:pk>/draft/", boms.draft_bom, name="draft_bom"),
     path("boms/<int:pk>/activate/", boms.activate, name="activate_bom"),

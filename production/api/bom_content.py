@@ -97,6 +97,14 @@ class ActivateReplacementSerializer(Body):
     effective_from = Day(required=False, allow_null=True, default=None)
 
 
+class DiscardReplacementSerializer(Body):
+    replacement = Whole(minimum=1, help_text="Id of the replacement.")
+
+
+class DiscardedSerializer(serializers.Serializer[Any]):
+    discarded = IdOut(help_text="How many drafts.")
+
+
 def content_from(values: dict[str, Any]) -> BomContent:
     """A body as content. Raises ValidationError for unknown items, each at its place."""
     wanted: list[tuple[tuple[str | int, ...], Any]] = []
@@ -195,6 +203,23 @@ class LineCostSerializer(serializers.Serializer[Any]):
     cost = FractionOut(allow_null=True)
 
 
+class CostQuerySerializer(Body):
+    run = Quantity(required=False, default=None, help_text="Units of output of one more run that is to be costed.")
+
+
+class RunCostSerializer(serializers.Serializer[Any]):
+    """A run by present costs; the parts add up to the total."""
+
+    quantity = DecimalOut()
+    components = FractionOut()
+    set_up = FractionOut(help_text="Components and work needed once a run.")
+    rounding = FractionOut(help_text="What whole items, steps and rounding multiples take more.")
+    work = FractionOut()
+    by_products = FractionOut(help_text="Taken off.")
+    total = FractionOut()
+    each = DecimalOut()
+
+
 class BomCostSerializer(serializers.Serializer[Any]):
     """One unit of output by present costs; null while unknown, and `missing` says why."""
 
@@ -207,6 +232,11 @@ class BomCostSerializer(serializers.Serializer[Any]):
     by_kind = serializers.DictField(child=DecimalOut(), read_only=True)
     missing = serializers.ListField(child=TextOut(), read_only=True, help_text="SKUs without a known cost.")
     lines = LineCostSerializer(many=True, read_only=True)
+    runs = RunCostSerializer(
+        many=True,
+        read_only=True,
+        help_text="Runs of 1, 10 and 100, and the one asked about; none while a cost is unknown.",
+    )
 
 
 class ReplacementSerializer(serializers.Serializer[Any]):

@@ -14,11 +14,15 @@ from inventory.api.fields import Nothing
 from inventory.api.idempotency import Reply
 from inventory.api.references import find_items, find_one
 from inventory.api.resources import Endpoint, ListOne, Resource
+from inventory.quantities import ZERO
 from production.api.bom_content import (
     ActivateReplacementSerializer,
     BomContentSerializer,
     BomCostSerializer,
     ContentInputSerializer,
+    CostQuerySerializer,
+    DiscardedSerializer,
+    DiscardReplacementSerializer,
     ReplaceInputSerializer,
     ReplacementSerializer,
     content_from,
@@ -41,11 +45,13 @@ from production.bom_checks import BomLineSpec
 from production.models import Bom, BomReplacement
 from production.operations.bom_content import write_bom
 from production.operations.boms import activate_bom, create_draft, discard_draft, replace_lines, retire_bom
-from production.operations.replacing import Exchange, activate_replacement, replace_component
+from production.operations.replacing import Exchange, activate_replacement, discard_replacement, replace_component
 from production.reads.bom_content import content_of
 from production.reads.bom_diff import bom_diff
 from production.reads.bom_tree import bom_tree
-from production.reads.cost_rollup import cost_rollups
+from production.reads.cost_rollup import cost_book, roll_up
+from production.reads.run_cost import RUN_MAX, USUAL_RUNS, runs_of
+from production.reads.structures import load_structures
 from production.reads.where_used import where_used
 
 WITH_LINES = Bom.objects.select_related("item").prefetch_related("lines__component")
@@ -68,13 +74,14 @@ class BomResource(ListOne, Resource):
         "tree": Endpoint("production.view_bom", BomTreeSerializer, query=TreeQuerySerializer),
         "content": Endpoint("production.view_bom", BomContentSerializer),
         "write_content": Endpoint("production.change_bom", BomContentSerializer, ContentInputSerializer),
-        "cost": Endpoint("production.view_bom", BomCostSerializer),
+        "cost": Endpoint("production.view_bom", BomCostSerializer, query=CostQuerySerializer),
         "replace": Endpoint(
             "production.add_bom", ReplacementSerializer, ReplaceInputSerializer, status=201, is_keyed=True
         ),
         "activate_replacement": Endpoint(
             "production.activate_bom", ReplacementSerializer, ActivateReplacementSerializer
         ),
+        "discard_replacement": Endpoint("production.delete_bom", DiscardedSerializer, DiscardReplacementSerializer),
         "where_used": Endpoint("production.view_bom", WhereUsedSerializer, query=WhereUsedQuerySerializer),
     }
 
@@ -158,9 +165,13 @@ class BomResource(ListOne, Resource):
 
     @action(detail=True, methods=["get"])
     def cost(self, request: Request, id: str) -> Response:  # noqa: ARG002
-        """What one unit of this version costs, by level, by kind and by component."""
+        """What one unit of this version costs, by level, by kind and by component, and what runs of it cost."""
         bom: Bom = self.get_object()
-        found = cost_rollups(boms=[bom.pk])[bom.pk]
+        run = self.parameters()["run"]
+        if run is not None and not ZERO < run <= RUN_MAX:
+            raise ValidationError({"run": [f"Give a quantity above zero and at most {RUN_MAX:,}."]})
+        book = cost_book(load_structures(boms=[bom.pk]))
+        found = roll_up(book, bom.pk)
         return self.answer(
             {
                 "bom_id": bom.pk,
@@ -170,6 +181,7 @@ class BomResource(ListOne, Resource):
                 "by_kind": found.by_kind,
                 "missing": [item.sku for item in found.missing],
                 "lines": found.lines,
+                "runs": runs_of(book, bom.pk, sorted({*USUAL_RUNS, *([run] if run else [])})).runs,
             }
         )
 
@@ -203,6 +215,13 @@ class BomResource(ListOne, Resource):
         record = find_one(BomReplacement, "id", where=("replacement",), name=name, what="replacement")
         activate_replacement(replacement=record, effective_from=values["effective_from"], actor=request.user)
         return self.answer(_replacement(record.pk))
+
+    @action(detail=False, methods=["post"], url_path="discard-replacement")
+    def discard_replacement(self, request: Request) -> Response:
+        """Discard all drafts of a replacement that are left."""
+        name = self.values()["replacement"]
+        record = find_one(BomReplacement, "id", where=("replacement",), name=name, what="replacement")
+        return self.answer({"discarded": discard_replacement(replacement=record, actor=request.user)})
 
     @action(detail=False, methods=["get"], url_path="where-used")
     def where_used(self, request: Request) -> Response:  # noqa: ARG002

@@ -164,6 +164,9 @@ class PartChangeSerializer(serializers.Serializer[Any]):
     name = TextOut(source="label")
     old = TextOut()
     new = TextOut()
+    cost_change = DecimalOut(
+        allow_null=True, help_text="Of one unit of output; null for substitutes and while a cost is unknown."
+    )
 
 
 class BomDiffSerializer(serializers.Serializer[Any]):

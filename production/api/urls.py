@@ -3,6 +3,7 @@
 from rest_framework.routers import BaseRouter
 
 from inventory.api.resources import Resource
+from production.api.bom_files import BomFileResource
 from production.api.boms import BomResource
 from production.api.buildable import BuildableResource
 from production.api.completions import CompletionResource
@@ -15,6 +16,7 @@ from production.api.work_orders import WorkOrderResource
 RESOURCES: dict[str, type[Resource]] = {
     "completions": CompletionResource,
     "boms": BomResource,
+    "bom-files": BomFileResource,
     "buildable": BuildableResource,
     "learned-usage": LearnedResource,
     "disassemblies": DisassemblyResource,

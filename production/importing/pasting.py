@@ -11,8 +11,9 @@ from inventory.importing.reports import Outcome, Report
 from inventory.importing.rows import read_rows
 from inventory.importing.running import ImportOptions
 from inventory.importing.tables import read_table
+from inventory.models import Item
 from inventory.quantities import as_text
-from production.bom_rows import FLAGS, Row, items_by_code
+from production.bom_rows import FLAGS, Row, items_by_code, items_by_name
 from production.importing.columns import FIELDS, NUMBERS, ReadLine, read_lines
 from production.models import IssueMethod
 
@@ -20,6 +21,7 @@ USUAL_ORDER = ("Component", "Quantity", "Unit", "Scrap %", "Reference", "Note")
 """What columns without titles are taken for."""
 CHARS_MAX = 200_000
 PASTED = "what you pasted"
+SKUS_SHOWN_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +90,25 @@ def read_paste(text: str, *, sku: str) -> Paste:
 
 def _rows(lines: Sequence[ReadLine], report: Report, sku: str, *, offset: int) -> list[PastedRow]:
     known = items_by_code(line.component for line in lines)
+    named = items_by_name(line.component for line in lines if line.component.casefold() not in known)
     found: dict[int, PastedRow] = {}
     for line in lines:
         number = line.reader.number - offset
-        item = known.get(line.component.casefold())
+        code = line.component.strip().casefold()
+        alike = named.get(code, [])
+        item = known.get(code) or (alike[0] if len(alike) == 1 else None)
         if line.parent.casefold() != sku.casefold():
             found[number] = PastedRow(number, None, line.component, [f"part of {line.parent}, not of {sku}"], True)
         elif item is None:
-            message = (
-                f"There is no item with SKU or barcode “{line.component}”. Add the item first, or correct the code."
-            )
-            found[number] = PastedRow(number, None, line.component, [message])
+            found[number] = PastedRow(number, None, line.component, [_not_found(line.component, alike)])
         else:
             row = _row(line)
             row.known = item
-            found[number] = PastedRow(number, row, item.name, [line.typed.doubt] if line.typed.doubt else [])
+            doubts = [line.typed.doubt] if line.typed.doubt else []
+            if code not in known:
+                row.texts["component"] = item.sku
+                doubts.append("Found by its name.")
+            found[number] = PastedRow(number, row, item.name, doubts)
     wrong: dict[int, list[str]] = {}
     for problem in report.problems:
         where = f"{problem.column}: " if problem.column else ""
@@ -114,6 +120,14 @@ def _rows(lines: Sequence[ReadLine], report: Report, sku: str, *, offset: int) -
             number = result.row - offset
             found[number] = PastedRow(number, None, result.label, [result.note], True)
     return [found[number] for number in sorted(found)]
+
+
+def _not_found(text: str, alike: Sequence[Item]) -> str:
+    if alike:
+        skus = ", ".join(item.sku for item in alike[:SKUS_SHOWN_MAX])
+        more = f" and {len(alike) - SKUS_SHOWN_MAX} more" if len(alike) > SKUS_SHOWN_MAX else ""
+        return f"{len(alike)} items are called “{text}”: {skus}{more}. Give the SKU of the one that is meant."
+    return f"There is no item with SKU, barcode or name “{text}”. Add the item first, or correct what stands there."
 
 
 def _row(line: ReadLine) -> Row:

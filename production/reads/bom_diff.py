@@ -9,12 +9,15 @@ from fractions import Fraction
 from inventory.quantities import as_text
 from inventory.reads.availability import ItemAvailability, availability
 from production.bom_content import HeadSpec
-from production.explosion import LineFact
+from production.costing import NOTHING, CostKind, by_kind, by_product_credit
+from production.explosion import LineFact, started_per_good
 from production.models import Bom, BomSubstitute, DeviationPolicy
 from production.reads.bom_content import head_of
 from production.reads.buildable import Buildable, limits_of
 from production.reads.cost_rollup import CostBook, as_unit_cost, cost_book
 from production.reads.structures import BomHead, ItemFact, Structures, load_structures
+
+SUBSTITUTES = "substitutes"
 
 
 class Change(StrEnum):
@@ -59,13 +62,31 @@ class LineChange:
 
 @dataclass(frozen=True, slots=True)
 class PartChange:
-    """A by-product, an operation or the substitutes of a component that differ, as text for people."""
+    """A by-product, an operation or the substitutes of a component that differ, as text for people.
+
+    `old_cost` and `new_cost` are what it adds to the cost of one unit, below zero for a by-product: zero where it does not
+    stand, None where it has no part in the cost or the cost is unknown.
+    """
 
     change: Change
     section: str
     label: str
     old: str
     new: str
+    old_cost: Fraction | None = None
+    new_cost: Fraction | None = None
+
+    @property
+    def cost_change(self) -> Decimal | None:
+        """Of one unit of output, to six places."""
+        if self.old_cost is None or self.new_cost is None:
+            return None
+        return as_unit_cost(self.new_cost - self.old_cost)
+
+    @property
+    def has_cost(self) -> bool:
+        """Whether it has a part in the cost at all; substitutes have none."""
+        return self.section != SUBSTITUTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,17 +206,30 @@ def _or_empty(number: Decimal | None) -> str:
     return "" if number is None else as_text(number)
 
 
-def _parts(book: CostBook, side: Side) -> dict[tuple[str, str, int], str]:
-    """By-products, operations and substitutes as text, by what they are, their name and how many alike stand before."""
-    found: dict[tuple[str, str, int], str] = {}
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A by-product, an operation or substitutes of one version: in words, and what it adds to the cost of one unit."""
 
-    def add(section: str, label: str, text: str) -> None:
+    text: str
+    cost: Fraction | None
+
+
+Parts = dict[tuple[str, str, int], _Part]
+
+
+def _parts(book: CostBook, side: Side) -> Parts:
+    """By what they are, their name and how many alike stand before."""
+    found: Parts = {}
+
+    def add(section: str, label: str, text: str, cost: Fraction | None) -> None:
         nth = 0
         while (section, label, nth) in found:
             nth += 1
-        found[(section, label, nth)] = text
+        found[(section, label, nth)] = _Part(text, cost)
 
     extras, structures = book.extras, book.structures
+    head, cost = structures.heads[side.bom_id], book.of_bom(side.bom_id)
+    gross = None if cost.value is None else cost.value - by_kind(cost.stack).get(CostKind.BY_PRODUCT, NOTHING)
     for output in extras.outputs.get(side.bom_id, ()):
         item = extras.items[output.item_id]
         each = as_text(as_unit_cost(output.per_unit) or Decimal(0))
@@ -204,31 +238,34 @@ def _parts(book: CostBook, side: Side) -> dict[tuple[str, str, int], str]:
             if output.unit_value is None
             else f"worth {as_text(output.unit_value)} each"
         )
-        add("by-product", item.sku, f"{each} {item.stock_unit} per unit, {value}")
+        carried = None if gross is None else -by_product_credit(gross, [output])
+        add("by-product", item.sku, f"{each} {item.stock_unit} per unit, {value}", carried)
+    batches = started_per_good(head.process_loss_percent) / Fraction(head.makes)
     for operation in extras.operations.get(side.bom_id, ()):
         time = f"{as_text(operation.minutes)} min at {as_text(operation.rate_per_hour)} an hour"
         setup = f", {as_text(operation.setup_minutes)} min set-up" if operation.setup_minutes else ""
         amount = f", {as_text(operation.amount)} a batch" if operation.amount else ""
-        add("operation", operation.name, f"{operation.kind}: {time}{setup}{amount}")
+        per_batch = Fraction(operation.minutes) * Fraction(operation.rate_per_hour) / 60 + Fraction(operation.amount)
+        add("operation", operation.name, f"{operation.kind}: {time}{setup}{amount}", per_batch * batches)
     for line in structures.boms[side.bom_id].lines:
         instead = side.substitutes.get(line.line_id)
         if instead:
             words = ", ".join(sku if ratio == 1 else f"{sku} × {as_text(ratio)}" for sku, ratio in instead)
-            add("substitutes", structures.items[line.component_id].sku, words)
+            add(SUBSTITUTES, structures.items[line.component_id].sku, words, None)
     return found
 
 
-def _part_changes(old: Mapping[tuple[str, str, int], str], new: Mapping[tuple[str, str, int], str]) -> list[PartChange]:
+def _part_changes(old: Parts, new: Parts) -> list[PartChange]:
+    """What was added or changed in the order of the new version, then what was removed."""
+    nothing = _Part("", NOTHING)
     changes = []
-    for key, text in new.items():
-        before = old.get(key)
-        if before is None:
-            changes.append(PartChange(Change.ADDED, key[0], key[1], "", text))
-        elif before != text:
-            changes.append(PartChange(Change.CHANGED, key[0], key[1], before, text))
-    return changes + [
-        PartChange(Change.REMOVED, key[0], key[1], text, "") for key, text in old.items() if key not in new
-    ]
+    for key in (*new, *(key for key in old if key not in new)):
+        before, after = old.get(key, nothing), new.get(key, nothing)
+        if before.text == after.text:
+            continue
+        change = Change.ADDED if key not in old else Change.REMOVED if key not in new else Change.CHANGED
+        changes.append(PartChange(change, key[0], key[1], before.text, after.text, before.cost, after.cost))
+    return changes
 
 
 def _line_changes(book: CostBook, old_id: int, new_id: int) -> list[LineChange]:

@@ -6,35 +6,44 @@ a completion. Work, overhead and packaging are added and by-products taken off, 
 run and optional lines to nobody's standard, so both are left out. All sums are exact; `as_unit_cost` rounds once, for people.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from enum import StrEnum
 from fractions import Fraction
+from functools import partial
 
 from django.db.models import Sum
+from django.utils import timezone
 
 from inventory.models import CostPool, ItemKind
 from inventory.quantities import PLACES, round_half_up
-from production.costing import NOTHING, CostKind, Stack, bought, by_kind, made, own_operations, value_of
+from production.costing import NOTHING, CostKind, Stack, by_kind, cost_of_batch
 from production.explosion import LineFact
+from production.reads.cost_graph import load_figures
 from production.reads.structures import (
     Extras,
     ItemFact,
     Structures,
     load_extras,
-    load_structures,
-    needs_of_line,
+    load_item_facts,
+    load_versions,
     rate_of_line,
 )
-
-
-class CostSource(StrEnum):
-    AVERAGE = "average"
-    BOM = "bom"
-    STANDARD = "standard"
-    UNKNOWN = "unknown"
+from production.rolling import (
+    AT_STANDARD,
+    EXPLODED,
+    MILLION,
+    NOBODY,
+    OF_ITEM,
+    CostSource,
+    Figures,
+    Recipe,
+    Roller,
+    Worth,
+    millionths,
+    thousandths,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +52,17 @@ class UnitCost:
 
     `missing` are the items whose unknown cost makes it so. `stack[n]` is, by kind, the part of the value that enters n levels
     below: at 0 when the item itself is bought or has an average, and for its own work and by-products; deeper for what its
-    BOM adds up.
+    BOM adds up. It is worked out when it is asked for, for lists have no use for it.
     """
 
     value: Fraction | None
     source: CostSource
-    missing: frozenset[int] = frozenset()
-    stack: Stack = ()
+    missing: frozenset[int]
+    _layers: Callable[[], Stack] = field(repr=False, compare=False)
+
+    @property
+    def stack(self) -> Stack:
+        return self._layers()
 
     @property
     def levels(self) -> tuple[Fraction, ...]:
@@ -117,81 +130,106 @@ def present_averages(items: Collection[int]) -> dict[int, Fraction]:
 
 @dataclass(slots=True)
 class CostBook:
-    """Costs of all items of some structures, each worked out once."""
+    """Costs of all items of some structures, each worked out once, when it is asked for."""
 
     structures: Structures
     averages: Mapping[int, Fraction]
     extras: Extras = field(default_factory=Extras)
-    _known: dict[int, UnitCost] = field(default_factory=dict)
-    _rolled: dict[tuple[int, bool], UnitCost] = field(default_factory=dict)
+    _roller: Roller | None = None
+    _made: dict[tuple[int, int], UnitCost] = field(default_factory=dict)
 
     def of_item(self, item_id: int) -> UnitCost:
         """The present cost of an item as a component."""
-        if item_id not in self._known:
-            self._known[item_id] = self._item(item_id)
-        return self._known[item_id]
+        return self.of_component(item_id, OF_ITEM)
 
     def of_bom(self, bom_id: int, *, is_exploded: bool = False) -> UnitCost:
         """What a version adds up to per unit of output. Exploded in the place of an item, it yields no by-products."""
-        key = (bom_id, is_exploded)
-        if key not in self._rolled:
-            self._rolled[key] = self._bom(bom_id, is_exploded=is_exploded)
-        return self._rolled[key]
-
-    def _bom(self, bom_id: int, *, is_exploded: bool) -> UnitCost:
-        bom = self.structures.boms[bom_id]
-        missing: set[int] = set()
-        parts = []
-        for line in bom.lines:
-            if line.is_optional:
-                continue
-            cost = self.of_line(line)
-            if cost.value is None:
-                missing |= cost.missing
-                continue
-            net, gross = needs_of_line(line, bom.makes, bom.process_loss_percent)
-            parts.append((net, gross, cost.stack))
-        if missing or not bom.lines:
-            return UnitCost(None, CostSource.UNKNOWN, frozenset(missing) or frozenset({bom.item_id}))
-        operations = own_operations(
-            self.extras.operations.get(bom_id, ()), makes=bom.makes, loss_percent=bom.process_loss_percent
+        roller = self._figured()
+        return as_known(
+            roller.of_version(bom_id, is_exploded=is_exploded),
+            partial(roller.stack_of_version, bom_id, is_exploded=is_exploded),
         )
-        outputs = () if is_exploded else self.extras.outputs.get(bom_id, ())
-        stack = made(parts, operations=operations, outputs=outputs)
-        return UnitCost(value_of(stack), CostSource.BOM, frozenset(), stack)
 
     def of_line(self, line: LineFact) -> UnitCost:
         """The cost of one stock unit of a line's component."""
-        item = self.structures.items[line.component_id]
-        if line.is_consumable or item.is_service:
-            return _standard(item) or UnitCost(None, CostSource.UNKNOWN, frozenset({item.id}))
-        if line.explodes:
-            child = self.structures.child_of(line)
-            return (
-                UnitCost(None, CostSource.UNKNOWN, frozenset({item.id}))
-                if child is None
-                else self.of_bom(child, is_exploded=True)
+        return self.of_component(line.component_id, how_costed(line, self.structures.items[line.component_id]))
+
+    def of_component(self, item_id: int, how: int) -> UnitCost:
+        """The cost of one stock unit of an item, costed as `how` says; see `rolling`."""
+        known = self._made.get((item_id, how))
+        if known is None:
+            roller = self._figured()
+            known = as_known(roller.of_part(item_id, how), partial(roller.stack_of_part, item_id, how))
+            self._made[(item_id, how)] = known
+        return known
+
+    def _figured(self) -> Roller:
+        """The roller of this book; what is laid over the structures must be there before the first question."""
+        if self._roller is None:
+            items = self.structures.items
+            self._roller = Roller(
+                Figures(
+                    Recipes(self.structures, self.extras),
+                    self.structures.in_force,
+                    {
+                        item_id: (CostSource.AVERAGE, value.denominator, value.numerator, NOBODY)
+                        for item_id, value in self.averages.items()
+                        if items[item_id].kind != ItemKind.PHANTOM
+                    },
+                    {
+                        item.id: (CostSource.STANDARD, MILLION, millionths(item.standard_cost), NOBODY)
+                        for item in items.values()
+                        if item.standard_cost is not None
+                    },
+                )
             )
-        return self.of_item(line.component_id)
-
-    def _item(self, item_id: int) -> UnitCost:
-        item = self.structures.items[item_id]
-        average = self.averages.get(item_id)
-        if average is not None and item.kind != ItemKind.PHANTOM:
-            return UnitCost(average, CostSource.AVERAGE, frozenset(), bought(average))
-        bom_id = self.structures.in_force.get(item_id)
-        rolled = None if bom_id is None else self.of_bom(bom_id)
-        if rolled is not None and rolled.value is not None:
-            return rolled
-        missing = frozenset({item_id}) if rolled is None else rolled.missing
-        return _standard(item) or UnitCost(None, CostSource.UNKNOWN, missing)
+        return self._roller
 
 
-def _standard(item: ItemFact) -> UnitCost | None:
-    if item.standard_cost is None:
-        return None
-    value = Fraction(item.standard_cost)
-    return UnitCost(value, CostSource.STANDARD, frozenset(), bought(value))
+class Recipes(dict[int, Recipe]):
+    """The versions of some structures as whole numbers, each when it is needed."""
+
+    def __init__(self, structures: Structures, extras: Extras) -> None:
+        super().__init__()
+        self._structures, self._extras = structures, extras
+
+    def __missing__(self, bom_id: int) -> Recipe:
+        structures, extras = self._structures, self._extras
+        bom = structures.boms[bom_id]
+        recipe = Recipe(
+            bom.item_id,
+            millionths(bom.makes),
+            thousandths(bom.process_loss_percent),
+            bool(bom.lines),
+            [
+                (
+                    line.component_id,
+                    millionths(line.quantity) * int(line.unit_numerator),
+                    int(line.unit_denominator),
+                    thousandths(line.scrap_percent),
+                    how_costed(line, structures.items[line.component_id]),
+                )
+                for line in bom.lines
+                if not line.is_optional
+            ],
+            [(operation.kind, cost_of_batch(operation)) for operation in extras.operations.get(bom_id, ())],
+            extras.outputs.get(bom_id, ()),
+        )
+        self[bom_id] = recipe
+        return recipe
+
+
+def how_costed(line: LineFact, item: ItemFact) -> int:
+    """Consumables and services at their standard cost, what explodes by its parts, all else as the item it is."""
+    if line.is_consumable or item.is_service:
+        return AT_STANDARD
+    return EXPLODED if line.explodes else OF_ITEM
+
+
+def as_known(worth: Worth, layers: Callable[[], Stack]) -> UnitCost:
+    """A cost for people. The layers are only made when they are looked at."""
+    source, denominator, total, missing = worth
+    return UnitCost(Fraction(total, denominator) if denominator else None, source, missing, layers)
 
 
 def cost_book(structures: Structures) -> CostBook:
@@ -222,14 +260,38 @@ def roll_up(book: CostBook, bom_id: int) -> CostRollup:
 
 
 def cost_rollups(*, boms: Iterable[int], on: date | None = None) -> dict[int, CostRollup]:
-    """Rolled-up costs of versions, by BOM id. Three statements whatever their number and depth."""
+    """Rolled-up costs of versions, by BOM id. At most three statements whatever their number and depth."""
     wanted = list(boms)
-    book = cost_book(load_structures(boms=wanted, on=on))
-    return {bom_id: roll_up(book, bom_id) for bom_id in wanted if bom_id in book.structures.boms}
+    on = on or timezone.localdate()
+    return _rollups(load_figures(boms=wanted, on=on), wanted, on) if wanted else {}
 
 
 def item_costs(*, items: Collection[int], on: date | None = None) -> dict[int, CostRollup]:
-    """Rolled-up costs of the versions in force of items, by item id; items without one are left out. Three statements."""
-    book = cost_book(load_structures(items=items, on=on))
-    in_force = book.structures.in_force
-    return {item_id: roll_up(book, in_force[item_id]) for item_id in items if item_id in in_force}
+    """Rolled-up costs of the versions in force of items, by item id; items without one are left out. At most three statements."""
+    on = on or timezone.localdate()
+    figures = load_figures(items=items, on=on)
+    in_force = {item_id: figures.in_force[item_id] for item_id in items if item_id in figures.in_force}
+    found = _rollups(figures, list(in_force.values()), on)
+    return {item_id: found[bom_id] for item_id, bom_id in in_force.items()}
+
+
+def unit_costs(*, boms: Iterable[int], on: date | None = None) -> dict[int, UnitCost]:
+    """What a unit of each version costs, by BOM id, and no more than that. One statement whatever their number and depth."""
+    wanted = list(boms)
+    roller = Roller(load_figures(boms=wanted, on=on or timezone.localdate()))
+    return {
+        bom_id: as_known(roller.of_version(bom_id), partial(roller.stack_of_version, bom_id))
+        for bom_id in wanted
+        if bom_id in roller.figures.recipes
+    }
+
+
+def _rollups(figures: Figures, boms: Sequence[int], on: date) -> dict[int, CostRollup]:
+    """What lies below was read as bare figures; only the lines people see are read with their items."""
+    book = CostBook(load_versions(boms=boms, on=on), {}, Extras(), Roller(figures))
+    found = [bom_id for bom_id in boms if bom_id in figures.recipes]
+    missing = frozenset[int]().union(*[book.of_bom(bom_id).missing for bom_id in found])
+    items = book.structures.items
+    if not missing <= items.keys():
+        items.update(load_item_facts(missing - items.keys()))
+    return {bom_id: roll_up(book, bom_id) for bom_id in found}

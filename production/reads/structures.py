@@ -10,7 +10,9 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
+from inventory.arrays import numbers
 from inventory.models import ItemKind
+from inventory.trips import rows_of
 from production.explosion import (
     BomFact,
     LineFact,
@@ -29,6 +31,20 @@ IN_FORCE = """(b.state <> 'draft' AND b.effective_from <= %(on)s
 _IN_FORCE_OF = f"""SELECT b.id FROM production_bom b WHERE b.item_id = {{item}} AND {IN_FORCE}
    ORDER BY b.effective_from DESC, b.version DESC LIMIT 1"""
 
+_LINES = f"""SELECT b.id, b.item_id, b.version, b.state, b.makes, b.effective_from, b.effective_to, {IN_FORCE},
+       b.process_loss_percent,
+       o.id, o.sku, o.name, o.kind, o.stock_unit, o.step, o.standard_cost, o.is_active,
+       l.id, l.component_id, l.quantity, l.unit_numerator, l.unit_denominator, l.scrap_percent, l.setup_quantity,
+       l.rounding_multiple, l.issue_method, l.is_consumable, l.is_optional, l.is_phantom OR i.kind = 'phantom',
+       l.unit, l.reference, l.note, l.builds_shortage,
+       i.id, i.sku, i.name, i.kind, i.stock_unit, i.step, i.standard_cost, i.is_active
+FROM used u JOIN production_bom b ON b.id = u.bom_id
+JOIN inventory_item o ON o.id = b.item_id
+LEFT JOIN production_bomline l ON l.bom_id = b.id
+LEFT JOIN inventory_item i ON i.id = l.component_id
+ORDER BY b.id, l.position, l.id
+"""
+
 _STRUCTURES = f"""
 WITH RECURSIVE used(bom_id) AS (
   (SELECT unnest(%(boms)s::bigint[])
@@ -42,18 +58,11 @@ WITH RECURSIVE used(bom_id) AS (
   CROSS JOIN LATERAL ({_IN_FORCE_OF.format(item="i.id")}) f
   WHERE %(whole)s OR l.is_phantom OR i.kind = 'phantom'
 )
-SELECT b.id, b.item_id, b.version, b.state, b.makes, b.effective_from, b.effective_to, {IN_FORCE}, b.process_loss_percent,
-       o.id, o.sku, o.name, o.kind, o.stock_unit, o.step, o.standard_cost, o.is_active,
-       l.id, l.component_id, l.quantity, l.unit_numerator, l.unit_denominator, l.scrap_percent, l.setup_quantity,
-       l.rounding_multiple, l.issue_method, l.is_consumable, l.is_optional, l.is_phantom OR i.kind = 'phantom',
-       l.unit, l.reference, l.note, l.builds_shortage,
-       i.id, i.sku, i.name, i.kind, i.stock_unit, i.step, i.standard_cost, i.is_active
-FROM used u JOIN production_bom b ON b.id = u.bom_id
-JOIN inventory_item o ON o.id = b.item_id
-LEFT JOIN production_bomline l ON l.bom_id = b.id
-LEFT JOIN inventory_item i ON i.id = l.component_id
-ORDER BY b.id, l.position, l.id
-"""
+{_LINES}"""
+
+_VERSIONS = f"""
+WITH used(bom_id) AS (SELECT unnest((SELECT %(boms)s::bigint[])))
+{_LINES}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,16 +169,6 @@ def rate_of_line(line: LineFact, makes: Decimal, process_loss_percent: Decimal =
     return need_per_unit(line, makes, process_loss_percent)
 
 
-def needs_of_line(
-    line: LineFact, makes: Decimal, process_loss_percent: Decimal = Decimal(0)
-) -> tuple[Fraction, Fraction]:
-    """What a line needs per unit of output without any loss, and with the expected ones."""
-    net = Fraction(line.quantity) * line.factor / Fraction(makes)
-    if not line.scrap_percent and not process_loss_percent:
-        return net, net
-    return net, rate_of_line(line, makes, process_loss_percent)
-
-
 @dataclass(slots=True)
 class Extras:
     """What versions say beside their lines, by BOM id."""
@@ -241,6 +240,25 @@ def load_structures(
     with connection.cursor() as cursor:
         cursor.execute(_STRUCTURES, {"items": wanted_items, "boms": wanted_boms, "on": on, "whole": whole})
         rows = cursor.fetchall()
+    return _read(rows, found)
+
+
+def load_versions(*, boms: Iterable[int], on: date) -> Structures:
+    """Versions with their own lines, and nothing below them. One statement."""
+    return _read(rows_of(_VERSIONS, {"boms": numbers(boms), "on": on}), Structures(on))
+
+
+_ITEMS = """
+SELECT id, sku, name, kind, stock_unit, step, standard_cost, is_active FROM inventory_item WHERE id = ANY(%s::bigint[])
+"""
+
+
+def load_item_facts(items: Iterable[int]) -> dict[int, ItemFact]:
+    """Items by id. One statement."""
+    return {row[0]: ItemFact(*row) for row in rows_of(_ITEMS, [numbers(items)])}
+
+
+def _read(rows: Iterable[Sequence[Any]], found: Structures) -> Structures:
     lines: dict[int, list[LineFact]] = {}
     for row in rows:
         _read_row(row, found, lines)

@@ -29,7 +29,7 @@ from production.reads.bom_content import contents_of
 from production.reads.bom_list import bom_rows
 from production.reads.bom_tree import bom_tree
 from production.reads.buildable import buildable_by_bom
-from production.reads.cost_rollup import CostRollup, as_unit_cost, cost_rollups
+from production.reads.cost_rollup import CostRollup, cost_rollups
 
 ROWS_PER_PAGE = 50
 TREE_ROWS_MAX = 500
@@ -207,36 +207,6 @@ def compared_version(bom: Bom) -> Bom | None:
         if active is not None:
             return active
     return others.filter(version__lt=bom.version).order_by("-version").first()
-
-
-@require_GET
-@permission_required("production.view_bom", raise_exception=True)
-def bom_cost(request: HttpRequest, pk: int) -> HttpResponse:
-    """What one unit costs, by the level at which each part of it enters and by kind."""
-    bom = bom_named(pk)
-    rollup = cost_rollups(boms=[bom.pk])[bom.pk]
-    stack = rollup.cost.stack
-    present = [kind for kind in CostKind if any(level.get(kind) for level in stack)]
-    return render_page(
-        request,
-        "production/bom_cost.html",
-        title=f"Cost of {title_of(bom)}",
-        crumbs=crumbs_of(bom),
-        bom=bom,
-        rollup=rollup,
-        heads=[KIND_WORDS[kind] for kind in present],
-        levels=[
-            (
-                depth,
-                [as_unit_cost(level[kind]) if level.get(kind) else None for kind in present],
-                as_unit_cost(rollup.cost.levels[depth]),
-            )
-            for depth, level in enumerate(stack)
-        ],
-        totals=[value for _, value in kinds_of(rollup)],
-        tree=bom_tree(bom_id=bom.pk, rows_max=TREE_ROWS_MAX),
-        lines=[(line, as_unit_cost(line.unit_cost.value), as_unit_cost(line.cost)) for line in rollup.lines],
-    )
 
 
 # --- What can be done -------------------------------------------------------------------------------------------------

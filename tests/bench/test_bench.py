@@ -14,9 +14,14 @@ from django.db import DatabaseError, connection, transaction
 
 from bench.database import ROOT, drop_database, in_database
 from bench.dataset import QUANTITY, make_shop
+from bench.rollup import SHAPES, floor
+from bench.structures import make_structure
 from inventory.models import Item, Location, Posting
+from production.costing import by_kind
+from production.models import Bom
 from production.operations.completing import CompletionRequest, complete_production
 from production.operations.work_orders import open_work_order
+from production.reads.cost_rollup import cost_rollups
 
 FLOOR = Path(ROOT / "bench" / "floor.sql").read_text(encoding="utf-8")
 
@@ -127,6 +132,18 @@ def test_the_floor_keeps_the_key_and_refuses_what_the_service_refuses(db):
     assert Posting.objects.count() == postings
 
 
+@pytest.mark.parametrize("shape", ["tree", "net"])
+def test_the_floor_of_the_roll_up_multiplies_the_same_lines(db, shape):
+    """Without work and scrap, which the floor knows nothing of."""
+    bom = Bom.objects.get(pk=make_structure(name="S", edges=SHAPES[shape](levels=4, nodes=60)))
+    cost = cost_rollups(boms=[bom.pk])[bom.pk]
+
+    material = by_kind(cost.cost.stack)["material"]
+    assert len(cost.cost.levels) == 4
+    assert {"material", "labour"} <= set(cost.by_kind)
+    assert floor(bom.pk, bom.item_id) == pytest.approx(float(material), rel=1e-9)
+
+
 def statements_sent(work):
     """Statements, BEGIN and COMMIT included, that the database received from `work`."""
     from bench.database import reset_statements, statements_counted
@@ -188,4 +205,5 @@ def test_the_bench_runs_and_writes_its_figures(tmp_path):
     assert results["hot"]["deadlocks"] == 0
     assert [(row["sent"], row["left"]) for row in results["outbox"]["drains"]] == [(100, 0), (100, 0)]
     assert results["outbox"]["ratio"] > 0
+    assert [(row["shape"], row["lines"]) for row in results["rollup"]] == [("tree", 39), ("net", 90)]
     assert "Completions, in process" in done.stdout

@@ -1,4 +1,7 @@
-"""Costs by level and kind: the worked figures of the rules, and that a stack always adds up."""
+"""Costs by level and kind: the worked figures of the rules, and that a stack always adds up.
+
+The plain roll-up is held to them here, and the quick one to the plain one in test_rolling.
+"""
 
 from decimal import Decimal
 from fractions import Fraction
@@ -6,8 +9,9 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from production.costing import CostKind, bought, by_kind, by_product_credit, made, own_operations, value_of
+from production.costing import CostKind, by_kind, by_product_credit
 from production.explosion import OperationFact, OutputFact
+from tests.production.plain_costs import bought, made, own_operations, value_of
 
 
 def operation(kind="labour", minutes="0", rate="0", amount="0", setup="0"):

@@ -1,5 +1,6 @@
 """Whole BOM versions, their cost and replacements over the REST API."""
 
+from base64 import b64decode, b64encode
 from decimal import Decimal
 
 import pytest
@@ -104,3 +105,76 @@ def test_a_component_is_replaced_once_for_a_key_and_activated(draft, as_planner)
     assert done.json()["activated_at"] is not None
     active = Bom.objects.filter(state=BomState.ACTIVE, lines__component=other)
     assert [bom.lines.get().quantity for bom in active] == [Decimal(2), Decimal(2)]
+
+
+def test_tells_what_runs_cost(draft, as_viewer, as_planner):
+    as_planner.put(f"boms/{draft.pk}/content/", WHOLE, key=None)
+
+    cost = as_viewer.get(f"boms/{draft.pk}/cost/", run="40").json()
+    refused = as_viewer.get(f"boms/{draft.pk}/cost/", run="0")
+
+    assert [run["quantity"] for run in cost["runs"]] == ["1", "10", "40", "100"]
+    for run in cost["runs"]:
+        parts = sum(Decimal(run[name]) for name in ("components", "set_up", "rounding", "work"))
+        assert parts - Decimal(run["by_products"]) == Decimal(run["total"])
+    assert (refused.status_code, "run" in refused.json()["context"]) == (400, True)
+
+
+def test_a_replacement_is_discarded_with_its_drafts(draft, as_planner):
+    wick = type(draft.item).objects.get(sku="WICK")
+    bom = make_bom(item=make_item(), lines=[(wick, "1")])
+    made = as_planner.post("boms/replace/", {"component": "WICK", "replacement": "WICK-B", "boms": [bom.pk]}).json()
+
+    done = as_planner.post("boms/discard-replacement/", {"replacement": made["id"]}, key=None)
+    again = as_planner.post("boms/discard-replacement/", {"replacement": made["id"]}, key=None)
+
+    assert (done.status_code, done.json()) == (200, {"discarded": 1})
+    assert again.status_code == 400
+    assert not Bom.objects.filter(item=bom.item, state=BomState.DRAFT).exists()
+
+
+def test_files_are_attached_once_read_and_taken_away(draft, as_planner, as_viewer, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    body = {"bom_id": draft.pk, "name": "drawing.pdf", "content": b64encode(b"%PDF-1.7 lines").decode()}
+
+    made = as_planner.post("bom-files/", body, key="11111111-1111-4111-8111-111111111112")
+    again = as_planner.post("bom-files/", body, key="11111111-1111-4111-8111-111111111112")
+
+    assert (made.status_code, again.json()) == (201, made.json())
+    file = made.json()
+    assert (file["name"], file["content_type"], file["size_bytes"]) == ("drawing.pdf", "application/pdf", 14)
+    assert [row["id"] for row in as_viewer.get("bom-files/", bom_id=draft.pk).json()["results"]] == [file["id"]]
+    content = as_viewer.get(f"bom-files/{file['id']}/content/").json()["content"]
+    assert b64decode(content) == b"%PDF-1.7 lines"
+    assert as_viewer.delete(f"bom-files/{file['id']}/").status_code == 403
+    assert as_planner.delete(f"bom-files/{file['id']}/").status_code == 204
+    assert not draft.attachments.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"content": "not base64!"}, 400, "INVALID"),
+        ({"content": b64encode(b"<html>").decode()}, 400, "ATTACHMENT_REFUSED"),
+        ({"bom_id": 999_999}, 400, "INVALID"),
+    ],
+)
+def test_what_is_no_file_is_refused(draft, as_planner, settings, tmp_path, change, status, code):
+    settings.MEDIA_ROOT = tmp_path
+    body = {"bom_id": draft.pk, "name": "page.pdf", "content": b64encode(b"%PDF-1.7").decode(), **change}
+
+    refused = as_planner.post("bom-files/", body)
+
+    assert (refused.status_code, refused.json()["code"]) == (status, code)
+    assert not draft.attachments.exists()
+    assert not list(tmp_path.rglob("*.pdf"))
+
+
+def test_a_file_that_is_no_longer_stored_is_not_found(draft, as_planner, as_viewer, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    body = {"bom_id": draft.pk, "name": "drawing.pdf", "content": b64encode(b"%PDF-1.7").decode()}
+    file = as_planner.post("bom-files/", body).json()
+    for stored in tmp_path.rglob("*.pdf"):
+        stored.unlink()
+
+    assert as_viewer.get(f"bom-files/{file['id']}/content/").status_code == 404

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from production.models import Bom
+from production.models import Bom, BomOperation, BomOutput
 from production.operations.boms import create_draft, draft_from, replace_lines
 from production.reads.bom_diff import bom_diff
 from tests.factories import make_item, make_location, make_unit, put_on_hand
@@ -127,3 +127,27 @@ def test_costs_the_same_queries_for_1_and_20_lines():
         counts.append(len(queries))
 
     assert counts == [6, 6]
+
+
+def test_work_and_by_products_show_their_own_effect_on_the_cost():
+    """A batch of 4 costs 8 of wax. Before: 2 of work, 10 % by-product: -1. After: 6 of work, 10 %: -1.4, a fixed one: -0.5."""
+    wax, cream, foam = make_item(standard_cost=Decimal(2)), make_item(sku="CREAM"), make_item(sku="FOAM")
+    product = make_item()
+    versions = []
+    for minutes, outputs in (("2", [(cream, "10", None)]), ("6", [(cream, "10", None), (foam, "0", Decimal(1))])):
+        draft = create_draft(item=product, lines=[spec(wax, "4")], makes=Decimal(4), actor=None)
+        BomOperation.objects.create(bom=draft, name="Pour", minutes=Decimal(minutes), rate_per_hour=Decimal(60))
+        for item, share, value in outputs:
+            BomOutput.objects.create(
+                bom=draft, item=item, quantity=Decimal(2), cost_share_percent=Decimal(share), unit_value=value
+            )
+        versions.append(draft)
+
+    difference = bom_diff(old_id=versions[0].pk, new_id=versions[1].pk)
+
+    assert [(part.section, part.label, part.change, part.cost_change) for part in difference.parts] == [
+        ("by-product", "FOAM", "added", Decimal("-0.5")),
+        ("operation", "Pour", "changed", Decimal(1)),
+    ]
+    assert difference.unit_cost_change == Decimal("0.4")
+    assert (difference.old_unit_cost, difference.new_unit_cost) == (Decimal("2.25"), Decimal("2.65"))

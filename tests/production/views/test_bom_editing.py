@@ -111,7 +111,7 @@ def test_saves_everything_at_once(as_planner, draft):
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        (line(0, "NOPE"), "There is no item with SKU or barcode “NOPE”"),
+        (line(0, "NOPE"), "There is no item with SKU, barcode or name “NOPE”"),
         (line(0, "WAX", "lots"), "is not a quantity"),
         (line(0, "WAX", ""), "How much of it?"),
         (line(0, "WAX", "1 kg", unit="g"), "The quantity says kg, the unit says g"),
@@ -241,10 +241,29 @@ def test_a_paste_is_shown_row_by_row_before_anything_is_added(as_planner, draft)
 
     paste = response.context["editor"].paste
     assert [(one.number, one.row is not None) for one in paste.rows] == [(2, True), (3, False), (4, False), (5, True)]
-    assert "There is no item with SKU or barcode “NOPE”" in text_of(response)
+    assert "There is no item with SKU, barcode or name “NOPE”" in text_of(response)
     assert "Add 2 lines without the 2 not understood" in text_of(response)
     assert len(response.context["editor"].rows.lines) == 1
     assert PASTE.replace("\t", "\t").splitlines()[1] in response.content.decode()
+
+
+def test_a_paste_finds_components_by_their_whole_name_unless_several_have_it(as_planner, draft):
+    make_item(sku="JAR-S", name="Glass jar")
+    make_item(sku="LID-1", name="Lid")
+    make_item(sku="LID-2", name="lid")
+    make_item(sku="LID-3", name="LID", is_active=False)
+    make_item(sku="BOX-7", name="wick")
+    pasted = "Part\tQty\nglass JAR\t2\nLid\t1\nGlass\t1\nWICK\t3\n"
+
+    response = as_planner.post(url(draft), {**head(draft), "paste": pasted, "paste_add": "1"})
+
+    paste = response.context["editor"].paste
+    rows = response.context["editor"].rows.lines
+    assert [(row.text("component"), row.text("quantity")) for row in rows] == [("JAR-S", "2"), ("WICK", "3")]
+    assert [one.row is not None for one in paste.rows] == [True, False, False, True]
+    assert paste.rows[0].messages == ["Found by its name."]
+    assert paste.rows[1].messages == ["2 items are called “Lid”: LID-1, LID-2. Give the SKU of the one that is meant."]
+    assert paste.rows[3].messages == []
 
 
 def test_what_was_understood_of_a_paste_is_added_below_what_was_typed(as_planner, draft):

@@ -146,6 +146,28 @@ def test_shows_cost_by_level_and_kind(as_viewer, workshop):
     assert response.context["rollup"].unit_cost == Decimal("4.5")
 
 
+def test_shows_what_runs_cost_and_one_of_the_size_asked_about(as_viewer, workshop):
+    url = f"/make/boms/{workshop.bom.pk}/cost/"
+
+    response = as_viewer.get(url, {"run": "2,5"})
+    part = as_viewer.get(url, {"run": "250"}, headers={"HX-Request": "true", "HX-Target": "runs"})
+
+    assert [run["quantity"] for run in response.context["runs"]] == [1, Decimal("2.5"), 10, 100]
+    assert [run["quantity"] for run in part.context["runs"]] == [1, 10, 100, 250]
+    assert part.context["runs"][3]["each"] == Decimal(1)
+    assert "<html" not in part.content.decode()
+
+
+@pytest.mark.parametrize("run", ["0", "-1", "many", "1e30", "0.0000001", "10000000000"])
+def test_a_run_that_is_none_is_told_and_the_others_are_shown(as_viewer, workshop, run):
+    response = as_viewer.get(f"/make/boms/{workshop.bom.pk}/cost/", {"run": run})
+
+    assert response.status_code == 200
+    assert [one["quantity"] for one in response.context["runs"]] == [1, 10, 100]
+    assert response.context["run_refusal"]
+    assert response.context["run_text"] == run
+
+
 @pytest.mark.parametrize("page", ["", "cost/", "diff/"])
 def test_pages_of_a_version_cost_the_same_queries_with_1_and_20_lines(as_viewer, page):
     def queries(count):
