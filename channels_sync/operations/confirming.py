@@ -12,7 +12,7 @@ from channels_sync.errors import ChannelError
 from channels_sync.models import Channel
 from channels_sync.operations.metering import account_answered, account_failed, enter, probe_unused
 from channels_sync.operations.opening import open_channel
-from channels_sync.operations.outbox import claim_unconfirmed, settle_readings
+from channels_sync.operations.outbox_confirmed import claim_unconfirmed, settle_readings
 from channels_sync.operations.remembering_readings import Seen, remember_readings
 
 logger = logging.getLogger(__name__)

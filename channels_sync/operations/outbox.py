@@ -6,7 +6,7 @@ lease it was taken with. Times are those of the database, so that several machin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
@@ -16,7 +16,7 @@ from django.db import connection
 from channels_sync.models import PublicationState
 from channels_sync.models.pushes import SEND_ATTEMPTS_MAX
 from channels_sync.operations.metering import backoff_seconds
-from channels_sync.reads.publishing import CONFIRM_ATTEMPTS_MAX
+from channels_sync.operations.outbox_rows import ERROR_LENGTH, LineNews, Row, lock_rows, write_lines, write_rows
 from inventory.arrays import numbers, texts
 from inventory.operations.transactions import operation
 
@@ -24,8 +24,6 @@ LEASE_SECONDS = 120
 """Longer than a task may run: a sender is dead before its rows are given to another one."""
 REJECTED_AGAIN_SECONDS = 3_600.0
 """A refused figure is offered again after this time, for somebody may have mended the shop."""
-CONFIRM_HOLD_SECONDS = 60
-_ERROR_LENGTH = 500
 _KEYS = UUID("1b0b2a4c-31b5-5d6c-8a53-8f8f3f1c2a60")
 
 
@@ -111,36 +109,6 @@ class Released:
 
 Settlement = Accepted | Adopted | Postponed | Refused | Released
 
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A row of the outbox under the lock."""
-
-    version: int
-    sent_version: int
-    confirmed_version: int
-    channel_quantity: int | None
-    channel_quantity_at: datetime | None
-    lease_until: datetime | None
-    next_at: datetime | None
-    attempts: int
-    last_error: str
-
-
-@dataclass(frozen=True, slots=True)
-class _LineNews:
-    """What changes on the publication line of one version; None leaves a time as it is."""
-
-    listing_id: int
-    version: int
-    state: PublicationState
-    error: str
-    sent_at: datetime | None = None
-    accepted_at: datetime | None = None
-    confirmed_at: datetime | None = None
-
-
-# --- sending ---
 
 _CLAIM = f"""
 WITH due AS MATERIALIZED (
@@ -251,10 +219,10 @@ def settle(settlements: Sequence[Settlement]) -> list[Claim]:
         _settle_accepted(accepted)
         return []
     # All of them in one way, so that rows are locked in one order.
-    rows, now = _lock_rows([one.claim.listing_id for one in settlements])
+    rows, now = lock_rows([one.claim.listing_id for one in settlements])
     waits = _Waits()
-    changed: dict[int, _Row] = {}
-    lines: list[_LineNews] = []
+    changed: dict[int, Row] = {}
+    lines: list[LineNews] = []
     going_on: list[Claim] = []
     for one in settlements:
         claim = one.claim
@@ -274,21 +242,21 @@ def settle(settlements: Sequence[Settlement]) -> list[Claim]:
                     lease_until=after.lease_until,
                 )
             )
-    _write_rows(changed)
-    _write_lines(lines)
+    write_rows(changed)
+    write_lines(lines)
     return going_on
 
 
-def _settled(one: Settlement, row: _Row, now: datetime, waits: _Waits) -> tuple[_Row, _LineNews | None]:
+def _settled(one: Settlement, row: Row, now: datetime, waits: _Waits) -> tuple[Row, LineNews | None]:
     """The row and its line after one settlement. Pure."""
     claim = one.claim
     is_newest = row.version == claim.version
     waiting = PublicationState.QUEUED if is_newest else PublicationState.SUPERSEDED
     free = replace(row, lease_until=None)
 
-    def line(state: PublicationState, error: str = "", *, accepted_at: datetime | None = None) -> _LineNews:
+    def line(state: PublicationState, error: str = "", *, accepted_at: datetime | None = None) -> LineNews:
         sent_at = None if isinstance(one, Released | Adopted) else claim.claimed_at
-        return _LineNews(claim.listing_id, claim.version, state, error[:_ERROR_LENGTH], sent_at, accepted_at)
+        return LineNews(claim.listing_id, claim.version, state, error[:ERROR_LENGTH], sent_at, accepted_at)
 
     match one:
         case Accepted(channel_quantity=quantity):
@@ -309,7 +277,7 @@ def _settled(one: Settlement, row: _Row, now: datetime, waits: _Waits) -> tuple[
                 free,
                 attempts=attempts,
                 next_at=now + timedelta(seconds=wait),
-                last_error=words[:_ERROR_LENGTH],
+                last_error=words[:ERROR_LENGTH],
                 channel_quantity=None if read_again else row.channel_quantity,
             )
             return late, line(waiting, words)
@@ -320,7 +288,7 @@ def _settled(one: Settlement, row: _Row, now: datetime, waits: _Waits) -> tuple[
                     refused,
                     attempts=row.attempts + counts,
                     next_at=now + timedelta(seconds=after_seconds),
-                    last_error=words[:_ERROR_LENGTH],
+                    last_error=words[:ERROR_LENGTH],
                 )
             return refused, line(PublicationState.FAILED, words)
         case Released():
@@ -335,164 +303,3 @@ class _Waits:
 
     def after(self, attempts: int) -> float:
         return self._seconds.setdefault(attempts, backoff_seconds(attempts))
-
-
-# --- confirming ---
-
-_CLAIM_UNCONFIRMED = """
-WITH due AS (
-  SELECT p.listing_id FROM channels_sync_listingpush p
-  JOIN channels_sync_listing l ON l.id = p.listing_id JOIN channels_sync_channel c ON c.id = p.channel_id
-  WHERE p.channel_id = %(channel)s AND p.sent_version > p.confirmed_version AND p.version = p.sent_version
-    AND c.mode IN ('approve', 'auto') AND l.is_active AND p.attempts < %(attempts)s
-    AND (p.next_at IS NULL OR p.next_at <= clock_timestamp())
-  ORDER BY p.listing_id LIMIT %(rows)s FOR NO KEY UPDATE OF p SKIP LOCKED
-)
-UPDATE channels_sync_listingpush p SET next_at = clock_timestamp() + make_interval(secs => %(hold)s)
-FROM due JOIN channels_sync_listing l ON l.id = due.listing_id
-WHERE p.listing_id = due.listing_id
-RETURNING p.listing_id, p.sent_version, p.wanted, l.external_item_id
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Unconfirmed:
-    """An accepted version the channel has not yet been seen to show."""
-
-    listing_id: int
-    version: int
-    wanted: int
-    external_item_id: str
-
-
-@operation
-def claim_unconfirmed(*, channel_id: int, rows_max: int) -> list[Unconfirmed]:
-    """Take up to `rows_max` accepted rows to read back. A newer version does not have to wait for this."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _CLAIM_UNCONFIRMED,
-            {
-                "channel": channel_id,
-                "rows": rows_max,
-                "hold": CONFIRM_HOLD_SECONDS,
-                "attempts": CONFIRM_ATTEMPTS_MAX,
-            },
-        )
-        return sorted((Unconfirmed(*row) for row in cursor.fetchall()), key=lambda one: one.listing_id)
-
-
-@operation
-def settle_readings(readings: Sequence[tuple[Unconfirmed, int | None]]) -> tuple[int, int]:
-    """Write down what the channel was seen to show; None: nothing at all. Returns (confirmed, differing).
-
-    A reading counts only when nothing newer was wanted or sent meanwhile. A figure that differs stands as an error on the
-    line and on the row, and becomes the one the next change starts from; it is looked at again a few times.
-    """
-    rows, now = _lock_rows([one.listing_id for one, _ in readings])
-    changed: dict[int, _Row] = {}
-    lines: list[_LineNews] = []
-    confirmed = differing = 0
-    for one, quantity in readings:
-        row = rows.get(one.listing_id)
-        if row is None or row.version != one.version or row.sent_version != one.version:
-            continue
-        if quantity == one.wanted:
-            confirmed += 1
-            changed[one.listing_id] = replace(
-                row,
-                confirmed_version=one.version,
-                channel_quantity=quantity,
-                channel_quantity_at=now,
-                attempts=0,
-                next_at=None,
-                last_error="",
-            )
-            lines.append(_LineNews(one.listing_id, one.version, PublicationState.CONFIRMED, "", confirmed_at=now))
-            continue
-        differing += 1
-        shown = "nothing" if quantity is None else str(quantity)
-        words = (
-            f"The channel accepted {one.wanted} and was read back showing {shown}: sold or changed there meanwhile. "
-            "Compare its orders and its change log with ours."
-        )
-        changed[one.listing_id] = replace(
-            row,
-            channel_quantity=quantity,
-            channel_quantity_at=now,
-            attempts=row.attempts + 1,
-            next_at=now + timedelta(seconds=backoff_seconds(row.attempts + 1)),
-            last_error=words,
-        )
-        lines.append(_LineNews(one.listing_id, one.version, PublicationState.ACCEPTED, words))
-    _write_rows(changed)
-    _write_lines(lines)
-    return confirmed, differing
-
-
-# --- rows ---
-
-
-def _lock_rows(listing_ids: Sequence[int]) -> tuple[dict[int, _Row], datetime]:
-    """The rows under the lock, taken in listing order, and the database's time."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT listing_id, version, sent_version, confirmed_version, channel_quantity, channel_quantity_at,"
-            " lease_until, next_at, attempts, last_error FROM channels_sync_listingpush"
-            " WHERE listing_id = ANY(%s::bigint[]) ORDER BY listing_id FOR NO KEY UPDATE",
-            [list(listing_ids)],
-        )
-        rows = {listing_id: _Row(*rest) for listing_id, *rest in cursor.fetchall()}
-        cursor.execute("SELECT clock_timestamp()")
-        now: datetime = cursor.fetchone()[0]
-    return rows, now
-
-
-def _write_rows(rows: Mapping[int, _Row]) -> None:
-    if not rows:
-        return
-    values = list(rows.values())
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE channels_sync_listingpush p SET sent_version = u.sent, confirmed_version = u.confirmed,"
-            " channel_quantity = u.quantity, channel_quantity_at = u.quantity_at, lease_until = u.lease,"
-            " next_at = u.next_at, attempts = u.attempts, last_error = u.error"
-            " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::timestamptz[], %s::timestamptz[],"
-            " %s::timestamptz[], %s::int[], %s::text[])"
-            " AS u(listing_id, sent, confirmed, quantity, quantity_at, lease, next_at, attempts, error)"
-            " WHERE p.listing_id = u.listing_id",
-            [
-                list(rows),
-                [row.sent_version for row in values],
-                [row.confirmed_version for row in values],
-                [row.channel_quantity for row in values],
-                [row.channel_quantity_at for row in values],
-                [row.lease_until for row in values],
-                [row.next_at for row in values],
-                [row.attempts for row in values],
-                [row.last_error for row in values],
-            ],
-        )
-
-
-def _write_lines(lines: Sequence[_LineNews]) -> None:
-    if not lines:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE channels_sync_publicationline l SET state = u.state, error = u.error,"
-            " sent_at = coalesce(l.sent_at, u.sent_at),"
-            " accepted_at = coalesce(u.accepted_at, l.accepted_at),"
-            " confirmed_at = coalesce(u.confirmed_at, l.confirmed_at)"
-            " FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[],"
-            " %s::timestamptz[]) AS u(listing_id, version, state, error, sent_at, accepted_at, confirmed_at)"
-            " WHERE l.listing_id = u.listing_id AND l.version = u.version",
-            [
-                [line.listing_id for line in lines],
-                [line.version for line in lines],
-                [line.state.value for line in lines],
-                [line.error for line in lines],
-                [line.sent_at for line in lines],
-                [line.accepted_at for line in lines],
-                [line.confirmed_at for line in lines],
-            ],
-        )

@@ -15,7 +15,8 @@ from inventory.errors import DomainError
 from inventory.web import go_to, render_page
 from production.bom_content import BomContent
 from production.bom_forms import BomHeadForm
-from production.bom_rows import Row, Rows, know_items, place_problems, read_rows_of, rows_of_content, rows_of_post
+from production.bom_row_reading import read_rows_of
+from production.bom_rows import Row, Rows, know_items, place_problems, rows_of_content, rows_of_post
 from production.costing import KIND_WORDS, CostKind
 from production.errors import BomChangedMeanwhile
 from production.importing.pasting import Paste, read_paste

@@ -12,7 +12,7 @@ import production.operations
 from inventory.operations.transactions import operation
 
 PACKAGES = (inventory.operations, production.operations, channels_sync.operations)
-ROW_BY_ROW = {"channels_sync.operations.outbox.settle", "channels_sync.operations.outbox.settle_readings"}
+ROW_BY_ROW = {"channels_sync.operations.outbox.settle", "channels_sync.operations.outbox_confirmed.settle_readings"}
 """Building blocks of sending: each takes one list of rows and nothing else."""
 _RUNNER = operation(lambda: None).__code__
 

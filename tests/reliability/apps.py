@@ -14,13 +14,13 @@ class ReliabilityConfig(AppConfig):
     label = "reliability"
 
     def ready(self):
-        from channels_sync.operations import metering, outbox
+        from channels_sync.operations import metering, outbox, outbox_confirmed
         from tests.reliability import sabotage
 
         lease = os.environ.get("BACKFLUSH_KILL_LEASE_SECONDS", "")
         if lease:
             outbox.LEASE_SECONDS = metering.PROBE_SECONDS = int(lease)
-            outbox.CONFIRM_HOLD_SECONDS = min(int(lease), outbox.CONFIRM_HOLD_SECONDS)
+            outbox_confirmed.CONFIRM_HOLD_SECONDS = min(int(lease), outbox_confirmed.CONFIRM_HOLD_SECONDS)
         broken = os.environ.get("BACKFLUSH_KILL_SABOTAGE", "")
         if broken:
             sabotage.BY_NAME[broken]()

@@ -2,11 +2,16 @@ import pytest
 
 from channels_sync.models import Channel, PublicationState
 from channels_sync.operations.confirming import confirm_sent
-from channels_sync.operations.metering import ensure_account
-from channels_sync.operations.outbox import CONFIRM_ATTEMPTS_MAX, backoff_seconds
+from channels_sync.operations.metering import backoff_seconds, ensure_account
 from channels_sync.operations.publishing import publish_due
 from channels_sync.operations.recomputing import absorb_changes
-from channels_sync.reads.publishing import channel_health, due_channel_ids, published_figures, unconfirmed_channel_ids
+from channels_sync.reads.publishing import (
+    CONFIRM_ATTEMPTS_MAX,
+    channel_health,
+    due_channel_ids,
+    published_figures,
+    unconfirmed_channel_ids,
+)
 from tests.channels_sync.factories import (
     WorkerKilled,
     line_of,
