@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
 from inventory.errors import InvalidQuantity
-from inventory.quantities import ZERO, from_text
+from inventory.quantities import ZERO, from_text, is_exact
 from inventory.web import render_page
 from production.costing import KIND_WORDS, CostKind
 from production.reads.cost_rollup import as_unit_cost, cost_book, roll_up
@@ -75,6 +75,9 @@ def _asked(request: HttpRequest) -> tuple[Decimal | None, str]:
         run = from_text(text)
     except InvalidQuantity as error:
         return None, error.message
-    if not ZERO < run <= RUN_MAX:
-        return None, f"A run of {text} cannot be costed. Give a quantity above zero and at most {RUN_MAX:,}."
+    if not ZERO < run <= RUN_MAX or not is_exact(run):
+        return None, (
+            f"A run of {text} cannot be costed. Give a quantity above zero and at most {RUN_MAX:,}, "
+            "with at most six decimal places."
+        )
     return run, ""

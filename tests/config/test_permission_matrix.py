@@ -245,7 +245,9 @@ def company():
         **{f"production:{name}": [in_force.pk, wax.pk] for name in PROPOSAL_PAGES},
         **alike("channels_sync", ("listing", "why", "retry"), listing.pk),
         **alike("channels_sync", ("run", "approve_run", "refuse_run", "undo_run"), run.pk),
-        **alike("channels_sync", ("channel", "pause", "resume", "change_mode", "guard", "channel_drift"), "shop"),
+        **alike(
+            "channels_sync", ("channel", "pause", "resume", "change_mode", "guard", "channel_drift", "latency"), "shop"
+        ),
         **alike("channels_sync", ("decide_difference",), differing.pk),
         **alike("channels_sync", ("sending", "change_pace", "retry_given_up"), "shop"),
         "channels_sync:remove_hours": [hours.pk],

@@ -52,6 +52,15 @@ def test_what_was_sent_is_read_back_and_sent_back_changes_nothing(draft, as_plan
     assert again.json()["revision"] == 2
 
 
+def test_what_is_left_out_stands_at_its_usual_figure(draft, as_planner):
+    lines = [{"component": "WAX", "quantity": "1", "substitutes": [{"item": "WICK-B"}]}]
+
+    sent = as_planner.put(f"boms/{draft.pk}/content/", {"revision": 1, "lines": lines}, key=None)
+
+    assert sent.status_code == 200, sent.json()
+    assert (sent.json()["makes"], sent.json()["lines"][0]["substitutes"][0]["ratio"]) == ("1", "1")
+
+
 def test_an_older_revision_is_refused_and_writes_nothing(draft, as_planner):
     as_planner.put(f"boms/{draft.pk}/content/", WHOLE, key=None)
 

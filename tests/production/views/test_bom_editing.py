@@ -111,7 +111,7 @@ def test_saves_everything_at_once(as_planner, draft):
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        (line(0, "NOPE"), "There is no item with SKU, barcode or name “NOPE”"),
+        (line(0, "NOPE"), "There is no item with SKU or barcode “NOPE”"),
         (line(0, "WAX", "lots"), "is not a quantity"),
         (line(0, "WAX", ""), "How much of it?"),
         (line(0, "WAX", "1 kg", unit="g"), "The quantity says kg, the unit says g"),
@@ -255,10 +255,11 @@ def test_a_paste_finds_components_by_their_whole_name_unless_several_have_it(as_
     make_item(sku="BOX-7", name="wick")
     pasted = "Part\tQty\nglass JAR\t2\nLid\t1\nGlass\t1\nWICK\t3\n"
 
-    response = as_planner.post(url(draft), {**head(draft), "paste": pasted, "paste_add": "1"})
+    checked = as_planner.post(url(draft), {**head(draft), "paste": pasted, "paste_check": "1"})
+    added = as_planner.post(url(draft), {**head(draft), "paste": pasted, "paste_add": "1"})
 
-    paste = response.context["editor"].paste
-    rows = response.context["editor"].rows.lines
+    paste = checked.context["editor"].paste
+    rows = added.context["editor"].rows.lines
     assert [(row.text("component"), row.text("quantity")) for row in rows] == [("JAR-S", "2"), ("WICK", "3")]
     assert [one.row is not None for one in paste.rows] == [True, False, False, True]
     assert paste.rows[0].messages == ["Found by its name."]
