@@ -89,6 +89,17 @@ def _term(column: str) -> Any:
     return _percent(spec.help_text) if spec.kind == "percent" else _quantity(spec.help_text)
 
 
+def scope_in_words(*, channel: object, category: object, item: object, listing: object) -> str:
+    """The scope of a rule by the names of what it is for; None where it is not narrowed."""
+    if listing is not None:
+        return f"Listing {listing}"
+    if item is not None:
+        return f"Item {item}" if channel is None else f"{item} on {channel}"
+    if category is not None:
+        return f"Category {category}" if channel is None else f"Category {category} on {channel}"
+    return "Everywhere" if channel is None else f"Channel {channel}"
+
+
 class AllocationPolicy(models.Model):
     """One version of the rule for one scope. Empty terms are inherited from the wider scope.
 
@@ -192,13 +203,7 @@ class AllocationPolicy(models.Model):
     @property
     def scope(self) -> str:
         """The scope in words."""
-        if self.listing_id:
-            return f"Listing {self.listing}"
-        if self.item_id:
-            return f"{self.item} on {self.channel}" if self.channel_id else f"Item {self.item}"
-        if self.category_id:
-            return f"Category {self.category} on {self.channel}" if self.channel_id else f"Category {self.category}"
-        return f"Channel {self.channel}" if self.channel_id else "Everywhere"
+        return scope_in_words(channel=self.channel, category=self.category, item=self.item, listing=self.listing)
 
     @property
     def terms(self) -> dict[str, Any]:

@@ -17,12 +17,12 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
-from django.db.models import Max, Min, Model, Q
+from django.db.models import Max, Min, Model
 from django.utils import timezone
 
 from channels_sync.allocation import Derivation
 from channels_sync.allocation.terms import BUILDABLE
-from channels_sync.models import AllocationPolicy, BuildFigure
+from channels_sync.models import BuildFigure
 from channels_sync.reads.division import connected_products
 from channels_sync.reads.layers import makeable_of
 from channels_sync.reads.pools import EVERY_SITE, FREE, pool_arguments
@@ -41,8 +41,13 @@ _LOCK = 6_037_201
 
 def counts_buildable(*, now: datetime) -> bool:
     """Whether a rule in force, or one that is to come, counts what could be built."""
-    rules = AllocationPolicy.objects.filter(Q(effective_to__isnull=True) | Q(effective_to__gt=now), basis=BUILDABLE)
-    return rules.exists()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM channels_sync_allocationpolicy"
+            " WHERE basis = %s AND (effective_to IS NULL OR effective_to > %s))",
+            [BUILDABLE, now],
+        )
+        return bool(cursor.fetchone()[0])
 
 
 def touched_by(*, items: Collection[int], now: datetime) -> list[int]:

@@ -22,6 +22,7 @@ from inventory.reads.freshness import OWN_KINDS, freshness
 WINDOW = timedelta(minutes=15)
 """Many small plans within this time are judged as one large one: an import recorded row by row is still one import."""
 RECENT_DAYS = 30
+_NOTHING_BEFORE = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +77,13 @@ def judge_plans(
         for channel_id, (_, planned) in plans.items()
     }
     limits = _limits_of(plans)
-    window = _window_of(changes, now=now)
+    window = _window_of({one: found for one, found in changes.items() if _asks_before(limits[one])}, now=now)
     stale = _stale_sources(plans, now=now)
     totals = _totals(
         {
             channel_id: changed
             for channel_id, found in changes.items()
-            if (changed := len(found) + window[channel_id][0]) >= limits[channel_id].changed_min
+            if (changed := len(found) + window.get(channel_id, _NOTHING_BEFORE)[0]) >= limits[channel_id].changed_min
             and limits[channel_id].share_changed is not None
         },
         limits,
@@ -94,8 +95,8 @@ def judge_plans(
             limits=limits[channel_id],
             setting=Setting(
                 listings=totals.get(channel_id, 0),
-                changed_before=window[channel_id][0],
-                zeroed_before=window[channel_id][1],
+                changed_before=window.get(channel_id, _NOTHING_BEFORE)[0],
+                zeroed_before=window.get(channel_id, _NOTHING_BEFORE)[1],
                 bulk=_bulk_words(bulk),
                 stale=stale.get(channel_id, ()),
                 needs_approval=plans[channel_id][0] == ChannelMode.APPROVE,
@@ -131,12 +132,20 @@ def _bulk_words(cause: str) -> str:
 
 
 def _limits_of(plans: Mapping[int, object]) -> dict[int, Limits]:
-    guards = ChannelGuard.objects.in_bulk(list(plans))
+    statement = "SELECT * FROM channels_sync_channelguard WHERE channel_id = ANY(%s::bigint[])"
+    guards = {guard.channel_id: guard for guard in ChannelGuard.objects.raw(statement, [numbers(plans)])}
     return {channel_id: limits_of(guards.get(channel_id)) for channel_id in plans}
+
+
+def _asks_before(limits: Limits) -> bool:
+    """Whether a limit counts what changed shortly before."""
+    return limits.share_changed is not None or limits.to_zero_max is not None
 
 
 def _window_of(changes: Mapping[int, Sequence[Change]], *, now: datetime) -> dict[int, tuple[int, int]]:
     """Other listings that changed on each channel within the window, and those of them that fell to zero."""
+    if not changes:
+        return {}
     here = [change.listing_id for found in changes.values() for change in found]
     with connection.cursor() as cursor:
         cursor.execute(

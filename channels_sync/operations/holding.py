@@ -21,10 +21,8 @@ from inventory.operations.exceptions import report_exception, resolve_by_fingerp
 _FINGERPRINT = "held_run:{channel}"
 
 
-def write_holds(
-    *, held: Sequence[tuple[PublishRun, int | None, Derivation]], over: Sequence[int], now: datetime
-) -> None:
-    """Keep changes (run, figure before, derivation) that wait, and end the holds of the listings `over`.
+def write_holds(*, held: Sequence[tuple[int, int | None, Derivation]], over: Sequence[int], now: datetime) -> None:
+    """Keep changes (id of the run, figure before, derivation) that wait, and end the holds of the listings `over`.
 
     A hold of a listing that waits for the very same figure already is left as it is, with its age.
     """
@@ -55,10 +53,10 @@ def write_holds(
         )
 
 
-def _columns(held: Sequence[tuple[PublishRun, int | None, Derivation]]) -> list[list[object]]:
+def _columns(held: Sequence[tuple[int, int | None, Derivation]]) -> list[list[object]]:
     return [
         [derivation.offer.listing_id for _, _, derivation in held],
-        [run.pk for run, _, _ in held],
+        [run_id for run_id, _, _ in held],
         [before for _, before, _ in held],
         [derivation.quantity for _, _, derivation in held],
         [json.dumps(derivation.to_json()) for _, _, derivation in held],
@@ -83,9 +81,13 @@ def _end(listing_ids: Sequence[int], state: HoldState, *, now: datetime, actor_i
         )
 
 
-def report_holds(*, plans: Sequence[tuple[PublishRun, Sequence[Trip], int]]) -> None:
-    """One case in the queue for each channel on which something waits."""
-    for run, trips, count in plans:
+def report_holds(*, plans: Sequence[tuple[int, Sequence[Trip], int]]) -> None:
+    """One case in the queue for each channel on which something waits; `plans` are the ids of runs, what tripped, how many."""
+    if not plans:
+        return
+    runs = PublishRun.objects.select_related("channel").in_bulk([run_id for run_id, _, _ in plans])
+    for run_id, trips, count in plans:
+        run = runs[run_id]
         assert run.channel is not None, "a run belongs to a channel"
         report_exception(
             kind="held_run",

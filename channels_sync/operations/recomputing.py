@@ -20,7 +20,7 @@ from django.utils import timezone
 from channels_sync.allocation import Derivation
 from channels_sync.causes import joined, shortened
 from channels_sync.guard import Trip
-from channels_sync.models import Channel, ChannelMode, Listing, PublicationState, PublishRun
+from channels_sync.models import Channel, ChannelMode, Listing, PublicationState
 from channels_sync.operations.building import forget_newer, id_ranges, note_everything, touched_by
 from channels_sync.operations.guarding import Planned, judge_plans
 from channels_sync.operations.holding import report_holds, write_holds
@@ -306,29 +306,36 @@ def publication_outlook(*, changes: Mapping[int, Decimal]) -> dict[int, int]:
     return {one.facts.listing_id: one.quantity for one in figures(facts, supposing=changes)}
 
 
-def _write_runs(plans: Sequence[_Plan], *, cause: Cause, now: datetime) -> dict[int, PublishRun]:
-    """A run for each channel on which anything changes or waits, by channel id."""
-    runs = PublishRun.objects.bulk_create(
-        PublishRun(
-            channel_id=plan.channel_id,
-            cause=shortened(cause.words, length=CAUSE_LENGTH),
-            posting_id=cause.posting_id,
-            changed_at=cause.changed_at,
-            listings_checked=plan.checked,
-            listings_changed=len(plan.changes),
-            listings_held=len(plan.held),
-            trips=[trip.as_json() for trip in plan.trips[:TRIPS_KEPT]],
-            recorded_at=now,
+def _write_runs(plans: Sequence[_Plan], *, cause: Cause, now: datetime) -> dict[int, int]:
+    """A run for each channel on which anything changes or waits: its id by channel id."""
+    told = [plan for plan in plans if plan.changes or plan.held]
+    if not told:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO channels_sync_publishrun (channel_id, cause, posting_id, changed_at, listings_checked,"
+            " listings_changed, listings_held, trips, recorded_at)"
+            " SELECT u.channel_id, %s, %s, %s, u.checked, u.changed, u.held, u.trips, %s"
+            " FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::int[], %s::jsonb[])"
+            " AS u(channel_id, checked, changed, held, trips) RETURNING channel_id, id",
+            [
+                shortened(cause.words, length=CAUSE_LENGTH),
+                cause.posting_id,
+                cause.changed_at,
+                now,
+                numbers(plan.channel_id for plan in told),
+                numbers(plan.checked for plan in told),
+                numbers(len(plan.changes) for plan in told),
+                numbers(len(plan.held) for plan in told),
+                texts(json.dumps([trip.as_json() for trip in plan.trips[:TRIPS_KEPT]]) for plan in told),
+            ],
         )
-        for plan in plans
-        if plan.changes or plan.held
-    )
-    return {run.channel_id: run for run in runs if run.channel_id is not None}
+        return dict(cursor.fetchall())
 
 
-def _write(plans: Sequence[_Plan], *, runs: Mapping[int, PublishRun], now: datetime) -> None:
+def _write(plans: Sequence[_Plan], *, runs: Mapping[int, int], now: datetime) -> None:
     rows = [
-        (derivation.offer.listing_id, runs[plan.channel_id].pk, before, derivation, plan.state)
+        (derivation.offer.listing_id, runs[plan.channel_id], before, derivation, plan.state)
         for plan in plans
         for before, derivation in plan.changes
     ]

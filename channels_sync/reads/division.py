@@ -17,7 +17,7 @@ from django.db import connection
 from django.utils import timezone
 
 from channels_sync.allocation.terms import ALONE, BY_DEMAND
-from channels_sync.models import AllocationPolicy, ChannelMode
+from channels_sync.models import ChannelMode
 from channels_sync.reads.layers import demand_of
 from channels_sync.reads.rulebook import Proposal, every_rule_in_force
 from inventory.quantities import PLACES, ZERO, round_down
@@ -61,7 +61,13 @@ def is_divided(*, at: datetime, proposals: Collection[Proposal] = ()) -> bool:
     """Whether any rule in force, or proposed, has products divide what could be built. One statement."""
     if any(proposal.terms.get("building") not in (None, "", ALONE) for proposal in proposals):
         return True
-    return AllocationPolicy.objects.in_force(at=at).exclude(building__in=("", ALONE)).exists()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM channels_sync_allocationpolicy WHERE effective_from <= %(at)s"
+            " AND (effective_to IS NULL OR effective_to > %(at)s) AND building NOT IN ('', %(alone)s))",
+            {"at": at, "alone": ALONE},
+        )
+        return bool(cursor.fetchone()[0])
 
 
 def parts_of_building(*, at: datetime, proposals: Collection[Proposal] = ()) -> dict[int, Part]:

@@ -27,7 +27,7 @@ from channels_sync.allocation import (
     published_quantity,
 )
 from channels_sync.allocation.sisters import Sister, allotments_of
-from channels_sync.models import Channel, ChannelMode
+from channels_sync.models import ChannelMode
 from channels_sync.reads.division import Part, parts_of_building
 from channels_sync.reads.layers import (
     Arrival,
@@ -308,9 +308,15 @@ def _life(terms: Terms) -> int:
 
 def sources_of(channels: Collection[int]) -> dict[int, frozenset[int]]:
     """Channel id -> its source locations; a channel without any is not in it."""
-    links = Channel.source_locations.through.objects.filter(channel_id__in=sorted(channels))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT channel_id, location_id FROM channels_sync_channel_source_locations"
+            " WHERE channel_id = ANY(%s::bigint[])",
+            [numbers(channels)],
+        )
+        rows = cursor.fetchall()
     sources: dict[int, set[int]] = {}
-    for channel_id, location_id in links.values_list("channel_id", "location_id"):
+    for channel_id, location_id in rows:
         sources.setdefault(channel_id, set()).add(location_id)
     return {channel_id: frozenset(places) for channel_id, places in sources.items()}
 

@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from django.db.models import BooleanField
-from django.db.models.expressions import RawSQL
+from django.contrib.auth import get_user_model
+from django.db import connection
 
 from channels_sync.allocation import Breadth, PolicyTerms, Rule, Terms, resolve
-from channels_sync.allocation.vocabulary import BY_COLUMN
-from channels_sync.models import AllocationPolicy
+from channels_sync.allocation.vocabulary import BY_COLUMN, COLUMNS
+from channels_sync.models.policies import scope_in_words
 from inventory.arrays import numbers
 from inventory.models import ItemCategory
 
@@ -133,74 +133,105 @@ class Rulebook:
         return chain
 
 
-def scope_of(row: AllocationPolicy) -> Scope:
-    return Scope(row.channel_id, row.category_id, row.item_id, row.listing_id)
+class _Version(NamedTuple):
+    """One version of a rule, with the names of what it is for."""
+
+    pk: int
+    version: int
+    since: datetime
+    channel_id: int | None
+    category_id: int | None
+    item_id: int | None
+    listing_id: int | None
+    campaign_id: int | None
+    channel: str | None
+    category: str | None
+    sku: str | None
+    external_sku: str | None
+    listing_channel: str | None
+    listing_item_id: int | None
+    author: str | None
+    campaign: str | None
+    values: tuple[Any, ...]
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.channel_id, self.category_id, self.item_id, self.listing_id)
+
+    @property
+    def item_of_its_own(self) -> int | None:
+        """The item it is for, itself or through its listing."""
+        return self.item_id if self.listing_item_id is None else self.listing_item_id
+
+    def as_terms(self) -> PolicyTerms:
+        """As the formula knows it."""
+        listing = None if self.listing_id is None else f"{self.external_sku} on {self.listing_channel}"
+        return PolicyTerms(
+            breadth=self.scope.breadth,
+            rule=Rule(
+                policy_id=self.pk,
+                version=self.version,
+                scope=scope_in_words(channel=self.channel, category=self.category, item=self.sku, listing=listing),
+                author=self.author or "",
+                since=self.since,
+                campaign=self.campaign or "",
+            ),
+            values=formula_terms(dict(zip(COLUMNS, self.values, strict=True))),
+            is_campaign=self.campaign_id is not None,
+        )
 
 
-def policy_terms(row: AllocationPolicy) -> PolicyTerms:
-    """One version as the formula knows it."""
-    return PolicyTerms(
-        breadth=scope_of(row).breadth,
-        rule=Rule(
-            policy_id=row.pk,
-            version=row.version,
-            scope=row.scope,
-            author=row.created_by.get_username() if row.created_by else "",
-            since=row.effective_from,
-            campaign=row.campaign.name if row.campaign else "",
-        ),
-        values=formula_terms(row.terms),
-        is_campaign=row.campaign_id is not None,
-    )
+_VERSIONS = f"""
+SELECT p.id, p.version, p.effective_from, p.channel_id, p.category_id, p.item_id, p.listing_id, p.campaign_id,
+       c.name, k.name, i.sku, l.external_sku, o.name, l.item_id, u.{get_user_model().USERNAME_FIELD}, a.name,
+       {", ".join(f"p.{column}" for column in COLUMNS)}
+FROM channels_sync_allocationpolicy p
+LEFT JOIN channels_sync_channel c ON c.id = p.channel_id
+LEFT JOIN inventory_itemcategory k ON k.id = p.category_id
+LEFT JOIN inventory_item i ON i.id = p.item_id
+LEFT JOIN channels_sync_listing l ON l.id = p.listing_id LEFT JOIN channels_sync_channel o ON o.id = l.channel_id
+LEFT JOIN channels_sync_campaign a ON a.id = p.campaign_id
+LEFT JOIN {get_user_model()._meta.db_table} u ON u.id = p.created_by_id
+WHERE p.effective_from <= %(at)s AND (p.effective_to IS NULL OR p.effective_to > %(at)s) {{narrowed}}
+ORDER BY p.effective_from, p.id
+"""
+_WITH_A_SAY = """
+AND (p.listing_id = ANY(%(listings)s::bigint[]) OR p.listing_id IS NULL
+     AND (p.channel_id IS NULL OR p.channel_id = ANY(%(channels)s::bigint[]))
+     AND (p.item_id IS NULL OR p.item_id = ANY(%(items)s::bigint[])))
+"""
+"""Rules that are wide, or for one of some listings, their items and channels."""
+
+
+def _versions(statement: str, arguments: Mapping[str, Any]) -> list[_Version]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, arguments)
+        head = len(_Version._fields) - 1
+        return [_Version._make((*row[:head], row[head:])) for row in cursor.fetchall()]
 
 
 def rules_in_force(*, at: datetime, listings: Sequence[Placed], proposals: Collection[Proposal] = ()) -> Rulebook:
     """The rules that have a say in the figures of `listings`. One statement, two where a category has a rule."""
-    rows = list(
-        AllocationPolicy.objects.in_force(at=at)
-        .filter(_has_a_say(listings))
-        .select_related("channel", "category", "item", "listing__channel", "created_by", "campaign")
-        .order_by("effective_from", "pk")
-    )
-    return _rulebook(rows, proposals)
-
-
-def _has_a_say(listings: Sequence[Placed]) -> RawSQL:
-    """For the table of policies: whether a rule is wide, or for one of these listings, their items and channels."""
-    return RawSQL(
-        "channels_sync_allocationpolicy.listing_id = ANY(%s::bigint[]) OR channels_sync_allocationpolicy.listing_id IS NULL"
-        " AND (channels_sync_allocationpolicy.channel_id IS NULL"
-        " OR channels_sync_allocationpolicy.channel_id = ANY(%s::bigint[]))"
-        " AND (channels_sync_allocationpolicy.item_id IS NULL"
-        " OR channels_sync_allocationpolicy.item_id = ANY(%s::bigint[]))",
-        [
-            numbers(one.listing_id for one in listings),
-            numbers({one.channel_id for one in listings}),
-            numbers({one.item_id for one in listings}),
-        ],
-        output_field=BooleanField(),
-    )
+    arguments = {
+        "at": at,
+        "listings": numbers(one.listing_id for one in listings),
+        "channels": numbers({one.channel_id for one in listings}),
+        "items": numbers({one.item_id for one in listings}),
+    }
+    return _rulebook(_versions(_VERSIONS.format(narrowed=_WITH_A_SAY), arguments), proposals)
 
 
 def every_rule_in_force(*, at: datetime, proposals: Collection[Proposal] = ()) -> tuple[Rulebook, set[int]]:
     """All rules in force, and the ids of items that have one of their own, or one of their listings has. Two statements."""
-    rows = list(
-        AllocationPolicy.objects.in_force(at=at)
-        .select_related("channel", "category", "item", "listing__channel", "created_by", "campaign")
-        .order_by("effective_from", "pk")
-    )
-    items = {item_id for row in rows if (item_id := row.listing.item_id if row.listing else row.item_id) is not None}
+    rows = _versions(_VERSIONS.format(narrowed=""), {"at": at})
+    items = {item_id for row in rows if (item_id := row.item_of_its_own) is not None}
     return _rulebook(rows, proposals), items
 
 
-def _rulebook(rows: Iterable[AllocationPolicy], proposals: Collection[Proposal]) -> Rulebook:
+def _rulebook(rows: Iterable[_Version], proposals: Collection[Proposal]) -> Rulebook:
     """The rules as they are, with proposed ones in the place of those they would replace."""
     replaced = {proposal.scope for proposal in proposals if not proposal.campaign}
-    found = [
-        (scope_of(row), policy_terms(row))
-        for row in rows
-        if row.campaign_id is not None or scope_of(row) not in replaced
-    ]
+    found = [(row.scope, row.as_terms()) for row in rows if row.campaign_id is not None or row.scope not in replaced]
     found += [(proposal.scope, _proposed(proposal)) for proposal in proposals]
     parents: Mapping[int, int | None] = {}
     if any(scope.category_id is not None for scope, _ in found):

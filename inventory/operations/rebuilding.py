@@ -190,7 +190,7 @@ def _unknown_after(unknown: Decimal, *, quantity: Decimal, value: Decimal | None
     if kind in VALUE_KINDS and quantity:  # late costs take units of unknown cost out and put them in at a known one
         return max(unknown + quantity, ZERO) if kind == PostingKind.LANDED_COST and value is None else unknown
     if quantity > ZERO and kind == PostingKind.REVERSAL:  # put_back
-        return (unknown or quantity) if value is None else unknown
+        return min(unknown + quantity, max(unknown, left)) if value is None else unknown
     if quantity > ZERO:  # put
         return unknown + quantity if value is None else unknown
     if quantity == ZERO:  # a correction makes all of it known; the reversal of a value alone does not

@@ -33,14 +33,14 @@ WITH by_posting AS (
   SELECT item_id, max(place) AS place FROM running WHERE kind = 'cost_correction' GROUP BY 1
 ), left_over AS (
   SELECT r.item_id, sum(r.unknown) AS net, (array_agg(r.held ORDER BY r.place DESC))[1] AS held,
-         array_agg(r.unknown ORDER BY r.place) FILTER (WHERE r.unknown > 0 OR r.unknown < 0 AND r.kind = 'reversal') AS steps,
-         array_agg(r.kind = 'reversal' ORDER BY r.place)
-           FILTER (WHERE r.unknown > 0 OR r.unknown < 0 AND r.kind = 'reversal') AS undoes
+         array_agg(r.unknown ORDER BY r.place) FILTER ({counts}) AS steps,
+         array_agg(CASE WHEN r.kind = 'reversal' THEN r.held END ORDER BY r.place) FILTER ({counts}) AS held_after
   FROM running r LEFT JOIN emptied e USING (item_id, lot_id) LEFT JOIN corrected c USING (item_id)
   WHERE r.place > greatest(coalesce(e.place, 0), coalesce(c.place, 0)) GROUP BY r.item_id, r.lot_id
 )
-SELECT item_id, net, held, steps, undoes FROM left_over WHERE held < 0 AND net < 0 OR held > 0 AND steps IS NOT NULL
+SELECT item_id, net, held, steps, held_after FROM left_over WHERE held < 0 AND net < 0 OR held > 0 AND steps IS NOT NULL
 """
+_COUNTS = "WHERE r.unknown > 0 OR r.unknown < 0 AND r.kind = 'reversal'"
 _LAYERS = """
 SELECT item_id, sum(quantity) FROM (
   SELECT y.item_id, c.layer_id, sum(c.quantity) AS quantity,
@@ -62,8 +62,8 @@ def unknown_quantities(*, items: Collection[int], moment: AsOf) -> dict[int, Dec
     by_pool = [item_id for item_id, method in methods.items() if method != CostMethod.FIFO]
     found: dict[int, Decimal] = {}
     if by_pool:
-        for item_id, net, held, steps, undoes in _query(_POOLS, by_pool, moment.condition("m")):
-            part = min(-net, -held) if held < ZERO else min(_came(steps, undoes), held)
+        for item_id, net, held, steps, held_after in _query(_POOLS, by_pool, moment.condition("m")):
+            part = min(-net, -held) if held < ZERO else min(_came(steps, held_after), held)
             found[item_id] = found.get(item_id, ZERO) + part
     if by_layer:
         found |= dict(_query(_LAYERS, by_layer, moment.condition("p")))
@@ -84,16 +84,21 @@ def items_of_unknown_cost(*, moment: AsOf) -> dict[int, Decimal]:
     return unknown_quantities(items=items, moment=moment) if items else {}
 
 
-def _came(steps: Sequence[Decimal], undoes: Sequence[bool]) -> Decimal:
-    """What came in without a cost after these steps, as put, put_back and take_back of inventory.valuation count it."""
+def _came(steps: Sequence[Decimal], held_after: Sequence[Decimal | None]) -> Decimal:
+    """What came in without a cost after these steps, as put, put_back and take_back of inventory.valuation count it.
+
+    `held_after` is what the pool had after a step that undid something, None after any other.
+    """
     came = ZERO
-    for unknown, is_undone in zip(steps, undoes, strict=True):
-        came = came or unknown if is_undone and unknown > ZERO else max(came + unknown, ZERO)
+    for unknown, held in zip(steps, held_after, strict=True):
+        added = max(came + unknown, ZERO)
+        came = min(added, max(came, held)) if held is not None and unknown > ZERO else added
     return came
 
 
 def _query(sql: str, items: Sequence[int], condition: tuple[str, list[Any]]) -> list[tuple[Any, ...]]:
     words, parameters = condition
     with connection.cursor() as cursor:
-        cursor.execute(sql.format(condition=words), [numbers(items), *parameters])
-        return cursor.fetchall()
+        cursor.execute(sql.format(condition=words, counts=_COUNTS), [numbers(items), *parameters])
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows

@@ -92,13 +92,17 @@ def test_a_posting_and_its_reversal_are_nothing(item, place, work, value):
     assert state() == before
 
 
-def test_units_of_unknown_cost_among_others_are_as_many_as_before_an_issue_that_was_undone(item, place):
-    put_on_hand(item, place, "8", lot="A", value="8.00")
+@pytest.mark.parametrize("used", [("2",), ("5", "7"), ("12",), ("3", "4", "2")])
+def test_units_of_unknown_cost_are_as_many_as_before_issues_that_were_undone(item, place, used):
     put_on_hand(item, place, "12", lot="A", value=None)
     before = state()
-    issue = issue_stock(key=uuid4(), item=item, location=place, quantity=Decimal(10), actor=None)
+    issues = [
+        issue_stock(key=uuid4(), item=item, location=place, quantity=Decimal(quantity), actor=None).posting
+        for quantity in used
+    ]
 
-    reverse(issue.posting)
+    for issue in reversed(issues):
+        reverse(issue)
 
     assert state() == before
     assert unknown_quantities(items=[item.pk], moment=AsOf.at(timezone.now())) == {item.pk: 12}
