@@ -154,13 +154,17 @@ def carry(pool: Pool, quantity: Decimal, *, step: Decimal) -> Carried:
 
 
 def put_back(pool: Pool, quantity: Decimal, value: Decimal | None) -> Taken:
-    """Undo an issue: the very quantity and value return. `residue` is value that nothing carries then (rule S14)."""
+    """Undo an issue: the very quantity and value return. `residue` is value that nothing carries then (rule S14).
+
+    What comes back unknown is counted as unknown again, but no more units than the pool has: an issue that did not empty it
+    had left their number as it was (`take`).
+    """
     left = pool.quantity + quantity
     if value is None:
         if pool.quantity < ZERO:
             unknown = max(left, ZERO) if left > ZERO else max(pool.unknown_quantity - quantity, ZERO)
         else:
-            unknown = pool.unknown_quantity + quantity
+            unknown = min(pool.unknown_quantity + quantity, max(pool.unknown_quantity, left))
         return _signed(None, Pool(left, pool.value, unknown))
     return _signed(value, Pool(left, pool.value + value, min(pool.unknown_quantity, abs(left))))
 

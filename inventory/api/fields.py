@@ -75,6 +75,11 @@ class DecimalIn(Described):
             self.fail("form", given=data[:40], wanted=self._wanted)
         return Decimal(data)
 
+    def get_default(self) -> Any:
+        """The default is written as it would be sent, so that the document shows it so."""
+        default = super().get_default()
+        return self.to_internal_value(default) if isinstance(default, str) else default
+
     def to_representation(self, value: Any) -> str:
         return as_text(value)
 

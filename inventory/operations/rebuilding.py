@@ -186,9 +186,11 @@ def _unknown_parts(items: list[int]) -> dict[int, Decimal]:
 
 
 def _unknown_after(unknown: Decimal, *, quantity: Decimal, value: Decimal | None, left: Decimal, kind: str) -> Decimal:
-    """The unknown quantity after one movement: the same steps as put, take and take_back of inventory.valuation."""
+    """The unknown quantity after one movement: the same steps as put, take, put_back and take_back of inventory.valuation."""
     if kind in VALUE_KINDS and quantity:  # late costs take units of unknown cost out and put them in at a known one
         return max(unknown + quantity, ZERO) if kind == PostingKind.LANDED_COST and value is None else unknown
+    if quantity > ZERO and kind == PostingKind.REVERSAL:  # put_back
+        return min(unknown + quantity, max(unknown, left)) if value is None else unknown
     if quantity > ZERO:  # put
         return unknown + quantity if value is None else unknown
     if quantity == ZERO:  # a correction makes all of it known; the reversal of a value alone does not

@@ -16,8 +16,8 @@ from inventory.models import CostMethod, CostPool
 from inventory.quantities import ZERO
 from inventory.reads.moments import AsOf
 
-# Per posting, in the order of the movements: what came in of unknown cost counts, what was taken back of it no longer does,
-# what was used counts until the pool is empty.
+# Per posting, in the order of the movements since the pool was last empty or corrected: what came in of unknown cost or was
+# taken back of it. What was used counts until the pool is empty, so it is left out.
 _POOLS = """
 WITH by_posting AS (
   SELECT m.item_id, CASE WHEN c.method = 'lot' THEN m.lot_id ELSE 0 END AS lot_id, m.posting_id, min(m.id) AS place,
@@ -32,14 +32,15 @@ WITH by_posting AS (
 ), corrected AS (
   SELECT item_id, max(place) AS place FROM running WHERE kind = 'cost_correction' GROUP BY 1
 ), left_over AS (
-  SELECT r.item_id, r.lot_id, sum(r.unknown) FILTER (WHERE r.unknown > 0 OR r.kind = 'reversal') AS came, sum(r.unknown) AS net,
-         (array_agg(r.held ORDER BY r.place DESC))[1] AS held
+  SELECT r.item_id, sum(r.unknown) AS net, (array_agg(r.held ORDER BY r.place DESC))[1] AS held,
+         array_agg(r.unknown ORDER BY r.place) FILTER ({counts}) AS steps,
+         array_agg(CASE WHEN r.kind = 'reversal' THEN r.held END ORDER BY r.place) FILTER ({counts}) AS held_after
   FROM running r LEFT JOIN emptied e USING (item_id, lot_id) LEFT JOIN corrected c USING (item_id)
-  WHERE r.place > greatest(coalesce(e.place, 0), coalesce(c.place, 0)) GROUP BY 1, 2
+  WHERE r.place > greatest(coalesce(e.place, 0), coalesce(c.place, 0)) GROUP BY r.item_id, r.lot_id
 )
-SELECT item_id, sum(CASE WHEN held < 0 THEN least(-net, -held) ELSE least(came, held) END)
-FROM left_over WHERE CASE WHEN held < 0 THEN net < 0 ELSE came > 0 END GROUP BY 1
+SELECT item_id, net, held, steps, held_after FROM left_over WHERE held < 0 AND net < 0 OR held > 0 AND steps IS NOT NULL
 """
+_COUNTS = "WHERE r.unknown > 0 OR r.unknown < 0 AND r.kind = 'reversal'"
 _LAYERS = """
 SELECT item_id, sum(quantity) FROM (
   SELECT y.item_id, c.layer_id, sum(c.quantity) AS quantity,
@@ -61,9 +62,11 @@ def unknown_quantities(*, items: Collection[int], moment: AsOf) -> dict[int, Dec
     by_pool = [item_id for item_id, method in methods.items() if method != CostMethod.FIFO]
     found: dict[int, Decimal] = {}
     if by_pool:
-        found |= _query(_POOLS, by_pool, moment.condition("m"))
+        for item_id, net, held, steps, held_after in _query(_POOLS, by_pool, moment.condition("m")):
+            part = min(-net, -held) if held < ZERO else min(_came(steps, held_after), held)
+            found[item_id] = found.get(item_id, ZERO) + part
     if by_layer:
-        found |= _query(_LAYERS, by_layer, moment.condition("p"))
+        found |= dict(_query(_LAYERS, by_layer, moment.condition("p")))
     return {item_id: quantity for item_id, quantity in found.items() if quantity > ZERO}
 
 
@@ -81,8 +84,21 @@ def items_of_unknown_cost(*, moment: AsOf) -> dict[int, Decimal]:
     return unknown_quantities(items=items, moment=moment) if items else {}
 
 
-def _query(sql: str, items: Sequence[int], condition: tuple[str, list[Any]]) -> dict[int, Decimal]:
+def _came(steps: Sequence[Decimal], held_after: Sequence[Decimal | None]) -> Decimal:
+    """What came in without a cost after these steps, as put, put_back and take_back of inventory.valuation count it.
+
+    `held_after` is what the pool had after a step that undid something, None after any other.
+    """
+    came = ZERO
+    for unknown, held in zip(steps, held_after, strict=True):
+        added = max(came + unknown, ZERO)
+        came = min(added, max(came, held)) if held is not None and unknown > ZERO else added
+    return came
+
+
+def _query(sql: str, items: Sequence[int], condition: tuple[str, list[Any]]) -> list[tuple[Any, ...]]:
     words, parameters = condition
     with connection.cursor() as cursor:
-        cursor.execute(sql.format(condition=words), [numbers(items), *parameters])
-        return dict(cursor.fetchall())
+        cursor.execute(sql.format(condition=words, counts=_COUNTS), [numbers(items), *parameters])
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows

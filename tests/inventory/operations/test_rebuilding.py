@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 
 from inventory.errors import DomainError
 from inventory.models import CostPool, StockBalance, StockChange
@@ -16,6 +17,8 @@ from inventory.operations.rebuilding import LedgerDamaged, rebuild_balances
 from inventory.operations.reserving import reserve_stock
 from inventory.operations.reversing import reverse_posting
 from inventory.operations.transferring import transfer_stock
+from inventory.reads.moments import AsOf
+from inventory.reads.unknown_costs import unknown_quantities
 from tests.conftest import broken_invariants
 from tests.factories import make_item, make_location, put_on_hand
 
@@ -146,6 +149,10 @@ def test_unknown_quantities_replay_to_what_the_operations_kept(seed):
         pool = CostPool.objects.filter(item=item).first()
         result = rebuild_balances(dry_run=True)
         assert result.differences == [], f"after {what} of {quantity}: {pool and pool.unknown_quantity}"
+        if pool is not None:
+            at_most = min(pool.unknown_quantity, pool.quantity)
+            believed = unknown_quantities(items=[item.pk], moment=AsOf.at(timezone.now()))
+            assert believed == ({item.pk: at_most} if at_most else {}), f"after {what} of {quantity}"
 
 
 def test_a_pool_that_was_emptied_begins_anew_without_unknown_units():

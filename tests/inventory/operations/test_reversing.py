@@ -2,6 +2,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 
 from inventory.errors import AlreadyReversed, NotReversible, ReversalBlocked
 from inventory.models import CostEntry, CostPool, Posting, StockBalance, Tracking
@@ -10,6 +11,8 @@ from inventory.operations.issuing import issue_stock, scrap_stock
 from inventory.operations.reserving import reserve_stock
 from inventory.operations.reversing import reverse_posting
 from inventory.operations.transferring import change_status, transfer_stock
+from inventory.reads.moments import AsOf
+from inventory.reads.unknown_costs import unknown_quantities
 from tests.factories import lot_of, make_item, make_location, on_hand, put_on_hand
 
 pytestmark = pytest.mark.usefixtures("ledger_stays_true")
@@ -86,9 +89,23 @@ def test_a_posting_and_its_reversal_are_nothing(item, place, work, value):
 
     reverse(posting)
 
-    assert state()[0] == before[0]
-    known = [(pool[0], pool[1], pool[2], pool[3] > 0) for pool in state()[1]]
-    assert known == [(pool[0], pool[1], pool[2], pool[3] > 0) for pool in before[1]]
+    assert state() == before
+
+
+@pytest.mark.parametrize("used", [("2",), ("5", "7"), ("12",), ("3", "4", "2")])
+def test_units_of_unknown_cost_are_as_many_as_before_issues_that_were_undone(item, place, used):
+    put_on_hand(item, place, "12", lot="A", value=None)
+    before = state()
+    issues = [
+        issue_stock(key=uuid4(), item=item, location=place, quantity=Decimal(quantity), actor=None).posting
+        for quantity in used
+    ]
+
+    for issue in reversed(issues):
+        reverse(issue)
+
+    assert state() == before
+    assert unknown_quantities(items=[item.pk], moment=AsOf.at(timezone.now())) == {item.pk: 12}
 
 
 def test_a_second_reversal_is_refused(item, place):

@@ -51,6 +51,26 @@ def test_what_was_sent_is_read_back_and_sent_back_changes_nothing(draft, as_plan
     assert again.json()["revision"] == 2
 
 
+def test_what_is_left_out_stands_at_its_usual_figure(draft, as_planner):
+    lines = [{"component": "WAX", "quantity": "1", "substitutes": [{"item": "WICK-B"}]}]
+
+    sent = as_planner.put(f"boms/{draft.pk}/content/", {"revision": 1, "lines": lines}, key=None)
+
+    assert sent.status_code == 200, sent.json()
+    assert (sent.json()["makes"], sent.json()["lines"][0]["substitutes"][0]["ratio"]) == ("1", "1")
+
+
+def test_a_replacement_without_a_factor_is_one_for_one(draft, as_planner):
+    wick = type(draft.item).objects.get(sku="WICK")
+    bom = make_bom(item=make_item(), lines=[(wick, "3")])
+
+    made = as_planner.post("boms/replace/", {"component": "WICK", "replacement": "WICK-B", "boms": [bom.pk]})
+
+    assert made.status_code == 201, made.json()
+    line = Bom.objects.get(item=bom.item, state=BomState.DRAFT).lines.get()
+    assert (line.component.sku, line.quantity) == ("WICK-B", 3)
+
+
 def test_an_older_revision_is_refused_and_writes_nothing(draft, as_planner):
     as_planner.put(f"boms/{draft.pk}/content/", WHOLE, key=None)
 
