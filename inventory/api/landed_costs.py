@@ -29,9 +29,10 @@ from inventory.api.fields import (
 )
 from inventory.api.filters import Filters, IdFilter, TextFilter, WordFilter
 from inventory.api.idempotency import Reply
-from inventory.api.purchasing import LANDED_BASES, LANDED_KINDS, find_supplier, supplier_reference
+from inventory.api.purchasing import LANDED_BASES, LANDED_KINDS
 from inventory.api.references import Where, refuse
 from inventory.api.resources import Endpoint, ListOne, Resource
+from inventory.api.suppliers import find_supplier, supplier_reference
 from inventory.models import (
     LandedBasis,
     LandedCost,

@@ -16,12 +16,7 @@ from inventory.api.moving import (
     StatusChangeResource,
     TransferResource,
 )
-from inventory.api.purchasing import (
-    PurchaseOrderResource,
-    SupplierItemResource,
-    SupplierResource,
-    SupplierStockResource,
-)
+from inventory.api.purchasing import PurchaseOrderResource
 from inventory.api.reporting import ExternalStockResource
 from inventory.api.resources import Resource
 from inventory.api.shipping import (
@@ -37,6 +32,7 @@ from inventory.api.stock import (
     ReservationResource,
     StockResource,
 )
+from inventory.api.suppliers import SupplierItemResource, SupplierResource, SupplierStockResource
 from inventory.api.transit import StockTransferResource
 from inventory.api.valuing import PeriodResource, StockAsOfResource, StockChangesResource, ValuationResource
 

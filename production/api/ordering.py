@@ -1,10 +1,8 @@
-"""What is done with work orders beyond opening and closing them, what they are short of, and demands."""
+"""What is done with work orders beyond opening and closing them, and what they are short of."""
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -14,7 +12,6 @@ from rest_framework.response import Response
 
 from inventory.api.fields import (
     Body,
-    Choice,
     ChoiceOut,
     Day,
     DayOut,
@@ -23,7 +20,6 @@ from inventory.api.fields import (
     FlagOut,
     IdOut,
     Moment,
-    MomentOut,
     Nothing,
     Quantity,
     Text,
@@ -34,15 +30,13 @@ from inventory.api.fields import (
     location_reference,
     optional_text,
 )
-from inventory.api.filters import Filters, IdFilter, TextFilter
 from inventory.api.idempotency import Reply
 from inventory.api.references import find_items, find_locations, in_stock_units
-from inventory.api.resources import Endpoint, ListOne, Resource
+from inventory.api.resources import Endpoint, Resource
 from inventory.api.serializers import UNIT_HELP, LotQuantitySerializer, PostingSerializer
 from inventory.api.stock import picked_lots, posting_reply
 from production.api.serializers import CloseSerializer, WorkOrderSummarySerializer
-from production.models import Demand, DemandMode, WorkOrder, WorkOrderPeg
-from production.operations.demands import WINDOW_HOURS, make_for_demand, withdraw_demand
+from production.models import WorkOrder
 from production.operations.issuing_components import IssueLine, issue_components, return_components
 from production.operations.releasing import release_work_order, reserve_components
 from production.operations.reshaping import apply_newest_bom, bom_change, merge_work_orders, split_work_order
@@ -53,7 +47,6 @@ from production.reads.pick_list import pick_list
 from production.reads.shortages import HOLD, ORDER, PURCHASE, SUBSTITUTE, shortages, shortages_of
 
 RANK_LIMIT = 1_000_000
-WINDOW_HOURS_MAX = 24 * 31
 CLEARING_KINDS = [
     (PURCHASE, "Purchase order"),
     (ORDER, "Work order"),
@@ -234,52 +227,6 @@ class ShortOrderSerializer(serializers.Serializer[Any]):
     lines = ShortLineSerializer(many=True, read_only=True)
 
 
-class PegSerializer(serializers.Serializer[Any]):
-    """A part of an order's plan that is made for the demand."""
-
-    work_order = TextOut(source="work_order.number")
-    state = TextOut(source="work_order.state")
-    quantity = DecimalOut()
-
-
-class DemandSerializer(serializers.Serializer[Any]):
-    """What was asked for by a reference, and what is done about it. Quantities in the item's stock unit."""
-
-    id = IdOut()
-    demand_kind = TextOut()
-    demand_ref = TextOut()
-    item = TextOut(source="item.sku")
-    item_id = IdOut()
-    unit = TextOut(source="item.stock_unit")
-    quantity = DecimalOut(help_text="0: withdrawn.")
-    reserved = DecimalOut(help_text="From stock.")
-    mode = ChoiceOut(DemandMode.choices)
-    location = TextOut(source="location.code")
-    needed_on = DayOut(allow_null=True)
-    created_at = MomentOut()
-    pegs = PegSerializer(many=True, read_only=True)
-
-
-class DemandInputSerializer(Body):
-    demand_kind = Text(length_max=24)
-    demand_ref = Text(length_max=64)
-    item = item_reference()
-    quantity = Quantity()
-    unit = optional_text(32, help_text=UNIT_HELP)
-    location = location_reference(help_text="Where it is to be ready.")
-    source_location = location_reference(required=False, allow_null=True, default=None)
-    mode = Choice(
-        DemandMode.choices, required=False, allow_null=True, default=None, help_text="Left out: by the item's policy."
-    )
-    needed_on = Day(required=False, allow_null=True, default=None)
-    window_hours = Whole(
-        maximum=WINDOW_HOURS_MAX,
-        required=False,
-        default=WINDOW_HOURS,
-        help_text="Join a planned order that is not older than this; at most a month.",
-    )
-
-
 # --- Work orders ------------------------------------------------------------------------------------------------------
 
 RELEASE = "production.release_workorder"
@@ -440,87 +387,3 @@ def _issue_lines(lines: list[dict[str, Any]]) -> list[IssueLine]:
         IssueLine(item, quantity, picked_lots(item, line["lots"], line["unit"], at=("lines", n)))
         for n, (item, quantity, line) in enumerate(zip(items, quantities, lines, strict=True))
     ]
-
-
-# --- Demands ----------------------------------------------------------------------------------------------------------
-
-
-class DemandFilter(Filters):
-    demand_kind = TextFilter(field_name="demand_kind", lookup_expr="exact")
-    demand_ref = TextFilter(field_name="demand_ref", lookup_expr="exact")
-    item = TextFilter(field_name="item__sku")
-    item_id = IdFilter(field_name="item_id")
-
-    class Meta:
-        model = Demand
-        fields: list[str] = []
-
-
-class DemandResource(ListOne, Resource):
-    """Demands that are only a reference and a quantity: met from stock, by planned work orders, or by both."""
-
-    queryset: QuerySet[Demand] = Demand.objects.select_related("item", "location")
-    filterset_class = DemandFilter
-    newest_first = True
-    endpoints = {
-        "list": Endpoint(VIEW, DemandSerializer),
-        "retrieve": Endpoint(VIEW, DemandSerializer),
-        "create": Endpoint(
-            "production.add_workorder", DemandSerializer, DemandInputSerializer, status=201, is_keyed=True
-        ),
-        "withdraw": Endpoint("production.add_workorder", DemandSerializer, Nothing),
-    }
-
-    def list(self, request: Request) -> Response:  # noqa: ARG002
-        """Page by page; `next` and `previous` are the addresses of the pages around this one."""
-        rows = _with_pegs(self.page())
-        answer: Response = self.get_paginated_response(self.get_serializer(rows, many=True).data)
-        return answer
-
-    def retrieve(self, request: Request, id: str) -> Response:  # noqa: ARG002
-        """One of them by its id."""
-        return self.answer(self._shown(self.get_object().pk))
-
-    def _shown(self, pk: int) -> Demand:
-        return _with_pegs([self.get_queryset().get(pk=pk)])[0]
-
-    def create(self, request: Request) -> HttpResponse:
-        """Meet a demand. The same kind, reference and item with another quantity changes what was asked for."""
-
-        def work(key: UUID) -> Reply:  # noqa: ARG001  the reference is what makes it repeatable
-            values = self.values()
-            (item,) = find_items([(("item",), values.pop("item"))])
-            named = [place for place in ("location", "source_location") if values[place] is not None]
-            places = dict(zip(named, find_locations([((place,), values[place]) for place in named]), strict=True))
-            (quantity,) = in_stock_units([(item, values.pop("quantity"), values.pop("unit"))])
-            result = make_for_demand(
-                item=item,
-                quantity=quantity,
-                actor=request.user,
-                **{**values, **places, "mode": values["mode"] or ""},
-            )
-            return self.reply(self._shown(result.demand.pk), replayed=result.replayed)
-
-        return self.answer_once(request, work)
-
-    @action(detail=True, methods=["post"])
-    def withdraw(self, request: Request, id: str) -> Response:  # noqa: ARG002
-        """Nobody asks for it any more: stock is freed, planned orders lose its part, released orders stay."""
-        demand: Demand = self.get_object()
-        self.values()
-        withdraw_demand(
-            demand_kind=demand.demand_kind, demand_ref=demand.demand_ref, item=demand.item, actor=request.user
-        )
-        return self.answer(self._shown(demand.pk))
-
-
-def _with_pegs(found: Sequence[Demand]) -> Sequence[Demand]:
-    """The demands, each with the orders that make something for it; one statement."""
-    pegs = WorkOrderPeg.objects.filter(demand_ref__in={demand.demand_ref for demand in found})
-    by_key: dict[tuple[str, str, int], list[WorkOrderPeg]] = {}
-    for peg in pegs.select_related("work_order").order_by("id"):
-        by_key.setdefault((peg.demand_kind, peg.demand_ref, peg.work_order.item_id), []).append(peg)
-    for demand in found:
-        key = (demand.demand_kind, demand.demand_ref, demand.item_id)
-        demand.pegs = by_key.get(key, [])  # type: ignore[attr-defined]
-    return found

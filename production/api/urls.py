@@ -7,9 +7,9 @@ from production.api.bom_files import BomFileResource
 from production.api.boms import BomResource
 from production.api.buildable import BuildableResource
 from production.api.completions import CompletionResource
+from production.api.demands import DemandResource
 from production.api.disassemblies import DisassemblyResource
 from production.api.learning import LearnedResource
-from production.api.ordering import DemandResource
 from production.api.quality import InspectionPlanResource, InspectionResource
 from production.api.work_orders import WorkOrderResource
 

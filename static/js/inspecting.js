@@ -2,7 +2,7 @@
 (() => {
   const figure = (text) => {
     const plain = text.trim().replace(/[\u202f\u00a0 ]/g, "").replace(/^(\d{1,3})(,\d{3})+(\.\d+)?$/, (all) => all.replace(/,/g, "")).replace(",", ".");
-    return plain === "" || Number.isNaN(Number(plain)) ? null : Number(plain);
+    return /^-?(\d{1,12}(\.\d{0,6})?|\.\d{1,6})$/.test(plain) ? Number(plain) : null;
   };
   const shown = (number) => String(Math.round(number * 1e6) / 1e6);
 
@@ -20,19 +20,21 @@
 
   function count(form) {
     const held = Number(form.dataset.held), unit = form.dataset.unit;
-    let sum = 0, failed = 0;
+    let sum = 0, failed = 0, unread = false;
     for (const field of form.querySelectorAll("[data-part]")) {
-      const value = figure(field.value) ?? 0;
-      sum += value;
-      if (field.name !== "release") failed += value;
-      field.closest(".qc-part").querySelector(".qc-reason")?.toggleAttribute("hidden", value === 0);
+      const typed = field.value.trim() !== "", value = figure(field.value);
+      unread ||= typed && value === null;
+      sum += value ?? 0;
+      if (field.name !== "release") failed += value ?? 0;
+      field.closest(".qc-part").querySelector(".qc-reason")?.toggleAttribute("hidden", !typed || value === 0);
     }
     const left = held - sum, words = form.querySelector("[data-left]");
     words.textContent = Math.abs(left) < 1e-7 ? "" : left > 0 ? `${shown(left)} ${unit} stay on hold.` : `${shown(-left)} ${unit} more than are held.`;
-    words.className = left < -1e-7 ? "bf-tone-blocked" : "bf-muted";
+    if (unread) words.textContent = "What is left is counted when each quantity is a number, such as 12.5.";
+    words.className = unread || left < -1e-7 ? "bf-tone-blocked" : "bf-muted";
     const good = sum - failed;
     const parts = [good ? `release ${shown(good)}` : "", failed ? `fail ${shown(failed)}` : ""].filter(Boolean).join(", ");
-    form.querySelector("[data-decide] span:last-child").textContent = parts ? parts[0].toUpperCase() + parts.slice(1) : "Decide";
+    form.querySelector("[data-decide] span:last-child").textContent = parts && !unread ? parts[0].toUpperCase() + parts.slice(1) : "Decide";
   }
 
   /* What fails is taken off what passes, until somebody says how many pass. */

@@ -61,6 +61,17 @@ def test_what_is_left_out_stands_at_its_usual_figure(draft, as_planner):
     assert (sent.json()["makes"], sent.json()["lines"][0]["substitutes"][0]["ratio"]) == ("1", "1")
 
 
+def test_a_replacement_without_a_factor_is_one_for_one(draft, as_planner):
+    wick = type(draft.item).objects.get(sku="WICK")
+    bom = make_bom(item=make_item(), lines=[(wick, "3")])
+
+    made = as_planner.post("boms/replace/", {"component": "WICK", "replacement": "WICK-B", "boms": [bom.pk]})
+
+    assert made.status_code == 201, made.json()
+    line = Bom.objects.get(item=bom.item, state=BomState.DRAFT).lines.get()
+    assert (line.component.sku, line.quantity) == ("WICK-B", 3)
+
+
 def test_an_older_revision_is_refused_and_writes_nothing(draft, as_planner):
     as_planner.put(f"boms/{draft.pk}/content/", WHOLE, key=None)
 
