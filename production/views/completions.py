@@ -38,7 +38,8 @@ def completions(request: HttpRequest) -> HttpResponseBase:
         request.GET.get("export", ""),
         name="Completions",
         header=[
-            "Completion", "Made at", "SKU", "Name", "Good", "Scrapped", "Unit", "Undone", "Work order", "Into", "Lot",
+            "Completion", "Made at", "SKU", "Name", "Good", "Scrapped", "Scrap reason", "Scrap put in", "Unit", "Undone",
+            "Work order", "Into", "Lot",
             "Components cost", "Unit cost", "By",
         ],
         rows=_export_rows(rows),
@@ -78,7 +79,7 @@ class _Chosen:
 
     def rows(self) -> QuerySet[Completion]:
         found = Completion.objects.select_related(
-            "item", "posting", "posting__actor", "work_order", "output_location", "output_lot"
+            "item", "posting", "posting__actor", "work_order", "output_location", "output_lot", "scrap_location"
         ).order_by("-posting_id")
         if self.text:
             found = found.filter(
@@ -137,6 +138,8 @@ def _export_rows(rows: QuerySet[Completion]) -> Iterator[list[Cell]]:
             done.item.name,
             done.good,
             done.scrapped,
+            done.scrap_reason,
+            done.scrap_location.code if done.scrap_location else "",
             done.item.stock_unit,
             done.reversed_good + done.reversed_scrap,
             done.work_order.number if done.work_order else "",
@@ -187,6 +190,7 @@ def completion_named(pk: int) -> Completion:
             "posting",
             "posting__actor",
             "work_order",
+            "scrap_location",
             "source_location",
             "output_location",
             "output_lot",
