@@ -74,6 +74,9 @@ class PartsForm(forms.Form):
         label="Parts",
         min_value=2,
         max_value=PARTS_MAX,
+        error_messages=dict.fromkeys(
+            ("min_value", "max_value", "invalid"), f"Type a whole number from 2 to {PARTS_MAX}: into how many orders?"
+        ),
         widget=forms.TextInput(attrs={"inputmode": "numeric", "class": "bf-field-number", "autocomplete": "off"}),
         help_text="The order itself is the first. Each is rounded down to the step, the last takes the rest.",
     )
