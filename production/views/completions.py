@@ -38,9 +38,9 @@ def completions(request: HttpRequest) -> HttpResponseBase:
         request.GET.get("export", ""),
         name="Completions",
         header=[
-            "Completion", "Made at", "SKU", "Name", "Good", "Scrapped", "Scrap reason", "Scrap put in", "Unit", "Undone",
+            "Completion", "Made at", "SKU", "Name", "Good", "Scrapped", "Unit", "Undone",
             "Work order", "Into", "Lot",
-            "Components cost", "Unit cost", "By",
+            "Components cost", "Unit cost", "By", "Scrap reason", "Scrap put in",
         ],
         rows=_export_rows(rows),
     )  # fmt: skip
@@ -138,8 +138,6 @@ def _export_rows(rows: QuerySet[Completion]) -> Iterator[list[Cell]]:
             done.item.name,
             done.good,
             done.scrapped,
-            done.scrap_reason,
-            done.scrap_location.code if done.scrap_location else "",
             done.item.stock_unit,
             done.reversed_good + done.reversed_scrap,
             done.work_order.number if done.work_order else "",
@@ -148,6 +146,8 @@ def _export_rows(rows: QuerySet[Completion]) -> Iterator[list[Cell]]:
             done.consumed_value,
             done.unit_cost,
             done.posting.actor.get_username() if done.posting.actor else "",
+            done.scrap_reason,
+            done.scrap_location.code if done.scrap_location else "",
         ]
 
 
