@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
             index=models.Index(
                 condition=models.Q(("scrap_location__isnull", False)),
                 fields=["scrap_location"],
-                name="production_completion_scrap_put_in",
+                name="production_completion_scrap_at",
             ),
         ),
     ]

@@ -104,7 +104,7 @@ class Completion(models.Model):
             models.Index(
                 fields=("scrap_location",),
                 condition=Q(scrap_location__isnull=False),
-                name="production_completion_scrap_put_in",
+                name="production_completion_scrap_at",
             ),
         )
 
