@@ -10,13 +10,14 @@ from inventory.errors import DomainError
 from inventory.models import Item, Location, Tracking
 from inventory.operations.checking import packs_of
 from inventory.quantities import ZERO
+from production.batch_actuals import actuals_of
 from production.forms import moment_of
-from production.operations.completing import CompletionRequest, OutputLot
+from production.operations.completing import Actual, CompletionRequest, OutputLot
 from production.output_lots import fill_rest, read_lots, read_serials
 from production.subjects import Subject, find_subject
 from production.typed import in_stock_unit, read_quantity
 
-COLUMNS = ("what", "good", "scrapped", "scrap_reason", "into", "lot", "reason", "note")
+COLUMNS = ("what", "good", "scrapped", "scrap_reason", "into", "lot", "reason", "note", "used", "scrap_place")
 """Of the grid, in the order they are pasted in."""
 
 
@@ -44,6 +45,9 @@ class BatchRow:
     reference: str = ""
     note: str = ""
     made_on: date | None = None
+    used: str = ""
+    """Actual quantities of components; see production.typed_actuals."""
+    scrap_place: str = ""
     unit: str = ""
 
 
@@ -84,10 +88,12 @@ def request_of_row(
         work_order=order,
         scrapped=scrapped,
         scrap_reason=row.scrap_reason.strip()[:100] if scrapped else "",
+        scrap_location=_place(row.scrap_place, places, field="scrap_place"),
         source_location=_place(row.source, places, field="source") or (None if order else defaults.source),
         output_location=into,
         output_lot_code=code,
         output_lots=lots,
+        actuals=_actuals(row.used),
         reason=row.reason.strip()[:100],
         reference=row.reference.strip()[:100],
         note=row.note.strip()[:500],
@@ -113,6 +119,15 @@ def _quantity(text: str, unit: str, item: Item, packs: Mapping[str, Fraction], *
         return in_stock_unit(typed, sku=item.sku, stock_unit=item.stock_unit, step=item.step, packs=packs)
     except DomainError as error:
         raise RowProblem(field, error.message) from error
+
+
+def _actuals(text: str) -> list[Actual]:
+    if not text.strip():
+        return []
+    try:
+        return actuals_of(text)
+    except DomainError as error:
+        raise RowProblem("used", error.message) from error
 
 
 def _place(code: str, places: Mapping[str, Location], *, field: str) -> Location | None:

@@ -36,6 +36,15 @@ class OverCompletion(DomainError):
     code = "OVER_COMPLETION"
 
 
+class BatchRefused(DomainError):
+    """Completions that were to be posted together, and one of them is refused; or each by itself, and all of them are.
+
+    `context["rows"]` lists those that are refused: `index` (from 0), `code`, `detail` and `context` of each.
+    """
+
+    code = "BATCH_REFUSED"
+
+
 class ConsumptionVariance(DomainError):
     """Actual quantities differ from the standard by more than the deviation policy allows without a reason or a permission."""
 

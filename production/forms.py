@@ -117,7 +117,13 @@ class CompletionForm(forms.Form):
             required=False,
             empty=f"{source} (as ordered)" if source else "Any place of our own",
         )
+        self.fields["scrap_location"] = PlaceField(
+            label="Scrap put in", places=places, required=False, empty="Not noted"
+        )
         self.fields["scrap_reason"].widget.attrs["list"] = "scrap-reasons"
+        self.fields["scrapped"].widget.attrs["placeholder"] = (
+            " "  # an empty field is told from a filled one by the style
+        )
         self.fields["good"].widget.attrs.update({"data-focus": "", "enterkeyhint": "go"})
         if work_order is not None:
             self.fields.pop("reference")

@@ -12,6 +12,7 @@ from inventory.models import Item, Location
 from inventory.operations.checking import packs_of
 from production.forms import PlaceField, QuantityField
 from production.models import DemandMode
+from production.operations.reshaping import PARTS_MAX
 from production.typed import TypedQuantity, in_stock_unit
 
 RANKS = ((-100, "Urgent"), (-10, "High"), (0, "Normal"), (10, "Low"))
@@ -64,6 +65,21 @@ class SplitForm(forms.Form):
 
     def clean_quantity(self) -> Decimal:
         return stock_quantity(self.cleaned_data["quantity"], self.item)
+
+
+class PartsForm(forms.Form):
+    """Into how many orders of equal size the rest of an order is parted."""
+
+    parts = forms.IntegerField(
+        label="Parts",
+        min_value=2,
+        max_value=PARTS_MAX,
+        error_messages=dict.fromkeys(
+            ("min_value", "max_value", "invalid"), f"Type a whole number from 2 to {PARTS_MAX}: into how many orders?"
+        ),
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "class": "bf-field-number", "autocomplete": "off"}),
+        help_text="The order itself is the first. Each is rounded down to the step, the last takes the rest.",
+    )
 
 
 class ReturnForm(forms.Form):

@@ -197,11 +197,15 @@ def _buildable_tab(request: HttpRequest, item: Item) -> dict[str, Any]:
 
 def _completion_panel(_request: HttpRequest, posting: Posting) -> dict[str, Any] | None:
     if posting.kind == PostingKind.COMPLETION:
-        completion = Completion.objects.select_related("item", "work_order").filter(posting=posting).first()
+        completion = (
+            Completion.objects.select_related("item", "work_order", "scrap_location").filter(posting=posting).first()
+        )
         return None if completion is None else {"completion": completion, "completion_reversal": None}
     if posting.kind == PostingKind.REVERSAL:
         reversal = (
-            CompletionReversal.objects.select_related("completion__item", "completion__work_order")
+            CompletionReversal.objects.select_related(
+                "completion__item", "completion__work_order", "completion__scrap_location"
+            )
             .filter(posting=posting)
             .first()
         )

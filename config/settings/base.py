@@ -215,6 +215,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ItemKind": "inventory.models.ItemKind",
         "GenealogyDirection": "inventory.api.lots.DIRECTIONS",
+        "BatchMode": "production.api.completion_batches.MODES",
         "Tracking": "inventory.models.Tracking",
         "CostMethod": "inventory.models.CostMethod",
         "SupplyPolicy": "inventory.models.SupplyPolicy",

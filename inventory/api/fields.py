@@ -269,9 +269,9 @@ class Body(serializers.Serializer[Any]):
         return values
 
 
-def lines_of(shape: Any, **kwargs: Any) -> Any:
-    """A list of bodies of one shape, at most LINES_MAX."""
-    return shape(many=True, max_length=LINES_MAX, **kwargs)
+def lines_of(shape: Any, *, length_max: int = LINES_MAX, **kwargs: Any) -> Any:
+    """A list of bodies of one shape, at most `length_max`."""
+    return shape(many=True, max_length=length_max, **kwargs)
 
 
 class Nothing(Body):

@@ -53,6 +53,11 @@ def _with_retries(work: Callable[[], R]) -> R:
             attempt += 1
 
 
+def is_within_operation() -> bool:
+    """Whether operations called now belong to the transaction of one that is running: a refusal undoes nothing by itself."""
+    return _is_joined.get()
+
+
 def operation(verb: Callable[P, R]) -> Callable[P, R]:
     """Make a business verb atomic: everything or nothing, repeated on deadlock, serialisation failure or lock time-out."""
 

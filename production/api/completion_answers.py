@@ -5,16 +5,29 @@ from decimal import Decimal
 from fractions import Fraction
 
 from django.db import connection
+from django.db.models import Prefetch
 
 from inventory.api.fields import moment_text
 from inventory.api.serializers import quantity_text
+from inventory.api.stock import MOVEMENTS
 from inventory.errors import DomainError
 from inventory.models import Item, Movement, Posting
 from inventory.quantities import PLACES, ZERO, as_text, round_half_up
 from production.api.completion_serializers import CompletionDetailSerializer
-from production.models import Completion, CompletionLine
+from production.models import Completion, CompletionLine, CompletionOutput
 from production.operations.completing import CompletionPlan, CompletionResult, PlannedOutput
 from production.planning import PlannedLine, PlannedPick
+
+SUMMARIES = Completion.objects.select_related(
+    "posting__actor", "item", "bom", "work_order", "scrap_location", "source_location", "output_location", "output_lot"
+)
+DETAILS = SUMMARIES.prefetch_related(
+    Prefetch("lines", CompletionLine.objects.select_related("component", "substitute_for").order_by("id")),
+    Prefetch("outputs", CompletionOutput.objects.select_related("item", "lot", "location")),
+    Prefetch("nested", Completion.objects.only("pk", "parent")),
+    Prefetch("posting__movements", MOVEMENTS.order_by("id")),
+    "reversals",
+)
 
 
 def unit_cost_text(value: Decimal | None, good: Decimal) -> str | None:
@@ -27,11 +40,11 @@ def unit_cost_text(value: Decimal | None, good: Decimal) -> str | None:
 def body_of_result(result: CompletionResult, plan: CompletionPlan, *, actor: str) -> dict[str, object]:
     """A completion just posted, as CompletionSerializer describes it."""
     completion, posting = result.completion, result.posting
-    codes = _location_codes(plan)
+    codes = location_codes(plan)
     lot = plan.output_lot_code if plan.good else None
     return {
         **_head(completion, posting, item=plan.item, bom_version=plan.bom_version, output_lot=lot, actor=actor),
-        "lines": [_planned_line(line, codes) for line in plan.lines],
+        "lines": [planned_line(line, codes) for line in plan.lines],
         "outputs": [_planned_output(output) for output in plan.outputs],
         "nested": _nested_ids(completion) if plan.nested else [],
     }
@@ -136,7 +149,7 @@ def _head(
     output_lot: str | None,
     actor: str | None,
 ) -> dict[str, object]:
-    source, order = completion.source_location, completion.work_order
+    source, order, waste = completion.source_location, completion.work_order, completion.scrap_location
     return {
         "id": completion.pk,
         "item": item.sku,
@@ -148,6 +161,7 @@ def _head(
         "good": as_text(completion.good),
         "scrapped": as_text(completion.scrapped),
         "scrap_reason": completion.scrap_reason,
+        "scrap_location": None if waste is None else waste.code,
         "source_location": None if source is None else source.code,
         "output_location": completion.output_location.code,
         "output_lot": output_lot,
@@ -170,7 +184,7 @@ def _head(
     }
 
 
-def _planned_line(line: PlannedLine, codes: Mapping[int, str]) -> dict[str, object]:
+def planned_line(line: PlannedLine, codes: Mapping[int, str]) -> dict[str, object]:
     return {
         "component": line.component.sku,
         "component_id": line.component.id,
@@ -240,7 +254,7 @@ def _stored_line(line: CompletionLine, left: Mapping[int, list[Movement]]) -> di
 
 def preview_of(plan: CompletionPlan) -> dict[str, object]:
     """A plan, as CompletionPreviewSerializer describes it."""
-    codes = _location_codes(plan)
+    codes = location_codes(plan)
     return {
         "item": plan.item.sku,
         "item_id": plan.item.pk,
@@ -250,6 +264,7 @@ def preview_of(plan: CompletionPlan) -> dict[str, object]:
         "work_order": None if plan.work_order is None else plan.work_order.number,
         "good": as_text(plan.good),
         "scrapped": as_text(plan.scrapped),
+        "scrap_location": None if plan.scrap_location is None else plan.scrap_location.code,
         "source_location": None if plan.source_location is None else plan.source_location.code,
         "output_location": plan.output_location.code,
         "output_lot": plan.output_lot_code,
@@ -269,7 +284,7 @@ def preview_of(plan: CompletionPlan) -> dict[str, object]:
         "completable": quantity_text(plan.completable),
         "lines": [
             {
-                **_planned_line(line, codes),
+                **planned_line(line, codes),
                 "on_hand": as_text(line.on_hand),
                 "on_hand_after": as_text(line.on_hand_after),
                 "free": as_text(line.free),
@@ -285,7 +300,7 @@ def preview_of(plan: CompletionPlan) -> dict[str, object]:
 def _nested_previews(plans: Sequence[CompletionPlan], level: int = 1) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for plan in plans:
-        codes = _location_codes(plan)
+        codes = location_codes(plan)
         rows.append(
             {
                 "level": level,
@@ -297,7 +312,7 @@ def _nested_previews(plans: Sequence[CompletionPlan], level: int = 1) -> list[di
                 "output_location": plan.output_location.code,
                 "consumed_value": quantity_text(plan.consumed_value),
                 "unit_cost": unit_cost_text(plan.output_value, plan.good),
-                "lines": [_planned_line(line, codes) for line in plan.lines],
+                "lines": [planned_line(line, codes) for line in plan.lines],
             }
         )
         rows += _nested_previews(plan.nested, level + 1)
@@ -308,7 +323,7 @@ def problem_of(problem: DomainError) -> dict[str, object]:
     return {"code": problem.code, "detail": problem.message, "context": problem.context}
 
 
-def _location_codes(plan: CompletionPlan) -> dict[int, str]:
+def location_codes(plan: CompletionPlan) -> dict[int, str]:
     """The codes of the places components come from; only bins that the request did not name are read."""
     codes = {place.pk: place.code for place in (plan.source_location, plan.output_location) if place is not None}
     wanted = {pick.location_id for line in plan.lines for pick in line.picks} - codes.keys()

@@ -84,6 +84,9 @@ class CompletionInputSerializer(Body):
     scrapped = Quantity(required=False, default=ZERO)
     unit = optional_text(32, help_text="Unit of `good` and `scrapped`; empty means the item's stock unit.")
     scrap_reason = optional_text(100)
+    scrap_location = location_reference(
+        required=False, allow_null=True, default=None, help_text="Where the scrapped units were put; they are no stock."
+    )
     source_location = location_reference(
         required=False,
         allow_null=True,
@@ -189,6 +192,7 @@ class CompletionSummarySerializer(serializers.Serializer[Any]):
     good = DecimalOut()
     scrapped = DecimalOut()
     scrap_reason = TextOut()
+    scrap_location = TextOut(allow_null=True, help_text="Where the scrapped units were put, if it was noted.")
     source_location = TextOut(allow_null=True)
     output_location = TextOut()
     output_lot = TextOut(allow_null=True, help_text="Null when nothing good was made.")
@@ -275,6 +279,7 @@ class CompletionPreviewSerializer(serializers.Serializer[Any]):
     work_order = TextOut(allow_null=True)
     good = DecimalOut()
     scrapped = DecimalOut()
+    scrap_location = TextOut(allow_null=True)
     source_location = TextOut(allow_null=True)
     output_location = TextOut()
     output_lot = TextOut(help_text="“new” stands for the number of the posting to come.")

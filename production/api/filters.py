@@ -42,6 +42,7 @@ class CompletionFilter(Filters):
     work_order = TextFilter(field_name="work_order__number")
     bom_id = IdFilter(field_name="bom_id")
     lot = TextFilter(field_name="output_lot__code")
+    scrap_location = TextFilter(field_name="scrap_location__code", help_text="Where scrapped units were put.")
     is_reversed = FlagFilter(method="reversed")
     search = SearchFilter(method="find", help_text="Part of SKU of the item, reference or note.")
     effective_from = MomentFilter(field_name="posting__effective_at", lookup_expr="gte")

@@ -39,7 +39,14 @@ from production.api.serializers import CloseSerializer, WorkOrderSummarySerializ
 from production.models import WorkOrder
 from production.operations.issuing_components import IssueLine, issue_components, return_components
 from production.operations.releasing import release_work_order, reserve_components
-from production.operations.reshaping import apply_newest_bom, bom_change, merge_work_orders, split_work_order
+from production.operations.reshaping import (
+    PARTS_MAX,
+    apply_newest_bom,
+    bom_change,
+    merge_work_orders,
+    split_into_parts,
+    split_work_order,
+)
 from production.operations.sub_orders import make_sub_orders
 from production.operations.work_orders import cancel_work_order, reschedule_work_order
 from production.reads.order_needs import needs_of_order
@@ -95,6 +102,16 @@ class OrderSplitSerializer(Body):
     quantity = Quantity(help_text="Of the new order.")
     unit = optional_text(32, help_text=UNIT_HELP)
     due_on = Day(required=False, allow_null=True, default=None)
+
+
+class OrderPartsSerializer(Body):
+    parts = Whole(minimum=2, help_text=f"How many orders, at most {PARTS_MAX}; the order itself is the first.")
+
+
+class SplitOrdersSerializer(serializers.Serializer[Any]):
+    """The orders a rest was parted into, the order itself first."""
+
+    orders = WorkOrderSummarySerializer(many=True, read_only=True)
 
 
 class OrderMergeSerializer(Body):
@@ -238,6 +255,7 @@ ORDER_ENDPOINTS: dict[str, Endpoint] = {
     "cancel": Endpoint("production.close_workorder", WorkOrderSummarySerializer, CloseSerializer),
     "dates": Endpoint("production.change_workorder", WorkOrderSummarySerializer, OrderDatesSerializer),
     "split": Endpoint(RELEASE, WorkOrderSummarySerializer, OrderSplitSerializer, status=201, is_keyed=True),
+    "split_evenly": Endpoint(RELEASE, SplitOrdersSerializer, OrderPartsSerializer, status=201, is_keyed=True),
     "merge": Endpoint(RELEASE, WorkOrderSummarySerializer, OrderMergeSerializer),
     "bom_change": Endpoint(VIEW, BomChangeSerializer),
     "newest_bom": Endpoint(RELEASE, WorkOrderSummarySerializer, NewestBomSerializer),
@@ -293,6 +311,17 @@ class OrderActions(Resource):
             (quantity,) = in_stock_units([(order.item, values["quantity"], values["unit"])])
             new = split_work_order(work_order=order, quantity=quantity, due_on=values["due_on"], actor=request.user)
             return self.reply(new)
+
+        return self.answer_once(request, work)
+
+    @action(detail=True, methods=["post"], url_path="split-evenly")
+    def split_evenly(self, request: Request, id: str) -> HttpResponse:  # noqa: ARG002
+        """Part the rest evenly into several orders: each rounded down to the step, the last takes what is left."""
+        order: WorkOrder = self.get_object()
+
+        def work(key: UUID) -> Reply:  # noqa: ARG001  the stored answer is what makes it repeatable
+            found = split_into_parts(work_order=order, parts=self.values()["parts"], actor=request.user)
+            return self.reply({"orders": found})
 
         return self.answer_once(request, work)
 

@@ -44,6 +44,18 @@ GOOD = Field(
 )
 SCRAPPED = Field("scrapped", "Scrap", ("scrap", "scrapped", "rejected", "scrap quantity"))
 SCRAP_REASON = Field("scrap_reason", "Scrap reason", ("scrap reason", "reject reason"))
+SCRAP_PLACE = Field(
+    "scrap_place",
+    "Scrap put in",
+    ("scrap put in", "scrap place", "scrap location"),
+    help_text="A place, as a note: scrapped units are waste and no stock.",
+)
+USED = Field(
+    "used",
+    "Used",
+    ("used", "actual", "actuals", "actual quantities", "components used"),
+    help_text="Components of which another quantity was used than the standard: WAX = 2.1 kg (spilled); WICK = 11.",
+)
 INTO = Field("into", "Into", ("into", "to", "output location", "location", "bin"))
 SOURCE = Field("source", "From", ("from", "source", "source location", "components from"))
 LOT = Field(
@@ -52,7 +64,9 @@ LOT = Field(
     ("lot", "batch", "lot code", "serial numbers", "serial"),
     help_text="Several: L-1 20; L-2 20. Serial numbers: A-001..A-040, or parted by spaces.",
 )
-FIELDS = (WHAT, GOOD, SCRAPPED, UNIT, SCRAP_REASON, INTO, SOURCE, LOT, REASON, REFERENCE, HAPPENED_ON, NOTE, KEY)
+FIELDS = (
+    WHAT, GOOD, SCRAPPED, UNIT, SCRAP_REASON, SCRAP_PLACE, INTO, SOURCE, LOT, USED, REASON, REFERENCE, HAPPENED_ON, NOTE, KEY,
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -194,7 +208,8 @@ def _column_of(error: DomainError) -> str:
         "BACKDATING_NOT_ALLOWED": "happened_on",
         "NEGATIVE_IN_FUTURE": "happened_on",
         "PERIOD_LOCKED": "happened_on",
-        "CONSUMPTION_VARIANCE": "reason",
+        "CONSUMPTION_VARIANCE": "used",
+        "INVALID_SUBSTITUTE": "used",
         "ORDER_CLOSED": "what",
         "INVALID_BOM": "what",
     }

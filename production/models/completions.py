@@ -30,6 +30,16 @@ class Completion(models.Model):
     good = models.DecimalField(max_digits=18, decimal_places=6, help_text="Stock unit of the item.")
     scrapped = models.DecimalField(max_digits=18, decimal_places=6, default=Decimal(0))
     scrap_reason = models.CharField(max_length=100, blank=True)
+    scrap_location = models.ForeignKey(
+        Location,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        help_text="Where the scrapped units were put. They are waste, not stock.",
+    )
     source_location = models.ForeignKey(
         Location, on_delete=models.PROTECT, null=True, related_name="+", db_constraint=False, db_index=False
     )
@@ -91,6 +101,11 @@ class Completion(models.Model):
         )
         indexes = (
             models.Index(fields=("parent",), condition=Q(parent__isnull=False), name="production_completion_nested"),
+            models.Index(
+                fields=("scrap_location",),
+                condition=Q(scrap_location__isnull=False),
+                name="production_completion_scrap_at",
+            ),
         )
 
     def __str__(self) -> str:

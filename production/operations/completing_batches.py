@@ -9,7 +9,7 @@ from django.db import transaction
 
 from inventory.errors import DomainError
 from inventory.operations.posting import Actor
-from inventory.operations.transactions import run_in_transaction
+from inventory.operations.transactions import is_within_operation, run_in_transaction
 from production.operations.completing import CompletionRequest, CompletionResult, complete_production
 
 
@@ -38,14 +38,15 @@ def complete_batch(*, entries: Sequence[tuple[UUID, CompletionRequest]], mode: B
     """Post completions in the given order, each under its key; later ones find what earlier ones left and made.
 
     Nothing is raised for a completion that is refused: its outcome says why. With EACH every completion has a transaction of
-    its own, so the others stand.
+    its own, so the others stand; within another operation they share its transaction, and what is refused leaves no trace.
     """
-    if mode == BatchMode.EACH:
+    if mode == BatchMode.EACH and not is_within_operation():
         return BatchResult([_alone(key, request, actor) for key, request in entries], is_kept=True)
 
     def work() -> BatchResult:
         outcomes = [_within(key, request, actor) for key, request in entries]
-        is_kept = mode == BatchMode.ALL and all(outcome.problem is None for outcome in outcomes)
+        is_kept = mode == BatchMode.EACH
+        is_kept |= mode == BatchMode.ALL and all(outcome.problem is None for outcome in outcomes)
         if not is_kept:
             transaction.set_rollback(True)
         return BatchResult(outcomes, is_kept)

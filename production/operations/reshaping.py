@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 
 from django.utils import timezone
 
@@ -12,7 +13,7 @@ from inventory.operations.checking import check_quantity
 from inventory.operations.pinning import unpin_stock
 from inventory.operations.posting import Actor
 from inventory.operations.transactions import operation
-from inventory.quantities import ZERO, as_text
+from inventory.quantities import ZERO, as_text, round_down
 from production.errors import OrderClosed
 from production.facts import Recipe, recipe_of_bom
 from production.models import WorkOrder, WorkOrderPeg, WorkOrderState
@@ -28,6 +29,8 @@ from production.operations.work_orders import (
 )
 from production.reads.order_needs import need_of, needs_of_order
 
+PARTS_MAX = 50
+"""Parts one order is split into at once: each moves reservations."""
 UNFINISHED = (WorkOrderState.PLANNED, WorkOrderState.OPEN)
 
 
@@ -135,6 +138,42 @@ def split_work_order(
     """
     order = locked_order(work_order)
     _refuse_finished(order)
+    return _split_off(order, quantity, due_on=due_on, origin=order, actor=actor)
+
+
+@operation
+def split_into_parts(*, work_order: WorkOrder, parts: int, actor: Actor) -> list[WorkOrder]:
+    """Part what an unfinished order still has to make into `parts` orders of equal size; the order itself is the first.
+
+    Each part is rounded down to the step, the last takes the rest. The oldest demands stay with the first parts. Everything
+    else is as for `split_work_order`. Raises OrderClosed, InvalidQuantity for fewer than two parts, more than PARTS_MAX, or
+    parts of nothing.
+    """
+    order = locked_order(work_order)
+    _refuse_finished(order)
+    if not 2 <= parts <= PARTS_MAX:
+        raise InvalidQuantity(
+            f"An order is split into 2 to {PARTS_MAX} parts; {parts} was given.", work_order=order.number, parts=parts
+        )
+    part = round_down(Fraction(order.remaining) / parts, order.item.step)
+    if part <= ZERO:
+        raise InvalidQuantity(
+            f"{order.number} has {as_text(order.remaining)} {order.item.stock_unit} left, too few for {parts} parts of at "
+            f"least {as_text(order.item.step)} {order.item.stock_unit}. Give fewer parts.",
+            work_order=order.number,
+            remaining=as_text(order.remaining),
+        )
+    found = [order]
+    for _ in range(parts - 1):  # each takes what is left of the one before, and with it the younger demands
+        last = found[-1]
+        found.append(_split_off(last, last.remaining - part, due_on=None, origin=order, actor=actor))
+    return found
+
+
+def _split_off(
+    order: WorkOrder, quantity: Decimal, *, due_on: date | None, origin: WorkOrder, actor: Actor
+) -> WorkOrder:
+    """The new order with `quantity` of the rest of a locked one; it names `origin` as the one it was split from."""
     check_quantity(order.item, quantity)
     if quantity >= order.remaining:
         raise InvalidQuantity(
@@ -153,7 +192,7 @@ def split_work_order(
         output_location=order.output_location,
         basis=order.basis,
         parent_id=order.parent_id,
-        split_from=order,
+        split_from=origin,
         rank=order.rank,
         start_on=order.start_on,
         due_on=due_on or order.due_on,
@@ -246,23 +285,28 @@ def _split_pegs(order: WorkOrder, new: WorkOrder) -> None:
     """The youngest demands go with the new order as far as the old one can no longer make them."""
     pegs = list(order.pegs.order_by("-id"))
     left = sum((peg.quantity for peg in pegs), ZERO) - order.planned
+    moved = []
     for peg in pegs:
         part = min(peg.quantity, left)
         if part <= ZERO:
             break
         left -= part
-        WorkOrderPeg.objects.create(
-            work_order=new,
-            demand_kind=peg.demand_kind,
-            demand_ref=peg.demand_ref,
-            quantity=part,
-            needed_on=peg.needed_on,
+        moved.append(
+            WorkOrderPeg(
+                work_order=new,
+                demand_kind=peg.demand_kind,
+                demand_ref=peg.demand_ref,
+                quantity=part,
+                needed_on=peg.needed_on,
+            )
         )
         if part == peg.quantity:
             peg.delete()
         else:
             peg.quantity -= part
             peg.save(update_fields=["quantity"])
+    for peg in reversed(moved):  # written oldest first: that is the order in which they are served and split again
+        peg.save()
     first = new.pegs.order_by("id").first()
     if first is not None:
         new.demand_kind, new.demand_ref = first.demand_kind, first.demand_ref

@@ -12,16 +12,18 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from inventory.models import Location
+from inventory.quantities import as_text
 from inventory.web import Crumb, go_to, part_for, render_page
 from production.batch_rows import COLUMNS, BatchRow, Defaults, RowProblem, request_of_row
 from production.forms import SCRAP_REASONS, new_key, own_places
 from production.models import Completion
-from production.operations.completing import CompletionRequest
+from production.operations.completing import CompletionPlan, CompletionRequest
 from production.operations.completing_batches import BatchMode, BatchOutcome, complete_batch
 
 ROWS_MAX = 100
 ROWS_AT_FIRST = 5
 TEXT_MAX = 60_000
+VARIANCES_SHOWN = 3
 WIDTHS = {
     "what": 64,
     "good": 48,
@@ -31,6 +33,8 @@ WIDTHS = {
     "lot": 2_000,
     "reason": 100,
     "note": 500,
+    "used": 2_000,
+    "scrap_place": 64,
 }
 LABELS = {
     "what": "Item or work order",
@@ -41,7 +45,11 @@ LABELS = {
     "lot": "Lot, serials",
     "reason": "Reason",
     "note": "Note",
+    "used": "Used",
+    "scrap_place": "Scrap put in",
 }
+SECOND_LINE = ("used", "scrap_place")
+"""Columns that stand below the others, when they are asked for or hold something."""
 PARTS = {"batch": "production/_batch.html"}
 TITLES = {
     "item", "sku", "what", "work order", "item or work order", "product",
@@ -58,6 +66,8 @@ class GridRow:
     """By field; an empty name is the row as a whole."""
     done: Completion | None = None
     """What it would be, or is once it was posted."""
+    variances: str = ""
+    """Components of which another quantity is used than the standard, in words."""
     is_posted: bool = False
 
     @property
@@ -71,7 +81,18 @@ class GridRow:
     @property
     def fields(self) -> Sequence[tuple[str, str, bool, str]]:
         """Name, text, whether it is wrong and what it is called, in the order of the columns."""
-        return [(name, self.cells.get(name, ""), name in self.problems, LABELS[name]) for name in COLUMNS]
+        return [self._field(name) for name in COLUMNS if name not in SECOND_LINE]
+
+    @property
+    def second_line(self) -> Sequence[tuple[str, str, bool, str]]:
+        return [self._field(name) for name in SECOND_LINE]
+
+    @property
+    def has_second_line(self) -> bool:
+        return any(self.cells.get(name, "").strip() for name in SECOND_LINE)
+
+    def _field(self, name: str) -> tuple[str, str, bool, str]:
+        return name, self.cells.get(name, ""), name in self.problems, LABELS[name]
 
 
 @require_http_methods(["GET", "POST"])
@@ -166,6 +187,8 @@ def _request(row: GridRow, places: Mapping[str, Location], defaults: Defaults) -
             lot=row.cells.get("lot", ""),
             reason=row.cells.get("reason", ""),
             note=row.cells.get("note", ""),
+            used=row.cells.get("used", ""),
+            scrap_place=row.cells.get("scrap_place", ""),
         )
         return request_of_row(typed, places=places, defaults=defaults)
     except RowProblem as problem:
@@ -178,6 +201,20 @@ def _note(row: GridRow, outcome: BatchOutcome, *, is_kept: bool) -> None:
         row.problems[""] = outcome.problem.message
     elif outcome.result is not None:
         row.done, row.is_posted = outcome.result.completion, is_kept
+        if outcome.result.plan is not None:
+            row.variances = _variances(outcome.result.plan)
+
+
+def _variances(plan: CompletionPlan) -> str:
+    """`WAX 2.1 instead of 2 kg`, the first of them."""
+    others = [line for line in plan.lines if line.actual != line.expected]
+    words = [
+        f"{line.component.sku} {as_text(line.actual)} instead of {as_text(line.expected)} {line.component.stock_unit}"
+        for line in others[:VARIANCES_SHOWN]
+    ]
+    if len(others) > VARIANCES_SHOWN:
+        words.append(f"{len(others) - VARIANCES_SHOWN} more")
+    return "; ".join(words)
 
 
 def _page(request: HttpRequest, rows: Sequence[GridRow], *, status: int, note: str = "") -> HttpResponse:
@@ -194,7 +231,8 @@ def _page(request: HttpRequest, rows: Sequence[GridRow], *, status: int, note: s
         rows=rows,
         note=note,
         places=places.values(),
-        labels=list(LABELS.items()),
+        labels=[(name, label) for name, label in LABELS.items() if name not in SECOND_LINE],
+        is_wide="wide" in request.POST or any(row.has_second_line for row in rows),
         default_into=request.POST.get("default_into", ""),
         scrap_reasons=SCRAP_REASONS,
         ready=len(ready),

@@ -115,6 +115,7 @@ def request_of(
         good=data.get("good", ZERO),
         scrapped=data.get("scrapped", ZERO),
         scrap_reason=data.get("scrap_reason", ""),
+        scrap_location=data.get("scrap_location"),
         output_lot_code=data.get("output_lot_code", ""),
         expires_on=data.get("expires_on"),
         output_lots=form.lots_to_plan if is_preview else data.get("lots", ()),

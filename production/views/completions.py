@@ -38,8 +38,9 @@ def completions(request: HttpRequest) -> HttpResponseBase:
         request.GET.get("export", ""),
         name="Completions",
         header=[
-            "Completion", "Made at", "SKU", "Name", "Good", "Scrapped", "Unit", "Undone", "Work order", "Into", "Lot",
-            "Components cost", "Unit cost", "By",
+            "Completion", "Made at", "SKU", "Name", "Good", "Scrapped", "Unit", "Undone",
+            "Work order", "Into", "Lot",
+            "Components cost", "Unit cost", "By", "Scrap reason", "Scrap put in",
         ],
         rows=_export_rows(rows),
     )  # fmt: skip
@@ -78,7 +79,7 @@ class _Chosen:
 
     def rows(self) -> QuerySet[Completion]:
         found = Completion.objects.select_related(
-            "item", "posting", "posting__actor", "work_order", "output_location", "output_lot"
+            "item", "posting", "posting__actor", "work_order", "output_location", "output_lot", "scrap_location"
         ).order_by("-posting_id")
         if self.text:
             found = found.filter(
@@ -145,6 +146,8 @@ def _export_rows(rows: QuerySet[Completion]) -> Iterator[list[Cell]]:
             done.consumed_value,
             done.unit_cost,
             done.posting.actor.get_username() if done.posting.actor else "",
+            done.scrap_reason,
+            done.scrap_location.code if done.scrap_location else "",
         ]
 
 
@@ -187,6 +190,7 @@ def completion_named(pk: int) -> Completion:
             "posting",
             "posting__actor",
             "work_order",
+            "scrap_location",
             "source_location",
             "output_location",
             "output_lot",

@@ -1,6 +1,6 @@
 """What is done with a work order: released, reserved for, rescheduled, cancelled, split, merged, given another BOM."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django import forms
@@ -19,11 +19,12 @@ from production.operations.reshaping import (
     apply_newest_bom,
     bom_change,
     merge_work_orders,
+    split_into_parts,
     split_work_order,
 )
 from production.operations.sub_orders import make_sub_orders
 from production.operations.work_orders import cancel_work_order, reschedule_work_order
-from production.order_forms import ReleaseForm, ScheduleForm, SplitForm
+from production.order_forms import PartsForm, ReleaseForm, ScheduleForm, SplitForm
 from production.views.orders_page import find_order, order_page
 
 MERGEABLE_MAX = 50
@@ -111,8 +112,10 @@ def reschedule_order(request: HttpRequest, number: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @permission_required("production.release_workorder", raise_exception=True)
 def split_order(request: HttpRequest, number: str) -> HttpResponse:
-    """Make a part of the rest an order of its own."""
+    """Make a part of the rest an order of its own, or part the rest evenly into several."""
     order = find_order(number)
+    if request.POST.get("way") == "parts":
+        return _split_evenly(request, order)
     form = SplitForm(request.POST if request.method == "POST" else None, item=order.item)
     if form.is_valid():
         given = form.cleaned_data
@@ -129,7 +132,39 @@ def split_order(request: HttpRequest, number: str) -> HttpResponse:
                 new.number,
                 message=f"Split {grouped(new.planned)} {order.item.stock_unit} off {number}",
             )
-    return _small_page(request, order, "production/order_split.html", f"Split {number}", form=form)
+    return _split_page(request, order, form=form, parts_form=PartsForm())
+
+
+def _split_evenly(request: HttpRequest, order: WorkOrder) -> HttpResponse:
+    form = PartsForm(request.POST)
+    if form.is_valid():
+        try:
+            found = split_into_parts(work_order=order, parts=form.cleaned_data["parts"], actor=request.user)
+        except DomainError as error:
+            add_refusal(form, error, field="parts")
+        else:
+            return go_to(request, "production:work_order", order.number, message=_parted(order, found))
+    return _split_page(request, order, form=SplitForm(None, item=order.item), parts_form=form)
+
+
+def _parted(order: WorkOrder, found: Sequence[WorkOrder]) -> str:
+    """`Split WO-000001 into 3 orders: WO-000002 makes 3 pcs, WO-000003 makes 4 pcs`, the first of the new ones."""
+    new = [f"{one.number} makes {grouped(one.planned)} {order.item.stock_unit}" for one in found[1:]]
+    more = f" and {len(new) - 3} more" if len(new) > 3 else ""
+    return f"Split {order.number} into {len(found)} orders: {', '.join(new[:3])}{more}"
+
+
+def _split_page(request: HttpRequest, order: WorkOrder, *, form: SplitForm, parts_form: PartsForm) -> HttpResponse:
+    asked = parts_form if parts_form.is_bound else form
+    return _small_page(
+        request,
+        order,
+        "production/order_split.html",
+        f"Split {order.number}",
+        form=asked,
+        split_form=form,
+        parts_form=parts_form,
+    )
 
 
 @require_http_methods(["GET", "POST"])

@@ -136,6 +136,8 @@ ALLOWED = {
     ("GET", "learned-usage/"): ALL,
     ("POST", "completions/"): WORKERS,
     ("POST", "completions/preview/"): WORKERS,
+    ("POST", "completions/batch/"): WORKERS,
+    ("POST", "completions/batch/preview/"): WORKERS,
     ("POST", "completions/1/reverse/"): WORKERS,
     ("GET", "completions/1/reversal/"): WORKERS,
     ("GET", "disassemblies/"): ALL,
@@ -166,7 +168,17 @@ ALLOWED = {
     **{("POST", f"exceptions/1/{verb}/"): SOLVERS for verb in ("take", "snooze", "wake", "resolve", "reopen", "note")},
     **{
         ("POST", f"work-orders/1/{verb}/"): PLANNERS
-        for verb in ("release", "reserve", "cancel", "dates", "split", "merge", "newest-bom", "sub-orders")
+        for verb in (
+            "release",
+            "reserve",
+            "cancel",
+            "dates",
+            "split",
+            "split-evenly",
+            "merge",
+            "newest-bom",
+            "sub-orders",
+        )
     },
     **{("POST", f"work-orders/1/{verb}/"): WORKERS for verb in ("issue", "return-components")},
     **{("GET", f"work-orders/1/{noun}/"): ALL for noun in ("bom-change", "components", "pick-list", "shortages")},

@@ -62,6 +62,10 @@ CHECKS = [
 """Left out: positive_data_acceptance, since a well-formed quantity may still be refused (its step, the stock), and the
 checks over several requests, for which the document has no links."""
 
+TOLD_BY_ROW = ("/api/v1/completions/batch/", "/api/v1/completions/batch/preview/")
+"""A name that no object has is told in its row and does not refuse the request; malformed bodies are refused, see
+tests/production/api/test_completion_batches.py."""
+
 CODES = {
     "item": ["CANDLE", "WAX", "WICK", "KIT"],
     "component": ["WAX", "WICK", "CANDLE"],
@@ -150,7 +154,8 @@ document = load()
     suppress_health_check=list(HealthCheck),
 )
 def test_every_answer_is_declared_and_none_is_a_server_error(case, callers):
-    case.call_and_validate(headers=callers["administrator"].headers, checks=CHECKS)
+    wanted = [check for check in CHECKS if case.path not in TOLD_BY_ROW or check is not checks.negative_data_rejection]
+    case.call_and_validate(headers=callers["administrator"].headers, checks=wanted)
 
 
 ONLY_READ = ("/api/v1/buildable/partition/",)

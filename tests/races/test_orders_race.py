@@ -13,10 +13,11 @@ from django.db.utils import IntegrityError
 from inventory.errors import DomainError
 from inventory.operations import pinning
 from production.models import WorkOrder
-from production.operations import demands, work_orders
+from production.operations import demands, reshaping, work_orders
 from production.operations.demands import make_for_demand
 from production.operations.issuing_components import IssueLine, issue_components
 from production.operations.releasing import release_work_order
+from production.operations.reshaping import split_into_parts
 from production.operations.work_orders import cancel_work_order
 from tests.conftest import broken_invariants
 from tests.factories import on_hand
@@ -53,6 +54,22 @@ def slow_down(monkeypatch, module, name):
         return real(*arguments, **named)
 
     monkeypatch.setattr(module, name, slow)
+
+
+def test_an_order_parted_twice_at_once_keeps_its_plan(committed_db, monkeypatch):
+    """Fails when `split_into_parts` reads the order without `locked_order`: both part the same ten, and more is planned."""
+    bench = make_bench()
+    order = order_for(bench, "10")
+    slow_down(monkeypatch, reshaping, "copy_lines")
+
+    found = together(
+        lambda: split_into_parts(work_order=order, parts=2, actor=None),
+        lambda: split_into_parts(work_order=order, parts=2, actor=None),
+    )
+
+    assert [len(parts) for parts in found] == [2, 2]
+    assert sorted(WorkOrder.objects.values_list("planned", flat=True)) == [2, 3, 5]
+    assert broken_invariants() == []
 
 
 def test_two_orders_released_at_once_share_the_stock(committed_db, monkeypatch):

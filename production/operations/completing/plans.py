@@ -164,6 +164,7 @@ def plan_completion(
         output_status=str(status),
         output_on_hand=sum((cell.quantity for cell in held), ZERO),
         completable=completable,
+        scrap_location=request.scrap_location if request.scrapped else None,
         outputs=outputs,
         operation_costs=operations,
         by_product_value=carried,

@@ -5,7 +5,7 @@ from datetime import date
 
 from inventory.errors import DomainError, InvalidQuantity, LotExpired, LotMismatch
 from inventory.models import Item
-from inventory.operations.checking import check_effective_at, check_item, check_quantity
+from inventory.operations.checking import check_effective_at, check_item, check_location, check_quantity
 from inventory.operations.lots import check_lot_code
 from inventory.operations.posting import Actor
 from inventory.quantities import ZERO, as_text, check_step
@@ -30,6 +30,8 @@ def check_request(request: CompletionRequest, *, actor: Actor) -> Item:
             f"{as_text(request.scrapped)} {item.stock_unit} of {item.sku} scrapped need a reason. Choose or type one.",
             item=item.sku,
         )
+    if request.scrapped and request.scrap_location is not None:
+        check_location(request.scrap_location)
     for actual in request.actuals:
         if actual.quantity != ZERO:
             check_step(

@@ -57,7 +57,8 @@ class CompletionRequest:
     """What a person reports. Either an item or a work order is given; quantities are in the item's stock unit.
 
     `reason` explains over-completion, deviations that have none of their own, and stock below zero. Without
-    `source_location` components come from the work order's source, or from any own, unblocked place. With `output_lots` the
+    `source_location` components come from the work order's source, or from any own, unblocked place. `scrap_location` says
+    where scrapped units were put, as a note: they are waste and no stock. With `output_lots` the
     good quantity is theirs together. `build_missing` makes every made component that is missing in the same transaction,
     as if all lines were flagged so. `is_confirmed` says that an unusual quantity was looked at again.
     """
@@ -67,6 +68,7 @@ class CompletionRequest:
     work_order: WorkOrder | None = None
     scrapped: Decimal = ZERO
     scrap_reason: str = ""
+    scrap_location: Location | None = None
     source_location: Location | None = None
     output_location: Location | None = None
     output_lot_code: str = ""
@@ -128,6 +130,7 @@ class CompletionPlan:
     output_status: str
     output_on_hand: Decimal
     completable: Decimal | None
+    scrap_location: Location | None = None
     outputs: Sequence[PlannedOutput] = ()
     """Everything that goes into stock, the item itself first; empty when nothing good is made."""
     operation_costs: dict[str, Decimal] = field(default_factory=dict)
@@ -191,6 +194,8 @@ def as_request(request: CompletionRequest) -> dict[str, object]:
         "reference": request.reference,
         "effective_at": request.effective_at,
     }
+    if request.scrap_location is not None:
+        base["scrap_location"] = request.scrap_location.pk
     if request.output_lots:
         base["lots"] = [[lot.code, lot.quantity, lot.expires_on] for lot in request.output_lots]
     if request.by_products:

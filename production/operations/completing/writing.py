@@ -12,10 +12,10 @@ from production.operations.completing.requests import CompletionPlan
 _WRITE = """
 WITH head AS (
   INSERT INTO production_completion
-    (posting_id, item_id, bom_id, work_order_id, good, scrapped, scrap_reason, source_location_id, output_location_id,
-     output_lot_id, output_status, consumed_value, output_value, operation_value, by_product_value, parent_id,
+    (posting_id, item_id, bom_id, work_order_id, good, scrapped, scrap_reason, scrap_location_id, source_location_id,
+     output_location_id, output_lot_id, output_status, consumed_value, output_value, operation_value, by_product_value, parent_id,
      reversed_good, reversed_scrap)
-  VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0) RETURNING posting_id
+  VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0) RETURNING posting_id
 ), used AS (
   SELECT * FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::text[], %s::numeric[], %s::boolean[], %s::bigint[],
     %s::numeric[], %s::text[], %s::bigint[])
@@ -56,6 +56,7 @@ def completion_of(
         good=plan.good,
         scrapped=plan.scrapped,
         scrap_reason=plan.scrap_reason,
+        scrap_location=plan.scrap_location,
         source_location=plan.source_location,
         output_location=plan.output_location,
         output_lot_id=lot_id,
@@ -75,6 +76,7 @@ def completion_of(
         plan.good,
         plan.scrapped,
         completion.scrap_reason,
+        completion.scrap_location_id,
         completion.source_location_id,
         completion.output_location_id,
         lot_id,

@@ -1,8 +1,9 @@
 """The worked examples of picking, costing, late costs, reservations and counts, through the operations, figure by figure.
 
 Those of BOMs and completions stand beside the rule they show: W1 to W4 in production/test_explosion.py, W9 to W11 in
-production/operations/test_completing_in_full.py, W15 and W16 in production/reads/test_buildable.py, W22 in
-production/operations/test_disassembling.py; W12 and W18 in test_landing_costs.py and test_closing_counts.py.
+production/operations/test_completing_in_full.py, W14 in production/operations/test_completing.py, W15 and W16 in
+production/reads/test_buildable.py, W22 in production/operations/test_disassembling.py; W12 and W18 in test_landing_costs.py and
+test_closing_counts.py.
 """
 
 from datetime import date, datetime

@@ -130,6 +130,25 @@ def test_is_split_and_merged_again(bench, as_planner):
     assert as_planner.get(f"work-orders/{new.json()['id']}/").json()["merged_into"] == order["number"]
 
 
+def test_is_parted_evenly(bench, as_planner):
+    order, key = opened(as_planner, planned="10"), str(uuid4())
+    address = f"work-orders/{order['id']}/split-evenly/"
+
+    found = as_planner.post(address, {"parts": 3}, key=key)
+    again = as_planner.post(address, {"parts": 3}, key=key)
+    too_many = as_planner.post(address, {"parts": 11})
+
+    assert found.status_code == 201, found.json()
+    assert again.json() == found.json()
+    assert [(one["planned"], one["split_from"]) for one in found.json()["orders"]] == [
+        ("3", None),
+        ("3", order["number"]),
+        ("4", order["number"]),
+    ]
+    assert (too_many.status_code, too_many.json()["code"]) == (400, "INVALID_QUANTITY")
+    assert WorkOrder.objects.count() == 3
+
+
 def test_the_newest_bom_is_shown_and_taken(bench, as_planner):
     order = opened(as_planner)
     old = WorkOrder.objects.get().bom

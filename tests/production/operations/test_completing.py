@@ -500,7 +500,7 @@ def test_an_order_keeps_the_bom_it_was_opened_with(candle, place):
 
 
 def test_an_order_takes_at_most_its_allowance(candle, place):
-    """50 planned, 30 and 2 scrapped done, 10 % allowed: at most 23 more."""
+    """W14: 50 planned, 30 and 2 scrapped done, 10 % allowed: at most 23 more, for 30 + 2 + 23 is 55."""
     item, wax, _wick = candle
     put_on_hand(wax, place, "10")
     order = make_order(item, place, "50", over_completion_percent=Decimal(10))
@@ -508,13 +508,20 @@ def test_an_order_takes_at_most_its_allowance(candle, place):
 
     with pytest.raises(OverCompletion) as refusal:
         complete(order=order, good="24", reason="asked for")
+    with pytest.raises(OverCompletion) as with_scrap:
+        complete(order=order, good="20", scrapped="4", scrap_reason="cracked", reason="asked for")
     with pytest.raises(OverCompletion, match="needs a reason"):
         complete(order=order, good="23")
+    order.refresh_from_db()
+    assert (order.good, order.scrapped, order.state) == (30, 2, "open"), "the refusals wrote nothing"
     complete(order=order, good="23", reason="asked for")
 
     order.refresh_from_db()
-    assert refusal.value.context["allowed"] == "23"
+    assert (refusal.value.context["allowed"], refusal.value.context["given"]) == ("23", "24")
+    assert (with_scrap.value.context["allowed"], with_scrap.value.context["given"]) == ("23", "24")
+    assert "at most 23 more may be completed" in refusal.value.message
     assert (order.good, order.scrapped, order.state) == (53, 2, "done")
+    assert order.good + order.scrapped == 55
 
 
 def test_a_closed_or_finished_order_takes_no_more(candle, place):

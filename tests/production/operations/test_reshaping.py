@@ -4,10 +4,17 @@ import pytest
 
 from inventory.errors import InvalidQuantity, WrongState
 from production.errors import OrderClosed
-from production.models import WorkOrderPeg
+from production.models import WorkOrder, WorkOrderPeg
 from production.operations.releasing import release_work_order
-from production.operations.reshaping import apply_newest_bom, bom_change, merge_work_orders, split_work_order
+from production.operations.reshaping import (
+    apply_newest_bom,
+    bom_change,
+    merge_work_orders,
+    split_into_parts,
+    split_work_order,
+)
 from production.operations.work_orders import close_work_order, reopen_work_order
+from tests.factories import on_hand
 from tests.production.factories import complete, make_bom
 from tests.production.operations.ordering import issue, make_bench, order_for, pinned
 
@@ -164,3 +171,66 @@ def test_ended_orders_are_left_alone(bench):
         split_work_order(work_order=order, quantity=Decimal(1), actor=None)
     with pytest.raises(OrderClosed):
         merge_work_orders(target=order, others=[released(bench)], actor=None)
+
+
+@pytest.mark.parametrize(
+    ("planned", "made", "parts", "sizes"),
+    [("10", "0", 3, [3, 3, 4]), ("10", "3", 2, [6, 4]), ("12", "0", 4, [3, 3, 3, 3]), ("5", "0", 5, [1] * 5)],
+)
+def test_the_rest_is_parted_evenly_and_the_last_part_takes_what_is_left(bench, planned, made, parts, sizes):
+    order = released(bench, planned)
+    if made != "0":
+        complete(order=order, good=made)
+    newer_bom(bench)
+
+    found = split_into_parts(work_order=order, parts=parts, actor=None)
+
+    for one in found:
+        one.refresh_from_db()
+    assert found[0] == order
+    assert [one.planned for one in found] == sizes
+    assert [one.split_from for one in found[1:]] == [order] * (parts - 1)
+    assert {(one.bom_id, one.state) for one in found} == {(order.bom_id, "open")}
+    assert [pinned(one, bench.wax) for one in found] == [2 * one.remaining for one in found]
+    for one in found:
+        complete(order=one, good=str(one.remaining))
+    assert on_hand(bench.candle) == Decimal(planned)
+
+
+def test_the_oldest_demands_stay_with_the_first_part(bench):
+    order = order_for(bench, "10", is_planned=True, demand_kind="order", demand_ref="A")
+    for reference, quantity in (("A", 4), ("B", 6)):
+        WorkOrderPeg.objects.create(
+            work_order=order, demand_kind="order", demand_ref=reference, quantity=Decimal(quantity)
+        )
+
+    parts = split_into_parts(work_order=order, parts=3, actor=None)
+
+    assert [list(one.pegs.order_by("id").values_list("demand_ref", "quantity")) for one in parts] == [
+        [("A", 3)],
+        [("A", 1), ("B", 2)],
+        [("B", 4)],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"), [(1, "2 to 50 parts"), (51, "2 to 50 parts"), (11, "too few for 11 parts")]
+)
+def test_parts_of_nothing_are_refused(bench, parts, message):
+    order = released(bench)
+
+    with pytest.raises(InvalidQuantity, match=message):
+        split_into_parts(work_order=order, parts=parts, actor=None)
+
+    order.refresh_from_db()
+    assert (order.planned, WorkOrder.objects.count(), pinned(order, bench.wax)) == (10, 1, 20)
+
+
+def test_a_finished_order_is_not_parted(bench):
+    order = released(bench, "4")
+    close_work_order(work_order=order, actor=None)
+
+    with pytest.raises(OrderClosed):
+        split_into_parts(work_order=order, parts=2, actor=None)
+
+    assert WorkOrder.objects.count() == 1

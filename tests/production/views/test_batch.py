@@ -1,11 +1,12 @@
 """Many completions on one page."""
 
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
 
 from production.models import Completion
-from tests.factories import on_hand
+from tests.factories import make_item, make_location, on_hand
 
 pytestmark = pytest.mark.usefixtures("ledger_stays_true")
 
@@ -18,8 +19,8 @@ def send(client, rows, action, **more):
     body = {"key": keys, "action": action, **more}
     for place, name in enumerate(("what", "good", "scrapped", "scrap_reason", "into")):
         body[name] = [row[place] for row in rows]
-    for name in ("lot", "reason", "note"):
-        body[name] = ["" for _ in rows]
+    for name in ("lot", "reason", "note", "used", "scrap_place"):
+        body[name] = more.get(name) or ["" for _ in rows]
     return client.post(URL, body)
 
 
@@ -92,3 +93,71 @@ def test_a_row_without_a_place_takes_the_one_for_all(as_operator, workshop):
     send(as_operator, [("CANDLE", "2", "", "", "")], "all", default_into="FINISHED")
 
     assert Completion.objects.get().output_location == workshop.finished
+
+
+def test_a_row_names_what_was_really_used(as_operator, workshop):
+    used = ["WAX = 2.1 kg [L-2] (spilled); WICK = 11 spoiled 1", "wick = 9 (one was reused)"]
+
+    send(as_operator, [CANDLE, CANDLE], "all", used=used)
+
+    lines = [
+        (line.component.sku, line.expected, line.actual, line.scrapped, line.cause, line.reason)
+        for done in Completion.objects.order_by("pk")
+        for line in done.lines.select_related("component").order_by("pk")
+    ]
+    assert lines == [
+        ("WAX", 2, Decimal("2.1"), 0, "", "spilled"),
+        ("WICK", 10, 11, 1, "scrap", "Spoiled"),
+        ("WAX", 2, 2, 0, "", ""),
+        ("WICK", 10, 9, 0, "", "one was reused"),
+    ]
+    assert (on_hand(workshop.wax, lot="L-2"), on_hand(workshop.wax, lot="L-1")) == (Decimal("3.9"), 2)
+    assert on_hand(workshop.wick) == 80
+
+
+def test_a_check_says_what_differs_from_the_standard(as_operator, workshop):
+    response = send(as_operator, [CANDLE], "check", used=["WAX = 2100 g (spilled)"])
+
+    (row,) = response.context["rows"]
+    assert (row.variances, row.is_posted) == ("WAX 2.1 instead of 2 kg", False)
+    assert "WAX 2.1 instead of 2 kg" in response.content.decode()
+    assert response.context["is_wide"]
+    assert Completion.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("used", "message"),
+    [
+        ("2.1 kg", "does not say what was used"),
+        ("NOPE = 1", "There is no item NOPE"),
+        ("WAX = 2 pcs", "WAX"),
+        ("WAX = 2 kg [L-9]", "WAX has no lot L-9"),
+        ("WAX = 2 kg [L-1 2, L-2]", "is left for the lot without a quantity"),
+        ("WAX = 2.1 kg", "Give a reason for each"),
+        ("JAR for WAX = 2", "JAR is not approved instead of WAX"),
+        ("WICK = 11 spoiled 12 (dropped)", "cannot be spoiled"),
+    ],
+)
+def test_what_cannot_have_been_used_is_refused_in_its_row(as_operator, workshop, used, message):
+    make_item(sku="JAR")
+    workshop.bom.__class__.objects.filter(pk=workshop.bom.pk).update(deviation_policy="reason")
+
+    response = send(as_operator, [CANDLE, CANDLE], "all", used=["", used])
+
+    assert response.status_code == 422
+    first, second = response.context["rows"]
+    assert (first.message, second.message != "") == ("", True)
+    assert message in second.message
+    assert Completion.objects.count() == 0
+
+
+def test_a_row_says_where_its_scrap_was_put(as_operator, workshop):
+    make_location(code="BIN")
+    scrap = ("CANDLE", "9", "1", "Broken", "FINISHED")
+
+    unknown = send(as_operator, [scrap], "all", scrap_place=["NOWHERE"])
+    send(as_operator, [scrap, CANDLE], "all", scrap_place=["bin", "bin"])
+
+    assert "There is no own place NOWHERE." in told(unknown)[0][0]
+    first, second = Completion.objects.order_by("pk")
+    assert (first.scrap_location.code, second.scrap_location) == ("BIN", None)

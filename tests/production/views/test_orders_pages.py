@@ -294,6 +294,24 @@ def test_is_split_merged_and_cancelled(as_planner, workshop):
     assert (new.planned, new.state, new.merged_into) == (4, "cancelled", order)
 
 
+def test_the_rest_is_split_evenly(as_planner, workshop):
+    order = make_order(workshop, "10")
+
+    page = as_planner.get(address(order, "split/"))
+    nothing = as_planner.post(address(order, "split/"), {"way": "parts", "parts": "1"})
+    too_many = as_planner.post(address(order, "split/"), {"way": "parts", "parts": "11"})
+    done = as_planner.post(address(order, "split/"), {"way": "parts", "parts": "3"}, follow=True)
+
+    assert "Split evenly" in page.content.decode()
+    assert (nothing.status_code, too_many.status_code) == (422, 422)
+    assert "too few for 11 parts" in too_many.content.decode()
+    planned = WorkOrder.objects.order_by("pk").values_list("planned", flat=True)
+    assert list(planned) == [3, 3, 4]
+    first, second = WorkOrder.objects.filter(split_from=order).order_by("pk")
+    message = f"Split {order.number} into 3 orders: {first.number} makes 3 pcs, {second.number} makes 4 pcs"
+    assert [str(told) for told in done.context["messages"]] == [message]
+
+
 def test_the_newest_bom_is_compared_and_taken(as_planner, workshop):
     order = make_order(workshop, "10")
     workshop.bom.state, workshop.bom.effective_to = "retired", "2020-01-02"
