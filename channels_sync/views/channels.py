@@ -25,6 +25,7 @@ from channels_sync.models import (
     PublicationState,
 )
 from channels_sync.operations.controlling import pause_channel, resume_channel, retry_listing, set_channel_mode
+from channels_sync.reads.differences import open_difference
 from channels_sync.reads.figures import figures_of
 from channels_sync.reads.publishing import channel_health
 from channels_sync.views.explaining import explain, why_of
@@ -264,6 +265,7 @@ def listing_page(request: HttpRequest, pk: int) -> HttpResponse:
         why=why_of(newest.derivation) if newest else None,
         page_object=page,
         hold=Hold.objects.filter(listing=listing, state=HoldState.OPEN).select_related("run").first(),
+        difference=open_difference(listing_id=listing.pk),
         freezes=list(Freeze.objects.in_force().on(listing).select_related("channel", "item", "listing")),
         history=[(line, STATES[PublicationState(line.state)]) for line in page.object_list],
     )
@@ -301,6 +303,7 @@ def why(request: HttpRequest, pk: int) -> HttpResponse:
         line=None if present is not None else chosen,
         is_present=present is not None,
         why=explain(present.derivation) if present is not None else why_of(chosen.derivation) if chosen else None,
+        difference=open_difference(listing_id=listing.pk),
         versions=list(lines[:20]),
         is_drawer=is_htmx(request),
     )
