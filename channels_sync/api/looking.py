@@ -24,6 +24,7 @@ from inventory.api.resources import Endpoint, Resource
 from inventory.api.valuing import MomentInAddress
 
 SLOWEST = 20
+GAPS = [(gap.value, gap.value) for gap in Gap]
 HUNDRED = Decimal(100)
 
 # --- Latency ----------------------------------------------------------------------------------------------------------
@@ -122,7 +123,7 @@ class OversellSerializer(serializers.Serializer[Any]):
     listing_id = IdOut()
     at = MomentOut()
     quantity = IdOut()
-    verdict = ChoiceOut([(gap.value, gap.value) for gap in Gap])
+    verdict = ChoiceOut(GAPS)
     in_words = TextOut()
     prevention = TextOut()
     late = DecimalOut(help_text="Stock units that were gone without the channel knowing.")

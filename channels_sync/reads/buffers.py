@@ -99,7 +99,7 @@ def buffer_book(
 ) -> BufferBook:
     """Advice for a wanted chance of overselling between 0 and 1. A fixed number of statements.
 
-    About the listings named, at most LISTINGS_MAX; or about those of the channel or of all whose other channels sell most.
+    About all the listings named, or about those of the channel or of all, LISTINGS_MAX of them, whose other channels sell most.
     """
     now = timezone.localtime(now)
     yesterday = timezone.localdate(now) - timedelta(days=1)
@@ -107,7 +107,8 @@ def buffer_book(
     until = last or yesterday
     first = until - timedelta(days=WINDOW_DAYS - 1)
     ids = _candidates(channel_id, first, until) if listing_ids is None else sorted(listing_ids)
-    facts = read_facts(ids[:LISTINGS_MAX])
+    is_cut = listing_ids is None and len(ids) > LISTINGS_MAX
+    facts = read_facts(ids[:LISTINGS_MAX] if is_cut else ids)
     items = {one.item_id for one in facts}
     books = _Books(
         demand=_demand(items, first, until),
@@ -119,7 +120,7 @@ def buffer_book(
     )
     rows = [_row(change.facts, change.derivation, books, risk) for change in figures(facts, now=now)]
     rows.sort(key=lambda row: (row.advised is None, -abs(row.difference), row.external_sku, row.listing_id))
-    return BufferBook(rows, books.delays, last, len(ids) > LISTINGS_MAX)
+    return BufferBook(rows, books.delays, last, is_cut)
 
 
 def _candidates(channel_id: int | None, first: date, until: date) -> list[int]:
