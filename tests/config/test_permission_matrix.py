@@ -243,7 +243,7 @@ def company():
         **alike("production", REPLACEMENT_PAGES, replacement.pk),
         "production:buildable_item": [candle.pk],
         **{f"production:{name}": [in_force.pk, wax.pk] for name in PROPOSAL_PAGES},
-        **alike("channels_sync", ("listing", "why", "retry"), listing.pk),
+        **alike("channels_sync", ("listing", "why", "oversell", "retry"), listing.pk),
         **alike("channels_sync", ("run", "approve_run", "refuse_run", "undo_run"), run.pk),
         **alike(
             "channels_sync", ("channel", "pause", "resume", "change_mode", "guard", "channel_drift", "latency"), "shop"
