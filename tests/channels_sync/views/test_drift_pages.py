@@ -103,7 +103,7 @@ def test_why_a_listing_shows_its_figure_leads_to_its_difference_and_back(client,
         assert "shows 4 and was sent 10 : unexplained." in words_of(page)
         assert f'href="{there}#listing-{one.listing_id}"' in page.content.decode()
     assert "Differs The channel was read back and shows something else." in words_of(listing)
-    assert "Try again now" not in words_of(listing)  # it is decided on the page of drift, where orders are not overwritten
+    assert "Try again now" not in words_of(listing)  # the page of drift decides; it overwrites no orders
     page = client.get(there).content.decode()
     assert f'id="listing-{one.listing_id}"' in page
     assert reverse("channels_sync:why", args=[one.listing_id]) + "?version=1" in page
