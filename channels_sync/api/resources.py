@@ -13,6 +13,14 @@ from rest_framework.response import Response
 from channels_sync.allocation import Derivation, recompute
 from channels_sync.allocation.vocabulary import COLUMNS
 from channels_sync.api.filters import CampaignFilter, ChannelFilter, ListingFilter, PolicyFilter, PublicationFilter
+from channels_sync.api.looking import (
+    LatencyOfChannel,
+    LatencyQuery,
+    LatencySerializer,
+    OversellOfListing,
+    OversellQuery,
+    OversellSerializer,
+)
 from channels_sync.api.sending import PauseSerializer
 from channels_sync.api.serializers import (
     CampaignInputSerializer,
@@ -46,7 +54,7 @@ from inventory.errors import WrongState
 from inventory.models import ItemCategory
 
 
-class ChannelResource(ListOne, Resource):
+class ChannelResource(LatencyOfChannel, ListOne, Resource):
     """Where things are sold. Accounts are set up in the admin."""
 
     queryset = Channel.objects.prefetch_related("source_locations")
@@ -56,6 +64,7 @@ class ChannelResource(ListOne, Resource):
         "retrieve": Endpoint("channels_sync.view_channel", ChannelSerializer),
         "pause": Endpoint("channels_sync.pause_channel", ChannelSerializer, PauseSerializer),
         "resume": Endpoint("channels_sync.pause_channel", ChannelSerializer, Nothing),
+        "latency": Endpoint("channels_sync.view_channel", LatencySerializer, query=LatencyQuery),
     }
 
     @action(detail=True, methods=["post"])
@@ -72,7 +81,7 @@ class ChannelResource(ListOne, Resource):
         return self.answer(resume_channel(channel=channel, actor=request.user))
 
 
-class ListingResource(ListOne, Resource):
+class ListingResource(OversellOfListing, ListOne, Resource):
     """Offers of items on channels, with how far their newest figure got."""
 
     queryset = Listing.objects.select_related("channel", "item", "push")
@@ -84,6 +93,7 @@ class ListingResource(ListOne, Resource):
         "partial_update": Endpoint("channels_sync.change_listing", ListingSerializer, ListingChangeSerializer),
         "retry": Endpoint("channels_sync.change_listing", ListingSerializer, Nothing),
         "why": Endpoint("channels_sync.view_listing", WhySerializer, query=WhyQuery),
+        "oversell": Endpoint("channels_sync.view_listing", OversellSerializer, query=OversellQuery),
     }
 
     def create(self, request: Request) -> Response:  # noqa: ARG002

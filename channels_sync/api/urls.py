@@ -3,7 +3,9 @@
 from rest_framework.routers import BaseRouter
 
 from channels_sync.api.differences import DifferenceResource
+from channels_sync.api.drift_settings import DriftSettingResource
 from channels_sync.api.guarding import FreezeResource, HoldResource, RunResource
+from channels_sync.api.looking import BufferAdviceResource
 from channels_sync.api.resources import (
     CampaignResource,
     ChannelResource,
@@ -25,6 +27,8 @@ RESOURCES: dict[str, type[Resource]] = {
     "holds": HoldResource,
     "freezes": FreezeResource,
     "differences": DifferenceResource,
+    "drift-settings": DriftSettingResource,
+    "buffer-advice": BufferAdviceResource,
     "simulations": SimulationResource,
     "publishing": PublishingResource,
     "sending-windows": SendingWindowResource,

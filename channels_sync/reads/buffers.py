@@ -21,7 +21,7 @@ from django.utils import timezone
 from channels_sync.allocation import Derivation
 from channels_sync.allocation.advising import Advice, Cost, advise, cost_of, demand_of
 from channels_sync.allocation.terms import FIXED
-from channels_sync.models import Channel, ChannelDemand, ChannelMode
+from channels_sync.models import Channel, ChannelDemand, ChannelMode, Listing
 from channels_sync.reads.figures import Facts, figures, read_facts
 from channels_sync.reads.latency import Delays, channel_delays
 from inventory.arrays import numbers
@@ -90,13 +90,41 @@ GROUP BY item_id, sheet_id ORDER BY item_id, sheet_id
 """
 
 
-def buffer_book(*, risk: Decimal, channel_id: int | None = None, now: datetime | None = None) -> BufferBook:
-    """Advice for a wanted chance of overselling between 0 and 1. A fixed number of statements."""
+def buffer_book(
+    *,
+    risk: Decimal,
+    channel_id: int | None = None,
+    listing_ids: Collection[int] | None = None,
+    now: datetime | None = None,
+) -> BufferBook:
+    """Advice for a wanted chance of overselling between 0 and 1. A fixed number of statements.
+
+    About all the listings named, or about those of the channel or of all, LISTINGS_MAX of them, whose other channels sell most.
+    """
     now = timezone.localtime(now)
     yesterday = timezone.localdate(now) - timedelta(days=1)
     last = ChannelDemand.objects.filter(day__lte=yesterday).aggregate(last=Max("day"))["last"]
     until = last or yesterday
     first = until - timedelta(days=WINDOW_DAYS - 1)
+    ids = _candidates(channel_id, first, until) if listing_ids is None else sorted(listing_ids)
+    is_cut = listing_ids is None and len(ids) > LISTINGS_MAX
+    facts = read_facts(ids[:LISTINGS_MAX] if is_cut else ids)
+    items = {one.item_id for one in facts}
+    books = _Books(
+        demand=_demand(items, first, until),
+        shortfalls=_shortfalls(items, now),
+        delays=channel_delays(since=now - timedelta(days=DELAY_DAYS), until=now),
+        sources=_sources(),
+        packs=_packs(items),
+        last=until,
+    )
+    rows = [_row(change.facts, change.derivation, books, risk) for change in figures(facts, now=now)]
+    rows.sort(key=lambda row: (row.advised is None, -abs(row.difference), row.external_sku, row.listing_id))
+    return BufferBook(rows, books.delays, last, is_cut)
+
+
+def _candidates(channel_id: int | None, first: date, until: date) -> list[int]:
+    """One more than LISTINGS_MAX where there are more."""
     with connection.cursor() as cursor:
         cursor.execute(
             _CANDIDATES,
@@ -108,20 +136,7 @@ def buffer_book(*, risk: Decimal, channel_id: int | None = None, now: datetime |
                 "limit": LISTINGS_MAX + 1,
             },
         )
-        ids = [listing_id for (listing_id,) in cursor.fetchall()]
-    facts = read_facts(ids[:LISTINGS_MAX])
-    items = {one.item_id for one in facts}
-    books = _Books(
-        demand=_demand(items, first, until),
-        shortfalls=_shortfalls(items, now),
-        delays=channel_delays(since=now - timedelta(days=DELAY_DAYS), until=now),
-        sources=_sources(),
-        facts=facts,
-        last=until,
-    )
-    rows = [_row(change.facts, change.derivation, books, risk) for change in figures(facts, now=now)]
-    rows.sort(key=lambda row: (row.advised is None, -abs(row.difference), row.external_sku, row.listing_id))
-    return BufferBook(rows, books.delays, last, len(ids) > LISTINGS_MAX)
+        return [listing_id for (listing_id,) in cursor.fetchall()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +146,8 @@ class _Books:
     shortfalls: Mapping[int, Sequence[Decimal]]
     delays: Mapping[int, Delays]
     sources: Mapping[int, Collection[str]]
-    facts: Sequence[Facts]
+    packs: Mapping[int, Mapping[int, Decimal]]
+    """The largest pack an item is offered in, by item and channel; whichever listings are asked about."""
     last: date
 
     def shares_stock(self, one: int, other: int) -> bool:
@@ -154,9 +170,8 @@ def _row(one: Facts, derivation: Derivation, books: _Books, risk: Decimal) -> Bu
     steps, offer = derivation.steps, derivation.offer
     sold = books.demand.get(one.item_id, {})
     others = [channel for channel in sold if channel != one.channel_id and books.shares_stock(one.channel_id, channel)]
-    packs = [
-        fact.offer.pack_size for fact in books.facts if fact.item_id == one.item_id and fact.channel_id in set(others)
-    ]
+    offered = books.packs.get(one.item_id, {})
+    packs = [offered[channel] for channel in others if channel in offered]
     days = books.days(one.item_id, others)
     delays = books.delays.get(one.channel_id)
     if derivation.terms.basis.value == FIXED:
@@ -213,6 +228,14 @@ def _shortfalls(items: Collection[int], now: datetime) -> dict[int, list[Decimal
         cursor.execute(_SHORTFALLS, [numbers(items), now - timedelta(days=COUNT_DAYS)])
         for item_id, missing in cursor.fetchall():
             found.setdefault(item_id, []).append(missing)
+    return found
+
+
+def _packs(items: Collection[int]) -> dict[int, dict[int, Decimal]]:
+    found: dict[int, dict[int, Decimal]] = {}
+    offers = Listing.objects.filter(item__in=items, is_active=True).order_by()
+    for item_id, channel_id, pack in offers.values_list("item_id", "channel_id").annotate(pack=Max("pack_size")):
+        found.setdefault(item_id, {})[channel_id] = pack
     return found
 
 

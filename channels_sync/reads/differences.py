@@ -72,6 +72,11 @@ def differences_now(*, channel_id: int | None = None, cause: str = "") -> QueryS
     return found.annotate(is_outdated=Q(version__lt=F("listing__push__version"))).order_by("first_seen_at", "pk")
 
 
+def open_difference(*, listing_id: int) -> Difference | None:
+    """What a listing shows now instead of what was sent; None where it was not seen to differ."""
+    return differences_now().filter(listing=listing_id).first()
+
+
 def sending_channel_ids() -> list[int]:
     """Channels that are told figures, paused or not: reading changes nothing there."""
     return list(Channel.objects.filter(mode__in=SENDING).order_by("pk").values_list("pk", flat=True))

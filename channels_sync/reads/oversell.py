@@ -16,6 +16,7 @@ from channels_sync.forensics import Case, Change, Verdict, judge
 from channels_sync.models import Channel, Hold, Listing, PublicationLine
 from channels_sync.reads.latency import channel_latency
 from inventory.arrays import numbers
+from inventory.models import LocationKind
 
 CHANGES_MAX = 200
 """Postings followed: the newest that the figure on the channel did not contain."""
@@ -35,7 +36,8 @@ class Inquiry:
 
 _PLACES = """
  AND m.location_id IN (SELECT l.id FROM inventory_location l WHERE l.is_sellable AND (
-   cardinality(%(sources)s::bigint[]) = 0 OR EXISTS (SELECT 1 FROM inventory_location s
+   cardinality(%(sources)s::bigint[]) = 0 AND NOT EXISTS (SELECT 1 FROM inventory_location k
+     WHERE k.kind = %(channel_owned)s AND l.path LIKE k.path || '%%') OR EXISTS (SELECT 1 FROM inventory_location s
      WHERE s.id = ANY(%(sources)s::bigint[]) AND l.path LIKE s.path || '%%')))
 """
 _STOCK = (
@@ -54,6 +56,7 @@ def inquire(*, listing: Listing, moment: datetime, quantity: int) -> Inquiry:
     """Follow every change that was not on the channel at `moment`, when it sold `quantity` sold units. Eight statements.
 
     Stock is what the ledger says today about that moment, at places that are sellable today; promises are not taken off.
+    Without named sources, what a sales channel keeps for itself is left out, as it is from every figure.
     """
     lines = PublicationLine.objects.filter(listing=listing).select_related("run")
     on_channel = lines.filter(accepted_at__lte=moment).order_by("-version").first()
@@ -70,6 +73,7 @@ def inquire(*, listing: Listing, moment: datetime, quantity: int) -> Inquiry:
         "cutoff": cutoff,
         "sources": numbers(listing.channel.source_locations.values_list("pk", flat=True)),
         "limit": CHANGES_MAX,
+        "channel_owned": LocationKind.CHANNEL_OWNED.value,
     }
     with connection.cursor() as cursor:
         cursor.execute(_STOCK, asked)

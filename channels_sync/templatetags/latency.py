@@ -1,10 +1,14 @@
 """Short times as people read them."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
-from inventory.templatetags.figures import grouped
+from inventory.templatetags.figures import NOTHING, grouped
 
 register = template.Library()
 
@@ -26,3 +30,17 @@ def seconds_in_words(value: Decimal | None) -> str:
             rest = int(value % large // small)
             return f"{grouped(int(value // large))} {first}" + (f" {rest} {second}" if rest else "")
     raise AssertionError(value)
+
+
+@register.filter
+def second(value: datetime | None) -> SafeString:
+    """`14:05:09.4` today and `3 Nov 14:05:09.4` before: where moments are compared, seconds count."""
+    if value is None:
+        return NOTHING
+    local = timezone.localtime(value)
+    words = f"{local:%H:%M:%S}.{local.microsecond // 100_000}"
+    today = timezone.localdate()
+    if local.date() != today:
+        words = f"{local.day} {local:%b}{'' if local.year == today.year else f' {local:%Y}'} {words}"
+    full = f"{local.day} {local:%B %Y, %H:%M:%S.%f %Z}"
+    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), full, words)

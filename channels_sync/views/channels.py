@@ -1,7 +1,7 @@
 """Channels, their listings, and why a listing shows its figure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
@@ -25,6 +25,7 @@ from channels_sync.models import (
     PublicationState,
 )
 from channels_sync.operations.controlling import pause_channel, resume_channel, retry_listing, set_channel_mode
+from channels_sync.reads.differences import open_difference
 from channels_sync.reads.figures import figures_of
 from channels_sync.reads.publishing import channel_health
 from channels_sync.views.explaining import explain, why_of
@@ -47,6 +48,7 @@ class State:
 
 
 HELD = State("Held", "look", "pan_tool", "A change of it waits for a person; until then it is not raised.")
+DIFFERS = State("Differs", "look", "radar", "The channel was read back and shows something else.")
 UNKNOWN = State("Not worked out", "quiet", "hourglass_empty", "No figure has been worked out yet.")
 STATES = {
     PublicationState.SHADOW: State("Shadow", "info", "visibility", "Worked out and kept, not sent."),
@@ -250,6 +252,10 @@ def listing_page(request: HttpRequest, pk: int) -> HttpResponse:
     lines = PublicationLine.objects.filter(listing=listing).select_related("run").order_by("-version")
     page = Paginator(lines, HISTORY_PER_PAGE).get_page(request.GET.get("page"))
     newest = lines.first()
+    difference = open_difference(listing_id=listing.pk)
+    row = _row(listing)
+    if difference is not None and row.push is not None and difference.version == row.push.version:
+        row = replace(row, state=DIFFERS)
     return render_page(
         request,
         "channels_sync/listing.html",
@@ -259,11 +265,12 @@ def listing_page(request: HttpRequest, pk: int) -> HttpResponse:
             Crumb(listing.channel.name, reverse("channels_sync:channel", args=[listing.channel.code])),
         ],
         listing=listing,
-        row=_row(listing),
+        row=row,
         newest=newest,
         why=why_of(newest.derivation) if newest else None,
         page_object=page,
         hold=Hold.objects.filter(listing=listing, state=HoldState.OPEN).select_related("run").first(),
+        difference=difference,
         freezes=list(Freeze.objects.in_force().on(listing).select_related("channel", "item", "listing")),
         history=[(line, STATES[PublicationState(line.state)]) for line in page.object_list],
     )
@@ -301,6 +308,7 @@ def why(request: HttpRequest, pk: int) -> HttpResponse:
         line=None if present is not None else chosen,
         is_present=present is not None,
         why=explain(present.derivation) if present is not None else why_of(chosen.derivation) if chosen else None,
+        difference=open_difference(listing_id=listing.pk),
         versions=list(lines[:20]),
         is_drawer=is_htmx(request),
     )

@@ -44,11 +44,12 @@ OFFERS = (
 def ensure_shop(actor: Actor) -> Channel | None:
     """The channel to the sandbox shop, ready to send; None when no shop runs beside this checkout."""
     url = settings.SANDBOX_SHOP_URL
-    access_token, control_token = _tokens()
-    if not url or not access_token or not control_token:
+    access_token, _ = _tokens()
+    control = staff_of_shop()
+    if not url or not access_token or control is None:
         return None
     products = [{"sku": offer.sku, "title": offer.title, "price": offer.price} for offer in OFFERS]
-    with SandboxControl(url=url, control_token=control_token) as shop:
+    with control as shop:
         made = shop.put_products(products)
     channel = _ensure_channel(url, access_token, location_id=str(made[0]["location_id"]), actor=actor)
     _ensure_rules(channel, actor)
@@ -63,6 +64,13 @@ def ensure_shop(actor: Actor) -> Channel | None:
                 actor=actor,
             )
     return channel
+
+
+def staff_of_shop() -> SandboxControl | None:
+    """The staff entrance of the sandbox shop, to be closed by the caller; None when no shop runs beside this checkout."""
+    url = settings.SANDBOX_SHOP_URL
+    _, control_token = _tokens()
+    return SandboxControl(url=url, control_token=control_token) if url and control_token else None
 
 
 def _tokens() -> tuple[str, str]:

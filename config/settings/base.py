@@ -214,6 +214,10 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {
         "ItemKind": "inventory.models.ItemKind",
+        "DriftToldOrLeft": "channels_sync.api.drift_settings.TOLD_OR_LEFT",
+        "DriftOrOverwritten": "channels_sync.api.drift_settings.OR_OVERWRITTEN",
+        "DriftOrAdopted": "channels_sync.api.drift_settings.OR_ADOPTED",
+        "OversellVerdict": "channels_sync.api.looking.GAPS",
         "GenealogyDirection": "inventory.api.lots.DIRECTIONS",
         "BatchMode": "production.api.completion_batches.MODES",
         "Tracking": "inventory.models.Tracking",

@@ -196,6 +196,8 @@ LISTS = [
     "holds/",
     "freezes/",
     "differences/",
+    "drift-settings/",
+    "buffer-advice/",
     "simulations/",
     "publishing/",
     "sending-windows/",

@@ -7,10 +7,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from rest_framework.authtoken.models import Token
 
-from channels_sync.models import Listing
+from channels_sync.models import Difference, Listing, PublicationLine
+from channels_sync.reads.buffers import buffer_book
 from channels_sync.sandbox.process import SandboxProcess
 from config.invariants import verify
-from inventory.models import CountLine, CountSheet, Item, Posting, StockBalance
+from inventory.models import CountLine, CountSheet, Item, Posting, StockBalance, StockChange
 from production.models import Bom, Completion, WorkOrder
 from tests.factories import make_item, on_hand
 
@@ -129,10 +130,33 @@ def test_the_sandbox_shop_gets_its_products_and_their_quantities(var, settings, 
         with shop.control() as control:
             shown = {one["sku"]: one["available"] for one in control.products()}
         stock = Decimal(270)  # lavender candles, those of the partner included and of the channel not
-        assert Listing.objects.count() == 5
+        assert Listing.objects.filter(channel__code="sandbox").count() == 5
         assert shown["CANDLE-LAVENDER"] == int((stock - 2) * Decimal("0.9"))
-        assert shown["CANDLE-LAVENDER-3"] == int((stock - 2) * Decimal("0.9")) // 3
+        assert shown["CANDLE-LAVENDER-3"] == int((stock - 2) * Decimal("0.9")) // 3 - 1  # a pack was sold there
         assert (
             shown["GIFT-SET"] == 12
         )  # finished and half of what could be built would be 33; the rule shows 12 at most
-        assert shown["GARDEN-ROBOT"] == 2
+        assert shown["GARDEN-ROBOT"] == 2 - 1  # somebody lowered it there
+
+
+def test_the_shop_differs_for_three_reasons_and_its_buffers_can_be_advised(var, settings, monkeypatch):
+    with SandboxProcess(data=var / "sandbox") as shop:
+        settings.SANDBOX_SHOP_URL = shop.url
+        monkeypatch.setenv("SANDBOX_TOKEN", shop.token)
+        load()
+        first = (Posting.objects.count(), PublicationLine.objects.count(), StockChange.objects.count())
+
+        load()
+
+    assert (Posting.objects.count(), PublicationLine.objects.count(), StockChange.objects.count()) == first
+    found = Difference.objects.filter(ended_at__isnull=True).order_by("listing__external_sku")
+    assert list(found.values_list("listing__external_sku", "cause", "done")) == [
+        ("CANDLE-CEDAR", "edited", "told"),
+        ("CANDLE-LAVENDER-3", "sold", "told"),
+        ("GARDEN-ROBOT", "unexplained", "told"),
+    ]
+    book = buffer_book(risk=Decimal("0.01"))
+    advised = {row.external_sku: row.advised is not None for row in book.rows}
+    assert advised["CANDLE-LAVENDER"]
+    assert advised["CANDLE-CEDAR"]
+    assert not advised["MP-LAVENDER"]  # the marketplace is told nothing yet, so nothing is measured there

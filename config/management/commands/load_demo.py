@@ -13,9 +13,11 @@ from config.demo.checking import ensure_checked, ensure_upkeep
 from config.demo.closing import ensure_close
 from config.demo.completing import ensure_lanterns
 from config.demo.counting import ensure_counts
+from config.demo.drifting import ensure_drift
 from config.demo.elsewhere import ensure_elsewhere
 from config.demo.learning import ensure_measurements
 from config.demo.making import ensure_history
+from config.demo.marketplace import ensure_marketplace
 from config.demo.moving import ensure_movements
 from config.demo.ordering import ensure_ordering
 from config.demo.people import Logins, ensure_people
@@ -25,6 +27,7 @@ from config.demo.rehearsing import ensure_rehearsed
 from config.demo.selling import ensure_selling
 from config.demo.sending import ensure_sending
 from config.demo.shop import ensure_shop
+from config.demo.stalling import ensure_stall_days
 from config.demo.steps import is_done
 from inventory.models import Item, Posting
 from inventory.operations.ranking_counts import rank_items
@@ -66,6 +69,9 @@ class Command(BaseCommand):
         ensure_selling(channel, actor)
         ensure_rehearsed(channel, actor)
         ensure_sending(channel, actor)
+        ensure_marketplace(channel, actor)
+        ensure_stall_days(channel, actor)
+        ensure_drift(channel, actor)
         ensure_checked()
         self._say(logins, None if channel is None else channel.storefront_url)
 

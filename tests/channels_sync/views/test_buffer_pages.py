@@ -71,6 +71,19 @@ def test_one_sale_an_hour_and_news_an_hour_late_needs_four_for_one_percent():
     assert row.late_a_day == 24
 
 
+def test_the_largest_pack_of_others_counts_whichever_listings_are_asked_about():
+    listing = make_pair()
+    other = listing.item.listings.exclude(pk=listing.pk).get()
+    make_listing(channel=other.channel, item=listing.item, external_sku="SIX", pack_size=Decimal(6))
+
+    alone = row_of(listing)
+    among_all = next(row for row in buffer_book(risk=RISK).rows if row.listing_id == listing.pk)
+    named = buffer_book(risk=RISK, listing_ids=[listing.pk]).rows[0]
+
+    assert alone.advice.demand.unit == 6
+    assert alone.advice == among_all.advice == named.advice
+
+
 def test_a_greater_chance_needs_less():
     assert row_of(make_pair(), risk=Decimal("0.1")).advised == 2
 

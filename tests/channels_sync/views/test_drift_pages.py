@@ -91,6 +91,32 @@ def test_what_was_read_longer_than_a_day_ago_counts_as_unread(client, channel, s
     assert "50 % 1 of 2 listings" in words
 
 
+def test_why_a_listing_shows_its_figure_leads_to_its_difference_and_back(client, channel, shop):
+    [one] = differing(channel, shop)
+    sign_in(client, "planner")
+    there = reverse("channels_sync:channel_drift", args=["shop"])
+
+    listing = client.get(reverse("channels_sync:listing", args=[one.listing_id]))
+    why = client.get(reverse("channels_sync:why", args=[one.listing_id]))
+
+    for page in (listing, why):
+        assert "shows 4 and was sent 10 : unexplained." in words_of(page)
+        assert f'href="{there}#listing-{one.listing_id}"' in page.content.decode()
+    assert "Differs The channel was read back and shows something else." in words_of(listing)
+    assert "Try again now" not in words_of(listing)  # the page of drift decides; it overwrites no orders
+    page = client.get(there).content.decode()
+    assert f'id="listing-{one.listing_id}"' in page
+    assert reverse("channels_sync:why", args=[one.listing_id]) + "?version=1" in page
+
+
+def test_a_listing_that_agrees_again_says_nothing_of_it(client, channel, shop):
+    [one] = differing(channel, shop)
+    Difference.objects.update(ended_at=timezone.now())
+    sign_in(client, "planner")
+
+    assert "was sent 10" not in words_of(client.get(reverse("channels_sync:listing", args=[one.listing_id])))
+
+
 def test_a_cause_can_be_chosen(client, channel, shop):
     differing(channel, shop)
     sign_in(client, "viewer")

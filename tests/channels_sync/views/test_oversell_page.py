@@ -82,6 +82,26 @@ def test_before_the_first_figure_nothing_was_told(listing):
     assert (found.case.shown, found.case.stock, found.verdict.gap) == (None, 0, Gap.NOTHING_TOLD)
 
 
+def test_what_a_sales_channel_keeps_for_itself_is_not_there_to_deliver(listing):
+    taken(listing)
+    put_on_hand(listing.item, make_location(kind="channel_owned"), "7")
+
+    assert asked(listing).case.stock == 0
+
+
+def test_times_that_are_compared_have_seconds(client, listing):
+    taken(listing, "4")
+    client.force_login(make_user(role="planner"))
+    moment = timezone.localtime()
+
+    page = client.get(
+        reverse("channels_sync:oversell", args=[listing.pk]),
+        {"moment": moment.strftime("%Y-%m-%dT%H:%M:%S.%f"), "quantity": "2"},
+    )
+
+    assert f">{moment:%H:%M:%S}.{moment.microsecond // 100_000}</time>" in page.content.decode()
+
+
 def test_the_page_puts_verdict_changes_and_figures_beside_each_other(client, listing):
     taken(listing, "4")
     client.force_login(make_user(role="planner"))
