@@ -2,6 +2,7 @@
 
 import os
 import uuid
+from collections import Counter
 from contextlib import contextmanager
 
 import pytest
@@ -10,6 +11,13 @@ from django.test.utils import setup_databases, teardown_databases
 
 from config.invariants import INVARIANTS
 from tests import factories
+
+
+def pytest_collection_modifyitems(items):
+    """Refuse two tests of one name: processes that share the work would run one of them and count both."""
+    twice = [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]
+    if twice:
+        raise pytest.UsageError(f"Several tests have one name, so only one of them would run: {', '.join(twice)}.")
 
 
 @pytest.fixture(scope="session")
