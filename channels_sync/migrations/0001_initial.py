@@ -301,6 +301,16 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("channel", "external_sku"),
+                "constraints": [
+                    models.UniqueConstraint(
+                        models.F("channel"),
+                        django.db.models.functions.text.Upper("external_sku"),
+                        name="channels_sync_listing_sku_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("pack_size__gt", 0)), name="channels_sync_listing_pack_positive"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -527,6 +537,35 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name_plural": "allocation policies",
                 "ordering": ("-effective_from", "-id"),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("listing__isnull", True),
+                            models.Q(("channel__isnull", True), ("item__isnull", True)),
+                            _connector="OR",
+                        ),
+                        name="channels_sync_policy_listing_says_it_all",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("percent__isnull", True),
+                            models.Q(("percent__gte", 0), ("percent__lte", 100)),
+                            _connector="OR",
+                        ),
+                        name="channels_sync_policy_percent_is_a_share",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("channel", "item", "listing", "version"),
+                        name="channels_sync_policy_version_once",
+                        nulls_distinct=False,
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("effective_to__isnull", True)),
+                        fields=("channel", "item", "listing"),
+                        name="channels_sync_policy_one_open",
+                        nulls_distinct=False,
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -608,6 +647,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("-id",),
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("listing", "version"), name="channels_sync_publicationline_version_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -655,92 +699,28 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "listing pushes",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("version__gt", models.F("sent_version"))),
+                        fields=["channel", "listing"],
+                        name="channels_sync_push_due",
+                    ),
+                    models.Index(
+                        condition=models.Q(("sent_version__gt", models.F("confirmed_version"))),
+                        fields=["channel", "listing"],
+                        name="channels_sync_push_unconfirmed",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("sent_version__lte", models.F("version"))),
+                        name="channels_sync_push_sent_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("confirmed_version__lte", models.F("sent_version"))),
+                        name="channels_sync_push_confirmed_was_sent",
+                    ),
+                ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name="listing",
-            constraint=models.UniqueConstraint(
-                models.F("channel"),
-                django.db.models.functions.text.Upper("external_sku"),
-                name="channels_sync_listing_sku_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="listing",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("pack_size__gt", 0)), name="channels_sync_listing_pack_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="allocationpolicy",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("listing__isnull", True),
-                    models.Q(("channel__isnull", True), ("item__isnull", True)),
-                    _connector="OR",
-                ),
-                name="channels_sync_policy_listing_says_it_all",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="allocationpolicy",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("percent__isnull", True), models.Q(("percent__gte", 0), ("percent__lte", 100)), _connector="OR"
-                ),
-                name="channels_sync_policy_percent_is_a_share",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="allocationpolicy",
-            constraint=models.UniqueConstraint(
-                fields=("channel", "item", "listing", "version"),
-                name="channels_sync_policy_version_once",
-                nulls_distinct=False,
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="allocationpolicy",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("effective_to__isnull", True)),
-                fields=("channel", "item", "listing"),
-                name="channels_sync_policy_one_open",
-                nulls_distinct=False,
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="publicationline",
-            constraint=models.UniqueConstraint(
-                fields=("listing", "version"), name="channels_sync_publicationline_version_once"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="listingpush",
-            index=models.Index(
-                condition=models.Q(("version__gt", models.F("sent_version"))),
-                fields=["channel", "listing"],
-                name="channels_sync_push_due",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="listingpush",
-            index=models.Index(
-                condition=models.Q(("sent_version__gt", models.F("confirmed_version"))),
-                fields=["channel", "listing"],
-                name="channels_sync_push_unconfirmed",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="listingpush",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("sent_version__lte", models.F("version"))), name="channels_sync_push_sent_is_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="listingpush",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("confirmed_version__lte", models.F("sent_version"))),
-                name="channels_sync_push_confirmed_was_sent",
-            ),
         ),
     ]

@@ -88,6 +88,17 @@ class Migration(migrations.Migration):
                 ),
                 ("failing_since", models.DateTimeField(null=True)),
             ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("share_percent__gte", 1), ("share_percent__lte", 100)),
+                        name="channels_sync_account_share_percent",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("points__gte", 0)), name="channels_sync_account_not_overdrawn"
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="SendingWindow",
@@ -236,19 +247,6 @@ class Migration(migrations.Migration):
             name="history_user",
             field=models.ForeignKey(
                 null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="sendingaccount",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("share_percent__gte", 1), ("share_percent__lte", 100)),
-                name="channels_sync_account_share_percent",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="sendingaccount",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("points__gte", 0)), name="channels_sync_account_not_overdrawn"
             ),
         ),
         migrations.AddField(

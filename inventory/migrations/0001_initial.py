@@ -618,6 +618,11 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name_plural": "item categories",
                 "ordering": ("name",),
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("parent", "name"), name="inventory_category_name_once", nulls_distinct=False
+                    )
+                ],
             },
         ),
         migrations.AddField(
@@ -910,6 +915,17 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("item", "name"),
+                "constraints": [
+                    models.UniqueConstraint(
+                        models.F("item"),
+                        django.db.models.functions.text.Upper("name"),
+                        name="inventory_itemunit_name_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("denominator__gt", 0), ("numerator__gt", 0)),
+                        name="inventory_itemunit_factor_positive",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -979,6 +995,23 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("path", "code"),
+                "indexes": [
+                    models.Index(fields=["path"], name="inventory_location_path", opclasses=("varchar_pattern_ops",))
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        django.db.models.functions.text.Upper("code"), name="inventory_location_code_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("code", ""), _negated=True), name="inventory_location_code_not_empty"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind", "in_transit"), _negated=True), ("is_sellable", False), _connector="OR"
+                        ),
+                        name="inventory_location_in_transit_not_sellable",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1167,6 +1200,42 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("item", "code"),
+                "indexes": [
+                    models.Index(
+                        django.contrib.postgres.indexes.OpClass(
+                            django.db.models.functions.text.Upper("code"), name="text_pattern_ops"
+                        ),
+                        name="inventory_lot_code_begins",
+                    ),
+                    models.Index(
+                        django.contrib.postgres.indexes.OpClass(
+                            django.db.models.functions.text.Upper("supplier_lot"), name="text_pattern_ops"
+                        ),
+                        condition=models.Q(("supplier_lot", ""), _negated=True),
+                        name="inventory_lot_supplier_begins",
+                    ),
+                    models.Index(
+                        condition=models.Q(("expires_on__isnull", False)),
+                        fields=["expires_on"],
+                        name="inventory_lot_expiry",
+                    ),
+                    models.Index(
+                        condition=models.Q(("owner", ""), _negated=True),
+                        fields=["owner"],
+                        name="inventory_lot_not_ours",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        models.F("item"), django.db.models.functions.text.Upper("code"), name="inventory_lot_code_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("expires_on__isnull", True), models.Q(("code", ""), _negated=True), _connector="OR"
+                        ),
+                        name="inventory_lot_implicit_never_expires",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1214,6 +1283,47 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("unknown_quantity__gt", 0)),
+                        fields=["item"],
+                        name="inventory_costpool_unknown",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("item", "lot"), name="inventory_costpool_once", nulls_distinct=False
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("quantity__gte", 0),
+                            models.Q(("lot__isnull", True), ("method", "average")),
+                            _connector="OR",
+                        ),
+                        name="inventory_costpool_negative_is_average",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("quantity__gte", 0), ("value__gte", 0)),
+                            models.Q(("quantity__lt", 0), ("value__lte", 0)),
+                            _connector="OR",
+                        ),
+                        name="inventory_costpool_value_has_the_sign_of_its_quantity",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("quantity", 0), _negated=True),
+                            models.Q(("unknown_quantity", 0), ("value", 0)),
+                            _connector="OR",
+                        ),
+                        name="inventory_costpool_empty_is_worth_nothing",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("unknown_quantity__gte", 0)), name="inventory_costpool_unknown_not_negative"
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="CostLayer",
@@ -1355,6 +1465,19 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("id",),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "amount",
+                                django.db.models.expressions.CombinedExpression(
+                                    models.F("capitalised"), "+", models.F("expensed")
+                                ),
+                            )
+                        ),
+                        name="inventory_landedcostshare_parts_sum_up",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1408,6 +1531,13 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ("-through", "-id"),
                 "permissions": (("close_period", "Can close and reopen periods"),),
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("reopened_at__isnull", True)),
+                        fields=("through",),
+                        name="inventory_periodclose_day_once",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1438,6 +1568,11 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("period", "item"), name="inventory_periodsnapshot_once")
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Posting",
@@ -1536,6 +1671,31 @@ class Migration(migrations.Migration):
                     ("use_expired", "Can use expired lots by name"),
                     ("add_landed_cost", "Can post landed cost"),
                 ),
+                "indexes": [
+                    django.contrib.postgres.indexes.BrinIndex(
+                        fields=["recorded_at"], name="inventory_posting_recorded", pages_per_range=32
+                    ),
+                    models.Index(
+                        condition=models.Q(("reverses__isnull", False)),
+                        fields=["reverses"],
+                        name="inventory_posting_reversals",
+                    ),
+                    models.Index(
+                        condition=models.Q(("related__isnull", False)),
+                        fields=["related"],
+                        name="inventory_posting_related",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind", "reversal"), ("reverses__isnull", False)),
+                            models.Q(models.Q(("kind", "reversal"), _negated=True), ("reverses__isnull", True)),
+                            _connector="OR",
+                        ),
+                        name="inventory_posting_reversal_names_what",
+                    )
+                ],
             },
         ),
         migrations.AddField(
@@ -1721,6 +1881,26 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("sheet", "id"),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "posted")),
+                        fields=["item", "location", "lot", "status", "scanned_at"],
+                        name="inventory_countline_posted",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("sheet", "item", "location", "lot", "status"), name="inventory_countline_cell_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("counted__isnull", True),
+                            models.Q(("counted__gte", 0), ("expected__isnull", False), ("scanned_at__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="inventory_countline_counted_was_scanned",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1758,6 +1938,14 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("id",),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("quantity", 0), _negated=True), ("value__isnull", False), _connector="OR"
+                        ),
+                        name="inventory_costlayerchange_changes_something",
+                    )
+                ],
             },
         ),
         migrations.AddField(
@@ -1814,6 +2002,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "cost entries",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("amount", 0), _negated=True), name="inventory_costentry_not_zero"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1912,6 +2105,26 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("order", "id"),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("is_closed", False), ("received__lt", models.F("quantity"))),
+                        fields=["item"],
+                        name="inventory_line_expected",
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gt", 0)), name="inventory_purchaseorderline_quantity_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("received__gte", 0)),
+                        name="inventory_purchaseorderline_received_not_negative",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("value__isnull", True), ("value__gte", 0), _connector="OR"),
+                        name="inventory_purchaseorderline_value_not_negative",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1949,6 +2162,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("id",),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gt", 0)), name="inventory_purchasereceiptline_quantity_positive"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1993,6 +2211,19 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("rank", "id"),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("quantity__gt", 0)),
+                        fields=["item", "location"],
+                        name="inventory_reservation_open",
+                    ),
+                    models.Index(fields=["demand_kind", "demand_ref"], name="inventory_reservation_demand"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gte", 0)), name="inventory_reservation_not_negative"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -2024,6 +2255,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("-id",),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity", 0), _negated=True), name="inventory_reservationchange_not_zero"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -2047,6 +2283,17 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ("name",),
                 "permissions": (("share_savedview", "Can share saved views with everybody"),),
+                "constraints": [
+                    models.UniqueConstraint(
+                        models.F("owner"),
+                        models.F("page"),
+                        django.db.models.functions.text.Upper("name"),
+                        name="inventory_savedview_name_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("name", ""), _negated=True), name="inventory_savedview_name_not_empty"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -2121,6 +2368,34 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["location", "item"], name="inventory_stockbalance_place"),
+                    models.Index(fields=["lot"], name="inventory_stockbalance_lot"),
+                    models.Index(
+                        condition=models.Q(("negative_allowed", True)),
+                        fields=["item"],
+                        name="inventory_balance_negative",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("item", "location", "lot", "status"), name="inventory_stockbalance_cell_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gte", 0), ("negative_allowed", True), _connector="OR"),
+                        name="inventory_stockbalance_not_negative",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("reserved", 0),
+                            models.Q(("reserved__gt", 0), ("reserved__lte", models.F("quantity"))),
+                            _connector="OR",
+                        ),
+                        name="inventory_stockbalance_reserved_is_on_hand",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="StockTransfer",
@@ -2178,6 +2453,19 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("-id",),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "in_transit")),
+                        fields=["dispatched_at"],
+                        name="inventory_transfer_under_way",
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("source", models.F("target")), _negated=True),
+                        name="inventory_stocktransfer_goes_somewhere",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -2230,6 +2518,25 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("transfer", "id"),
+                "indexes": [models.Index(fields=["item"], name="inventory_line_transferred")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gt", 0)), name="inventory_stocktransferline_quantity_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("lost__gte", 0),
+                            ("received__gte", 0),
+                            (
+                                "quantity__gte",
+                                django.db.models.expressions.CombinedExpression(
+                                    models.F("received"), "+", models.F("lost")
+                                ),
+                            ),
+                        ),
+                        name="inventory_stocktransferline_arrives_what_was_sent",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -2546,6 +2853,21 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("item", "supplier"),
+                "constraints": [
+                    models.UniqueConstraint(fields=("supplier", "item"), name="inventory_supplieritem_once"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_preferred", True)),
+                        fields=("item",),
+                        name="inventory_supplieritem_one_preferred",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("order_minimum__isnull", True), ("order_minimum__gt", 0), _connector="OR"),
+                            models.Q(("order_multiple__isnull", True), ("order_multiple__gt", 0), _connector="OR"),
+                        ),
+                        name="inventory_supplieritem_terms_positive",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -2567,6 +2889,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "supplier stock",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gte", 0)), name="inventory_supplierstock_not_negative"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -2648,12 +2975,6 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        migrations.AddConstraint(
-            model_name="itemcategory",
-            constraint=models.UniqueConstraint(
-                fields=("parent", "name"), name="inventory_category_name_once", nulls_distinct=False
-            ),
-        ),
         migrations.AddIndex(
             model_name="item",
             index=models.Index(fields=["kind", "sku"], name="inventory_item_kind"),
@@ -2709,194 +3030,6 @@ class Migration(migrations.Migration):
                 name="inventory_item_negative_is_untracked",
             ),
         ),
-        migrations.AddConstraint(
-            model_name="itemunit",
-            constraint=models.UniqueConstraint(
-                models.F("item"), django.db.models.functions.text.Upper("name"), name="inventory_itemunit_name_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="itemunit",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("denominator__gt", 0), ("numerator__gt", 0)),
-                name="inventory_itemunit_factor_positive",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="location",
-            index=models.Index(fields=["path"], name="inventory_location_path", opclasses=("varchar_pattern_ops",)),
-        ),
-        migrations.AddConstraint(
-            model_name="location",
-            constraint=models.UniqueConstraint(
-                django.db.models.functions.text.Upper("code"), name="inventory_location_code_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="location",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("code", ""), _negated=True), name="inventory_location_code_not_empty"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="location",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("kind", "in_transit"), _negated=True), ("is_sellable", False), _connector="OR"
-                ),
-                name="inventory_location_in_transit_not_sellable",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="lot",
-            index=models.Index(
-                django.contrib.postgres.indexes.OpClass(
-                    django.db.models.functions.text.Upper("code"), name="text_pattern_ops"
-                ),
-                name="inventory_lot_code_begins",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="lot",
-            index=models.Index(
-                django.contrib.postgres.indexes.OpClass(
-                    django.db.models.functions.text.Upper("supplier_lot"), name="text_pattern_ops"
-                ),
-                condition=models.Q(("supplier_lot", ""), _negated=True),
-                name="inventory_lot_supplier_begins",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="lot",
-            index=models.Index(
-                condition=models.Q(("expires_on__isnull", False)), fields=["expires_on"], name="inventory_lot_expiry"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="lot",
-            index=models.Index(
-                condition=models.Q(("owner", ""), _negated=True), fields=["owner"], name="inventory_lot_not_ours"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="lot",
-            constraint=models.UniqueConstraint(
-                models.F("item"), django.db.models.functions.text.Upper("code"), name="inventory_lot_code_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="lot",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("expires_on__isnull", True), models.Q(("code", ""), _negated=True), _connector="OR"
-                ),
-                name="inventory_lot_implicit_never_expires",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="costpool",
-            index=models.Index(
-                condition=models.Q(("unknown_quantity__gt", 0)), fields=["item"], name="inventory_costpool_unknown"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="costpool",
-            constraint=models.UniqueConstraint(
-                fields=("item", "lot"), name="inventory_costpool_once", nulls_distinct=False
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="costpool",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("quantity__gte", 0), models.Q(("lot__isnull", True), ("method", "average")), _connector="OR"
-                ),
-                name="inventory_costpool_negative_is_average",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="costpool",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("quantity__gte", 0), ("value__gte", 0)),
-                    models.Q(("quantity__lt", 0), ("value__lte", 0)),
-                    _connector="OR",
-                ),
-                name="inventory_costpool_value_has_the_sign_of_its_quantity",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="costpool",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("quantity", 0), _negated=True),
-                    models.Q(("unknown_quantity", 0), ("value", 0)),
-                    _connector="OR",
-                ),
-                name="inventory_costpool_empty_is_worth_nothing",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="costpool",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("unknown_quantity__gte", 0)), name="inventory_costpool_unknown_not_negative"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="landedcostshare",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "amount",
-                        django.db.models.expressions.CombinedExpression(
-                            models.F("capitalised"), "+", models.F("expensed")
-                        ),
-                    )
-                ),
-                name="inventory_landedcostshare_parts_sum_up",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="periodclose",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("reopened_at__isnull", True)),
-                fields=("through",),
-                name="inventory_periodclose_day_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="periodsnapshot",
-            constraint=models.UniqueConstraint(fields=("period", "item"), name="inventory_periodsnapshot_once"),
-        ),
-        migrations.AddIndex(
-            model_name="posting",
-            index=django.contrib.postgres.indexes.BrinIndex(
-                fields=["recorded_at"], name="inventory_posting_recorded", pages_per_range=32
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="posting",
-            index=models.Index(
-                condition=models.Q(("reverses__isnull", False)), fields=["reverses"], name="inventory_posting_reversals"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="posting",
-            index=models.Index(
-                condition=models.Q(("related__isnull", False)), fields=["related"], name="inventory_posting_related"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="posting",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("kind", "reversal"), ("reverses__isnull", False)),
-                    models.Q(models.Q(("kind", "reversal"), _negated=True), ("reverses__isnull", True)),
-                    _connector="OR",
-                ),
-                name="inventory_posting_reversal_names_what",
-            ),
-        ),
         migrations.AddIndex(
             model_name="movement",
             index=models.Index(fields=["item", "id"], name="inventory_movement_item"),
@@ -2926,38 +3059,6 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="inventory_movement_moves_something",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="countline",
-            index=models.Index(
-                condition=models.Q(("state", "posted")),
-                fields=["item", "location", "lot", "status", "scanned_at"],
-                name="inventory_countline_posted",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="countline",
-            constraint=models.UniqueConstraint(
-                fields=("sheet", "item", "location", "lot", "status"), name="inventory_countline_cell_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="countline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("counted__isnull", True),
-                    models.Q(("counted__gte", 0), ("expected__isnull", False), ("scanned_at__isnull", False)),
-                    _connector="OR",
-                ),
-                name="inventory_countline_counted_was_scanned",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="costlayerchange",
-            constraint=models.CheckConstraint(
-                condition=models.Q(models.Q(("quantity", 0), _negated=True), ("value__isnull", False), _connector="OR"),
-                name="inventory_costlayerchange_changes_something",
             ),
         ),
         migrations.AddIndex(
@@ -2993,159 +3094,6 @@ class Migration(migrations.Migration):
                 name="inventory_costlayer_empty_is_worth_nothing",
             ),
         ),
-        migrations.AddConstraint(
-            model_name="costentry",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("amount", 0), _negated=True), name="inventory_costentry_not_zero"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="purchaseorderline",
-            index=models.Index(
-                condition=models.Q(("is_closed", False), ("received__lt", models.F("quantity"))),
-                fields=["item"],
-                name="inventory_line_expected",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="purchaseorderline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("quantity__gt", 0)), name="inventory_purchaseorderline_quantity_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="purchaseorderline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("received__gte", 0)), name="inventory_purchaseorderline_received_not_negative"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="purchaseorderline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("value__isnull", True), ("value__gte", 0), _connector="OR"),
-                name="inventory_purchaseorderline_value_not_negative",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="purchasereceiptline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("quantity__gt", 0)), name="inventory_purchasereceiptline_quantity_positive"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="reservation",
-            index=models.Index(
-                condition=models.Q(("quantity__gt", 0)), fields=["item", "location"], name="inventory_reservation_open"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="reservation",
-            index=models.Index(fields=["demand_kind", "demand_ref"], name="inventory_reservation_demand"),
-        ),
-        migrations.AddConstraint(
-            model_name="reservation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("quantity__gte", 0)), name="inventory_reservation_not_negative"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="reservationchange",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("quantity", 0), _negated=True), name="inventory_reservationchange_not_zero"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="savedview",
-            constraint=models.UniqueConstraint(
-                models.F("owner"),
-                models.F("page"),
-                django.db.models.functions.text.Upper("name"),
-                name="inventory_savedview_name_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="savedview",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("name", ""), _negated=True), name="inventory_savedview_name_not_empty"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="stockbalance",
-            index=models.Index(fields=["location", "item"], name="inventory_stockbalance_place"),
-        ),
-        migrations.AddIndex(
-            model_name="stockbalance",
-            index=models.Index(fields=["lot"], name="inventory_stockbalance_lot"),
-        ),
-        migrations.AddIndex(
-            model_name="stockbalance",
-            index=models.Index(
-                condition=models.Q(("negative_allowed", True)), fields=["item"], name="inventory_balance_negative"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="stockbalance",
-            constraint=models.UniqueConstraint(
-                fields=("item", "location", "lot", "status"), name="inventory_stockbalance_cell_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="stockbalance",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("quantity__gte", 0), ("negative_allowed", True), _connector="OR"),
-                name="inventory_stockbalance_not_negative",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="stockbalance",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("reserved", 0),
-                    models.Q(("reserved__gt", 0), ("reserved__lte", models.F("quantity"))),
-                    _connector="OR",
-                ),
-                name="inventory_stockbalance_reserved_is_on_hand",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="stocktransfer",
-            index=models.Index(
-                condition=models.Q(("state", "in_transit")),
-                fields=["dispatched_at"],
-                name="inventory_transfer_under_way",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="stocktransfer",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("source", models.F("target")), _negated=True),
-                name="inventory_stocktransfer_goes_somewhere",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="stocktransferline",
-            index=models.Index(fields=["item"], name="inventory_line_transferred"),
-        ),
-        migrations.AddConstraint(
-            model_name="stocktransferline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("quantity__gt", 0)), name="inventory_stocktransferline_quantity_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="stocktransferline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("lost__gte", 0),
-                    ("received__gte", 0),
-                    (
-                        "quantity__gte",
-                        django.db.models.expressions.CombinedExpression(models.F("received"), "+", models.F("lost")),
-                    ),
-                ),
-                name="inventory_stocktransferline_arrives_what_was_sent",
-            ),
-        ),
         migrations.AddIndex(
             model_name="purchaseorder",
             index=models.Index(fields=["state", "expected_on"], name="inventory_purchaseorder_due"),
@@ -3155,34 +3103,6 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(models.Q(("amount", 0), _negated=True), ("kind", "price"), _connector="OR"),
                 name="inventory_landedcost_not_zero",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="supplieritem",
-            constraint=models.UniqueConstraint(fields=("supplier", "item"), name="inventory_supplieritem_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="supplieritem",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("is_preferred", True)),
-                fields=("item",),
-                name="inventory_supplieritem_one_preferred",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="supplieritem",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("order_minimum__isnull", True), ("order_minimum__gt", 0), _connector="OR"),
-                    models.Q(("order_multiple__isnull", True), ("order_multiple__gt", 0), _connector="OR"),
-                ),
-                name="inventory_supplieritem_terms_positive",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="supplierstock",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("quantity__gte", 0)), name="inventory_supplierstock_not_negative"
             ),
         ),
     ]

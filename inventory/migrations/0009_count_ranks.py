@@ -72,6 +72,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("position",),
+                "indexes": [models.Index(fields=["position"], name="inventory_countrank_position")],
             },
         ),
         migrations.AddField(
@@ -106,10 +107,6 @@ class Migration(migrations.Migration):
                 related_name="+",
                 to="inventory.lot",
             ),
-        ),
-        migrations.AddIndex(
-            model_name="countrank",
-            index=models.Index(fields=["position"], name="inventory_countrank_position"),
         ),
         migrations.AddIndex(
             model_name="countdue",

@@ -119,6 +119,31 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "BOMs",
                 "ordering": ("item__sku", "-version"),
                 "permissions": (("activate_bom", "Can activate and retire BOM versions"),),
+                "constraints": [
+                    models.UniqueConstraint(fields=("item", "version"), name="production_bom_version_once"),
+                    models.CheckConstraint(condition=models.Q(("makes__gt", 0)), name="production_bom_makes_something"),
+                    models.CheckConstraint(
+                        condition=models.Q(("process_loss_percent__gte", 0), ("process_loss_percent__lt", 100)),
+                        name="production_bom_loses_less_than_all",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state", "draft"), ("effective_from__isnull", False), _connector="OR"),
+                        name="production_bom_active_has_a_date",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("effective_to__isnull", True),
+                            ("effective_to__gte", models.F("effective_from")),
+                            _connector="OR",
+                        ),
+                        name="production_bom_ends_after_start",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("effective_to__isnull", True), ("state", "active")),
+                        fields=("item",),
+                        name="production_bom_one_open_active",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -263,6 +288,29 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "BOM line",
                 "ordering": ("bom", "position", "id"),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gt", 0)), name="production_bomline_quantity_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("unit_denominator__gt", 0), ("unit_numerator__gt", 0)),
+                        name="production_bomline_unit_positive",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("scrap_percent__gte", 0), ("setup_quantity__gte", 0)),
+                        name="production_bomline_losses_not_negative",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("rounding_multiple__isnull", True), ("rounding_multiple__gt", 0), _connector="OR"
+                        ),
+                        name="production_bomline_multiple_positive",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("builds_shortage", True), ("is_phantom", True), _negated=True),
+                        name="production_bomline_explodes_or_builds",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -330,6 +378,17 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "BOM operation",
                 "ordering": ("bom", "position", "id"),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("amount__gte", 0),
+                            ("minutes__gte", 0),
+                            ("rate_per_hour__gte", 0),
+                            ("setup_minutes__gte", 0),
+                        ),
+                        name="production_bomoperation_not_negative",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -392,6 +451,24 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "BOM output",
                 "ordering": ("bom", "position", "id"),
+                "constraints": [
+                    models.UniqueConstraint(fields=("bom", "item"), name="production_bomoutput_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gt", 0)), name="production_bomoutput_quantity_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("cost_share_percent__gte", 0), ("cost_share_percent__lte", 100)),
+                        name="production_bomoutput_share_is_a_share",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("unit_value__isnull", True),
+                            models.Q(("cost_share_percent", 0), ("unit_value__gte", 0)),
+                            _connector="OR",
+                        ),
+                        name="production_bomoutput_share_or_value",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -424,6 +501,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("line", "position", "id"),
+                "constraints": [
+                    models.UniqueConstraint(fields=("line", "item"), name="production_bomsubstitute_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("ratio__gt", 0)), name="production_bomsubstitute_ratio_positive"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -643,6 +726,16 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("id",),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("actual__gte", 0), ("expected__gte", 0)),
+                        name="production_completionline_not_negative",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("scrapped__gte", 0), ("scrapped__lte", models.F("actual"))),
+                        name="production_completionline_scrapped_of_actual",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -712,6 +805,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("id",),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gt", 0)), name="production_completionoutput_quantity_positive"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -844,6 +942,11 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "disassemblies",
                 "ordering": ("-posting_id",),
                 "permissions": (("disassemble", "Can take finished goods apart"),),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gt", 0)), name="production_disassembly_quantity_positive"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -881,6 +984,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("id",),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("expected__gte", 0), ("recovered__gte", 0)),
+                        name="production_disassemblyline_not_negative",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1278,6 +1387,30 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ("-id",),
                 "permissions": (("inspect", "Can pass and fail inspections"),),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "open")), fields=["opened_at"], name="production_inspection_open"
+                    ),
+                    models.Index(fields=["posting"], name="production_inspection_posting"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gt", 0)), name="production_inspection_quantity_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("failed__gte", 0),
+                            ("passed__gte", 0),
+                            (
+                                "quantity__gte",
+                                django.db.models.expressions.CombinedExpression(
+                                    models.F("passed"), "+", models.F("failed")
+                                ),
+                            ),
+                        ),
+                        name="production_inspection_decides_what_is_held",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1351,6 +1484,18 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("item", "applies_to"),
+                "constraints": [
+                    models.UniqueConstraint(fields=("item", "applies_to"), name="production_inspectionplan_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("every_nth__gte", 1)), name="production_inspectionplan_every_nth"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("sample_quantity__isnull", True), ("sample_quantity__gt", 0), _connector="OR"
+                        ),
+                        name="production_inspectionplan_sample_positive",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1387,6 +1532,17 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("plan", "position", "id"),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("minimum__isnull", True),
+                            ("maximum__isnull", True),
+                            ("minimum__lte", models.F("maximum")),
+                            _connector="OR",
+                        ),
+                        name="production_inspectioncheck_limits_in_order",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1575,6 +1731,16 @@ class Migration(migrations.Migration):
                     ("close_workorder", "Can close and reopen work orders"),
                     ("release_workorder", "Can release, split and merge work orders"),
                 ),
+                "indexes": [models.Index(fields=["state", "due_on"], name="production_workorder_due")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("planned__gt", 0)), name="production_workorder_planned_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("good__gte", 0), ("scrapped__gte", 0)),
+                        name="production_workorder_made_not_negative",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1634,6 +1800,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("id",),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gt", 0)), name="production_inspectiondecision_quantity_positive"
+                    )
+                ],
             },
         ),
         migrations.AddField(
@@ -1694,6 +1865,16 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("work_order", "id"),
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("work_order", "component", "is_consumable", "is_optional"),
+                        name="production_workorderline_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("rate_denominator__gt", 0), ("rate_numerator__gte", 0)),
+                        name="production_workorderline_rate_positive",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1714,244 +1895,16 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ("work_order", "id"),
-            },
-        ),
-        migrations.AddConstraint(
-            model_name="bom",
-            constraint=models.UniqueConstraint(fields=("item", "version"), name="production_bom_version_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="bom",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("makes__gt", 0)), name="production_bom_makes_something"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="bom",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("process_loss_percent__gte", 0), ("process_loss_percent__lt", 100)),
-                name="production_bom_loses_less_than_all",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="bom",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state", "draft"), ("effective_from__isnull", False), _connector="OR"),
-                name="production_bom_active_has_a_date",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="bom",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("effective_to__isnull", True), ("effective_to__gte", models.F("effective_from")), _connector="OR"
-                ),
-                name="production_bom_ends_after_start",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="bom",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("effective_to__isnull", True), ("state", "active")),
-                fields=("item",),
-                name="production_bom_one_open_active",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="bomline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("quantity__gt", 0)), name="production_bomline_quantity_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="bomline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("unit_denominator__gt", 0), ("unit_numerator__gt", 0)),
-                name="production_bomline_unit_positive",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="bomline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("scrap_percent__gte", 0), ("setup_quantity__gte", 0)),
-                name="production_bomline_losses_not_negative",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="bomline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("rounding_multiple__isnull", True), ("rounding_multiple__gt", 0), _connector="OR"),
-                name="production_bomline_multiple_positive",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="bomline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("builds_shortage", True), ("is_phantom", True), _negated=True),
-                name="production_bomline_explodes_or_builds",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="bomoperation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("amount__gte", 0), ("minutes__gte", 0), ("rate_per_hour__gte", 0), ("setup_minutes__gte", 0)
-                ),
-                name="production_bomoperation_not_negative",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="bomoutput",
-            constraint=models.UniqueConstraint(fields=("bom", "item"), name="production_bomoutput_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="bomoutput",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("quantity__gt", 0)), name="production_bomoutput_quantity_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="bomoutput",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("cost_share_percent__gte", 0), ("cost_share_percent__lte", 100)),
-                name="production_bomoutput_share_is_a_share",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="bomoutput",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("unit_value__isnull", True),
-                    models.Q(("cost_share_percent", 0), ("unit_value__gte", 0)),
-                    _connector="OR",
-                ),
-                name="production_bomoutput_share_or_value",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="bomsubstitute",
-            constraint=models.UniqueConstraint(fields=("line", "item"), name="production_bomsubstitute_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="bomsubstitute",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("ratio__gt", 0)), name="production_bomsubstitute_ratio_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="completionline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("actual__gte", 0), ("expected__gte", 0)),
-                name="production_completionline_not_negative",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="completionline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("scrapped__gte", 0), ("scrapped__lte", models.F("actual"))),
-                name="production_completionline_scrapped_of_actual",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="completionoutput",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("quantity__gt", 0)), name="production_completionoutput_quantity_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="disassembly",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("quantity__gt", 0)), name="production_disassembly_quantity_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="disassemblyline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("expected__gte", 0), ("recovered__gte", 0)),
-                name="production_disassemblyline_not_negative",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="inspection",
-            index=models.Index(
-                condition=models.Q(("state", "open")), fields=["opened_at"], name="production_inspection_open"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="inspection",
-            index=models.Index(fields=["posting"], name="production_inspection_posting"),
-        ),
-        migrations.AddConstraint(
-            model_name="inspection",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("quantity__gt", 0)), name="production_inspection_quantity_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="inspection",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("failed__gte", 0),
-                    ("passed__gte", 0),
-                    (
-                        "quantity__gte",
-                        django.db.models.expressions.CombinedExpression(models.F("passed"), "+", models.F("failed")),
+                "indexes": [models.Index(fields=["demand_kind", "demand_ref"], name="production_peg_demand")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("work_order", "demand_kind", "demand_ref"), name="production_workorderpeg_once"
                     ),
-                ),
-                name="production_inspection_decides_what_is_held",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="inspectionplan",
-            constraint=models.UniqueConstraint(fields=("item", "applies_to"), name="production_inspectionplan_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="inspectionplan",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("every_nth__gte", 1)), name="production_inspectionplan_every_nth"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="inspectionplan",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("sample_quantity__isnull", True), ("sample_quantity__gt", 0), _connector="OR"),
-                name="production_inspectionplan_sample_positive",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="inspectioncheck",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("minimum__isnull", True),
-                    ("maximum__isnull", True),
-                    ("minimum__lte", models.F("maximum")),
-                    _connector="OR",
-                ),
-                name="production_inspectioncheck_limits_in_order",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="workorder",
-            index=models.Index(fields=["state", "due_on"], name="production_workorder_due"),
-        ),
-        migrations.AddConstraint(
-            model_name="workorder",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("planned__gt", 0)), name="production_workorder_planned_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="workorder",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("good__gte", 0), ("scrapped__gte", 0)),
-                name="production_workorder_made_not_negative",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="inspectiondecision",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("quantity__gt", 0)), name="production_inspectiondecision_quantity_positive"
-            ),
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gt", 0)), name="production_workorderpeg_quantity_positive"
+                    ),
+                ],
+            },
         ),
         migrations.AddIndex(
             model_name="completion",
@@ -1980,35 +1933,6 @@ class Migration(migrations.Migration):
                     ("reversed_scrap__lte", models.F("scrapped")),
                 ),
                 name="production_completion_reversed_at_most_made",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="workorderline",
-            constraint=models.UniqueConstraint(
-                fields=("work_order", "component", "is_consumable", "is_optional"), name="production_workorderline_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="workorderline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("rate_denominator__gt", 0), ("rate_numerator__gte", 0)),
-                name="production_workorderline_rate_positive",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="workorderpeg",
-            index=models.Index(fields=["demand_kind", "demand_ref"], name="production_peg_demand"),
-        ),
-        migrations.AddConstraint(
-            model_name="workorderpeg",
-            constraint=models.UniqueConstraint(
-                fields=("work_order", "demand_kind", "demand_ref"), name="production_workorderpeg_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="workorderpeg",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("quantity__gt", 0)), name="production_workorderpeg_quantity_positive"
             ),
         ),
     ]

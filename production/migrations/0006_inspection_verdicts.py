@@ -121,7 +121,18 @@ class Migration(migrations.Migration):
                     protected("inventory.posting", "inspections", help_text="The completion or receipt behind it."),
                 ),
             ],
-            options={"ordering": ("-id",), "permissions": (("inspect", "Can pass and fail inspections"),)},
+            options={
+                "ordering": ("-id",),
+                "permissions": (("inspect", "Can pass and fail inspections"),),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gt", 0)), name="production_inspection_quantity_positive"
+                    ),
+                    models.UniqueConstraint(
+                        fields=("posting", "item", "location", "lot"), name="production_inspection_once_of_a_cell"
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="InspectionVerdict",
@@ -137,7 +148,10 @@ class Migration(migrations.Migration):
                 ("decided_by", person()),
                 ("inspection", protected("production.inspection", "verdicts")),
             ],
-            options={"ordering": ("id",)},
+            options={
+                "ordering": ("id",),
+                "indexes": [models.Index(fields=["decided_at"], name="production_verdict_decided")],
+            },
         ),
         migrations.CreateModel(
             name="InspectionDecision",
@@ -160,7 +174,20 @@ class Migration(migrations.Migration):
                 ("posting", protected("inventory.posting", "inspection_decisions")),
                 ("verdict", protected("production.inspectionverdict", "decisions")),
             ],
-            options={"ordering": ("id",)},
+            options={
+                "ordering": ("id",),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gt", 0)), name="production_inspectiondecision_quantity_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("disposition", "release"), models.Q(("reason", ""), _negated=True), _connector="OR"
+                        ),
+                        name="production_inspectiondecision_failing_says_why",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="InspectionResult",
@@ -192,36 +219,5 @@ class Migration(migrations.Migration):
                 ("uploaded_by", person()),
             ],
             options={"ordering": ("id",)},
-        ),
-        migrations.AddConstraint(
-            model_name="inspection",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("quantity__gt", 0)), name="production_inspection_quantity_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="inspection",
-            constraint=models.UniqueConstraint(
-                fields=("posting", "item", "location", "lot"), name="production_inspection_once_of_a_cell"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="inspectiondecision",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("quantity__gt", 0)), name="production_inspectiondecision_quantity_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="inspectiondecision",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("disposition", "release"), models.Q(("reason", ""), _negated=True), _connector="OR"
-                ),
-                name="production_inspectiondecision_failing_says_why",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="inspectionverdict",
-            index=models.Index(fields=["decided_at"], name="production_verdict_decided"),
         ),
     ]

@@ -91,6 +91,15 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ("-id",),
                 "default_permissions": (),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("factor__gt", 0)), name="production_bomreplacement_factor_positive"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("component", models.F("replacement")), _negated=True),
+                        name="production_bomreplacement_of_another",
+                    ),
+                ],
             },
         ),
         migrations.AddField(
@@ -104,19 +113,6 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.SET_NULL,
                 related_name="drafts",
                 to="production.bomreplacement",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="bomreplacement",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("factor__gt", 0)), name="production_bomreplacement_factor_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="bomreplacement",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("component", models.F("replacement")), _negated=True),
-                name="production_bomreplacement_of_another",
             ),
         ),
     ]
