@@ -4,9 +4,11 @@ An address that is not in the table fails, and so does one whose answer differs.
 but 403 and 404. Each request is rolled back.
 """
 
+from contextlib import nullcontext
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from unittest.mock import patch
 from uuid import uuid4
 
 import pytest
@@ -14,6 +16,7 @@ from django.apps import apps
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
+from django.template.base import Template
 from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
 from django.utils import timezone
@@ -76,6 +79,8 @@ LEFT_OUT |= {
     for table in WITHOUT_OBJECTS
     for page in ("change", "delete", "history")
 }
+DRAWN = ("viewer", "administrator")
+"""Whose pages are drawn: who is let in is decided before, and drawing for everybody would take most of the time."""
 REFUSED = (403, 404)
 API_METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -308,6 +313,10 @@ def model_of(name):
     return None
 
 
+def undrawn():
+    return patch.object(Template, "_render", lambda _template, _context: "")
+
+
 def answer_of(client, name, method, address):
     with transaction.atomic():
         if method is None:
@@ -362,7 +371,8 @@ def test_each_role_is_let_in_where_the_table_says_so_and_nowhere_else(settings, 
     broken = []
     for row, (name, method) in ROWS.items():
         for role, client in clients.items():
-            status = answer_of(client, name, method, addresses[row])
+            with nullcontext() if role in DRAWN else undrawn():
+                status = answer_of(client, name, method, addresses[row])
             if status not in REFUSED:
                 found[row].add(role)
             if status >= 500:
