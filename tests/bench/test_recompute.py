@@ -13,15 +13,14 @@ from bench.database import ROOT
 
 @pytest.mark.slow
 @pytest.mark.skipif(not os.environ.get("DATABASE_OWNER_URL"), reason="DATABASE_OWNER_URL names no server")
-def test_a_tiny_catalogue_is_worked_out_and_completions_change_some_of_it(tmp_path):
+def test_a_tiny_catalogue_is_worked_out_and_completions_change_some_of_it(bench_environment, tmp_path):
     output = tmp_path / "bench.json"
-    environment = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
     words = ["--plan", "tiny", "--database", "backflush_catalogue_test", "--output", str(output)]
 
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "bench.recompute", *words],
         cwd=ROOT,
-        env=environment,
+        env=bench_environment,
         capture_output=True,
         text=True,
         check=False,

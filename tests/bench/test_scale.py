@@ -13,16 +13,15 @@ from bench.database import ROOT, drop_database
 
 @pytest.mark.slow
 @pytest.mark.skipif(not os.environ.get("DATABASE_OWNER_URL"), reason="DATABASE_OWNER_URL names no server")
-def test_a_tiny_book_is_true_and_its_pages_are_compared_with_the_demo_company(tmp_path):
+def test_a_tiny_book_is_true_and_its_pages_are_compared_with_the_demo_company(bench_environment, tmp_path):
     output = tmp_path / "bench.json"
-    environment = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
-    environment["BACKFLUSH_VAR"] = str(tmp_path / "var")  # log-ins of the demo company are written there
+    bench_environment["BACKFLUSH_VAR"] = str(tmp_path / "var")  # log-ins of the demo company are written there
     words = ["--size", "tiny", "--page-rounds", "1", "--no-completions", "--output", str(output)]
 
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "bench.scale", *words],
         cwd=ROOT,
-        env=environment,
+        env=bench_environment,
         capture_output=True,
         text=True,
         check=False,
