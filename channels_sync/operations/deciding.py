@@ -23,6 +23,7 @@ from channels_sync.models import (
     PublicationState,
     PublishRun,
 )
+from channels_sync.operations.channel_settings import save_settings
 from channels_sync.operations.controlling import pause_channel, resume_channel
 from channels_sync.operations.holding import end_holds, settle_report
 from channels_sync.operations.recomputing import Cause, RecomputeResult, recompute_locked, tell_items_changed
@@ -192,14 +193,7 @@ def lift(*, freezes: Sequence[Freeze], actor: Actor) -> int:
 @operation
 def set_guard(*, channel: Channel, values: Mapping[str, Any], actor: Actor) -> ChannelGuard:
     """Set the limits of a channel's breaker. Raises ValidationError for a value that makes no sense."""
-    locked = Channel.objects.select_for_update(of=("self",), no_key=True).get(pk=channel.pk)
-    guard = ChannelGuard.objects.filter(channel=locked).first() or ChannelGuard(channel=locked)
-    for name, value in values.items():
-        setattr(guard, name, value)
-    guard.full_clean()
-    guard._history_user = actor if actor is not None and actor.is_authenticated else None  # type: ignore[attr-defined]
-    guard.save()
-    return guard
+    return save_settings(ChannelGuard, channel=channel, values=values, actor=actor)
 
 
 @operation

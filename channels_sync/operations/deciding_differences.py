@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from channels_sync.drift import Cause, Response
 from channels_sync.models import SENDING, Channel, Difference, DifferenceCause, Done, DriftSetting, ListingPush
+from channels_sync.operations.channel_settings import save_settings
 from channels_sync.operations.differing import Differing, carry_out, report
 from inventory.errors import WrongState
 from inventory.operations.posting import Actor
@@ -68,11 +69,4 @@ def _check_fits(found: Difference, response: Response) -> None:
 @operation
 def set_drift(*, channel: Channel, values: Mapping[str, Any], actor: Actor) -> DriftSetting:
     """Set how a channel is read back and what follows from differences. Raises ValidationError for what makes no sense."""
-    locked = Channel.objects.select_for_update(of=("self",), no_key=True).get(pk=channel.pk)
-    setting = DriftSetting.objects.filter(channel=locked).first() or DriftSetting(channel=locked)
-    for name, value in values.items():
-        setattr(setting, name, value)
-    setting.full_clean()
-    setting._history_user = actor if actor is not None and actor.is_authenticated else None  # type: ignore[attr-defined]
-    setting.save()
-    return setting
+    return save_settings(DriftSetting, channel=channel, values=values, actor=actor)

@@ -15,7 +15,8 @@ from django.views.decorators.http import require_GET
 
 from channels_sync.models import Channel
 from channels_sync.reads.latency import StageLatency, channel_latency, slowest_publishes
-from channels_sync.views.latency_chart import HEIGHT, LABELS, WIDTH, chart_of
+from channels_sync.views.bars import HEIGHT, WIDTH
+from channels_sync.views.latency_chart import LABELS, chart_of
 from inventory.web import Crumb, render_page
 
 SLOWEST = 20

@@ -29,7 +29,8 @@ from channels_sync.reads.simulations import (
 )
 from channels_sync.simulation import Question
 from channels_sync.tasks import run_simulations, send_message
-from channels_sync.views.simulation_chart import HEIGHT, WIDTH, panels_of
+from channels_sync.views.bars import HEIGHT, WIDTH
+from channels_sync.views.simulation_chart import panels_of
 from inventory.errors import DomainError
 from inventory.web import Crumb, go_to, key_from, part_for, render_page
 
