@@ -224,9 +224,14 @@ def _page(request: HttpRequest, editor: Editor, *, status: int = 200) -> HttpRes
 
 
 def _focus(request: HttpRequest, rows: Rows, first_wrong: Row | None) -> str:
-    """The field the cursor goes to: the first one that is wrong, else the quantity of a line just named, else the new line."""
+    """The field the cursor goes to: the first one that is wrong, else the quantity of a line just named, else the new line.
+
+    None when a draft that has lines is opened: the new line is far down, and the page would open in its middle.
+    """
     if first_wrong is not None:
         return f"{first_wrong.prefix}-{next(iter(first_wrong.errors))}"
     if request.method == "POST" and rows.lines and not rows.lines[-1].text("quantity"):
         return f"{rows.lines[-1].prefix}-quantity"
+    if request.method == "GET" and rows.lines:
+        return ""
     return f"line-{len(rows.lines)}-component"
