@@ -26,7 +26,8 @@ class Endpoint:
     """One thing a resource can be asked to do.
 
     `permission` is needed to do it, or one of `also`. `is_keyed`: only with an Idempotency-Key. `query`: the parameters of
-    an action that is not a list, whose parameters are its filters.
+    an action that is not a list, whose parameters are its filters. `refuses`: statuses of refusals that do not follow from the
+    rest, such as a question that cannot be answered as things are.
     """
 
     permission: str
@@ -37,6 +38,7 @@ class Endpoint:
     is_keyed: bool = False
     is_array: bool = False
     also: tuple[str, ...] = ()
+    refuses: tuple[str, ...] = ()
 
 
 class Resource(GenericViewSet[Any]):

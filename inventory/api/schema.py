@@ -82,7 +82,7 @@ class ApiSchema(AutoSchema):
             codes += ["409", "503"]
         if endpoint.body is not None:
             codes += ["413", "415"]
-        return sorted(codes)
+        return sorted({*codes, *endpoint.refuses})
 
     def get_override_parameters(self) -> list[Any]:
         endpoint = self._endpoint

@@ -257,7 +257,7 @@ ORDER_ENDPOINTS: dict[str, Endpoint] = {
     "split": Endpoint(RELEASE, WorkOrderSummarySerializer, OrderSplitSerializer, status=201, is_keyed=True),
     "split_evenly": Endpoint(RELEASE, SplitOrdersSerializer, OrderPartsSerializer, status=201, is_keyed=True),
     "merge": Endpoint(RELEASE, WorkOrderSummarySerializer, OrderMergeSerializer),
-    "bom_change": Endpoint(VIEW, BomChangeSerializer),
+    "bom_change": Endpoint(VIEW, BomChangeSerializer, refuses=("400",)),  # without a BOM in force
     "newest_bom": Endpoint(RELEASE, WorkOrderSummarySerializer, NewestBomSerializer),
     "issue": Endpoint(
         "inventory.transfer_stock", PostingSerializer, ComponentIssueSerializer, status=201, is_keyed=True

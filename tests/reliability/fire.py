@@ -29,7 +29,7 @@ from channels_sync.adapters.base import (
 )
 from channels_sync.errors import ChannelThrottled, ChannelUnavailable
 from channels_sync.models import ListingPush, SendingAccount
-from channels_sync.operations import metering, opening, outbox
+from channels_sync.operations import metering, opening, outbox, outbox_confirmed
 from channels_sync.operations.confirming import confirm_sent
 from channels_sync.operations.publishing import publish_due
 from channels_sync.operations.recomputing import absorb_changes
@@ -37,8 +37,8 @@ from inventory.models import StockChange
 from tests.channels_sync.factories import PLACE, let_all_flow, make_channel, make_listing
 from tests.factories import make_item, make_location, put_on_hand
 
-LEASE_SECONDS, PAUSE_SECONDS_MAX = 3, 0.2
-"""Short, so that a run need not wait for minutes: the product's own are 120 and 300."""
+LEASE_SECONDS, READ_SECONDS, PAUSE_SECONDS_MAX = 3, 1, 0.2
+"""Short, so that a run need not wait for minutes: the product's own are 120, 60 and 300."""
 ANSWERS = ("yes",) * 6 + ("throttled", "failed before", "failed after", "silent after", "reset")
 ITEMS, LISTINGS_EACH, WORKERS = 5, 10, 3
 REST_SECONDS_MAX = 120
@@ -141,6 +141,7 @@ def work(channel_id, seed):
     """A worker until it is killed or asked to stop."""
     dice = random.Random(seed)
     outbox.LEASE_SECONDS = metering.PROBE_SECONDS = LEASE_SECONDS
+    outbox_confirmed.CONFIRM_HOLD_SECONDS = READ_SECONDS
     metering.BACKOFF_SECONDS_MAX = PAUSE_SECONDS_MAX
     opening.adapter_for = lambda *, name, account: FieryShop(dice, account.meter)
     while True:

@@ -5,9 +5,11 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from drf_spectacular.generators import SchemaGenerator
 
 from inventory.models import Item, ItemKind, Location, Posting
 from production.models import Demand, WorkOrder
+from production.operations.boms import retire_bom
 from tests.factories import make_item, make_location, on_hand, put_on_hand
 from tests.production.factories import make_bom
 
@@ -161,6 +163,17 @@ def test_the_newest_bom_is_shown_and_taken(bench, as_planner):
 
     assert change["lines"] == [{"component": "WAX", "unit": "g", "before": "400", "after": "600", "also": []}]
     assert taken.json()["bom_id"] == newest.pk
+
+
+def test_without_a_bom_in_force_there_is_none_to_compare_with(bench, as_planner):
+    order = opened(as_planner)
+    retire_bom(bom=WorkOrder.objects.get().bom, actor=None)
+
+    answer = as_planner.get(f"work-orders/{order['id']}/bom-change/")
+    declared = SchemaGenerator().get_schema(public=True)["paths"]["/api/v1/work-orders/{id}/bom-change/"]["get"]
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_BOM")
+    assert "400" in declared["responses"]
 
 
 def test_dates_and_cancelling(bench, as_planner):
