@@ -115,6 +115,23 @@ def fill(items: Sequence[int], *, place: Location, lots: int) -> None:
         )
 
 
+_EMPTIED = """
+WITH lots AS (
+  INSERT INTO inventory_lot (item_id, code, received_on, expires_on, supplier_lot, note, created_at)
+  SELECT i.id, 'OLD' || n, current_date - 700, current_date - 30, '', '', now()
+  FROM inventory_item i, generate_series(1, %(lots)s) AS n WHERE i.sku LIKE %(skus)s ORDER BY i.id, n RETURNING id, item_id
+)
+INSERT INTO inventory_stockbalance (item_id, location_id, lot_id, status, quantity, reserved)
+SELECT item_id, %(place)s, id, 'available', 0, 0 FROM lots
+"""
+
+
+def add_emptied_lots(shop: Shop, *, lots: int) -> None:
+    """Give the components that all assemblies of a shop share a past: so many lots each that are used up."""
+    with connection.cursor() as cursor:
+        cursor.execute(_EMPTIED, {"lots": lots, "skus": f"{shop.name}-HOT-%", "place": shop.location_id})
+
+
 _RESTOCK = """
 WITH low AS (
   SELECT b.id, b.item_id, b.location_id, b.lot_id, b.status, %(few)s - b.quantity AS quantity

@@ -90,6 +90,7 @@ BEGIN
     FROM inventory_stockbalance b
     JOIN inventory_location l ON l.id = b.location_id JOIN inventory_lot t ON t.id = b.lot_id
     WHERE b.item_id = ANY(v_components) AND b.status = 'available' AND l.path LIKE p_path || '%'
+      AND (b.quantity <> 0 OR b.reserved <> 0)
     ORDER BY b.item_id, b.location_id, b.lot_id, b.status FOR NO KEY UPDATE OF b
   ), need AS MATERIALIZED (
     SELECT n.item_id, n.quantity, n.position, p.id AS pool_id,

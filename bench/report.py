@@ -71,6 +71,7 @@ def show(results: Mapping[str, Any], path: Path) -> None:
         [results["hot"]],
         "lines clients ours_per_s floor_per_s ratio p50_ms p95_ms deadlocks failures",
     )
+    print_rows("A component whose earlier lots are used up, 1 client", [results["emptied"]])
     print_rows("The floor on a minimal schema (not judged)", results["minimal"])
     print_rows("Over HTTP with a token", results.get("http", []))
     simulated = results["simulator"]

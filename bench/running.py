@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bench.database import Connection, allow_reading_wal, can_count_statements, connect_as_owner, run_script
-from bench.dataset import Shop, make_shop
+from bench.dataset import Shop, add_emptied_lots, make_shop
 from bench.measuring import count_statements, measure
 from bench.outbox import PLANS as OUTBOX_PLANS
 from bench.outbox import OutboxPlan, measure_outbox
@@ -40,6 +40,7 @@ class Plan:
     assemblies_each: int | None = None
     nodes: int = 10_000  # items of the product whose cost is rolled up
     levels: int = 10
+    emptied_lots: int = 5_000  # of one component, used up
 
     def assemblies(self, lines: int) -> int:
         return CLIENTS_MAX * (self.assemblies_each or ASSEMBLIES_EACH.get(lines, 10))
@@ -47,7 +48,17 @@ class Plan:
 
 FULL = Plan(lines=(5, 20, 100), lots=(1, 3), clients=(1, 4), rounds=5, seconds=1.2)
 QUICK = Plan(lines=(20, 100), lots=(1, 3), clients=(1, 4), rounds=3, seconds=0.3, assemblies_each=6)
-TINY = Plan(lines=(2,), lots=(1, 3), clients=(2,), rounds=1, seconds=0.05, assemblies_each=1, nodes=40, levels=4)
+TINY = Plan(
+    lines=(2,),
+    lots=(1, 3),
+    clients=(2,),
+    rounds=1,
+    seconds=0.05,
+    assemblies_each=1,
+    nodes=40,
+    levels=4,
+    emptied_lots=50,
+)
 PLANS = {"full": FULL, "quick": QUICK, "tiny": TINY}
 
 
@@ -111,6 +122,28 @@ class Bench:
         time.sleep(0.5)  # the database publishes its counters with a delay
         found = figures(series["ours"], series["floor"])
         return {"lines": lines, "clients": max(self.plan.clients), **found, "deadlocks": self._deadlocks() - before}
+
+    def emptied(self, lines: int) -> dict[str, Any]:
+        """One client, a component with one lot, and the same component once it has a past of lots that are used up."""
+        shop = make_shop(name="PAST", lines=lines, lots=1, assemblies=self.plan.assemblies(lines), hot=1)
+        found: dict[str, Any] = {"lines": lines, "lots": self.plan.emptied_lots}
+        for when in ("before", "after"):
+            if when == "after":
+                add_emptied_lots(shop, lots=self.plan.emptied_lots)
+            self.admin.execute("VACUUM ANALYZE")
+            series = measure(
+                admin=self.admin,
+                shop=shop,
+                drivers=("ours", "floor"),
+                clients=1,
+                rounds=self.plan.rounds,
+                seconds=self.plan.seconds,
+                has_wal=self.has_wal,
+            )
+            for name in ("p50_ms", "cpu_ms", "wal_bytes"):
+                found[f"{name}_{when}"] = rounded(series["ours"].median(name), 2)
+            found[f"ratio_{when}"] = rounded(series["ours"].ratio_to(series["floor"], "per_second"), 3)
+        return found
 
     def _deadlocks(self) -> int:
         row = self.admin.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").fetchone()
@@ -195,6 +228,7 @@ def run(plan: Plan, *, with_http: bool, path: Path, changes: int | None = None) 
         results: dict[str, Any] = {"machine": machine(admin)}
         results["completions"] = bench.completions(shops)
         results["hot"] = bench.hot(middle)
+        results["emptied"] = bench.emptied(middle)
         results["minimal"] = bench.minimal(shops[(middle, 1)])
         if with_http:
             results["http"] = bench.over_http(shops[(middle, 1)])

@@ -82,7 +82,7 @@ class StockRows:
     layers: dict[int, list[Layer]] = field(default_factory=dict)
     """Open cost layers of first-in-first-out items, oldest first."""
     lot_pools: dict[tuple[int, int], Pool] = field(default_factory=dict)
-    """By (item id, lot id), of items whose lots carry their cost."""
+    """By (item id, lot id), of items whose lots carry their cost; without the lots that are empty."""
     last_costs: dict[int, UnitCost] = field(default_factory=dict)
     """What was last paid for items whose pool is at zero; only read where something may go below zero."""
     uses: dict[int, list[LayerUse]] = field(default_factory=dict)
@@ -146,7 +146,8 @@ def lock_for_posting(
 
     `pools_of` names items of which only the pool is needed: goods that come in. Their pool keeps others out of their cells.
     Cells are those with one of `statuses` that stand below the location path `within` (ANYWHERE for all) or at one of
-    `locations`. `demand` (kind, reference) also locks that demand's pinned reservations in these cells. `then` is executed
+    `locations` and hold or promise something: an item keeps a row of every lot it ever had, and the writer finds an emptied
+    one by its key. `demand` (kind, reference) also locks that demand's pinned reservations in these cells. `then` is executed
     when the rows are locked, in the same trip; it must be one that may be repeated. With `lock=False` the same rows are only
     read, for a preview.
     """
@@ -201,7 +202,7 @@ def _make_pools(items: list[int]) -> None:
 
 
 def _read_costs(rows: StockRows, methods: dict[int, str]) -> None:
-    """Layers and pools of lots. The pool of the item is their lock: nobody changes them without holding it."""
+    """Open layers and pools of lots that are not empty. The pool of the item is their lock: nobody changes them without it."""
     rows.methods = methods
     by_lot = [item_id for item_id, method in methods.items() if method == CostMethod.LOT]
     fifo = [item_id for item_id, method in methods.items() if method == CostMethod.FIFO]
@@ -209,7 +210,8 @@ def _read_costs(rows: StockRows, methods: dict[int, str]) -> None:
         if by_lot:
             cursor.execute(
                 "SELECT item_id, lot_id, quantity, value, unknown_quantity FROM inventory_costpool"
-                " WHERE item_id = ANY(%s::bigint[]) AND lot_id IS NOT NULL ORDER BY item_id, lot_id",
+                " WHERE item_id = ANY(%s::bigint[]) AND lot_id IS NOT NULL"
+                " AND (quantity <> 0 OR value <> 0 OR unknown_quantity <> 0) ORDER BY item_id, lot_id",
                 [numbers(by_lot)],
             )
             rows.lot_pools = {(item, lot): Pool(q, v, unknown) for item, lot, q, v, unknown in cursor.fetchall()}
@@ -279,7 +281,7 @@ def _cells_statement(
         " FROM inventory_stockbalance b"
         " JOIN inventory_location l ON l.id = b.location_id JOIN inventory_lot t ON t.id = b.lot_id"
         " WHERE b.item_id = ANY(ARRAY(SELECT unnest(%s::bigint[]))) AND b.status = ANY(ARRAY(SELECT unnest(%s::text[])))"
-        " AND (left(l.path, %s::int) = %s OR b.location_id = ANY(%s::bigint[]))"
+        " AND (b.quantity <> 0 OR b.reserved <> 0) AND (left(l.path, %s::int) = %s OR b.location_id = ANY(%s::bigint[]))"
         " ORDER BY b.item_id, b.location_id, b.lot_id, b.status"
     ) + (" FOR NO KEY UPDATE OF b" if lock else "")
     return sql, [numbers(items), texts(map(str, statuses)), len(within or ""), within, numbers(locations)]

@@ -127,8 +127,8 @@ class CountLineQuerySet(models.QuerySet["CountLine"]):
 class CountLine(models.Model):
     """One cell on a sheet. What is expected is frozen when the cell is scanned, so stock may move while it is counted.
 
-    `expected` is the balance at `scanned_at`; posting brings the cell by the difference between `counted` and `expected`
-    from what it holds then.
+    `expected` is the balance at `scanned_at`. Posting brings the cell to `counted` plus what moved since the scan, so what was
+    recorded meanwhile for an earlier time is not posted twice.
     """
 
     sheet = models.ForeignKey(CountSheet, on_delete=models.PROTECT, related_name="lines")

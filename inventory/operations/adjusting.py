@@ -14,13 +14,14 @@ from inventory.errors import InvalidQuantity, NoStockToRevalue
 from inventory.locks import ANYWHERE, lock_for_posting
 from inventory.models import CostEntryKind, Item, Location, Movement, Posting, PostingKind, StockStatus
 from inventory.operations.checking import check_effective_at, check_item, check_location, check_quantity
+from inventory.operations.found_goods import found_value
 from inventory.operations.issuing import cells_of, issued_value, lots_request
 from inventory.operations.lots import LotSpec, check_lot_code, ensure_lots, refuse_serials_on_hand
 from inventory.operations.posting import Actor, Draft, claim_posting, post
 from inventory.operations.receiving import check_value
 from inventory.operations.taking import LotQuantity, Wanted, choose_cells
 from inventory.operations.transactions import operation
-from inventory.quantities import ZERO, as_text, proportion, round_half_up
+from inventory.quantities import ZERO, as_text, round_half_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,10 @@ def adjust_stock(
 ) -> AdjustmentResult:
     """Raise or lower the book by a signed `quantity` (stock unit).
 
-    What is found is worth `value`, or the present average when no value is given (unknown when there is none). What is
-    missing leaves at the average, from `lots` or in picking order, expired lots included. Raises InvalidQuantity for zero
-    or without a reason, and as receive_stock and issue_stock; nothing is written then.
+    What is found is worth `value`, or when no value is given the average of its lot, where lots carry their cost, else of
+    the item, else its last cost (unknown when there is none). What is missing leaves at its cost, from `lots` or in picking
+    order, expired lots included. Raises InvalidQuantity for zero or without a reason, and as receive_stock and issue_stock;
+    nothing is written then.
     """
     check_item(item)
     check_location(location)
@@ -96,11 +98,9 @@ def adjust_stock(
         lot_ids = ensure_lots([spec])
         refuse_serials_on_hand([spec], lot_ids)
         draft = Draft(rows)
-        pool = draft.pool(item.pk)
-        worth = value
-        if worth is None and pool.quantity > ZERO and not pool.is_unknown:
-            worth = proportion(pool.value, quantity, pool.quantity, step=settings.CURRENCY_STEP)
-        draft.receive((item.pk, location.pk, lot_ids[spec.key], str(status)), quantity, worth)
+        cell = (item.pk, location.pk, lot_ids[spec.key], str(status))
+        worth = found_value(rows, cell, quantity) if value is None else value
+        draft.receive(cell, quantity, worth)
         signed = worth
     else:
         rows = lock_for_posting(items=[item.pk], within=location.path, statuses=[status])

@@ -19,6 +19,7 @@ from inventory.errors import CountIncomplete, DuplicateSerial, PeriodLocked, Sec
 from inventory.locks import StockRows, lock_for_posting, read_last_costs
 from inventory.models import (
     CountCause,
+    CountClass,
     CountLine,
     CountLineState,
     CountSheet,
@@ -31,7 +32,8 @@ from inventory.models import (
     Tracking,
 )
 from inventory.operations.checking import refuse_closed_period
-from inventory.operations.counting import cell_of, lock_sheet, outdated, to_recount, unit_value
+from inventory.operations.counting import cell_of, judge, lock_sheet, outdated, to_recount
+from inventory.operations.found_goods import found_value
 from inventory.operations.posting import Actor, Draft, claim_posting, post
 from inventory.operations.transactions import operation
 from inventory.quantities import ZERO, as_text
@@ -68,6 +70,7 @@ class _Posted:
 def submit_count_sheet(*, key: UUID, sheet: CountSheet, actor: Actor) -> SheetResult:
     """Counting is done: post what is within the limits of its class, let the rest wait for approval.
 
+    What is posted is judged, as it is now: what was recorded late since the count may have made it larger.
     A sheet that was submitted before is returned as it is. Raises CountIncomplete while cells are to be counted,
     CountOutdated for cells to count again, DuplicateSerial, WrongState for a cancelled sheet; nothing is posted then.
     """
@@ -89,7 +92,9 @@ def submit_count_sheet(*, key: UUID, sheet: CountSheet, actor: Actor) -> SheetRe
             sheet=locked.number,
             lines=[line.pk for line in left],
         )
-    done = _post(locked, [line for line in waiting if not line.needs_approval], key=key, actor=actor)
+    limits = dict(CountClass.objects.values_list("group", "approval_value"))
+    unlimited = [line for line in waiting if not line.needs_approval]
+    done = _post(locked, unlimited, key=key, actor=actor, limits=limits)
     return _settle(locked, done)
 
 
@@ -207,10 +212,18 @@ def _key(key: UUID, line: CountLine) -> UUID:
     return uuid5(key, f"count line {line.pk}")
 
 
-def _post(sheet: CountSheet, lines: Sequence[CountLine], *, key: UUID, actor: Actor) -> _Posted:
+def _post(
+    sheet: CountSheet,
+    lines: Sequence[CountLine],
+    *,
+    key: UUID,
+    actor: Actor,
+    limits: Mapping[str, Decimal] | None = None,
+) -> _Posted:
     """Bring each cell to what was counted plus what moved since, what is missing first.
 
-    A cell whose book says the same has nothing to post. The pools of all items are locked before the first posting.
+    A cell whose book says the same has nothing to post. With `limits` (by class, base currency) a change that is worth more
+    is not posted: it waits for approval. The pools of all items are locked before the first posting.
     """
     done = _Posted()
     if not lines:
@@ -226,6 +239,10 @@ def _post(sheet: CountSheet, lines: Sequence[CountLine], *, key: UUID, actor: Ac
         held = cell.quantity if cell else ZERO
         changes.append((line, _counted(line) + since[line.pk].quantity - held))
     for line, change in sorted(changes, key=lambda pair: (pair[1] > ZERO, pair[0].pk)):
+        if change and limits is not None and judge(line, change, rows, limits):
+            line.needs_approval = True
+            line.save()
+            continue
         if change:
             _post_line(sheet, line, change, key=key, actor=actor, done=done)
         line.state = CountLineState.POSTED
@@ -312,7 +329,7 @@ def _post_line(sheet: CountSheet, line: CountLine, change: Decimal, *, key: UUID
     draft = Draft(rows)
     if change > ZERO:
         _refuse_second_serial(line)
-        worth = unit_value(rows, cell, change)
+        worth = found_value(rows, cell, change)
         draft.receive(cell, change, worth)
     else:
         taken = draft.issue(line.item_id, [(cell, -change)])

@@ -1,6 +1,6 @@
 """Another cost method for an item: its stock keeps its value and is followed in another way from then on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -9,7 +9,7 @@ from django.conf import settings
 
 from inventory.errors import WrongState
 from inventory.locks import ANYWHERE, Cell, StockRows, lock_for_posting
-from inventory.models import CostMethod, CostPool, Item, Posting, PostingKind, StockStatus, Tracking
+from inventory.models import CostMethod, CostPool, Item, Posting, PostingKind, StockBalance, StockStatus, Tracking
 from inventory.operations.posting import Actor, Draft, claim_posting, post
 from inventory.operations.transactions import operation
 from inventory.quantities import ZERO, as_text, share_out
@@ -28,8 +28,8 @@ def change_cost_method(*, key: UUID, item: Item, method: str, actor: Actor, reas
     """Value `item` by another method from now on and save it, with what else was changed on the object.
 
     The value of its stock stays. By average: the pool. First in, first out: what is there becomes the first layer, of a lot
-    that carried its cost one each. By lot: the value is shared over the lots by quantity. Raises WrongState when stock is below
-    zero or has units of unknown cost, or for lots where the item has none; nothing is written then.
+    that carried its cost one each. By lot: the value is shared over the lots by quantity. Raises WrongState when a place is below
+    zero or stock has units of unknown cost, or for lots where the item has none; nothing is written then.
     """
     check_cost_method(item, method)
     claim = claim_posting(
@@ -47,6 +47,7 @@ def change_cost_method(*, key: UUID, item: Item, method: str, actor: Actor, reas
     rows = lock_for_posting(items=[item.pk], within=ANYWHERE, statuses=list(StockStatus))
     pool = rows.pools[item.pk]
     _check_pool(item, pool)
+    _check_cells(item, [cell.quantity for cell in rows.of_item(item.pk)])
     before = rows.methods.get(item.pk, CostMethod.AVERAGE)
     if before != method:
         held = [cell for cell in rows.of_item(item.pk) if cell.quantity > ZERO]
@@ -73,19 +74,26 @@ def check_cost_method(item: Item, method: str) -> None:
     stored = CostPool.objects.filter(item=item, lot__isnull=True).first() if item.pk else None
     if stored is not None and stored.method != method:
         _check_pool(item, Pool(stored.quantity, stored.value, stored.unknown_quantity))
+        _check_cells(item, StockBalance.objects.filter(item=item, quantity__lt=ZERO).values_list("quantity", flat=True))
 
 
 def _check_pool(item: Item, pool: Pool) -> None:
-    if pool.quantity < ZERO:
-        raise WrongState(
-            f"{as_text(pool.quantity)} {item.stock_unit} of {item.sku} are on hand. Receive what is missing before its cost "
-            "method changes.",
-            item=item.sku,
-        )
+    _check_cells(item, [pool.quantity])
     if pool.is_unknown:
         raise WrongState(
             f"{item.sku} has units whose cost is not known. Give their price, or correct the cost, before its cost method "
             "changes.",
+            item=item.sku,
+        )
+
+
+def _check_cells(item: Item, quantities: Iterable[Decimal]) -> None:
+    """One place below zero is enough: the pool may be above it only because of what other places hold."""
+    lowest = min(quantities, default=ZERO)
+    if lowest < ZERO:
+        raise WrongState(
+            f"{as_text(lowest)} {item.stock_unit} of {item.sku} are on hand. Receive what is missing before its cost "
+            "method changes.",
             item=item.sku,
         )
 

@@ -1,19 +1,17 @@
 """Counting: a sheet of cells, each frozen when it is scanned, counted once or twice. Nothing is posted here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import uuid4
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
 from inventory.counting import is_within_tolerance
 from inventory.errors import CountOutdated, InvalidQuantity, SecondPersonRequired, WrongState
-from inventory.locks import CellKey, StockRows, lock_for_posting, read_last_costs
+from inventory.locks import CellKey, StockRows, lock_for_posting
 from inventory.models import (
-    CostMethod,
     CountClass,
     CountLine,
     CountLineState,
@@ -26,12 +24,12 @@ from inventory.models import (
     Tracking,
 )
 from inventory.operations.checking import check_item, check_location, check_quantity, to_stock_unit
+from inventory.operations.found_goods import found_value
 from inventory.operations.lots import LotSpec, check_lot_code, ensure_lots
 from inventory.operations.posting import Actor
 from inventory.operations.transactions import operation
 from inventory.quantities import QUANTITY_MAX, ZERO, as_text
 from inventory.reads.count_plan import count_plan, item_groups
-from inventory.valuation import Pool, average_value
 
 LINES_MAX = 500
 """Cells of one sheet; more than a person counts in a day."""
@@ -363,26 +361,17 @@ def _value(line: CountLine) -> None:
         line.needs_approval = False
         return
     rows = lock_for_posting(items=[line.item_id], locations=[line.location_id], statuses=[line.status], lock=False)
-    worth = unit_value(rows, cell_of(line), abs(variance))
-    line.variance_value = None if worth is None else worth.copy_sign(variance)
-    limit = CountClass.objects.filter(group=line.group).values_list("approval_value", flat=True).first()
-    line.needs_approval = worth is None or limit is None or worth > limit
+    limits = dict(CountClass.objects.filter(group=line.group).values_list("group", "approval_value"))
+    line.needs_approval = judge(line, variance, rows, limits)
 
 
-def unit_value(rows: StockRows, key: CellKey, quantity: Decimal, *, pool: Pool | None = None) -> Decimal | None:
-    """What `quantity` of a cell's item is worth: at the average (of its lot, where lots carry their cost), else at the cost
-    it last came or left at; None when neither is known."""
-    step: Decimal = settings.CURRENCY_STEP
-    if rows.methods.get(key[0]) == CostMethod.LOT:
-        of_lot = rows.lot_pools.get((key[0], key[2]), Pool())
-        if of_lot.quantity:
-            return average_value(of_lot, quantity, step=step)
-    found = rows.pools[key[0]] if pool is None else pool
-    if found.quantity:
-        return average_value(found, quantity, step=step)
-    read_last_costs(rows, items=[key[0]])
-    last = rows.last_costs.get(key[0])
-    return None if last is None else last.of(quantity, step=step)
+def judge(line: CountLine, change: Decimal, rows: StockRows, limits: Mapping[str, Decimal]) -> bool:
+    """Note on the line what a `change` (signed, not zero) of its cell is worth; tell whether a second person has to approve
+    it, being above the limit of its class or not known. Does not save."""
+    worth = found_value(rows, cell_of(line), abs(change))
+    line.variance_value = None if worth is None else worth.copy_sign(change)
+    limit = limits.get(line.group)
+    return worth is None or limit is None or worth > limit
 
 
 def outdated(lines: Sequence[CountLine]) -> CountOutdated:

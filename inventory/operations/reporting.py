@@ -6,20 +6,20 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
 from inventory.arrays import numbers
 from inventory.errors import BackdatingNotAllowed, InsufficientStock, InvalidQuantity, LotRequired, WrongState
-from inventory.locks import Cell, StockRows, lock_for_posting
+from inventory.locks import Cell, CellKey, StockRows, lock_for_posting
 from inventory.models import Item, Location, LocationKind, Posting, PostingKind, StockStatus, Tracking
 from inventory.operations.checking import check_item, check_location, check_quantity, refuse_closed_period
+from inventory.operations.found_goods import found_value
 from inventory.operations.lots import LotSpec, check_lot_code, ensure_lots
 from inventory.operations.posting import Actor, Draft, claim_posting, post
 from inventory.operations.taking import Wanted, find_cells
 from inventory.operations.transactions import operation
-from inventory.quantities import ZERO, as_text, proportion
+from inventory.quantities import ZERO, as_text
 
 REPORTING_KINDS = frozenset({LocationKind.THIRD_PARTY, LocationKind.CHANNEL_OWNED})
 LINES_MAX = 100_000
@@ -90,7 +90,7 @@ def report_external_stock(
 
     The differences are one adjustment, dated `as_of`: what moved since then stays moved. What the report does not name
     stays as it is, unless it `is_complete`: then nothing of it is there. `Location.stock_as_of` moves on when nothing on
-    hand was left out. What is found is worth the present average. Raises WrongState for a place of our own or a report
+    hand was left out. What is found is worth what a count would give it. Raises WrongState for a place of our own or a report
     older than the last one, InsufficientStock when promised or later used stock stands in the way, PeriodLocked, and as
     receive_stock; nothing is written then.
     """
@@ -124,7 +124,7 @@ def report_external_stock(
         newest = Location.objects.select_for_update(of=("self",), no_key=True).get(pk=location.pk).stock_as_of
         if newest is not None and as_of < newest:
             raise _too_old(location, as_of, newest)
-        since = _moved_since(items, location, as_of)
+        since = _moved_since(items, location, as_of, rows)
         differences = _differences(wanted, location, rows, since, items, is_complete=is_complete)
         draft = Draft(rows)
         _draft_all(draft, differences, wanted, day=timezone.localdate(as_of))
@@ -212,38 +212,54 @@ def _items_there(location: Location) -> set[int]:
         return {row[0] for row in cursor.fetchall()}
 
 
-def _moved_since(items: Iterable[int], location: Location, as_of: datetime) -> dict[tuple[int, int, int, str], Decimal]:
-    """By cell, what moved after the report's time. A movement is never recorded before it happened, so the newest rows do."""
+@dataclass(frozen=True, slots=True)
+class _Since:
+    """By cell, what moved after the report's time, and the cells of which nothing is left now."""
+
+    moved: Mapping[CellKey, Decimal]
+    emptied: Mapping[CellKey, Cell]
+
+
+def _moved_since(items: Iterable[int], location: Location, as_of: datetime, rows: StockRows) -> _Since:
+    """A movement is never recorded before it happened, so the newest rows do."""
+    moved: dict[CellKey, Decimal] = {}
+    emptied: dict[CellKey, Cell] = {}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT m.item_id, m.location_id, m.lot_id, m.status, sum(m.quantity) FROM inventory_movement m"
-            " JOIN inventory_location l ON l.id = m.location_id"
+            "SELECT m.item_id, m.location_id, m.lot_id, m.status, sum(m.quantity), t.code, l.path FROM inventory_movement m"
+            " JOIN inventory_location l ON l.id = m.location_id JOIN inventory_lot t ON t.id = m.lot_id"
             " WHERE m.item_id = ANY(%s::bigint[]) AND m.recorded_at > %s AND m.effective_at > %s AND l.path LIKE %s"
-            " GROUP BY 1, 2, 3, 4",
+            " GROUP BY 1, 2, 3, 4, 6, 7",
             [numbers(items), as_of, as_of, f"{location.path}%"],
         )
-        return {(row[0], row[1], row[2], row[3]): row[4] for row in cursor.fetchall()}
+        for item_id, location_id, lot_id, status, quantity, code, path in cursor.fetchall():
+            key: CellKey = (item_id, location_id, lot_id, status)
+            moved[key] = quantity
+            if key not in rows.cells:
+                day = date.min
+                emptied[key] = Cell(0, *key, ZERO, ZERO, day, None, code, path, is_pickable=True, is_own=False)
+    return _Since(moved, emptied)
 
 
 def _differences(
     wanted: Mapping[_Line, ReportedQuantity],
     location: Location,
     rows: StockRows,
-    since: Mapping[tuple[int, int, int, str], Decimal],
+    since: _Since,
     items: Mapping[int, Item],
     *,
     is_complete: bool,
 ) -> list[Difference]:
     """Line by line the figure of the book at the report's time against the report's."""
     found = []
-    left = {key: cell for key, cell in rows.cells.items() if cell.path.startswith(location.path)}
+    left = {key: cell for key, cell in rows.cells.items() if cell.path.startswith(location.path)} | dict(since.emptied)
     for key in sorted(
         wanted, key=lambda key: (*_narrowness(wanted[key], location), key)
     ):  # what is named more closely first
         line = wanted[key]
         place = location if line.location is None else line.location
         cells = [c for c in left.values() if _belongs(c, key, place.path)]
-        booked = sum((cell.quantity - since.get(cell.key, ZERO) for cell in cells), ZERO)
+        booked = sum((cell.quantity - since.moved.get(cell.key, ZERO) for cell in cells), ZERO)
         for cell in cells:
             left.pop(cell.key)
         if booked != line.quantity:
@@ -265,11 +281,9 @@ def _belongs(cell: Cell, line: _Line, path: str) -> bool:
     return not lot_code or cell.lot_code.upper() == lot_code
 
 
-def _unreported(
-    cells: Iterable[Cell], since: Mapping[tuple[int, int, int, str], Decimal], items: Mapping[int, Item]
-) -> list[Difference]:
+def _unreported(cells: Iterable[Cell], since: _Since, items: Mapping[int, Item]) -> list[Difference]:
     """What a complete report does not name was not there."""
-    rest = [(cell, cell.quantity - since.get(cell.key, ZERO)) for cell in cells]
+    rest = [(cell, cell.quantity - since.moved.get(cell.key, ZERO)) for cell in cells]
     places = Location.objects.in_bulk({cell.location_id for cell, booked in rest if booked})
     return [
         Difference(items[cell.item_id], places[cell.location_id], cell.lot_code, cell.status, booked, ZERO)
@@ -285,7 +299,7 @@ def _draft_all(
     *,
     day: date,
 ) -> None:
-    """What is missing leaves, then what was found comes in at the average. Raises InsufficientStock naming every shortage."""
+    """What is missing leaves, then what was found comes in. Raises InsufficientStock naming every shortage."""
     short = []
     for difference in (one for one in differences if one.quantity < ZERO):
         taken = _take(draft.rows, difference, day=day)
@@ -299,12 +313,8 @@ def _draft_all(
     specs = {id(one): _spec(one, wanted, draft.rows, day) for one in more}
     lots = ensure_lots(list(specs.values())) if specs else {}
     for one in more:
-        pool = draft.pool(one.item.pk)
-        worth = None
-        if pool.quantity > ZERO and not pool.is_unknown:
-            worth = proportion(pool.value, one.quantity, pool.quantity, step=settings.CURRENCY_STEP)
-        lot_id = lots[specs[id(one)].key]
-        draft.receive((one.item.pk, one.location.pk, lot_id, one.status), one.quantity, worth)
+        key = (one.item.pk, one.location.pk, lots[specs[id(one)].key], one.status)
+        draft.receive(key, one.quantity, found_value(draft.rows, key, one.quantity, draft=draft))
 
 
 def _take(

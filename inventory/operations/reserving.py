@@ -9,7 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from inventory.errors import OverReservation
-from inventory.locks import lock_for_posting
+from inventory.locks import ANYWHERE, lock_for_posting
 from inventory.models import (
     Item,
     Location,
@@ -118,11 +118,12 @@ def release_reservations(
     held = Reservation.objects.for_demand(kind=demand_kind, reference=demand_ref).filter(quantity__gt=0)
     if item is not None:
         held = held.filter(item=item)
-    items = sorted(set(held.values_list("item_id", flat=True)))
+    items: set[int] = set()
+    while not items.issuperset(found := set(held.values_list("item_id", flat=True))):
+        items |= found
+        rows = lock_for_posting(items=items, within=ANYWHERE)  # under the lock of its pool nobody pins more of an item
     if not items:
         return ZERO
-    places = sorted(set(held.values_list("location_id", flat=True)))
-    rows = lock_for_posting(items=items, locations=places)
     released = list(held.select_for_update(of=("self",), no_key=True).order_by("id"))
     for row in released:
         if row.lot_id is not None:
@@ -130,7 +131,7 @@ def release_reservations(
             StockBalance.objects.filter(pk=cell.id).update(reserved=F("reserved") - row.quantity)
     _log([(row, -row.quantity) for row in released], reason=reason, actor=actor)
     Reservation.objects.filter(pk__in=[row.pk for row in released]).update(quantity=ZERO)
-    _tell(items)
+    _tell(sorted(items))
     return sum((row.quantity for row in released), ZERO)
 
 

@@ -6,14 +6,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.conf import settings
 from django.utils import timezone
 
 from inventory.errors import DuplicateSerial, InvalidQuantity, OverReturn, WrongState
 from inventory.locks import StockRows, lock_for_posting
 from inventory.models import (
     CostEntryKind,
-    CostMethod,
     Item,
     Location,
     Lot,
@@ -25,13 +23,14 @@ from inventory.models import (
 )
 from inventory.operations.checking import check_effective_at, check_item, check_location, check_quantity
 from inventory.operations.choosing import check_lines, common_path, take_lines
+from inventory.operations.found_goods import found_value
 from inventory.operations.issuing import issued_value, lots_request
 from inventory.operations.lots import LotSpec, check_lot_code, ensure_lots, refuse_serials_on_hand
 from inventory.operations.posting import Actor, Draft, claim_posting, post
 from inventory.operations.receiving import check_value
 from inventory.operations.taking import LotQuantity, Wanted
 from inventory.operations.transactions import operation
-from inventory.quantities import ZERO, as_text, proportion, total_of
+from inventory.quantities import ZERO, as_text, total_of
 from inventory.reads.returning import LeftToReturn, left_to_return
 
 
@@ -40,7 +39,8 @@ class CustomerReturnLine:
     """A quantity (stock unit, positive) that a customer sent back, and where it is put.
 
     Of a known shipment `lot` is the lot it was shipped from; it may be left out where only one is possible. Otherwise a
-    tracked item names `lot_code`, and `value` (base currency, all of it) may say what it is worth; the average when not.
+    tracked item names `lot_code`, and `value` (base currency, all of it) may say what it is worth; else it is worth what a
+    count would give it.
     """
 
     item: Item
@@ -221,18 +221,9 @@ def _receive_unknown_origin(
     refuse_serials_on_hand(specs, lots)
     for line, spec in zip(lines, specs, strict=True):
         lot_id = lots[spec.key]
-        value = line.value if line.value is not None else _average(draft, line.item.pk, lot_id, line.quantity)
-        draft.receive((line.item.pk, line.location.pk, lot_id, str(line.status)), line.quantity, value)
-
-
-def _average(draft: Draft, item_id: int, lot_id: int, quantity: Decimal) -> Decimal | None:
-    """What a quantity is worth at the present average of its lot or item; None when there is none."""
-    pool = draft.pool(item_id)
-    if draft.method(item_id) == CostMethod.LOT:
-        pool = draft.rows.lot_pools.get((item_id, lot_id), pool)
-    if pool.quantity <= ZERO or pool.is_unknown:
-        return None
-    return proportion(pool.value, quantity, pool.quantity, step=settings.CURRENCY_STEP)
+        cell = (line.item.pk, line.location.pk, lot_id, str(line.status))
+        value = found_value(draft.rows, cell, line.quantity, draft=draft) if line.value is None else line.value
+        draft.receive(cell, line.quantity, value)
 
 
 def _received_value(posting: Posting) -> Decimal | None:

@@ -25,6 +25,7 @@ from inventory.operations.following import (
     refuse_returned,
     refuse_transfer_moved_on,
 )
+from inventory.operations.kept_counts import kept_counts
 from inventory.operations.posting import Actor, Draft, claim_posting, post
 from inventory.operations.purchase_receipts import lock_orders_of_receipt, take_back_receipt
 from inventory.operations.transactions import operation
@@ -53,7 +54,8 @@ def reverse_posting(*, key: UUID, posting: Posting, actor: Actor, reason: str = 
 
     Receipts, issues, shipments, transfers, returns, changes of lot or status, adjustments and scrap.
 
-    Everything the posting put somewhere must still be there and not be reserved. Raises AlreadyReversed, ReversalBlocked
+    Everything the posting put somewhere must still be there and not be reserved. What a later count had kept of a posting
+    that was recorded late goes with it, so that the counted balance stays. Raises AlreadyReversed, ReversalBlocked
     with the list of what stands in the way, WrongState for a step of a two-step transfer that has moved on, or NotReversible
     for kinds that are undone in another way.
     """
@@ -82,6 +84,9 @@ def reverse_posting(*, key: UUID, posting: Posting, actor: Actor, reason: str = 
     refuse_returned(posting)
     if transfer is not None:
         refuse_transfer_moved_on(transfer, posting)
+    kept = kept_counts(posting)
+    if kept.undo_first(kept.whole(), reversal=claim.posting, rows=rows):
+        rows = lock_for_reversal(movements, posting_ids=[posting.pk])
     refuse_blocked(rows, movements, what=str(posting))
     draft = Draft(rows)
     if _is_neutral(draft, posting, movements):
@@ -92,6 +97,7 @@ def reverse_posting(*, key: UUID, posting: Posting, actor: Actor, reason: str = 
         undo_movements(draft, movements)
         undo_entries(draft, posting)
     post(posting=claim.posting, draft=draft)
+    kept.undo_rest(kept.whole(), reversal=claim.posting)
     if transfer is not None:
         follow_transfer(transfer, posting, reversal=claim.posting)
     take_back_receipt(receipts)  # of a purchase order: what came in is outstanding again

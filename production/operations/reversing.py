@@ -12,6 +12,7 @@ from inventory.errors import AlreadyReversed, InvalidQuantity, ReversalBlocked
 from inventory.locks import CellKey
 from inventory.models import CostEntry, CostEntryKind, Item, Movement, Posting, PostingKind
 from inventory.operations.checking import check_quantity
+from inventory.operations.kept_counts import kept_counts
 from inventory.operations.posting import Actor, Draft, claim_posting, post
 from inventory.operations.reserving import release_pins
 from inventory.operations.reversing import cell_key, lock_for_reversal, refuse_blocked
@@ -104,6 +105,10 @@ def reverse_completion(
     if order is not None:
         _release_own(order, item, back, what=str(original), actor=actor)
     rows = lock_for_reversal(movements, posting_ids=[original.pk, *earlier])
+    kept = kept_counts(original, earlier=earlier)
+    outputs = {output.key: -output.quantity for output in back}
+    if kept.undo_first(kept.whole() if is_whole else outputs, reversal=claim.posting, rows=rows):
+        rows = lock_for_reversal(movements, posting_ids=[original.pk, *earlier])
     refuse_blocked(
         rows, [output.as_movement(since=original.pk, movements=movements) for output in back], what=str(original)
     )
@@ -114,6 +119,7 @@ def reverse_completion(
     absorbed = _return_entries(draft, done, earlier, left=good_left - taken, is_whole=is_whole)
     _take_outputs_back(draft, back, value=value, absorbed=absorbed, posting_id=original.pk)
     post(posting=claim.posting, draft=draft)
+    kept.undo_rest(kept.whole() if is_whole else _components_back(draft), reversal=claim.posting)
     reversal = _write(claim.posting, done, order, returned, good=taken, is_whole=is_whole)
     if is_whole:
         _reverse_nested(claim.posting, done, actor=actor, reason=reason)
@@ -245,6 +251,15 @@ def _return_components(
             if movement.quantity == ZERO and movement.value is not None:
                 draft.restore_value(cell_key(movement), -movement.value)
     return total
+
+
+def _components_back(draft: Draft) -> dict[CellKey, Decimal]:
+    """What came back into each cell."""
+    back: dict[CellKey, Decimal] = {}
+    for line in draft.lines:
+        if line.quantity > ZERO:
+            back[line.key] = back.get(line.key, ZERO) + line.quantity
+    return back
 
 
 def _put_back(

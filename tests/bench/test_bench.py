@@ -203,6 +203,8 @@ def test_the_bench_runs_and_writes_its_figures(tmp_path):
     )
     assert results["ledger_findings"] == []
     assert results["hot"]["deadlocks"] == 0
+    assert results["emptied"]["lots"] == 50
+    assert results["emptied"]["wal_bytes_after"] > 0
     assert [(row["sent"], row["left"]) for row in results["outbox"]["drains"]] == [(100, 0), (100, 0)]
     assert results["outbox"]["ratio"] > 0
     assert [(row["shape"], row["lines"]) for row in results["rollup"]] == [("tree", 39), ("net", 90)]

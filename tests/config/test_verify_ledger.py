@@ -3,6 +3,7 @@
 import io
 import json
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -10,6 +11,7 @@ from django.db import connection
 
 from config.invariants import INVARIANTS, verify
 from inventory.models import CostPool, StockBalance
+from inventory.operations.issuing import issue_stock
 from production.models import WorkOrder
 from production.operations.work_orders import open_work_order
 from tests.factories import make_item, make_location, put_on_hand
@@ -79,6 +81,42 @@ def test_a_changed_cost_pool_is_found(workshop):
     CostPool.objects.filter(item=workshop[1]).update(value=Decimal("4.49"))
 
     assert broken() == {"pools"}
+
+
+def test_damages_that_cancel_each_other_in_the_whole_are_found(workshop):
+    """Balances, pools and movements are weighed as a whole first: equal weights, or a fixed one, would not see these."""
+    wax, candle, _ = workshop
+    for item, sign in ((wax, 1), (candle, -1)):
+        cell = StockBalance.objects.get(item=item)
+        StockBalance.objects.filter(pk=cell.pk).update(quantity=cell.quantity + sign)
+    assert broken() == {"balances"}
+    for item, sign in ((wax, 1), (candle, -1)):
+        cell, pool = StockBalance.objects.get(item=item), CostPool.objects.get(item=item)
+        StockBalance.objects.filter(pk=cell.pk).update(quantity=cell.quantity - sign)
+        CostPool.objects.filter(pk=pool.pk).update(value=pool.value + sign)
+    assert broken() == {"pools"}
+
+
+def test_a_balance_that_is_missing_is_found_though_its_movements_come_to_nothing(workshop):
+    """Its weight would be nothing either way, so movements without a balance are counted."""
+    wax, place = workshop[0], make_location()
+    put_on_hand(wax, place, "2", value="9.00")
+    issue_stock(key=uuid4(), item=wax, location=place, quantity=Decimal(2), actor=None)
+    assert broken() == set()
+
+    StockBalance.objects.filter(item=wax, location=place).delete()
+
+    assert broken() == {"balances"}
+
+
+def test_a_movement_that_was_moved_to_another_cell_is_found(workshop):
+    wax, other = workshop[0], make_location()
+    put_on_hand(wax, other, "2", value="9.00")
+    alter_movement(
+        "UPDATE inventory_movement SET location_id = %s WHERE item_id = %s AND quantity < 0", [other.pk, wax.pk]
+    )
+
+    assert "balances" in broken()
 
 
 def test_a_changed_counter_of_an_order_is_found(workshop):

@@ -10,7 +10,10 @@ from inventory.operations.rebuilding import rebuild_balances
 
 
 class Command(BaseCommand):
-    help = "Bring balances and cost pools to what the movements say. Work may go on meanwhile."
+    help = (
+        "Bring balances and cost pools of items to what the movements say; pools of lots and cost layers are compared but not "
+        "rebuilt. Work may go on meanwhile."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="only show what differs")
@@ -25,6 +28,14 @@ class Command(BaseCommand):
             self.stdout.write(str(difference))
         done = "would be corrected" if options["dry_run"] else "corrected"
         self.stdout.write(f"{result.items} items, {len(result.differences)} figures {done}")
+        if result.damaged:
+            for one in result.damaged:
+                self.stderr.write(one)
+            raise CommandError(
+                f"{len(result.damaged)} pools of lots or cost layers do not add up and were not rebuilt: what a single lot or "
+                "layer is worth does not follow from movements alone. Restore these tables from a backup: "
+                "inventory_costpool, inventory_costlayer."
+            )
 
 
 def _chosen(skus: list[str] | None) -> list[int] | None:

@@ -7,6 +7,8 @@ pools and the news for the apps above. The number of statements does not depend 
 
 from collections.abc import Sequence
 
+from django.utils import timezone
+
 from inventory.models import Posting
 from inventory.operations.posting.backdating import keep_counts, refuse_negative_in_future
 from inventory.operations.posting.claims import Actor, Claim, claim_posting, request_hash
@@ -26,7 +28,7 @@ def post(*, posting: Posting, draft: Draft, along: Sequence[Statement] = ()) -> 
     balance. Raises NegativeInFuture for a backdated posting that takes what a later day still needs.
     """
     draft.finish()
-    if draft.lines and posting.effective_at.date() < posting.recorded_at.date():
+    if draft.lines and timezone.localdate(posting.effective_at) < timezone.localdate(posting.recorded_at):
         refuse_negative_in_future(posting, draft)
     write_draft(posting, draft, along=along)
     if draft.lines and posting.effective_at < posting.recorded_at:

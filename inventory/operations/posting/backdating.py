@@ -1,6 +1,7 @@
 """What is recorded today for an earlier day: it may not take what a later day needed, nor move what was counted since."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import uuid5
@@ -15,20 +16,38 @@ from inventory.models import Posting, PostingKind
 from inventory.operations.posting.claims import claim_posting
 from inventory.operations.posting.drafts import Draft, Line
 from inventory.operations.posting.writing import write_draft
-from inventory.quantities import ZERO, as_text
-from inventory.valuation import average_value
+from inventory.quantities import ZERO, as_text, proportion
+
+
+@dataclass(slots=True)
+class _Moved:
+    """What a posting moved in one cell, signed and net. `left` (positive) is what went out, `worth` (None: unknown) its value."""
+
+    quantity: Decimal = ZERO
+    left: Decimal = ZERO
+    worth: Decimal | None = ZERO
+
+    def add(self, line: Line) -> None:
+        self.quantity += line.quantity
+        if line.quantity < ZERO:
+            self.left -= line.quantity
+            self.worth = None if self.worth is None or line.value is None else self.worth - line.value
+
+    def worth_of(self, quantity: Decimal, *, step: Decimal) -> Decimal | None:
+        return None if self.worth is None else proportion(self.worth, quantity, self.left, step=step)
 
 
 def keep_counts(posting: Posting, lines: Sequence[Line]) -> None:
     """A count fixed the balance of its day: what is recorded later for an earlier day must not move it (rule S17).
 
-    For each cell the first count after the posting's time gets a compensating movement, at the time of that count and at
-    the current cost, in a posting of its own that names this one. The rows of the cells are locked already.
+    For each cell the first count after the posting's time gets a compensating movement, at the time of that count, in a
+    posting of its own that names this one. What comes back carries the very value it left with, unknown when that was; what
+    goes leaves at the current cost. The rows of the cells are locked already.
     """
-    moved: dict[CellKey, Decimal] = {}
+    moved: dict[CellKey, _Moved] = {}
     for line in lines:
-        moved[line.key] = moved.get(line.key, ZERO) + line.quantity
-    moved = {key: quantity for key, quantity in moved.items() if quantity}
+        moved.setdefault(line.key, _Moved()).add(line)
+    moved = {key: net for key, net in moved.items() if net.quantity}
     counted = counts_after(list(moved), after=posting.effective_at)
     by_time: dict[datetime, list[CellKey]] = {}
     for key, at in counted.items():
@@ -52,11 +71,11 @@ def keep_counts(posting: Posting, lines: Sequence[Line]) -> None:
         )
         draft = Draft(rows)
         for key in sorted(keys):
-            quantity = moved[key]
+            quantity = moved[key].quantity
             if quantity > ZERO:
                 draft.issue(key[0], [(key, quantity)])
             else:
-                draft.receive(key, -quantity, average_value(rows.pools[key[0]], -quantity, step=draft.step))
+                draft.receive(key, -quantity, moved[key].worth_of(-quantity, step=draft.step))
         draft.finish()
         write_draft(claim.posting, draft)
 

@@ -74,6 +74,12 @@ class Draft:
         found = self.pools.get(item_id)
         return self.rows.pools[item_id] if found is None else found
 
+    def lot_pool(self, key: CellKey) -> Pool:
+        """The pool of a cell's lot, where lots carry their cost; empty for a lot that has nothing."""
+        lot_key = (key[0], key[2])
+        found = self.lot_pools.get(lot_key)
+        return self.rows.lot_pools.get(lot_key, Pool()) if found is None else found
+
     def method(self, item_id: int) -> str:
         return self.rows.methods.get(item_id, CostMethod.AVERAGE)
 
@@ -150,7 +156,7 @@ class Draft:
         """Carry a positive quantity between cells of one item; its stock stays worth the same. Returns the value carried."""
         item_id = source[0]
         is_by_lot = self.method(item_id) == CostMethod.LOT
-        pool = self._lot_pool(source) if is_by_lot else self.pool(item_id)
+        pool = self.lot_pool(source) if is_by_lot else self.pool(item_id)
         if is_by_lot and source[2] != target[2]:
             return self._move_between_lots(source, target, quantity)
         value = average_value(pool, quantity, step=self.step)
@@ -169,7 +175,7 @@ class Draft:
         if method == CostMethod.FIFO:
             taken = self._take_back_layer(key, quantity, value, posting_id=posting_id)
         elif method == CostMethod.LOT:
-            taken = take_back(self._lot_pool(key), quantity, value, step=self.step)
+            taken = take_back(self.lot_pool(key), quantity, value, step=self.step)
             self._set_lot_pool(key, taken.pool)
         else:
             taken = take_back(self.pool(item_id), quantity, value, step=self.step)
@@ -231,7 +237,7 @@ class Draft:
                 layer.change(ZERO, added)
                 self._count_layers(item_id)
         elif method == CostMethod.LOT:
-            pool = self._lot_pool(key)
+            pool = self.lot_pool(key)
             added = max(amount, -pool.value) if pool.quantity > ZERO else ZERO
             self._set_lot_pool(key, Pool(pool.quantity, pool.value + added, pool.unknown_quantity))
         else:
@@ -244,7 +250,7 @@ class Draft:
 
     def unknown_quantity(self, key: CellKey) -> Decimal:
         """Units of unknown cost in the pool that a cell is valued from: that of its lot, or of the item."""
-        pool = self._lot_pool(key) if self.method(key[0]) == CostMethod.LOT else self.pool(key[0])
+        pool = self.lot_pool(key) if self.method(key[0]) == CostMethod.LOT else self.pool(key[0])
         return pool.unknown_quantity
 
     def make_known(self, key: CellKey, quantity: Decimal, value: Decimal, *, layer_id: int | None = None) -> None:
@@ -261,7 +267,7 @@ class Draft:
             layer.make_known(value)
             self._count_layers(item_id)
         elif method == CostMethod.LOT:
-            pool = self._lot_pool(key)
+            pool = self.lot_pool(key)
             unknown = max(pool.unknown_quantity - quantity, ZERO)
             self._set_lot_pool(key, Pool(pool.quantity, pool.value + value, unknown))
         else:
@@ -277,7 +283,7 @@ class Draft:
         if method == CostMethod.FIFO:  # the layers that come back carry it
             self._drift[item_id] = self._drift.get(item_id, ZERO) + amount
         elif method == CostMethod.LOT:
-            pool = self._lot_pool(key)
+            pool = self.lot_pool(key)
             self._set_lot_pool(key, Pool(pool.quantity, pool.value + amount, pool.unknown_quantity))
         else:
             pool = self.pool(item_id)
@@ -379,14 +385,9 @@ class Draft:
 
     # --- Lots that carry their cost ---
 
-    def _lot_pool(self, key: CellKey) -> Pool:
-        lot_key = (key[0], key[2])
-        found = self.lot_pools.get(lot_key)
-        return self.rows.lot_pools.get(lot_key, Pool()) if found is None else found
-
     def _set_lot_pool(self, key: CellKey, after: Pool) -> None:
         """The pool of the lot becomes `after`, and the pool of the item changes by the same."""
-        before, whole = self._lot_pool(key), self.pool(key[0])
+        before, whole = self.lot_pool(key), self.pool(key[0])
         self.lot_pools[(key[0], key[2])] = after
         self.pools[key[0]] = Pool(
             whole.quantity + after.quantity - before.quantity,
@@ -395,7 +396,7 @@ class Draft:
         )
 
     def _put_into_lot(self, key: CellKey, quantity: Decimal, value: Decimal | None) -> None:
-        self._set_lot_pool(key, put(self._lot_pool(key), quantity, value, step=self.step).pool)
+        self._set_lot_pool(key, put(self.lot_pool(key), quantity, value, step=self.step).pool)
 
     def _issue_by_lot(self, item_id: int, cells: Sequence[tuple[CellKey, Decimal]]) -> Decimal | None:
         by_lot: dict[int, list[tuple[CellKey, Decimal]]] = {}
@@ -405,7 +406,7 @@ class Draft:
         known = ZERO
         for of_lot in by_lot.values():
             key = of_lot[0][0]
-            taken = take(self._lot_pool(key), sum((q for _, q in of_lot), ZERO), step=self.step)
+            taken = take(self.lot_pool(key), sum((q for _, q in of_lot), ZERO), step=self.step)
             self._set_lot_pool(key, taken.pool)
             self._out(of_lot, taken.value)
             self._settle(item_id, of_lot[-1][0], taken.residue)
@@ -416,8 +417,8 @@ class Draft:
         return total
 
     def _move_between_lots(self, source: CellKey, target: CellKey, quantity: Decimal) -> Decimal | None:
-        rest, part = carry(self._lot_pool(source), quantity, step=self.step)
-        before = self._lot_pool(target)
+        rest, part = carry(self.lot_pool(source), quantity, step=self.step)
+        before = self.lot_pool(target)
         self._set_lot_pool(source, rest)
         self._set_lot_pool(target, Pool(*(old + new for old, new in zip(before, part, strict=True))))
         value = None if part.is_unknown else part.value

@@ -144,3 +144,24 @@ def test_the_same_key_changes_once():
 
     assert [change(item, "fifo", key=key).replayed for _ in range(2)] == [False, True]
     assert CostLayer.objects.count() == 1
+
+
+@pytest.mark.parametrize("method", ["fifo"])
+def test_refuses_while_one_place_is_below_zero_though_others_hold_more(method):
+    item, here, there = make_item(negative_allowed=True), make_location(), make_location()
+    issue_stock(
+        key=uuid4(), item=item, location=here, quantity=Decimal(5), actor=None, reason="used", may_go_below=True
+    )
+    put_on_hand(item, there, "10", value="10.00")
+    item.negative_allowed = False
+    item.save()
+
+    with pytest.raises(WrongState):
+        change(item, method)
+
+    item.refresh_from_db()
+    assert (item.cost_method, pool(item)[0], Posting.objects.filter(kind="cost_correction").count()) == (
+        "average",
+        "average",
+        0,
+    )

@@ -541,3 +541,30 @@ def test_count_is_undone_by_counting_again(site):
 
     with pytest.raises(NotReversible, match="Count again instead"):
         reverse_posting(key=uuid4(), posting=posting, actor=None)
+
+
+def test_count_that_was_exact_waits_for_approval_when_a_late_posting_makes_its_change_large(site, operator):
+    approve_from("1000")
+    item = make_item()
+    put_on_hand(item, site, "100", value="10000.00", effective_at=timezone.now() - timedelta(days=3))
+    other = make_item()
+    put_on_hand(other, site, "10", value="10.00", effective_at=timezone.now() - timedelta(days=3))
+    sheet = open_sheet(site)
+    line = line_of(sheet, item)
+    count(line, "100", actor=operator)
+    count(line_of(sheet, other), "10", actor=operator)
+    issue(item, site, "50", effective_at=timezone.now() - timedelta(hours=30))
+
+    result = submit(sheet, actor=operator)
+
+    assert (result.postings, result.waiting, result.sheet.state) == ((), 1, CountSheetState.REVIEW)
+    line.refresh_from_db()
+    assert (line.state, line.needs_approval, line.variance_value) == (CountLineState.COUNTED, True, 5000)
+    assert on_hand(item) == 50
+    with pytest.raises(SecondPersonRequired):
+        approve(sheet, [line], actor=operator)
+
+    approve(sheet, [line], actor=make_user(role="planner"))
+
+    line.refresh_from_db()
+    assert (on_hand(item), line.state, line.variance_value) == (100, CountLineState.POSTED, 5000)

@@ -1,7 +1,9 @@
+from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +15,7 @@ from inventory.operations.transferring import change_status
 from production.operations.reversing import reverse_completion
 from production.operations.work_orders import open_work_order
 from tests.factories import make_item, make_location, on_hand, put_on_hand
+from tests.inventory.operations.counting_steps import count_for_sure, line_of, open_sheet, submit
 from tests.production.factories import complete, make_bom
 
 pytestmark = pytest.mark.usefixtures("ledger_stays_true")
@@ -254,3 +257,55 @@ def test_any_way_of_taking_back_restores_everything(django_db_blocker, costs, go
     reverse(made)
 
     assert state() == before
+
+
+# --- Completions that were recorded late, for a day before a count ---
+
+
+@pytest.fixture
+def counted_part(place):
+    """Ten things were made for a day before a count of their parts, which found what the book held then."""
+    part, item = make_item(sku="PART"), make_item(sku="THING")
+    make_bom(item=item, lines=[(part, "2")])
+    put_on_hand(part, place, "30", value="30.00", effective_at=timezone.now() - timedelta(days=5))
+    sheet = open_sheet(place, items=[part])
+    count_for_sure(line_of(sheet, part), "30")
+    submit(sheet)
+    made = complete(item, "10", into=place, effective_at=timezone.now() - timedelta(hours=30)).completion
+    assert (on_hand(part), on_hand(item)) == (30, 10)
+    return part, item, made
+
+
+def test_taking_back_a_late_completion_leaves_the_counted_parts(counted_part):
+    part, item, made = counted_part
+
+    reverse(made)
+
+    assert (on_hand(part), on_hand(item)) == (30, 0)
+    assert CostPool.objects.get(item=part).value == 30
+
+
+def test_taking_back_a_late_completion_in_parts_leaves_the_counted_parts(counted_part):
+    part, item, made = counted_part
+
+    for good, left in (("3", 7), ("4", 3), (None, 0)):
+        reverse(made, good)
+        assert (on_hand(part), on_hand(item)) == (30, left)
+
+    assert CostPool.objects.get(item=part).value == 30
+
+
+def test_taking_back_a_late_completion_leaves_the_counted_output(place):
+    part, item = make_item(sku="PART"), make_item(sku="THING")
+    make_bom(item=item, lines=[(part, "2")])
+    put_on_hand(part, place, "30", value="30.00", effective_at=timezone.now() - timedelta(days=5))
+    put_on_hand(item, place, "8", value="24.00", effective_at=timezone.now() - timedelta(days=5))
+    sheet = open_sheet(place, items=[item])
+    count_for_sure(line_of(sheet, item), "8")
+    submit(sheet)
+    made = complete(item, "5", into=place, effective_at=timezone.now() - timedelta(hours=30)).completion
+    assert (on_hand(part), on_hand(item)) == (20, 8)
+
+    for good, left in (("2", 24), (None, 30)):
+        reverse(made, good)
+        assert (on_hand(part), on_hand(item)) == (left, 8)
