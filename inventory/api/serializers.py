@@ -195,6 +195,7 @@ class AvailabilitySerializer(serializers.Serializer[Any]):
     on_hand = DecimalOut()
     reserved = DecimalOut()
     available = DecimalOut(help_text="Over all sites; what one lacks is not taken from another.")
+    shortage = DecimalOut(help_text="Zero or less: promised at sites that do not have it. Not part of `available`.")
     newest_movement = IdOut(allow_null=True, help_text="The newest movement these figures contain.")
     sites = SourceAvailabilitySerializer(many=True, read_only=True)
 
