@@ -23,7 +23,7 @@ from inventory.models import (
     StockStatus,
     Tracking,
 )
-from inventory.operations.checking import check_effective_at, check_item, check_location, check_quantity
+from inventory.operations.checking import check_effective_at, check_item, check_location, check_quantity, check_source
 from inventory.operations.choosing import check_lines, common_path, take_lines
 from inventory.operations.issuing import issued_value, lots_request
 from inventory.operations.lots import LotSpec, check_lot_code, ensure_lots, refuse_serials_on_hand
@@ -288,6 +288,7 @@ def return_to_supplier(
     check_lines(lines, what="A return")
     for line in lines:
         check_item(line.item)
+        check_source(line.location)
         check_quantity(line.item, line.quantity)
         check_value(line.item, line.credit)
     check_effective_at(effective_at, actor=actor)

@@ -14,6 +14,7 @@ from inventory.operations.landing_costs import ReceiptPrice, correct_prices
 from inventory.operations.reserving import reserve_stock
 from inventory.operations.reversing import reverse_posting
 from inventory.operations.transferring import transfer_stock
+from inventory.operations.transit import DispatchLine, dispatch_transfer
 from tests.factories import make_item, make_location, put_on_hand
 
 pytestmark = pytest.mark.django_db
@@ -155,8 +156,15 @@ def figures(client, item):
 def test_on_hand_leaves_out_the_road_and_what_is_below_zero_elsewhere(as_viewer, administrator):
     item, shelf, other = make_item(negative_allowed=True), make_location(), make_location()
     road = make_location(kind=LocationKind.IN_TRANSIT, is_sellable=False)
-    put_on_hand(item, shelf, "8")
-    put_on_hand(item, road, "2")
+    put_on_hand(item, shelf, "10")
+    dispatch_transfer(
+        key=uuid4(),
+        source=shelf,
+        target=make_location(),
+        transit=road,
+        lines=[DispatchLine(item, Decimal(2))],
+        actor=None,
+    )
     issue_stock(
         key=uuid4(),
         item=item,
