@@ -29,6 +29,7 @@ from inventory.operations.receiving_orders import Arrival, Charge
 from inventory.ordering import OrderTerms, price_of, terms_hint
 from inventory.quantities import PLACES, round_half_up, to_decimal
 from inventory.web import add_refusal
+from inventory.whole_numbers import whole_number
 
 ROWS_MAX = 500
 OVER_REASONS = ("Supplier sent more", "Pack was larger", "Replaces damaged goods")
@@ -249,14 +250,14 @@ def _numbers(data: Mapping[str, Any], prefix: str) -> list[int]:
     found = set()
     for name in data:
         head, _, rest = name.partition("-")
-        number, _, _ = rest.partition("-")
-        if head == prefix and number.isdigit() and len(number) < 7:
-            found.add(int(number))
+        number = whole_number(rest.partition("-")[0], digits_max=6)
+        if head == prefix and number is not None:
+            found.add(number)
     return sorted(found)[:ROWS_MAX]
 
 
 def _number(text: Any) -> int:
-    return int(text) if isinstance(text, str) and text.isdigit() and len(text) < 19 else 0
+    return whole_number(text) or 0
 
 
 # --- Receiving --------------------------------------------------------------------------------------------------------

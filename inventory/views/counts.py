@@ -38,6 +38,7 @@ from inventory.reads.counts import (
     sheets_with_progress,
 )
 from inventory.web import Crumb, add_refusal, go_to, key_from, render_page
+from inventory.whole_numbers import whole_number, whole_numbers
 
 ROWS_PER_PAGE = 50
 DUE_SHOWN_MAX = 100
@@ -119,8 +120,8 @@ def plan(request: HttpRequest) -> HttpResponse:
 
 
 def _place(request: HttpRequest, places: LocationChoices) -> Location | None:
-    wanted = request.GET.get("place", "")
-    return places.by_id.get(int(wanted)) if wanted.isdigit() and len(wanted) < 19 else None
+    wanted = whole_number(request.GET.get("place"))
+    return None if wanted is None else places.by_id.get(wanted)
 
 
 @require_GET
@@ -275,7 +276,7 @@ def approve(request: HttpRequest, number: str) -> HttpResponse:
     """Post the ticked lines with their causes, or send them back to be counted again."""
     assert request.user.is_authenticated
     sheet = sheet_named(number)
-    ticked = [int(pk) for pk in request.POST.getlist("line") if pk.isdigit() and len(pk) < 19]
+    ticked = whole_numbers(request.POST.getlist("line"))
     try:
         if "send_back" in request.POST:
             send_back_count(sheet=sheet, line_ids=ticked, actor=request.user)
