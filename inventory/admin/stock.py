@@ -38,9 +38,9 @@ from inventory.models import (
     Reservation,
     ReservationChange,
     StockBalance,
-    Tracking,
 )
 from inventory.operations.cost_methods import change_cost_method, check_cost_method
+from inventory.operations.items import refused_changes
 from inventory.quantities import ZERO, as_text
 from inventory.templatetags.figures import money, quantity, status_badge
 
@@ -73,33 +73,13 @@ class ItemForm(forms.ModelForm):  # type: ignore[type-arg]
                 )
             except DomainError as error:
                 self.add_error("cost_method", error.message)
-        if is_new(self) or not Movement.objects.filter(item=self.instance).exists():
+        if is_new(self):
             return cleaned
         before = Item.objects.get(pk=self.instance.pk)
-        if cleaned.get("stock_unit") != before.stock_unit:
-            self.add_error(
-                "stock_unit",
-                f"{before.sku} has movements in {before.stock_unit}; its unit can no longer change. "
-                "Make a new item, or add a unit below.",
-            )
-        step = cleaned.get("step")
-        if step and step != before.step:
-            uneven = next((cell for cell in before.balances.on_hand() if cell.quantity % step), None)
-            if uneven is not None:
-                self.add_error(
-                    "step",
-                    f"{as_text(uneven.quantity)} {before.stock_unit} are on hand, which is not a multiple of "
-                    f"{as_text(step)}. Adjust the stock first, or choose a finer step.",
-                )
-        held = before.balances.on_hand()
-        leaves_tracking = before.tracking not in (Tracking.NONE, cleaned.get("tracking"))
-        if leaves_tracking and held.exclude(lot__code="").exists():
-            self.add_error(
-                "tracking",
-                f"Lots of {before.sku} are on hand. Use them up or move them out before tracking changes.",
-            )
-        if not Item(kind=cleaned.get("kind", "")).is_stocked and held.exists():
-            self.add_error("kind", f"{before.sku} has stock; an item of this kind cannot. Move the stock out first.")
+        wanted = {name: cleaned[name] for name in ("stock_unit", "step", "tracking", "kind") if name in cleaned}
+        after = Item(**{name: getattr(before, name) for name in ("stock_unit", "step", "tracking", "kind")} | wanted)
+        for name, words in refused_changes(before=before, after=after).items():
+            self.add_error(name, f"{before.sku} has been in stock, so {words}. Make a new item instead.")
         return cleaned
 
 

@@ -20,7 +20,7 @@ from inventory.api.filters import (
 )
 from inventory.api.idempotency import Reply
 from inventory.api.references import find_items, find_locations, find_lots, in_stock_units
-from inventory.api.resources import Endpoint, ListOne, Resource, save_checked
+from inventory.api.resources import Endpoint, ListOne, Resource, change_checked, save_checked
 from inventory.api.serializers import (
     LocationInputSerializer,
     LocationNodeSerializer,
@@ -67,11 +67,7 @@ class LocationResource(ListOne, Resource):
 
     def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Change a place, or move it with everything below."""
-        place: Location = self.get_object()
-        for name, value in self._with_parent(self.values(partial=True)).items():
-            setattr(place, name, value)
-        save_checked(place)
-        return self.answer(place)
+        return self.answer(change_checked(self, self._with_parent(self.values(partial=True))))
 
     def _with_parent(self, values: dict[str, Any]) -> dict[str, Any]:
         if values.get("parent") is not None:
