@@ -41,6 +41,7 @@ from inventory.models import (
 )
 from inventory.operations.cost_methods import change_cost_method, check_cost_method
 from inventory.operations.items import refused_changes
+from inventory.operations.telling import tell_changed
 from inventory.quantities import ZERO, as_text
 from inventory.templatetags.figures import money, quantity, status_badge
 
@@ -229,7 +230,8 @@ class LocationAdmin(ExchangeAdmin, HistoryAdmin):
     ordering = ("path",)
     fieldsets = (
         (None, {"fields": (("code", "name"), ("parent", "kind"))}),
-        ("Use", {"fields": (("is_sellable", "is_blocked", "is_active"), "stock_as_of")}),
+        ("Use", {"fields": (("is_sellable", "is_blocked", "is_active"),)}),
+        ("Whose goods and how fresh", {"fields": (("owner", "freshness_hours"), "stock_as_of")}),
     )
 
     @admin.display(description="Code", ordering="path")
@@ -245,7 +247,7 @@ class LotAdmin(ExchangeAdmin, HistoryAdmin):
     list_select_related = ("item",)
     search_fields = ("code", "item__sku", "supplier_lot")
     autocomplete_fields = ("item",)
-    fields = (("item", "code"), ("received_on", "expires_on"), ("supplier_lot", "note"))
+    fields = (("item", "code"), ("received_on", "expires_on"), ("supplier_lot", "owner"), "note")
     paginator = ReadOnlyAdmin.paginator
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Lot]:
@@ -253,6 +255,10 @@ class LotAdmin(ExchangeAdmin, HistoryAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         return ("item", "code") if obj is not None else ()
+
+    def save_model(self, request: HttpRequest, obj: Lot, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        tell_changed(items=[obj.item_id], cause="lot")  # another last day may change what can be promised
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

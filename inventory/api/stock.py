@@ -25,6 +25,7 @@ from inventory.api.serializers import (
     LocationInputSerializer,
     LocationNodeSerializer,
     LocationSerializer,
+    LotChangeInputSerializer,
     LotSerializer,
     MovementSerializer,
     PostingSerializer,
@@ -39,6 +40,7 @@ from inventory.api.serializers import (
 from inventory.models import Item, Location, Lot, Movement, Posting, Reservation, StockBalance
 from inventory.operations.reserving import release_reservations, reserve_stock
 from inventory.operations.reversing import reverse_posting
+from inventory.operations.telling import tell_changed
 
 
 class LocationResource(ListOne, Resource):
@@ -96,7 +98,12 @@ class LotResource(ListOne, Resource):
     endpoints = {
         "list": Endpoint("inventory.view_lot", LotSerializer),
         "retrieve": Endpoint("inventory.view_lot", LotSerializer),
+        "partial_update": Endpoint("inventory.change_lot", LotSerializer, LotChangeInputSerializer),
     }
+
+    def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002
+        """Correct what is known of a lot: its last day, the supplier's lot, its owner. Its code changes by relabelling."""
+        return self.answer(change_checked(self, self.values(partial=True), save=_save_lot))
 
 
 class StockResource(ListOne, Resource):
@@ -108,6 +115,11 @@ class StockResource(ListOne, Resource):
         "list": Endpoint("inventory.view_stockbalance", StockSerializer),
         "retrieve": Endpoint("inventory.view_stockbalance", StockSerializer),
     }
+
+
+def _save_lot(lot: Lot) -> None:
+    save_checked(lot)
+    tell_changed(items=[lot.item_id], cause="lot")  # another last day may change what can be promised
 
 
 MOVEMENTS = Movement.objects.select_related("item", "location", "lot")
