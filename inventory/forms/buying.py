@@ -19,6 +19,7 @@ from inventory.models import (
     LandedCostKind,
     PurchaseOrder,
     PurchaseOrderLine,
+    StockStatus,
     Supplier,
     SupplierItem,
     Tracking,
@@ -297,6 +298,8 @@ class ArrivalForm(forms.Form):
     unit = forms.ChoiceField(label="Unit", required=False)
     lot_code = forms.CharField(label="Lot", max_length=64, required=False)
     expires_on = day_field("Expires on")
+    supplier_lot = forms.CharField(label="Supplier's lot", max_length=64, required=False)
+    status = forms.ChoiceField(label="Status", required=False)
 
     def __init__(self, *args: Any, row: PurchaseOrderLine, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -306,8 +309,11 @@ class ArrivalForm(forms.Form):
             units.append(row.unit)
         unit = cast(forms.ChoiceField, self.fields["unit"])
         unit.choices = [(name, name) for name in units]
+        usual = StockStatus.QC_HOLD if row.item.inspection_required else StockStatus.AVAILABLE
+        status = cast(forms.ChoiceField, self.fields["status"])
+        status.choices = [("", f"{usual.label}, as usual"), *(one for one in StockStatus.choices if one[0] != usual)]
         if row.item.tracking == Tracking.NONE:
-            del self.fields["lot_code"], self.fields["expires_on"]
+            del self.fields["lot_code"], self.fields["expires_on"], self.fields["supplier_lot"]
         elif row.item.tracking == Tracking.SERIAL:
             self.fields["lot_code"].label = "Serial number"
             del self.fields["expires_on"]
@@ -315,6 +321,15 @@ class ArrivalForm(forms.Form):
     @property
     def is_tracked(self) -> bool:
         return "lot_code" in self.fields
+
+    @property
+    def more(self) -> list[forms.BoundField]:
+        """What most deliveries need not say: the supplier's lot and another status than usual."""
+        return [self[name] for name in ("supplier_lot", "status") if name in self.fields]
+
+    @property
+    def says_more(self) -> bool:
+        return any(field.value() or field.errors for field in self.more)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
@@ -344,6 +359,8 @@ class ArrivalForm(forms.Form):
             location=location,
             lot_code=data.get("lot_code") or "",
             expires_on=data.get("expires_on"),
+            supplier_lot=data.get("supplier_lot") or "",
+            status=data.get("status") or "",
         )
 
 
