@@ -5,6 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
+from django.core.paginator import Paginator
+from django.db.models import Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -37,7 +39,7 @@ from inventory.reads.lots import LotQuestion, lot_page
 from inventory.reads.purchases import goods_without_a_price
 from inventory.reads.trend import on_hand_trend
 from inventory.templatetags.figures import grouped, money, quantity, unit_cost
-from inventory.views.as_of import moment_context
+from inventory.views.as_of import CELLS_PER_PAGE, moment_context
 from inventory.views.board_columns import kind_mark
 from inventory.views.sparkline import spark_of
 from inventory.web import Crumb, render_page
@@ -181,12 +183,12 @@ def _coming(_request: HttpRequest, item: Item, free: Decimal) -> list[Figure]:
 
 
 def _where(request: HttpRequest, item: Item) -> dict[str, Any]:
-    cells = list(
-        StockBalance.objects.on_hand()
-        .filter(item=item)
-        .select_related("location", "lot")
-        .order_by("location__path", "lot__expires_on", "lot__code", "status")
+    held = StockBalance.objects.on_hand().filter(item=item)
+    listed = held.select_related("location", "lot").order_by(
+        "location__path", "lot__expires_on", "lot__code", "status", "pk"
     )
+    page = Paginator(listed, CELLS_PER_PAGE).get_page(request.GET.get("page"))
+    cells = list(page.object_list)
     pool = item.cost_pools.filter(lot__isnull=True).first()
     places = LocationChoices()
     fresh = freshness_of_places(places.locations)
@@ -208,10 +210,11 @@ def _where(request: HttpRequest, item: Item) -> dict[str, Any]:
             )
             for cell in cells
         ],
+        "cells_page": page,
         "suppliers": [
             (row, supplier_freshness(row.confirmed_at)) for row in supply_of(items=[item.pk])[item.pk].suppliers
         ],
-        "total": sum((cell.quantity for cell in cells), ZERO),
+        "total": held.aggregate(total=Sum("quantity"))["total"] or ZERO,
         "reservations": reservations,
         "today": timezone.localdate(),
         "has_moved": bool(cells) or Movement.objects.for_item(item).exists(),
