@@ -6,7 +6,6 @@ quantity whatever was recorded meanwhile for earlier times; dating the posting n
 compensation of the writer (keep_counts).
 """
 
-import os
 from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -24,8 +23,9 @@ from inventory.operations.issuing import issue_stock
 from tests.conftest import broken_invariants
 from tests.factories import make_item, make_location, on_hand, put_on_hand
 from tests.inventory.operations.counting_steps import approve, count_for_sure, line_of, open_sheet, submit
+from tests.properties.sizes import histories
 
-HISTORIES = int(os.environ.get("BACKFLUSH_COUNT_HISTORIES", "40"))
+HISTORIES = histories("BACKFLUSH_COUNT_HISTORIES", usual=40)
 
 moves = st.lists(
     st.tuples(st.sampled_from(["issue", "receive"]), st.sampled_from(["now", "late"]), st.integers(1, 9)), max_size=5

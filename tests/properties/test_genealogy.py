@@ -6,7 +6,6 @@ Mutations that were tried and are found: not taking reversals off, following onl
 disassemblies, leaving the limit out beyond goods without lots or beyond parts that came back.
 """
 
-import os
 from contextlib import suppress
 from decimal import Decimal
 from uuid import uuid4
@@ -31,8 +30,9 @@ from production.operations.reversing import reverse_completion
 from tests.conftest import broken_invariants
 from tests.factories import make_item, make_location, put_on_hand
 from tests.production.factories import complete, make_bom
+from tests.properties.sizes import histories
 
-HISTORIES = int(os.environ.get("BACKFLUSH_GENEALOGY_HISTORIES", "40"))
+HISTORIES = histories("BACKFLUSH_GENEALOGY_HISTORIES", usual=40)
 
 ITEMS = ("RAW", "OTHER", "MIX", "CANDLE", "BOX")
 MAKE = st.tuples(st.just("make"), st.sampled_from(ITEMS[2:]), st.integers(1, 3), st.integers(1, 3))
