@@ -4,7 +4,7 @@
 import os
 import sys
 
-OWNER_COMMANDS = frozenset({"migrate", "flush", "sqlmigrate"})
+OWNER_COMMANDS = frozenset({"migrate", "flush", "sqlmigrate", "grant_rights"})
 """Commands that change the schema run as the role that owns it, when one is named."""
 
 

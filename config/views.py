@@ -38,6 +38,7 @@ from inventory.reads.exceptions import queue_figures
 from inventory.reads.item_ledger import actor_names, fully_reversed
 from inventory.views.suggesting import matching_items
 from inventory.web import is_htmx, render_page
+from inventory.whole_numbers import whole_number
 from production.models import Bom, BomState, Completion, WorkOrder
 
 Person = User | AnonymousUser
@@ -355,8 +356,9 @@ def _hits(request: HttpRequest, text: str) -> Iterable[Hit]:
         for listing in found.order_by("external_sku")[:4]:
             url = reverse("channels_sync:listing", args=[listing.pk])
             yield Hit(listing.external_sku, f"Listing on {listing.channel.name}", url, "sell")
-    if user.has_perm("inventory.view_posting") and text.isdigit() and len(text) < 19:
-        for posting in Posting.objects.filter(pk=int(text)):
+    number = whole_number(text)
+    if user.has_perm("inventory.view_posting") and number is not None:
+        for posting in Posting.objects.filter(pk=number):
             yield Hit(str(posting), "Posting", reverse("inventory:posting", args=[posting.pk]), "receipt_long")
     for group, entries in menu_for(request):
         for entry, url in entries:

@@ -2,6 +2,7 @@
 
 # ruff: noqa: ARG002  Django decides the signatures of these methods
 
+import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, TypeVar, cast
@@ -34,7 +35,7 @@ class PlainDecimalWidget(UnfoldAdminDecimalFieldWidget):  # type: ignore[misc]
 def without_trailing_zeros(content: str) -> str:
     """A read-only figure as people read it; anything else stays."""
     text = str(content)
-    if "." not in text or not text.replace(",", "").replace(".", "").lstrip("-").isdigit():
+    if not re.fullmatch(r"-?[0-9,]*\.[0-9]+", text):
         return content
     return text.rstrip("0").rstrip(".")
 

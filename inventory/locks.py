@@ -42,7 +42,7 @@ class Cell(NamedTuple):
     path: str
     """Of its location."""
     is_pickable: bool
-    """Whether its place is active and not blocked, so that stock may be picked from it automatically."""
+    """Whether its place is active, not blocked and not the road, so that stock may be picked from it automatically."""
     is_own: bool
     """Whether its place is a site of our own, not a third party's, a channel's or the road."""
 
@@ -277,7 +277,7 @@ def _cells_statement(
     # the values: it then keeps one plan, where it would plan anew for each posting, which takes longer than the query.
     sql = (
         "SELECT b.id, b.item_id, b.location_id, b.lot_id, b.status, b.quantity, b.reserved, t.received_on, t.expires_on,"
-        " t.code, l.path, l.is_active AND NOT l.is_blocked, l.kind = 'own'"
+        " t.code, l.path, l.is_active AND NOT l.is_blocked AND l.kind <> 'in_transit', l.kind = 'own'"
         " FROM inventory_stockbalance b"
         " JOIN inventory_location l ON l.id = b.location_id JOIN inventory_lot t ON t.id = b.lot_id"
         " WHERE b.item_id = ANY(ARRAY(SELECT unnest(%s::bigint[]))) AND b.status = ANY(ARRAY(SELECT unnest(%s::text[])))"

@@ -1,14 +1,23 @@
 """What stock does on a schedule."""
 
 import logging
+from datetime import timedelta
 
 from celery import shared_task
+from django.utils import timezone
 
+from inventory.api.idempotency import forget_replies
 from inventory.operations.expiring import end_negative_leave, expire_due_lots
+from inventory.operations.lapsing import release_lapsed
 from inventory.operations.ranking_counts import rank_items
 from inventory.operations.standing_trouble import report_standing
 
 logger = logging.getLogger(__name__)
+
+REPLIES_KEPT_DAYS = 30
+"""How long a request that is sent again gets its stored answer."""
+REPLY_BATCHES_MAX = 100
+"""Batches of stored answers that one run deletes; the rest waits for the next night."""
 
 
 @shared_task(acks_late=True, time_limit=900)
@@ -54,3 +63,29 @@ def rank_items_for_counting() -> int:
     found = rank_items()
     logger.info("items.ranked", extra={"items": found.items, "cells_due": found.cells_due})
     return found.items
+
+
+@shared_task(acks_late=True, time_limit=300)
+def release_lapsed_reservations() -> int:
+    """Let go of promises whose time is over. Safe to run twice. Returns how many."""
+    lapsed = release_lapsed()
+    for one in lapsed:
+        logger.info(
+            "reservation.lapsed",
+            extra={"item": one.item.sku, "demand": one.demand, "quantity": str(one.reservation.quantity)},
+        )
+    return len(lapsed)
+
+
+@shared_task(acks_late=True, time_limit=1800)
+def forget_old_answers() -> int:
+    """Delete stored answers of the API older than REPLIES_KEPT_DAYS, batch by batch. Safe to run twice. Returns how many."""
+    before = timezone.now() - timedelta(days=REPLIES_KEPT_DAYS)
+    forgotten = 0
+    for _ in range(REPLY_BATCHES_MAX):
+        deleted = forget_replies(before=before)
+        forgotten += deleted
+        if not deleted:
+            break
+    logger.info("answers.forgotten", extra={"answers": forgotten})
+    return forgotten

@@ -13,6 +13,7 @@ from django.db.models.functions import Upper
 from inventory.models import Item, ItemUnit
 from inventory.quantities import ZERO, as_text
 from inventory.units import LIKELY_UNITS
+from inventory.whole_numbers import whole_number
 from production.bom_checks import BomLineSpec, BomProblem
 from production.bom_content import LINES_MAX, OperationSpec, OutputSpec
 from production.models import IssueMethod
@@ -154,7 +155,8 @@ def rows_of_post(data: Mapping[str, str]) -> Rows:
             substitute = instead.setdefault(key, {}).setdefault(int(found[3]), Row(""))
             substitute.texts[found[4]] = str(value)
         elif found[4] == "position":
-            places[key] = int(value) if str(value).isdigit() and len(str(value)) <= _NUMBERS_OF_ROW else key[1]
+            place = whole_number(str(value), digits_max=_NUMBERS_OF_ROW)
+            places[key] = key[1] if place is None else place
         elif found[4] in FLAGS:
             row.flags.add(found[4])
         else:

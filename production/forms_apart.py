@@ -10,6 +10,7 @@ from django.http import QueryDict
 from inventory.errors import DomainError
 from inventory.models import Item, Location, Lot, Tracking
 from inventory.quantities import ZERO
+from inventory.whole_numbers import whole_number
 from production.forms import PlaceField, QuantityField, packs_by_item
 from production.typed import TypedQuantity, in_stock_unit, read_quantity
 
@@ -91,7 +92,7 @@ def _numbered(data: Any, prefix: str) -> dict[int, str]:
     found: dict[int, str] = {}
     names: Sequence[str] = [name for name in data if name.startswith(prefix)] if isinstance(data, QueryDict) else []
     for name in names[:FIELDS_MAX]:
-        number = name.removeprefix(prefix)
-        if number.isascii() and number.isdigit() and len(number) < 18:
-            found[int(number)] = data.get(name, "")[:48].strip()
+        number = whole_number(name.removeprefix(prefix))
+        if number is not None:
+            found[number] = data.get(name, "")[:48].strip()
     return found

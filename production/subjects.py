@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from inventory.models import Item, ItemUnit
+from inventory.whole_numbers import whole_number
 from production.models import Bom, WorkOrder
 from production.models.work_orders import WorkOrderQuerySet
 
@@ -91,11 +92,11 @@ def find_component(text: str) -> Item | None:
 
 def subject_of(*, item: str, work_order: str) -> Subject | None:
     """The subject a form was shown for, by the ids it carries; None when they name nothing."""
-    if work_order.isdigit() and len(work_order) < 19:
-        order = _orders().filter(pk=work_order).first()
+    if (order_id := whole_number(work_order)) is not None:
+        order = _orders().filter(pk=order_id).first()
         return Subject(order.item, order) if order else None
-    if item.isdigit() and len(item) < 19:
-        found = Item.objects.filter(pk=item).first()
+    if (item_id := whole_number(item)) is not None:
+        found = Item.objects.filter(pk=item_id).first()
         return Subject(found) if found else None
     return None
 

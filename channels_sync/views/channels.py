@@ -32,6 +32,7 @@ from channels_sync.views.explaining import explain, why_of
 from inventory.errors import DomainError
 from inventory.filters import Chip, without
 from inventory.web import Cell, Crumb, export_table, go_to, is_htmx, render_page
+from inventory.whole_numbers import whole_number
 
 LISTINGS_PER_PAGE = 50
 HISTORY_PER_PAGE = 50
@@ -294,7 +295,8 @@ def why(request: HttpRequest, pk: int) -> HttpResponse:
     lines = PublicationLine.objects.filter(listing=listing).select_related("run").order_by("-version")
     version = request.GET.get("version", "")
     present = next(iter(figures_of(listing_ids=[listing.pk])), None) if version == "now" else None
-    chosen = lines.filter(version=int(version)).first() if version.isdigit() and len(version) < 19 else lines.first()
+    number = whole_number(version)
+    chosen = lines.first() if number is None else lines.filter(version=number).first()
     return render_page(
         request,
         "channels_sync/why.html",

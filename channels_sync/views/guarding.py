@@ -26,6 +26,7 @@ from channels_sync.operations.deciding import (
 from channels_sync.reads.runs import changes_waiting, runs_with_holds, view_of
 from inventory.errors import DomainError
 from inventory.web import Crumb, go_to, render_page
+from inventory.whole_numbers import whole_number, whole_numbers
 
 RUNS_PER_PAGE = 50
 FREEZES_PER_PAGE = 50
@@ -148,7 +149,7 @@ def _marked(request: HttpRequest) -> list[Listing] | None:
     """The listings that were ticked; None for all of the run."""
     if request.POST.get("which") != "marked":
         return None
-    ids = [int(text) for text in request.POST.getlist("listing") if text.isascii() and text.isdigit()]
+    ids = whole_numbers(request.POST.getlist("listing"))
     return list(Listing.objects.filter(pk__in=ids))
 
 
@@ -194,10 +195,10 @@ def freezes(request: HttpRequest) -> HttpResponse:
 def lift_freezes(request: HttpRequest) -> HttpResponse:
     """Lift the ticked freezes, or with `run` all of one run."""
     assert request.user.is_authenticated
-    ids = [int(text) for text in request.POST.getlist("freeze") if text.isascii() and text.isdigit()]
+    ids = whole_numbers(request.POST.getlist("freeze"))
     found = Freeze.objects.in_force()
-    run = request.POST.get("run", "")
-    chosen = found.filter(run=int(run)) if run.isascii() and run.isdigit() else found.filter(pk__in=ids)
+    run = whole_number(request.POST.get("run"))
+    chosen = found.filter(pk__in=ids) if run is None else found.filter(run=run)
     count = lift(freezes=list(chosen), actor=request.user)
     words = f"{count} lifted; what they held down is worked out anew." if count else "Nothing was ticked."
     return go_to(request, "channels_sync:freezes", message=words)

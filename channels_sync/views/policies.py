@@ -27,6 +27,7 @@ from inventory.errors import DomainError
 from inventory.filters import Chip, without
 from inventory.quantities import as_text
 from inventory.web import Crumb, go_to, render_page
+from inventory.whole_numbers import whole_number
 
 RULES_PER_PAGE = 50
 SCOPE = ("channel", "category", "item", "listing")
@@ -195,9 +196,9 @@ def _scope_shown(form: PolicyForm) -> dict[str, Any]:
 
 def _initial(request: HttpRequest) -> dict[str, Any]:
     """What the editor begins with: an existing version, or the scope named in the address."""
-    wanted = request.GET.get("policy", "")
-    if wanted.isdigit() and len(wanted) < 19:
-        policy = _known().filter(pk=int(wanted)).first()
+    wanted = whole_number(request.GET.get("policy"))
+    if wanted is not None:
+        policy = _known().filter(pk=wanted).first()
         if policy is not None:
             return values_of(policy)
     return named_in_address(request)

@@ -19,6 +19,7 @@ from channels_sync.operations.scheduling import add_window, remove_window, set_s
 from channels_sync.reads.sending import ChannelSending, given_up, sending_of, zone_of
 from inventory.errors import DomainError
 from inventory.web import Crumb, go_to, render_page
+from inventory.whole_numbers import whole_numbers
 
 SET_HOURS = "channels_sync.change_sendingwindow"
 GIVEN_UP_PER_PAGE = 50
@@ -119,7 +120,7 @@ def retry_all(request: HttpRequest, code: str) -> HttpResponse:
     """Try again what was given up: the ticked listings, or with `which=all` every one."""
     assert request.user.is_authenticated
     channel = get_object_or_404(Channel, code=code)
-    ids = [int(text) for text in request.POST.getlist("listing") if text.isascii() and text.isdigit()]
+    ids = whole_numbers(request.POST.getlist("listing"))
     marked = None if request.POST.get("which") == "all" else list(Listing.objects.filter(channel=channel, pk__in=ids))
     count = retry_given_up(channel=channel, listings=marked, actor=request.user)
     words = f"{count} listing{'' if count == 1 else 's'} tried again now." if count else "Nothing was ticked."

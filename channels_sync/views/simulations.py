@@ -33,6 +33,7 @@ from channels_sync.views.bars import HEIGHT, WIDTH
 from channels_sync.views.simulation_chart import panels_of
 from inventory.errors import DomainError
 from inventory.web import Crumb, go_to, key_from, part_for, render_page
+from inventory.whole_numbers import whole_numbers
 
 SIMULATIONS_PER_PAGE = 25
 PROGRESS = {"simulation-progress": "channels_sync/_simulation_progress.html"}
@@ -99,7 +100,7 @@ def _initial(request: HttpRequest) -> dict[str, Any]:
     names = set(SimulationForm.base_fields) | set(SCOPE_FIELDS)
     found: dict[str, Any] = {name: request.GET[name] for name in names & set(request.GET) if name != "key"}
     if "of_channels" in found:
-        found["of_channels"] = [one for one in request.GET.getlist("of_channels") if one.isdigit()]
+        found["of_channels"] = whole_numbers(request.GET.getlist("of_channels"))
     return {**found, "key": uuid4()}
 
 

@@ -27,6 +27,7 @@ from config.embedded.errors import EmbeddedError
 from config.embedded.files import write_atomically
 from config.embedded.places import APP_ROLE, DATABASE, OWNER_ROLE, Places, database_url
 from config.embedded.processes import command_line, is_alive
+from config.grants import default_grants
 
 OUTSIDE = (Path("/var/lib/backflush-embedded"), Path("/var/tmp/backflush-embedded"))
 SUPERUSER = "postgres"
@@ -383,12 +384,9 @@ def _make_role(
 
 def _grant_rights(location: Location, *, database: str) -> None:
     """What the owner makes in `database`, the application may read and write, but not change in shape or truncate."""
-    owner, application = sql.Identifier(OWNER_ROLE), sql.Identifier(APP_ROLE)
     with _connect_as_superuser(location, database=database) as connection:
         connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
-        for statement in (
-            "GRANT EXECUTE ON FUNCTION pg_stat_statements_reset(oid, oid, bigint, boolean) TO {owner}",
-            "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {application}",
-            "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} GRANT USAGE, SELECT ON SEQUENCES TO {application}",
-        ):
-            connection.execute(sql.SQL(statement).format(owner=owner, application=application))
+        reset = "GRANT EXECUTE ON FUNCTION pg_stat_statements_reset(oid, oid, bigint, boolean) TO {}"
+        connection.execute(sql.SQL(reset).format(sql.Identifier(OWNER_ROLE)))
+        for statement in default_grants(owner=OWNER_ROLE, application=APP_ROLE):
+            connection.execute(statement)

@@ -114,6 +114,8 @@ def _start_all(supervisor: Supervisor, *, port: int | None) -> socket.socket:
     owner_environment = {**environment, "DATABASE_URL": environment["DATABASE_OWNER_URL"]}
     supervisor.start(sandbox_spec(places=places, port=sandbox_port, environment=environment))
     _manage(supervisor, "migrate", "--noinput", "--verbosity", "0", environment=owner_environment)
+    if environment["DATABASE_URL"] != environment["DATABASE_OWNER_URL"]:
+        _manage(supervisor, "grant_rights", environment=environment)  # a command of the owner by itself
     if _serves_collected_files(environment):
         _manage(supervisor, "collectstatic", "--noinput", "--verbosity", "0", environment=environment)
     _manage(supervisor, "load_demo", environment=environment)

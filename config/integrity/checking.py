@@ -11,6 +11,7 @@ from django.utils import timezone
 from config.integrity.signing import sign
 from config.invariants import INVARIANTS, Finding, verify
 from inventory.models import InvariantResult, InvariantRun
+from inventory.whole_numbers import whole_number
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +93,8 @@ def progress() -> Progress | None:
     if row is None:
         return None
     checked, _, of = row[0].removeprefix(_PROGRESS).strip().partition("/")
-    return Progress(int(checked), int(of)) if checked.isdigit() and of.isdigit() else None
+    done, total = whole_number(checked), whole_number(of)
+    return None if done is None or total is None else Progress(done, total)
 
 
 def run_check(*, cause: str) -> InvariantRun:

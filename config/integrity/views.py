@@ -16,6 +16,7 @@ from config.integrity.checking import RUNS_KEPT, progress, run_check
 from config.tasks import check_ledger
 from inventory.models import InvariantRun
 from inventory.web import Crumb, go_to, is_htmx, render_page
+from inventory.whole_numbers import whole_number
 
 logger = logging.getLogger(__name__)
 
@@ -29,9 +30,9 @@ BY_HAND = "by hand"
 def ledger_check(request: HttpRequest) -> HttpResponse:
     """Every fact with its last thirty results, and the runs."""
     newest = runs()
-    before = request.GET.get("before", "")
-    is_older = before.isdigit() and len(before) < 19
-    listed = runs(before=int(before), rows_max=STRIP_RUNS + 1) if is_older else runs(rows_max=STRIP_RUNS + 1)
+    before = whole_number(request.GET.get("before"))
+    is_older = before is not None
+    listed = runs(rows_max=STRIP_RUNS + 1) if before is None else runs(before=before, rows_max=STRIP_RUNS + 1)
     row = newest[0] if newest else None
     waits_after = request.GET.get("after", "")
     return render_page(
@@ -99,7 +100,8 @@ def check_progress(request: HttpRequest) -> HttpResponse:
 def _waiting(after: str) -> dict[str, Any]:
     """Whether a check is on its way: one that runs, or one that was asked for after the run `after`."""
     running = progress()
-    is_asked = after.isdigit() and len(after) < 19 and not InvariantRun.objects.filter(pk__gt=int(after)).exists()
+    number = whole_number(after)
+    is_asked = number is not None and not InvariantRun.objects.filter(pk__gt=number).exists()
     return {"running": running, "after": after if is_asked else "", "is_waiting": running is not None or is_asked}
 
 

@@ -109,6 +109,8 @@ def database(url: str) -> dict[str, Any]:
 
 
 DATABASE_OWNER_URL = ENVIRONMENT.database_owner_url or ENVIRONMENT.database_url
+APPLICATION_ROLE: str = database(ENVIRONMENT.database_url).get("USER") or ""
+"""The role of DATABASE_URL, whoever runs the present command."""
 DATABASES = {
     "default": database(DATABASE_OWNER_URL if "BACKFLUSH_AS_OWNER" in os.environ else ENVIRONMENT.database_url)
 }

@@ -38,9 +38,10 @@ from inventory.models import (
     Reservation,
     ReservationChange,
     StockBalance,
-    Tracking,
 )
 from inventory.operations.cost_methods import change_cost_method, check_cost_method
+from inventory.operations.items import refused_changes
+from inventory.operations.telling import tell_changed
 from inventory.quantities import ZERO, as_text
 from inventory.templatetags.figures import money, quantity, status_badge
 
@@ -73,33 +74,13 @@ class ItemForm(forms.ModelForm):  # type: ignore[type-arg]
                 )
             except DomainError as error:
                 self.add_error("cost_method", error.message)
-        if is_new(self) or not Movement.objects.filter(item=self.instance).exists():
+        if is_new(self):
             return cleaned
         before = Item.objects.get(pk=self.instance.pk)
-        if cleaned.get("stock_unit") != before.stock_unit:
-            self.add_error(
-                "stock_unit",
-                f"{before.sku} has movements in {before.stock_unit}; its unit can no longer change. "
-                "Make a new item, or add a unit below.",
-            )
-        step = cleaned.get("step")
-        if step and step != before.step:
-            uneven = next((cell for cell in before.balances.on_hand() if cell.quantity % step), None)
-            if uneven is not None:
-                self.add_error(
-                    "step",
-                    f"{as_text(uneven.quantity)} {before.stock_unit} are on hand, which is not a multiple of "
-                    f"{as_text(step)}. Adjust the stock first, or choose a finer step.",
-                )
-        held = before.balances.on_hand()
-        leaves_tracking = before.tracking not in (Tracking.NONE, cleaned.get("tracking"))
-        if leaves_tracking and held.exclude(lot__code="").exists():
-            self.add_error(
-                "tracking",
-                f"Lots of {before.sku} are on hand. Use them up or move them out before tracking changes.",
-            )
-        if not Item(kind=cleaned.get("kind", "")).is_stocked and held.exists():
-            self.add_error("kind", f"{before.sku} has stock; an item of this kind cannot. Move the stock out first.")
+        wanted = {name: cleaned[name] for name in ("stock_unit", "step", "tracking", "kind") if name in cleaned}
+        after = Item(**{name: getattr(before, name) for name in ("stock_unit", "step", "tracking", "kind")} | wanted)
+        for name, words in refused_changes(before=before, after=after).items():
+            self.add_error(name, f"{before.sku} has been in stock, so {words}. Make a new item instead.")
         return cleaned
 
 
@@ -249,7 +230,8 @@ class LocationAdmin(ExchangeAdmin, HistoryAdmin):
     ordering = ("path",)
     fieldsets = (
         (None, {"fields": (("code", "name"), ("parent", "kind"))}),
-        ("Use", {"fields": (("is_sellable", "is_blocked", "is_active"), "stock_as_of")}),
+        ("Use", {"fields": (("is_sellable", "is_blocked", "is_active"),)}),
+        ("Whose goods and how fresh", {"fields": (("owner", "freshness_hours"), "stock_as_of")}),
     )
 
     @admin.display(description="Code", ordering="path")
@@ -265,7 +247,7 @@ class LotAdmin(ExchangeAdmin, HistoryAdmin):
     list_select_related = ("item",)
     search_fields = ("code", "item__sku", "supplier_lot")
     autocomplete_fields = ("item",)
-    fields = (("item", "code"), ("received_on", "expires_on"), ("supplier_lot", "note"))
+    fields = (("item", "code"), ("received_on", "expires_on"), ("supplier_lot", "owner"), "note")
     paginator = ReadOnlyAdmin.paginator
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Lot]:
@@ -273,6 +255,10 @@ class LotAdmin(ExchangeAdmin, HistoryAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         return ("item", "code") if obj is not None else ()
+
+    def save_model(self, request: HttpRequest, obj: Lot, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        tell_changed(items=[obj.item_id], cause="lot")  # another last day may change what can be promised
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from inventory.api.filters import CategoryFilter, ItemFilter, ItemUnitFilter
 from inventory.api.references import find_items
-from inventory.api.resources import Endpoint, ListOne, Resource, check_by_model, save_checked
+from inventory.api.resources import Endpoint, ListOne, Resource, change_checked, check_by_model, save_checked
 from inventory.api.serializers import (
     AvailabilitySerializer,
     CategoryInputSerializer,
@@ -51,19 +51,20 @@ class ItemResource(ListOne, Resource):
 
     def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Change some fields of an item. What gives recorded quantities their meaning stays once it has moved."""
-        item: Item = self.get_object()
-        before = Item.objects.get(pk=item.pk)
-        for name, value in self.values(partial=True).items():
-            setattr(item, name, value)
-        check_item_change(before=before, after=item)
-        if item.cost_method != before.cost_method:
+        key = uuid4()
+
+        def save(item: Item) -> None:
+            before = Item.objects.get(pk=item.pk)  # as it is under the lock
+            check_item_change(before=before, after=item)
+            if item.cost_method == before.cost_method:
+                save_checked(item)
+                return
             check_by_model(item)
             change_cost_method(
-                key=uuid4(), item=item, method=item.cost_method, actor=request.user, reason="Changed at the item"
+                key=key, item=item, method=item.cost_method, actor=request.user, reason="Changed at the item"
             )
-        else:
-            save_checked(item)
-        return self.answer(item)
+
+        return self.answer(change_checked(self, self.values(partial=True), save=save))
 
     @action(detail=True, methods=["get"])
     def availability(self, request: Request, id: str) -> Response:  # noqa: ARG002
@@ -116,6 +117,7 @@ class _AvailabilityView:
     on_hand: Decimal
     reserved: Decimal
     available: Decimal
+    shortage: Decimal
     newest_movement: int | None
     sites: list[_SiteView]
 
@@ -129,6 +131,7 @@ class _AvailabilityView:
             on_hand=sum((site.on_hand for site in sites), ZERO),
             reserved=sum((site.reserved for site in sites), ZERO),
             available=found.available,
+            shortage=found.shortage,
             newest_movement=found.cutoff,
             sites=sites,
         )
@@ -157,11 +160,7 @@ class ItemUnitResource(ListOne, Resource):
 
     def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Rename a unit or change its barcode. Its factor stays; delete it and make another one instead."""
-        unit: ItemUnit = self.get_object()
-        for name, value in self.values(partial=True).items():
-            setattr(unit, name, value)
-        save_checked(unit)
-        return self.answer(unit)
+        return self.answer(change_checked(self, self.values(partial=True)))
 
     def destroy(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Delete a unit. BOM lines that were typed in it keep their quantities."""
@@ -189,12 +188,7 @@ class CategoryResource(ListOne, Resource):
 
     def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Rename a category or move it below another one."""
-        category: ItemCategory = self.get_object()
-        for name, value in self.values(partial=True).items():
-            setattr(category, name, value)
-        refuse_category_loop(category)
-        save_checked(category)
-        return self.answer(category)
+        return self.answer(change_checked(self, self.values(partial=True), check=refuse_category_loop))
 
 
 def refuse_category_loop(category: ItemCategory) -> None:

@@ -19,6 +19,7 @@ from inventory.api.fields import Body
 from inventory.api.idempotency import Reply, answer_once
 from inventory.api.parsing import AlwaysJson, ExactJsonParser
 from inventory.api.schema import ApiSchema
+from inventory.operations.transactions import run_in_transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,31 @@ def refuse_unknown_parameters(view: Any, request: Request) -> None:
             problems[name] = ["Give a value, or leave the parameter out."]
     if problems:
         raise ValidationError(problems)
+
+
+def change_checked(
+    resource: Resource,
+    values: Mapping[str, Any],
+    *,
+    check: Callable[[Any], object] = lambda _changed: None,
+    save: Callable[[Any], object] | None = None,
+) -> Any:
+    """Change fields of the object of the address, which is locked: what somebody else changes meanwhile stays changed.
+
+    `check` looks at the object with its new values before `save`, which is save_checked when none is given. Raises
+    ValidationError and what these raise.
+    """
+
+    def work() -> Any:
+        found = resource.get_object()
+        fresh = type(found)._default_manager.select_for_update(of=("self",), no_key=True).get(pk=found.pk)
+        for name, value in values.items():
+            setattr(fresh, name, value)
+        check(fresh)
+        (save or save_checked)(fresh)
+        return fresh
+
+    return run_in_transaction(work)
 
 
 def save_checked(instance: Model) -> None:

@@ -195,6 +195,7 @@ class AvailabilitySerializer(serializers.Serializer[Any]):
     on_hand = DecimalOut()
     reserved = DecimalOut()
     available = DecimalOut(help_text="Over all sites; what one lacks is not taken from another.")
+    shortage = DecimalOut(help_text="Zero or less: promised at sites that do not have it. Not part of `available`.")
     newest_movement = IdOut(allow_null=True, help_text="The newest movement these figures contain.")
     sites = SourceAvailabilitySerializer(many=True, read_only=True)
 
@@ -215,6 +216,9 @@ class LocationSerializer(serializers.Serializer[Any]):
     is_sellable = FlagOut()
     is_blocked = FlagOut()
     is_active = FlagOut()
+    owner = TextOut(help_text="Whose goods stand here; empty: ours.")
+    freshness_hours = IdOut(allow_null=True, help_text="Figures that are older are stale; null: they never are.")
+    stock_as_of = MomentOut(allow_null=True, help_text="When figures of a place others run were last confirmed.")
 
 
 class ChildLocations(Described):
@@ -240,6 +244,13 @@ class LocationInputSerializer(Body):
     is_sellable = Flag(required=False)
     is_blocked = Flag(required=False)
     is_active = Flag(required=False)
+    owner = optional_text(100, help_text="Whose goods stand here; empty: ours.")
+    freshness_hours = Whole(
+        minimum=1,
+        required=False,
+        allow_null=True,
+        help_text="Figures that are older are stale; null: they never are.",
+    )
 
 
 class LotSerializer(serializers.Serializer[Any]):
@@ -252,7 +263,17 @@ class LotSerializer(serializers.Serializer[Any]):
     received_on = DayOut()
     expires_on = DayOut(allow_null=True, help_text="Last day of use.")
     supplier_lot = TextOut()
+    owner = TextOut(help_text="Whose goods they are; empty: those of the place.")
     note = TextOut()
+
+
+class LotChangeInputSerializer(Body):
+    """What is known of a lot beside where it is."""
+
+    expires_on = Day(required=False, allow_null=True, help_text="Last day of use.")
+    supplier_lot = optional_text(64)
+    owner = optional_text(100, help_text="Whose goods they are; empty: those of the place.")
+    note = optional_text(250)
 
 
 # --- Ledger -----------------------------------------------------------------------------------------------------------
@@ -438,7 +459,7 @@ class CostCorrectionSerializer(Body):
     item = item_reference()
     unit_cost = Money(help_text="Base currency per stock unit.")
     reason = Text(length_max=100)
-    note = optional_text(500)
+    note = optional_text(250)
 
 
 # --- Reservations -----------------------------------------------------------------------------------------------------

@@ -20,11 +20,12 @@ from inventory.api.filters import (
 )
 from inventory.api.idempotency import Reply
 from inventory.api.references import find_items, find_locations, find_lots, in_stock_units
-from inventory.api.resources import Endpoint, ListOne, Resource, save_checked
+from inventory.api.resources import Endpoint, ListOne, Resource, change_checked, save_checked
 from inventory.api.serializers import (
     LocationInputSerializer,
     LocationNodeSerializer,
     LocationSerializer,
+    LotChangeInputSerializer,
     LotSerializer,
     MovementSerializer,
     PostingSerializer,
@@ -39,6 +40,7 @@ from inventory.api.serializers import (
 from inventory.models import Item, Location, Lot, Movement, Posting, Reservation, StockBalance
 from inventory.operations.reserving import release_reservations, reserve_stock
 from inventory.operations.reversing import reverse_posting
+from inventory.operations.telling import tell_changed
 
 
 class LocationResource(ListOne, Resource):
@@ -67,11 +69,7 @@ class LocationResource(ListOne, Resource):
 
     def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Change a place, or move it with everything below."""
-        place: Location = self.get_object()
-        for name, value in self._with_parent(self.values(partial=True)).items():
-            setattr(place, name, value)
-        save_checked(place)
-        return self.answer(place)
+        return self.answer(change_checked(self, self._with_parent(self.values(partial=True))))
 
     def _with_parent(self, values: dict[str, Any]) -> dict[str, Any]:
         if values.get("parent") is not None:
@@ -100,7 +98,12 @@ class LotResource(ListOne, Resource):
     endpoints = {
         "list": Endpoint("inventory.view_lot", LotSerializer),
         "retrieve": Endpoint("inventory.view_lot", LotSerializer),
+        "partial_update": Endpoint("inventory.change_lot", LotSerializer, LotChangeInputSerializer),
     }
+
+    def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002
+        """Correct what is known of a lot: its last day, the supplier's lot, its owner. Its code changes by relabelling."""
+        return self.answer(change_checked(self, self.values(partial=True), save=_save_lot))
 
 
 class StockResource(ListOne, Resource):
@@ -112,6 +115,11 @@ class StockResource(ListOne, Resource):
         "list": Endpoint("inventory.view_stockbalance", StockSerializer),
         "retrieve": Endpoint("inventory.view_stockbalance", StockSerializer),
     }
+
+
+def _save_lot(lot: Lot) -> None:
+    save_checked(lot)
+    tell_changed(items=[lot.item_id], cause="lot")  # another last day may change what can be promised
 
 
 MOVEMENTS = Movement.objects.select_related("item", "location", "lot")

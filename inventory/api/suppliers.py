@@ -28,7 +28,7 @@ from inventory.api.fields import (
 )
 from inventory.api.filters import Filters, FlagFilter, IdFilter, SearchFilter, TextFilter
 from inventory.api.references import find_items, find_one, in_stock_units, refuse
-from inventory.api.resources import Endpoint, ListOne, Resource, save_checked
+from inventory.api.resources import Endpoint, ListOne, Resource, change_checked, save_checked
 from inventory.api.serializers import UNIT_HELP
 from inventory.models import Item, Supplier, SupplierItem, SupplierStock
 from inventory.operations.telling import tell_changed
@@ -108,11 +108,7 @@ class SupplierResource(ListOne, Resource):
 
     def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Change some fields of a supplier."""
-        supplier: Supplier = self.get_object()
-        for name, value in self.values(partial=True).items():
-            setattr(supplier, name, value)
-        save_checked(supplier)
-        return self.answer(supplier)
+        return self.answer(change_checked(self, self.values(partial=True)))
 
 
 class SupplierItemSerializer(serializers.Serializer[Any]):
@@ -187,11 +183,7 @@ class SupplierItemResource(ListOne, Resource):
 
     def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Change terms, price or pack."""
-        row: SupplierItem = self.get_object()
-        for name, value in self.values(partial=True).items():
-            setattr(row, name, value)
-        self._save(row)
-        return self.answer(row)
+        return self.answer(change_checked(self, self.values(partial=True), save=self._save))
 
     def destroy(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """The supplier no longer sells the item; what it said to have of it goes too."""

@@ -19,6 +19,7 @@ from inventory.models import (
     LandedCostKind,
     PurchaseOrder,
     PurchaseOrderLine,
+    StockStatus,
     Supplier,
     SupplierItem,
     Tracking,
@@ -29,6 +30,7 @@ from inventory.operations.receiving_orders import Arrival, Charge
 from inventory.ordering import OrderTerms, price_of, terms_hint
 from inventory.quantities import PLACES, round_half_up, to_decimal
 from inventory.web import add_refusal
+from inventory.whole_numbers import whole_number
 
 ROWS_MAX = 500
 OVER_REASONS = ("Supplier sent more", "Pack was larger", "Replaces damaged goods")
@@ -249,14 +251,14 @@ def _numbers(data: Mapping[str, Any], prefix: str) -> list[int]:
     found = set()
     for name in data:
         head, _, rest = name.partition("-")
-        number, _, _ = rest.partition("-")
-        if head == prefix and number.isdigit() and len(number) < 7:
-            found.add(int(number))
+        number = whole_number(rest.partition("-")[0], digits_max=6)
+        if head == prefix and number is not None:
+            found.add(number)
     return sorted(found)[:ROWS_MAX]
 
 
 def _number(text: Any) -> int:
-    return int(text) if isinstance(text, str) and text.isdigit() and len(text) < 19 else 0
+    return whole_number(text) or 0
 
 
 # --- Receiving --------------------------------------------------------------------------------------------------------
@@ -296,6 +298,8 @@ class ArrivalForm(forms.Form):
     unit = forms.ChoiceField(label="Unit", required=False)
     lot_code = forms.CharField(label="Lot", max_length=64, required=False)
     expires_on = day_field("Expires on")
+    supplier_lot = forms.CharField(label="Supplier's lot", max_length=64, required=False)
+    status = forms.ChoiceField(label="Status", required=False)
 
     def __init__(self, *args: Any, row: PurchaseOrderLine, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -305,8 +309,11 @@ class ArrivalForm(forms.Form):
             units.append(row.unit)
         unit = cast(forms.ChoiceField, self.fields["unit"])
         unit.choices = [(name, name) for name in units]
+        usual = StockStatus.QC_HOLD if row.item.inspection_required else StockStatus.AVAILABLE
+        status = cast(forms.ChoiceField, self.fields["status"])
+        status.choices = [("", f"{usual.label}, as usual"), *(one for one in StockStatus.choices if one[0] != usual)]
         if row.item.tracking == Tracking.NONE:
-            del self.fields["lot_code"], self.fields["expires_on"]
+            del self.fields["lot_code"], self.fields["expires_on"], self.fields["supplier_lot"]
         elif row.item.tracking == Tracking.SERIAL:
             self.fields["lot_code"].label = "Serial number"
             del self.fields["expires_on"]
@@ -314,6 +321,15 @@ class ArrivalForm(forms.Form):
     @property
     def is_tracked(self) -> bool:
         return "lot_code" in self.fields
+
+    @property
+    def more(self) -> list[forms.BoundField]:
+        """What most deliveries need not say: the supplier's lot and another status than usual."""
+        return [self[name] for name in ("supplier_lot", "status") if name in self.fields]
+
+    @property
+    def says_more(self) -> bool:
+        return any(field.value() or field.errors for field in self.more)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
@@ -343,6 +359,8 @@ class ArrivalForm(forms.Form):
             location=location,
             lot_code=data.get("lot_code") or "",
             expires_on=data.get("expires_on"),
+            supplier_lot=data.get("supplier_lot") or "",
+            status=data.get("status") or "",
         )
 
 

@@ -18,6 +18,7 @@ from inventory.forms.stock import (
     when_field,
 )
 from inventory.models import Posting, PostingKind, StockStatus
+from inventory.whole_numbers import whole_number
 
 RETURN_REASONS = ("Did not fit", "Damaged on the way", "Wrong article sent", "Not as described", "Changed their mind")
 SENT_BACK_REASONS = ("Damaged on arrival", "Failed inspection", "Wrong article delivered", "Supplier recall")
@@ -37,8 +38,9 @@ class OriginField(forms.CharField):
         if not text:
             return None
         postings = Posting.objects.filter(kind=self.kind)
-        if text.isdigit() and len(text) < 19:
-            found = list(postings.filter(pk=int(text)))
+        number = whole_number(text)
+        if number is not None:
+            found = list(postings.filter(pk=number))
             if found:
                 return found[0]
         found = list(postings.filter(reference__iexact=text).order_by("-pk")[:6])

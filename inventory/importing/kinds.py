@@ -28,6 +28,8 @@ for kind in (RECEIPTS, TRANSFERS, ADJUSTMENTS, SCRAPS, EXTERNAL_STOCK):
         kind.name, "The rows are postings, made once; what was moved goes out with the ledger's own export."
     )
 register_kind(COUNTS)
-register_without_export(COUNTS.name, "What was counted stands on its sheets, each exported by its own page or the API.")
+register_without_export(
+    COUNTS.name, "What was counted stands on its sheets, each taken out on its own page, or over the API."
+)
 for export in (*EXPORTS, *EXPORTS_OF_BUYING):
     register_export(export)

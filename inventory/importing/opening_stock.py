@@ -377,27 +377,32 @@ def _receive(entries: Sequence[_Entry], generation: Mapping[Place, int], actor: 
     received: list[_Entry] = []
     for start in range(0, len(entries), LINES_PER_POSTING):
         batch = list(entries[start : start + LINES_PER_POSTING])
-        if not _post(batch, generation, actor):
+        if _post(batch, generation, actor) is not None:
             batch = [entry for entry in batch if _is_accepted(entry, generation, actor)]
-            if batch and not _post(batch, generation, actor):
-                for entry in batch:
-                    entry.reader.refuse(
-                        "item", f"{_label(entry)} contradicts another row. Check lots and serial numbers."
-                    )
-                batch = []
+            if batch and _post(batch, generation, actor) is not None:
+                batch = [entry for entry in batch if _is_posted_alone(entry, generation, actor)]
         received += batch
     return received
 
 
-def _post(batch: Sequence[_Entry], generation: Mapping[Place, int], actor: Actor) -> bool:
+def _is_posted_alone(entry: _Entry, generation: Mapping[Place, int], actor: Actor) -> bool:
+    """Post a row by itself, on top of the rows before it; what the ledger says against it then is noted."""
+    error = _post([entry], generation, actor)
+    if error is not None:
+        entry.reader.refuse(_column_of(error), f"{error.message} A row above says something else of it.")
+    return error is None
+
+
+def _post(batch: Sequence[_Entry], generation: Mapping[Place, int], actor: Actor) -> DomainError | None:
+    """Post rows as one receipt; what the ledger says against them, nothing being written then."""
     try:
         with transaction.atomic():
             receive_stock(
                 key=_key(batch, generation), lines=[entry.line for entry in batch], actor=actor, reference=REFERENCE
             )
-    except DomainError:
-        return False
-    return True
+    except DomainError as error:
+        return error
+    return None
 
 
 def _is_accepted(entry: _Entry, generation: Mapping[Place, int], actor: Actor) -> bool:

@@ -1,11 +1,12 @@
 """What the tables of stock movements have in common: each row is one posting, under a key that is the same at every import.
 
-The key is made from the file and the row, or from what a column `key` says; so the same file again changes nothing, and a
-row under a key that recorded something else is refused.
+The key is made from the file, the row and the place chosen for all rows, or from what a column `key` says; so the same file
+again changes nothing, and a row under a key that recorded something else is refused: by the request itself, or, where that
+would be refused today before it is looked at, by what was moved.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from uuid import UUID, uuid5
@@ -13,7 +14,7 @@ from uuid import UUID, uuid5
 from django.db import connection, transaction
 from django.utils import timezone
 
-from inventory.errors import DomainError
+from inventory.errors import DomainError, IdempotencyMismatch
 from inventory.importing.cells import read_date, read_quantity, usual_spelling
 from inventory.importing.errors import TableTooLarge
 from inventory.importing.headers import Field, find_columns
@@ -82,9 +83,22 @@ class StockRow:
     unit: str
     lot_code: str
     effective_at: datetime | None
+    is_signed: bool
+    """Whether the sign of the quantity says that stock comes in or leaves."""
 
     def text(self, name: str, length_max: int = 100) -> str:
         return self.reader.text(name)[:length_max]
+
+
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """One movement of a posting that was recorded before; `path` is that of its place."""
+
+    item_id: int
+    quantity: Decimal
+    place: str
+    path: str
+    lot: str
 
 
 @dataclass(slots=True)
@@ -144,7 +158,7 @@ def import_rows(
     for row in rows:
         posting = known.get(row.key)
         if posting is not None:
-            _compare(row, posting, moved.get(posting.pk, []), report)
+            _compare(row, posting, moved.get(posting.pk, []), places, actor, record, report)
         else:
             _record(row, places, actor, record, held, report)
     for reader in readers:
@@ -185,8 +199,18 @@ def _read(
         return None
     word = reader.text("key")
     name = f"{kind} key {word}" if word else f"{kind} {reader.table.digest} {reader.number}"
+    if not word and location is not None and not reader.text(place_field):  # the same list may be for another place too
+        name += f" at {location.pk}"
     return StockRow(
-        reader, uuid5(_KEYS, name), item, location, quantity, unit, reader.text("lot"), _moment(happened_on)
+        reader,
+        uuid5(_KEYS, name),
+        item,
+        location,
+        quantity,
+        unit,
+        reader.text("lot"),
+        _moment(happened_on),
+        is_signed,
     )
 
 
@@ -268,30 +292,88 @@ def _changes(row: StockRow, posting: Posting, held: dict[Cell, Decimal]) -> list
 def _compare(
     row: StockRow,
     posting: Posting,
-    moved: Sequence[tuple[int, Decimal]],
+    moved: Sequence[_Moved],
+    places: Places,
+    actor: Actor,
+    record: Record,
     report: Report,
 ) -> None:
     """A row under a known key: unchanged when it says what was recorded, else refused."""
-    mine = [moved_quantity for item_id, moved_quantity in moved if item_id == row.item.pk]
-    came_in = sum((one for one in mine if one > ZERO), ZERO)
-    quantity = came_in or -sum(mine, ZERO)
-    day = f"{timezone.localtime(posting.recorded_at):%Y-%m-%d}"
-    if abs(row.quantity) == quantity and posting.reference == row.text("reference"):
-        report.add(row.reader.number, Outcome.UNCHANGED, _label(row), note=f"recorded on {day} ({posting})")
+    says_the_same = _is_the_request(row, posting, places, actor, record)
+    if not row.reader.is_clean:
         return
+    if says_the_same is None:
+        says_the_same = _is_what_moved(row, posting, moved)
+    day = f"{timezone.localtime(posting.recorded_at):%Y-%m-%d}"
+    undone = Posting.objects.filter(reverses=posting).first()
+    if says_the_same:
+        note = f"recorded on {day} ({posting})"
+        if undone is not None:
+            note += (
+                f", undone on {timezone.localtime(undone.recorded_at):%Y-%m-%d}; to record it again, "
+                "give the row a key of its own"
+            )
+        report.add(row.reader.number, Outcome.UNCHANGED, _label(row), note=note)
+        return
+    quantity = _moved_quantity(row, moved)
     row.reader.refuse(
         "key",
-        f"this key was used on {day} for {as_text(quantity)} {row.item.stock_unit} (posting {posting.pk}), this row says "
-        f"{as_text(abs(row.quantity))}. Give the row a key of its own, or reverse that posting.",
+        f"this key was used on {day} for {as_text(quantity)} {row.item.stock_unit} {_where(moved)} (posting {posting.pk}), "
+        f"this row says {as_text(row.quantity)} or something else of it. Give the row a key of its own"
+        + (f"; {posting} was undone since." if undone is not None else ", or reverse that posting."),
     )
 
 
-def _moved(posting_ids: Sequence[int]) -> dict[int, list[tuple[int, Decimal]]]:
-    """By posting, which item it moved and by how much."""
-    found: dict[int, list[tuple[int, Decimal]]] = {}
-    rows = Movement.objects.filter(posting_id__in=posting_ids).values_list("posting_id", "item_id", "quantity")
-    for posting_id, item_id, quantity in rows:
-        found.setdefault(posting_id, []).append((item_id, quantity))
+def _is_the_request(row: StockRow, posting: Posting, places: Places, actor: Actor, record: Record) -> bool | None:
+    """Whether the very request of the row was recorded; None when it would be refused today before that is known.
+
+    A day that was the present one when it was recorded was recorded as now.
+    """
+    moments = [row.effective_at]
+    if row.effective_at is not None and timezone.localdate(row.effective_at) == timezone.localdate(posting.recorded_at):
+        moments.append(None)
+    for moment in moments:
+        try:
+            with transaction.atomic():
+                return record(replace(row, effective_at=moment), places, actor) is not None
+        except IdempotencyMismatch:
+            continue
+        except DomainError:
+            return None
+    return False
+
+
+def _is_what_moved(row: StockRow, posting: Posting, moved: Sequence[_Moved]) -> bool:
+    """Whether a row that cannot be recorded any more (a closed period, an item that ended) says what a posting moved."""
+    given = timezone.localdate(row.effective_at or posting.recorded_at)
+    return (
+        row.quantity == _moved_quantity(row, moved)
+        and posting.reference == row.text("reference")
+        and posting.reason == row.text("reason")
+        and given == timezone.localdate(posting.effective_at)
+        and (row.location is None or any(one.path.startswith(row.location.path) for one in moved))
+        and (not row.lot_code or any(one.lot.upper() == row.lot_code.upper() for one in moved))
+    )
+
+
+def _moved_quantity(row: StockRow, moved: Sequence[_Moved]) -> Decimal:
+    """How much of the row's item a posting moved, with the sign a row of that kind has: what leaves is written without one."""
+    mine = [one.quantity for one in moved if one.item_id == row.item.pk]
+    came_in = sum((one for one in mine if one > ZERO), ZERO)
+    return came_in or (sum(mine, ZERO) if row.is_signed else -sum(mine, ZERO))
+
+
+def _where(moved: Sequence[_Moved]) -> str:
+    return "at " + " and ".join(dict.fromkeys(one.place for one in moved))
+
+
+def _moved(posting_ids: Sequence[int]) -> dict[int, list[_Moved]]:
+    """By posting, what it moved."""
+    found: dict[int, list[_Moved]] = {}
+    rows = Movement.objects.filter(posting_id__in=posting_ids).select_related("location", "lot").order_by("id")
+    for one in rows:
+        moved = _Moved(one.item_id, one.quantity, one.location.code, one.location.path, one.lot.code)
+        found.setdefault(one.posting_id, []).append(moved)
     return found
 
 

@@ -17,6 +17,10 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
     def open(self, *, at: datetime) -> Self:
         return self.filter(quantity__gt=0).filter(Q(expires_at__isnull=True) | Q(expires_at__gt=at))
 
+    def lapsed(self, *, at: datetime) -> Self:
+        """Still promised although their time is over."""
+        return self.filter(quantity__gt=0, expires_at__lte=at)
+
     def for_demand(self, *, kind: str, reference: str) -> Self:
         return self.filter(demand_kind=kind, demand_ref=reference)
 
@@ -31,7 +35,8 @@ class Reservation(models.Model):
     """A quantity of an item promised to one demand.
 
     Soft (no lot): promised from a site, ranked; counted against availability and not on a balance. Pinned (with a lot):
-    promised from one cell of status available; counted in the balance's `reserved`, and nobody else can take it.
+    promised from one cell of status available; counted in the balance's `reserved`, and nobody else can take it. One whose
+    `expires_at` has come is let go of within a minute.
     `demand_kind` and `demand_ref` are plain words, for the demand may live in a higher app.
     """
 

@@ -12,8 +12,15 @@ from django.utils import timezone
 
 from inventory.errors import InvalidQuantity, NoStockToRevalue
 from inventory.locks import ANYWHERE, lock_for_posting
-from inventory.models import CostEntryKind, Item, Location, Movement, Posting, PostingKind, StockStatus
-from inventory.operations.checking import check_effective_at, check_item, check_location, check_quantity
+from inventory.models import CostEntryKind, Item, Location, LocationKind, Movement, Posting, PostingKind, StockStatus
+from inventory.operations.checking import (
+    check_active,
+    check_effective_at,
+    check_item,
+    check_location,
+    check_quantity,
+    check_source,
+)
 from inventory.operations.found_goods import found_value
 from inventory.operations.issuing import cells_of, issued_value, lots_request
 from inventory.operations.lots import LotSpec, check_lot_code, ensure_lots, refuse_serials_on_hand
@@ -22,6 +29,7 @@ from inventory.operations.receiving import check_value
 from inventory.operations.taking import LotQuantity, Wanted, choose_cells
 from inventory.operations.transactions import operation
 from inventory.quantities import ZERO, as_text, round_half_up
+from inventory.reads.transit import is_on_the_road
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +61,14 @@ def adjust_stock(
 
     What is found is worth `value`, or when no value is given the average of its lot, where lots carry their cost, else of
     the item, else its last cost (unknown when there is none). What is missing leaves at its cost, from `lots` or in picking
-    order, expired lots included. Raises InvalidQuantity for zero or without a reason, and as receive_stock and issue_stock;
-    nothing is written then.
+    order, expired lots included. From where goods on the road stand only what no transfer looks for may leave. Raises
+    InvalidQuantity for zero or without a reason, and as receive_stock and issue_stock; nothing is written then.
     """
     check_item(item)
-    check_location(location)
+    if quantity > ZERO:
+        check_location(location)
+    else:
+        check_active(location)
     if quantity == ZERO:
         raise InvalidQuantity(f"An adjustment of {item.sku} by 0 changes nothing. Give the difference.", item=item.sku)
     check_quantity(item, abs(quantity))
@@ -104,6 +115,8 @@ def adjust_stock(
         signed = worth
     else:
         rows = lock_for_posting(items=[item.pk], within=location.path, statuses=[status])
+        if location.kind == LocationKind.IN_TRANSIT and is_on_the_road(item=item, at=location):
+            check_source(location)  # only what no transfer looks for is cleared away
         wanted = Wanted(item, -quantity, location, status=status, lots=lots, allow_expired=True)
         draft = Draft(rows)
         taken = draft.issue(item.pk, cells_of(item, choose_cells(rows, wanted, on=day), status))

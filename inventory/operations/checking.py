@@ -16,11 +16,13 @@ from inventory.errors import (
     PeriodLocked,
     PhantomNotStocked,
 )
-from inventory.models import Item, ItemUnit, Location
+from inventory.models import Item, ItemUnit, Location, LocationKind, StockTransfer, TransferState
 from inventory.operations.posting import Actor
 from inventory.quantities import as_text, check_step, to_decimal
 from inventory.units import unit_factor
 
+NAMED_MAX = 3
+"""Transfers that a refusal names."""
 PERIOD_LOCK = 7_301_957
 """Advisory lock: shared by postings with an earlier date, exclusive for closing a period."""
 
@@ -37,6 +39,28 @@ def check_item(item: Item) -> None:
 
 
 def check_location(location: Location) -> None:
+    """Refuse a location that is inactive or where goods on the road stand: nothing is put there but by its transfer."""
+    check_active(location)
+    check_source(location)
+
+
+def check_source(location: Location) -> None:
+    """Refuse to take from where goods on the road stand: their transfer would look for them there for ever."""
+    if location.kind != LocationKind.IN_TRANSIT:
+        return
+    under_way = StockTransfer.objects.filter(transit=location, state=TransferState.IN_TRANSIT).order_by("pk")
+    numbers = list(under_way.values_list("number", flat=True)[: NAMED_MAX + 1])
+    named = ", ".join(numbers[:NAMED_MAX]) + (" and others" if len(numbers) > NAMED_MAX else "")
+    raise LocationBlocked(
+        f"{location.code} is where goods on the road stand"
+        + (f", now those of {named}. Receive them, book them as lost or bring them back there." if named else ".")
+        + " Choose another location.",
+        location=location.code,
+        transfers=numbers[:NAMED_MAX],
+    )
+
+
+def check_active(location: Location) -> None:
     """Refuse an inactive location."""
     if not location.is_active:
         raise LocationBlocked(

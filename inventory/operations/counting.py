@@ -19,6 +19,7 @@ from inventory.models import (
     CountSheetState,
     Item,
     Location,
+    LocationKind,
     StockBalance,
     StockStatus,
     Tracking,
@@ -102,6 +103,7 @@ def _wanted_cells(location: Location, items: Sequence[Item], top: int | None) ->
         due = count_plan(within=location.path, rows_max=top, is_free=True)
         return [(cell.item_id, cell.location_id, cell.lot_id, cell.status) for cell in due]
     cells = StockBalance.objects.on_hand().filter(location__path__startswith=location.path)
+    cells = cells.exclude(location__kind=LocationKind.IN_TRANSIT)  # counted when it arrives, by its transfer
     if items:
         cells = cells.filter(item__in=items)
     found: list[CellKey] = list(

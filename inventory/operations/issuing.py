@@ -11,7 +11,7 @@ from django.utils import timezone
 from inventory.errors import InvalidQuantity
 from inventory.locks import CellKey, lock_for_posting
 from inventory.models import CostEntryKind, Item, Location, Posting, PostingKind, StockStatus
-from inventory.operations.checking import check_effective_at, check_item, check_quantity
+from inventory.operations.checking import check_effective_at, check_item, check_quantity, check_source
 from inventory.operations.posting import Actor, Draft, claim_posting, post
 from inventory.operations.taking import (
     LotQuantity,
@@ -60,6 +60,7 @@ def issue_stock(
     nothing is written then.
     """
     check_item(item)
+    check_source(location)
     check_quantity(item, quantity)
     check_effective_at(effective_at, actor=actor)
     claim = claim_posting(
@@ -124,6 +125,7 @@ def scrap_stock(
     reason.
     """
     check_item(item)
+    check_source(location)
     check_quantity(item, quantity)
     check_effective_at(effective_at, actor=actor)
     if not reason.strip():

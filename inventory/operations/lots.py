@@ -1,7 +1,7 @@
 """Finding and making lots."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -77,7 +77,8 @@ SELECT * FROM made UNION ALL {_FIND}
 def ensure_lots(specs: Sequence[LotSpec]) -> dict[tuple[int, str], int]:
     """Ids of the lots by (item id, code in upper case); those that do not exist are made, in key order.
 
-    Raises LotMismatch when a lot exists with another expiry than the one given.
+    Several specs may name one lot; what only one of them gives holds. Raises LotMismatch when a lot exists with another
+    expiry than the one given, or when two specs of a lot differ in expiry or supplier's lot.
     """
     (rows,) = in_one_trip(lots_statement(specs))
     return lots_answered(specs, rows)
@@ -112,8 +113,34 @@ def lots_answered(specs: Sequence[LotSpec], rows: Rows) -> dict[tuple[int, str],
 
 
 def _ordered(specs: Sequence[LotSpec]) -> list[LotSpec]:
-    wanted = {spec.key: spec for spec in specs}
+    wanted: dict[tuple[int, str], LotSpec] = {}
+    for spec in specs:
+        known = wanted.get(spec.key)
+        wanted[spec.key] = spec if known is None else _merged(known, spec)
     return [wanted[key] for key in sorted(wanted)]
+
+
+def _merged(one: LotSpec, other: LotSpec) -> LotSpec:
+    """What two lines say of one lot: what only one of them gives holds for both. Raises LotMismatch when they differ."""
+    if one.expires_on and other.expires_on and one.expires_on != other.expires_on:
+        raise LotMismatch(
+            f"Lot {one.code} of {one.item.sku} is given twice, to expire on {one.expires_on} and on {other.expires_on}. "
+            "Give the one that is right in one line, or use two lot codes.",
+            item=one.item.sku,
+            lot=one.code,
+            expires_on=[str(one.expires_on), str(other.expires_on)],
+        )
+    if one.supplier_lot and other.supplier_lot and one.supplier_lot != other.supplier_lot:
+        raise LotMismatch(
+            f"Lot {one.code} of {one.item.sku} is given twice, as {one.supplier_lot} and as {other.supplier_lot} of the "
+            "supplier. Use one lot code for each lot of the supplier.",
+            item=one.item.sku,
+            lot=one.code,
+            supplier_lot=[one.supplier_lot, other.supplier_lot],
+        )
+    return replace(
+        one, expires_on=one.expires_on or other.expires_on, supplier_lot=one.supplier_lot or other.supplier_lot
+    )
 
 
 def refuse_serials_on_hand(specs: Sequence[LotSpec], lot_ids: dict[tuple[int, str], int]) -> None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from inventory.errors import InvalidQuantity, LotMismatch, LotRequired, WrongState
 from inventory.locks import CellKey, lock_for_posting
 from inventory.models import Item, Location, Lot, Posting, PostingKind, StockStatus, Tracking
-from inventory.operations.checking import check_effective_at, check_item, check_quantity
+from inventory.operations.checking import check_effective_at, check_item, check_quantity, check_source
 from inventory.operations.choosing import check_lines
 from inventory.operations.issuing import lots_request
 from inventory.operations.lots import LotSpec, check_lot_code, ensure_lots, refuse_serials_on_hand
@@ -61,6 +61,7 @@ def change_lots(
     DuplicateSerial, WrongState, InvalidQuantity, and as issue_stock; nothing is written then.
     """
     check_item(item)
+    check_source(location)
     check_lines([*sources], what="A change of lots")
     check_lines([*targets], what="A change of lots")
     for _, taken in sources:

@@ -20,8 +20,9 @@ from inventory.models import (
     StockChange,
     StockStatus,
 )
-from inventory.operations.checking import check_item, check_quantity
+from inventory.operations.checking import check_item, check_quantity, check_source
 from inventory.operations.posting import Actor
+from inventory.operations.taking import Wanted, check_named
 from inventory.operations.transactions import operation
 from inventory.picking import pick_lots, pick_named
 from inventory.quantities import ZERO, as_text
@@ -53,11 +54,16 @@ def reserve_stock(
     """Promise `quantity` (stock unit) at `location` to a demand.
 
     Soft by default: ranked, counted against availability. `pinned` promises real cells (picked like an issue, or the given
-    `lots`) that nobody else can take; expired and blocked stock is never pinned. All or nothing unless `partial`.
-    Raises OverReservation when less is free.
+    `lots`, which add up to `quantity`) that nobody else can take; expired and blocked stock is never pinned. All or nothing
+    unless `partial`. Raises OverReservation when less is free, LotMismatch for lots of another sum or item, and LotExpired
+    (unless `partial`: what is expired is missing then).
     """
     check_item(item)
+    check_source(location)
     check_quantity(item, quantity)
+    today = timezone.localdate()
+    if lots:
+        check_named(Wanted(item, quantity, location, lots=lots, allow_expired=partial), on=today)
     if not pinned and not lots:
         made = Reservation.objects.create(
             item=item,
@@ -75,9 +81,10 @@ def reserve_stock(
     rows = lock_for_posting(items=[item.pk], within=location.path)
     cells = [cell.as_lot() for cell in rows.of_item(item.pk, status=StockStatus.AVAILABLE) if cell.is_pickable]
     if lots:
-        found = pick_named(cells, wanted=[(lot.pk, q) for lot, q in lots])
+        good = [cell for cell in cells if cell.expires_on is None or cell.expires_on >= today]
+        found = pick_named(good, wanted=[(lot.pk, q) for lot, q in lots])
     else:
-        found = pick_lots(cells, quantity=quantity, on=timezone.localdate())
+        found = pick_lots(cells, quantity=quantity, on=today)
     if found.missing > ZERO and not partial:
         raise OverReservation(
             f"{location.code} has {as_text(quantity - found.missing)} {item.stock_unit} of {item.sku} free, "

@@ -21,7 +21,7 @@ from inventory.models import (
     StockStatus,
     Tracking,
 )
-from inventory.operations.checking import check_effective_at, check_item, check_location, check_quantity
+from inventory.operations.checking import check_effective_at, check_item, check_location, check_quantity, check_source
 from inventory.operations.choosing import check_lines, common_path, take_lines
 from inventory.operations.found_goods import found_value
 from inventory.operations.issuing import issued_value, lots_request
@@ -279,6 +279,7 @@ def return_to_supplier(
     check_lines(lines, what="A return")
     for line in lines:
         check_item(line.item)
+        check_source(line.location)
         check_quantity(line.item, line.quantity)
         check_value(line.item, line.credit)
     check_effective_at(effective_at, actor=actor)

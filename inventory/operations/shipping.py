@@ -1,6 +1,6 @@
 """Goods leave to a customer, and what was promised to that demand is used up with them (rule S19)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +11,7 @@ from django.utils import timezone
 from inventory.errors import InvalidQuantity
 from inventory.locks import lock_for_posting
 from inventory.models import Item, Location, Posting, PostingKind, Reservation
-from inventory.operations.checking import check_effective_at, check_item, check_quantity
+from inventory.operations.checking import check_effective_at, check_item, check_quantity, check_source
 from inventory.operations.choosing import Cells, check_lines, common_path, take_lines
 from inventory.operations.issuing import fulfil, issued_value, lots_request
 from inventory.operations.posting import Actor, Draft, claim_posting, post
@@ -64,6 +64,7 @@ def ship_stock(
     check_lines(lines, what="A shipment")
     for line in lines:
         check_item(line.item)
+        check_source(line.location)
         check_quantity(line.item, line.quantity)
     if not 0 <= shelf_life_days_min <= SHELF_LIFE_DAYS_MAX:
         raise InvalidQuantity(
@@ -103,39 +104,44 @@ def ship_stock(
     taken = take_lines(draft, wanted, on=day, actor=actor, reason=reason, may_go_below=may_go_below)
     value: Decimal | None = ZERO
     leaving: dict[int, Cells] = {}
-    promised: dict[int, Decimal] = {}
+    promised: dict[tuple[int, int], Decimal] = {}
     for line, (cells, picks) in zip(lines, taken, strict=True):
         leaving.setdefault(line.item.pk, []).extend(cells)
         fulfil(draft, line.item, picks)
         free = line.quantity - sum((pick.own for pick in picks), ZERO)
-        promised[line.item.pk] = promised.get(line.item.pk, ZERO) + free
+        where = (line.item.pk, line.location.site_id)
+        promised[where] = promised.get(where, ZERO) + free
     for item_id in sorted(leaving):  # once for each item, so that its value is rounded once
         worth = draft.issue(item_id, leaving[item_id])
         value = None if value is None or worth is None else value + worth
     if demand is not None:
-        use_up_promises(draft, promised, demand=demand, site_id=lines[0].location.site_id)
+        use_up_promises(draft, promised, demand=demand)
     post(posting=claim.posting, draft=draft)
     return ShipmentResult(claim.posting, value, replayed=False)
 
 
-def use_up_promises(draft: Draft, shipped: dict[int, Decimal], *, demand: tuple[str, str], site_id: int) -> None:
-    """Lower the demand's promises without a lot by what was shipped (item id -> quantity, without its pinned stock).
+def use_up_promises(draft: Draft, shipped: Mapping[tuple[int, int], Decimal], *, demand: tuple[str, str]) -> None:
+    """Lower the demand's promises without a lot by what was shipped ((item id, site id) -> quantity, without its pinned stock).
 
-    Those of the site come first, then the oldest. The pools of the items must be locked.
+    What leaves a site uses up its own promises first, then those of other sites; the oldest first. The pools of the items
+    must be locked.
     """
     kind, reference = demand
     promises = list(
         Reservation.objects.for_demand(kind=kind, reference=reference)
         .soft()
-        .filter(item_id__in=shipped, quantity__gt=0)
+        .filter(item_id__in={item_id for item_id, _ in shipped}, quantity__gt=0)
         .select_related("location")
         .select_for_update(of=("self",), no_key=True)
         .order_by("id")
     )
-    promises.sort(key=lambda one: (one.location.site_id != site_id, one.pk))
     left = dict(shipped)
-    for promise in promises:
-        part = min(promise.quantity, left[promise.item_id])
-        if part > ZERO:
-            draft.released[promise.pk] = part
-            left[promise.item_id] -= part
+    for is_own_site in (True, False):
+        for promise in promises:
+            here = (promise.item_id, promise.location.site_id)
+            for where in [here] if is_own_site else [key for key in left if key[0] == promise.item_id]:
+                used = draft.released.get(promise.pk, ZERO)
+                part = min(promise.quantity - used, left.get(where, ZERO))
+                if part > ZERO:
+                    draft.released[promise.pk] = used + part
+                    left[where] -= part

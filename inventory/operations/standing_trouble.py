@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from inventory.models import ExceptionCase, Item, Severity
+from inventory.models import ExceptionCase, Item, Severity, StockTransfer
 from inventory.operations.exceptions import report_exception, resolve_by_fingerprint
 from inventory.operations.posting import Actor
 from inventory.operations.transactions import operation
@@ -20,7 +20,7 @@ NEGATIVE = "negative_stock"
 QUARANTINE = "old_quarantine"
 ON_ROAD = "old_transfer"
 CASES_MAX = 500
-"""Cells or transfers reported in one run."""
+"""Cells or transfers reported in one run. Beyond them what stands is only counted, and cases of it stay open."""
 GOODS_TOLD_MAX = 3
 
 _QUARANTINE = """
@@ -32,13 +32,13 @@ JOIN inventory_movement m ON (m.item_id, m.location_id, m.lot_id) = (b.item_id, 
  AND m.status = 'quarantine' AND m.quantity > 0
 WHERE b.status = 'quarantine' AND b.quantity > 0
 GROUP BY 1, 2, 3, 4, 5, 6 HAVING max(m.effective_at) < %s
-ORDER BY 7 LIMIT %s
+ORDER BY 7
 """
 _NEGATIVE = """
 SELECT b.item_id, sum(b.quantity), string_agg(DISTINCT o.code, ', ' ORDER BY o.code)
 FROM inventory_stockbalance b JOIN inventory_location o ON o.id = b.location_id
 WHERE b.negative_allowed AND b.quantity < 0
-GROUP BY 1 ORDER BY 1 LIMIT %s
+GROUP BY 1 ORDER BY 1
 """
 
 
@@ -65,20 +65,17 @@ def report_standing(*, actor: Actor = None, at: datetime | None = None) -> Stand
 
 
 def _report_below_zero(*, actor: Actor) -> set[str]:
-    found = set()
     with connection.cursor() as cursor:
-        cursor.execute(_NEGATIVE, [CASES_MAX])
+        cursor.execute(_NEGATIVE)
         rows: list[tuple[int, Decimal, str]] = cursor.fetchall()
-    items = Item.objects.in_bulk([item_id for item_id, *_ in rows])
-    for item_id, quantity, places in rows:
+    items = Item.objects.in_bulk([item_id for item_id, *_ in rows[:CASES_MAX]])
+    for item_id, quantity, places in rows[:CASES_MAX]:
         item = items[item_id]
-        fingerprint = f"{NEGATIVE}:{item_id}"
-        found.add(fingerprint)
         report_exception(
             kind=NEGATIVE,
             area="stock",
             severity=Severity.HIGH,
-            fingerprint=fingerprint,
+            fingerprint=_below_zero(item_id),
             title=f"{item.sku} is below zero",
             reason=f"{as_text(quantity)} {item.stock_unit} at {places}. It was used before it was received or counted.",
             evidence={"item": item.sku, "quantity": as_text(quantity), "places": places},
@@ -88,26 +85,27 @@ def _report_below_zero(*, actor: Actor) -> set[str]:
             action_url=f"/stock/receive/?item={item.sku}",
             actor=actor,
         )
-    return found
+    return {_below_zero(item_id) for item_id, *_ in rows}
+
+
+def _below_zero(item_id: int) -> str:
+    return f"{NEGATIVE}:{item_id}"
 
 
 def _report_quarantine(now: datetime, *, actor: Actor) -> set[str]:
-    found = set()
     with connection.cursor() as cursor:
-        cursor.execute(_QUARANTINE, [now - timedelta(days=settings.QUARANTINE_DAYS_MAX), CASES_MAX])
+        cursor.execute(_QUARANTINE, [now - timedelta(days=settings.QUARANTINE_DAYS_MAX)])
         rows: list[tuple[int, int, int, Decimal, str, str, datetime]] = cursor.fetchall()
-    items = Item.objects.in_bulk([item_id for item_id, *_ in rows])
-    for item_id, location_id, lot_id, quantity, place, lot, since in rows:
+    items = Item.objects.in_bulk([item_id for item_id, *_ in rows[:CASES_MAX]])
+    for item_id, location_id, lot_id, quantity, place, lot, since in rows[:CASES_MAX]:
         item = items[item_id]
         days = (now - since).days
         what = f"{item.sku} lot {lot}" if lot else item.sku
-        fingerprint = f"{QUARANTINE}:{item_id}:{location_id}:{lot_id}"
-        found.add(fingerprint)
         report_exception(
             kind=QUARANTINE,
             area="stock",
             severity=Severity.NORMAL,
-            fingerprint=fingerprint,
+            fingerprint=_in_quarantine(item_id, location_id, lot_id),
             title=f"{what} is in quarantine for {days} days",
             reason=f"{as_text(quantity)} {item.stock_unit} at {place}; nothing came to it since. More than "
             f"{settings.QUARANTINE_DAYS_MAX} days are too long: release it, scrap it, or send it back.",
@@ -118,15 +116,17 @@ def _report_quarantine(now: datetime, *, actor: Actor) -> set[str]:
             action_url=f"/stock/status/?item={item.sku}&location={place}",
             actor=actor,
         )
-    return found
+    return {_in_quarantine(*cell) for *cell, _, _, _, _ in rows}
+
+
+def _in_quarantine(item_id: int, location_id: int, lot_id: int) -> str:
+    return f"{QUARANTINE}:{item_id}:{location_id}:{lot_id}"
 
 
 def _report_on_road(now: datetime, *, actor: Actor) -> set[str]:
-    found = set()
-    for way in [one for one in in_transit(at=now) if one.is_old][:CASES_MAX]:
+    old = [one for one in in_transit(at=now) if one.is_old]
+    for way in old[:CASES_MAX]:
         transfer = way.transfer
-        fingerprint = f"{ON_ROAD}:{transfer.pk}"
-        found.add(fingerprint)
         goods = ", ".join(
             f"{as_text(line.quantity - line.received - line.lost)} {line.item.stock_unit} of {line.item.sku}"
             for line in way.lines[:GOODS_TOLD_MAX]
@@ -136,7 +136,7 @@ def _report_on_road(now: datetime, *, actor: Actor) -> set[str]:
             kind=ON_ROAD,
             area="stock",
             severity=Severity.NORMAL,
-            fingerprint=fingerprint,
+            fingerprint=_on_road(transfer),
             title=f"{transfer.number} is on the road for {way.age_days} days",
             reason=f"{goods}{f' and {more} more' if more > 0 else ''} left {transfer.source.code} for {transfer.target.code} "
             f"and did not arrive. More than {settings.TRANSIT_DAYS_MAX} days are too long: receive it, say what was lost, or "
@@ -153,7 +153,11 @@ def _report_on_road(now: datetime, *, actor: Actor) -> set[str]:
             action_url=f"/stock/transfers/{transfer.number}/receive/",
             actor=actor,
         )
-    return found
+    return {_on_road(one.transfer) for one in old}
+
+
+def _on_road(transfer: StockTransfer) -> str:
+    return f"{ON_ROAD}:{transfer.pk}"
 
 
 def _close_settled(kind: str, standing: Iterable[str], *, words: str, actor: Actor) -> None:

@@ -15,7 +15,7 @@ from inventory.errors import (
     ReservedByOther,
 )
 from inventory.locks import Cell, CellKey, StockRows, read_last_costs
-from inventory.models import Item, Location, Lot, StockStatus, Tracking
+from inventory.models import Item, Location, LocationKind, Lot, StockStatus, Tracking
 from inventory.operations.lots import LotSpec, ensure_lots
 from inventory.operations.posting import Actor, Draft
 from inventory.picking import Pick, pick_lots, pick_named
@@ -56,7 +56,7 @@ def find_cells(rows: StockRows, wanted: Wanted, *, on: date) -> tuple[tuple[Pick
     cells = _takeable(rows, wanted)
     lots = [cell.as_lot(own=rows.own_quantity(cell.id)) for cell in cells]
     if wanted.lots:
-        _check_named(wanted, on=on)
+        check_named(wanted, on=on)
         found = pick_named(lots, wanted=[(lot.pk, quantity) for lot, quantity in wanted.lots])
     else:
         if wanted.must_name_lot and wanted.item.tracking != Tracking.NONE:
@@ -71,12 +71,23 @@ def find_cells(rows: StockRows, wanted: Wanted, *, on: date) -> tuple[tuple[Pick
 
 
 def _takeable(rows: StockRows, wanted: Wanted) -> list[Cell]:
-    """Cells that are looked at: those of the place and below it; a blocked bin is used only by name."""
+    """Cells that are looked at: those of the place and below it; a blocked bin is used only by name, goods on the road only
+    by their transfer."""
     within = wanted.location.path
     cells = [cell for cell in rows.of_item(wanted.item.pk, status=wanted.status) if cell.path.startswith(within)]
     if wanted.lots:
-        return cells
+        return _off_the_road(cells, wanted.location)
     return [cell for cell in cells if cell.is_pickable or cell.location_id == wanted.location.pk]
+
+
+def _off_the_road(cells: list[Cell], location: Location) -> list[Cell]:
+    """The cells without those that hold goods on the road, unless `location` is that very place; asked only where there may
+    be such."""
+    if location.kind == LocationKind.IN_TRANSIT or all(cell.is_own for cell in cells):
+        return cells
+    strange = {cell.location_id for cell in cells if not cell.is_own}
+    road = set(Location.objects.filter(pk__in=strange, kind=LocationKind.IN_TRANSIT).values_list("pk", flat=True))
+    return [cell for cell in cells if cell.location_id not in road]
 
 
 def take_cells(
@@ -147,7 +158,7 @@ def take_expired(
 
     Raises LotMismatch, InsufficientStock or ReservedByOther.
     """
-    _check_named(wanted, on=on)
+    check_named(wanted, on=on)
     expired = replace(wanted, status=StockStatus.EXPIRED)
     marked = [cell.as_lot(own=ZERO) for cell in _takeable(rows, expired)]
     cells: list[tuple[CellKey, Decimal]] = []
@@ -182,7 +193,8 @@ def check_negative(item: Item, *, actor: Actor, reason: str) -> None:
         raise NegativeNotAllowed(f"Taking {item.sku} below zero needs a reason. Say why.", item=item.sku)
 
 
-def _check_named(wanted: Wanted, *, on: date) -> None:
+def check_named(wanted: Wanted, *, on: date) -> None:
+    """Refuse named lots that do not add up to the quantity, are of another item (LotMismatch) or expired (LotExpired)."""
     total = sum((quantity for _, quantity in wanted.lots), ZERO)
     if total != wanted.quantity:
         raise LotMismatch(

@@ -11,7 +11,7 @@ from django.utils import timezone
 from inventory.errors import WrongState
 from inventory.locks import CellKey, lock_for_posting
 from inventory.models import Item, Location, Posting, PostingKind, StockStatus
-from inventory.operations.checking import check_effective_at, check_item, check_location, check_quantity
+from inventory.operations.checking import check_effective_at, check_item, check_location, check_quantity, check_source
 from inventory.operations.issuing import lots_request
 from inventory.operations.posting import Actor, Draft, claim_posting, post
 from inventory.operations.taking import LotQuantity, Wanted, choose_cells
@@ -45,6 +45,7 @@ def transfer_stock(
     """
     check_item(item)
     check_location(target)
+    check_source(source)
     check_quantity(item, quantity)
     check_effective_at(effective_at, actor=actor)
     if source.pk == target.pk:
@@ -102,6 +103,7 @@ def change_status(
     stock that would become available, and as issue_stock; nothing is written then.
     """
     check_item(item)
+    check_source(location)
     check_quantity(item, quantity)
     check_effective_at(effective_at, actor=actor)
     if from_status == to_status:

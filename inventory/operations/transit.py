@@ -23,7 +23,14 @@ from inventory.models import (
     StockTransferReceipt,
     TransferState,
 )
-from inventory.operations.checking import check_effective_at, check_item, check_location, check_quantity
+from inventory.operations.checking import (
+    check_active,
+    check_effective_at,
+    check_item,
+    check_location,
+    check_quantity,
+    check_source,
+)
 from inventory.operations.choosing import check_lines, choose_lines
 from inventory.operations.issuing import lots_request
 from inventory.operations.posting import Actor, Draft, claim_posting, post
@@ -86,6 +93,7 @@ def dispatch_transfer(
         check_item(line.item)
         check_quantity(line.item, line.quantity)
     check_location(target)
+    check_source(source)
     if source.pk == target.pk:
         raise WrongState(f"{source.code} is both source and target. Choose another target.", location=source.code)
     check_effective_at(effective_at, actor=actor)
@@ -153,7 +161,7 @@ def _road(transit: Location | None, *, source: Location, target: Location) -> Lo
         if len(known) > 1:
             raise WrongState("There are several places for goods on the road. Choose the one to use.")
         transit = known[0] if known else _make_road()
-    check_location(transit)
+    check_active(transit)
     if transit.kind != LocationKind.IN_TRANSIT or transit.pk in (source.pk, target.pk):
         raise WrongState(
             f"{transit.code} is no place for goods on the road. Choose one of kind in transit, other than source and target.",

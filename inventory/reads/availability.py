@@ -57,6 +57,11 @@ class ItemAvailability:
         """Free to promise over all sources; what one lacks is not taken from another."""
         return sum((max(ZERO, source.available) for source in self.sources), ZERO)
 
+    @property
+    def shortage(self) -> Decimal:
+        """What is promised and not there, summed over the sources that lack it; zero or less, and not part of `available`."""
+        return sum((min(ZERO, source.available) for source in self.sources), ZERO)
+
     def from_sources(self, location_ids: Collection[int]) -> "ItemAvailability":
         """Only the named sources, or every site when none is named. A source inside another named one counts once."""
         if location_ids:

@@ -8,6 +8,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from inventory.models import ExceptionCase, ExceptionState, Severity
+from inventory.whole_numbers import whole_number
 
 OLD_DAYS = 3
 """Cases that wait longer are pointed out."""
@@ -62,8 +63,8 @@ def exceptions_matching(question: ExceptionQuestion, *, at: datetime | None = No
         found = found.filter(owner_id=question.person_id)
     elif question.owner == "nobody":
         found = found.filter(owner__isnull=True)
-    elif question.owner.isdigit():
-        found = found.filter(owner_id=int(question.owner))
+    elif (owner := whole_number(question.owner)) is not None:
+        found = found.filter(owner_id=owner)
     if question.older_than_days is not None:
         found = found.filter(opened_at__lt=now - timedelta(days=question.older_than_days))
     if question.text:

@@ -1,23 +1,25 @@
-"""What a lot became and what it was made from: through completions and changes of lot, any number of levels.
+"""What a lot became and what it was made from: through completions, disassemblies and changes of lot, any number of levels.
 
 A step is one posting that took from some lots and put into others. What reversals gave back is taken off. Both ways are
 read level by level, one statement each. The one lot of an untracked item holds goods of every age; from there only what
 left it after the goods in question came in is followed (the other way: what came in before they left), and all beyond it
-is marked as possible and not certain.
+is marked as possible and not certain. Parts that come back of a disassembly go to the lot they once came from: from there
+too only what left it afterwards is followed, since what was made of that lot before has nothing of them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from django.db import connection
 
 from inventory.arrays import numbers
-from inventory.models import Lot, Posting
+from inventory.models import Lot, Posting, PostingKind
 from inventory.quantities import ZERO
 
 Direction = Literal["forward", "backward"]
+APART = PostingKind.DISASSEMBLY.value
 DEPTH_MAX = 40
 """Levels that are followed; a BOM is rarely deeper than ten."""
 EDGES_MAX = 50_000
@@ -92,8 +94,8 @@ def genealogy(*, lots: Iterable[int], direction: Direction) -> Genealogy:
         if not frontier:
             break
         steps = _steps([found.nodes[lot_id].lot for lot_id in sorted(frontier)], direction)
-        reached = _follow(steps, frontier, limits, edges, direction)
-        _load(found, known, {lot_id for lot_id, *_ in reached}, level)
+        reached = _follow(found, steps, frontier, limits, edges)
+        _load(found, known, {arrival.lot_id for arrival in reached}, level)
         frontier = _advance(found, reached, limits, level)
         if len(edges) > EDGES_MAX:
             break
@@ -102,59 +104,80 @@ def genealogy(*, lots: Iterable[int], direction: Direction) -> Genealogy:
     return found
 
 
-_Reached = tuple[int, int, int]
-"""(lot, posting that led to it, lot it was reached from)"""
+class _Arrival(NamedTuple):
+    """A lot that was reached, the step that led to it and the lot it was reached from."""
+
+    lot_id: int
+    step: Step
+    from_id: int
 
 
 def _follow(
+    found: Genealogy,
     steps: Sequence[Step],
     frontier: set[int],
     limits: Mapping[int, int | None],
     edges: dict[tuple[int, int, int], Edge],
-    direction: Direction,
-) -> list[_Reached]:
+) -> list[_Arrival]:
     """Note the edges that lead on from the frontier."""
     reached = []
+    is_forward = found.direction == "forward"
     for step in steps:
-        near, far = (step.taken, step.made) if direction == "forward" else (step.made, step.taken)
+        near, far = (step.taken, step.made) if is_forward else (step.made, step.taken)
         for here in near:
-            if here not in frontier or not _is_within(limits[here], step.posting_id, direction):
+            if here not in frontier or not _leads_on(step, found, here, limits[here]):
                 continue
             for there in far:
-                source, target = (here, there) if direction == "forward" else (there, here)
+                source, target = (here, there) if is_forward else (there, here)
                 edges[(step.posting_id, source, target)] = Edge(
                     step.posting_id, step.kind, source, target, step.taken[source], step.made[target]
                 )
-                reached.append((there, step.posting_id, here))
+                reached.append(_Arrival(there, step, here))
     return reached
 
 
-def _is_within(limit: int | None, posting_id: int, direction: Direction) -> bool:
+def _leads_on(step: Step, found: Genealogy, here: int, limit: int | None) -> bool:
+    """Whether the goods in question can have gone through a step out of a lot (backwards: into it)."""
     if limit is None:
         return True
-    return posting_id > limit if direction == "forward" else posting_id < limit
+    if found.direction == "forward":
+        return step.posting_id > limit
+    return step.posting_id < limit or not _keeps_order(step, found.nodes[here].lot)
 
 
-def _advance(found: Genealogy, reached: Sequence[_Reached], limits: dict[int, int | None], level: int) -> set[int]:
+def _keeps_order(step: Step, lot: Lot) -> bool:
+    """Whether what a step put into a lot is only in what leaves that lot later."""
+    return lot.is_implicit or step.kind == APART
+
+
+def _advance(found: Genealogy, reached: Sequence[_Arrival], limits: dict[int, int | None], level: int) -> set[int]:
     """Lots to go on from: new ones, and those about which more is known now (an earlier arrival, certainty)."""
     frontier: set[int] = set()
-    for lot_id, posting_id, from_id in reached:
+    for lot_id, step, from_id in reached:
         origin = found.nodes[from_id]
         node = found.nodes[lot_id]
         is_certain = origin.is_certain and not origin.lot.is_implicit and not node.lot.is_implicit
+        limit: int | None = step.posting_id
+        if found.direction == "forward" and not _keeps_order(step, node.lot):
+            limit = None
         if lot_id not in limits:
             node.level, node.is_certain = level, is_certain
-            limits[lot_id] = posting_id if node.lot.is_implicit else None
+            limits[lot_id] = limit
             frontier.add(lot_id)
             continue
         if is_certain and not node.is_certain:
             node.is_certain = True
             frontier.add(lot_id)
-        limit = limits[lot_id]
-        if limit is not None and (posting_id < limit if found.direction == "forward" else posting_id > limit):
-            limits[lot_id] = posting_id
+        if _is_wider(limit, limits[lot_id], found.direction):
+            limits[lot_id] = limit
             frontier.add(lot_id)
     return frontier
+
+
+def _is_wider(limit: int | None, known: int | None, direction: Direction) -> bool:
+    if known is None or limit is None:
+        return known is not None
+    return limit < known if direction == "forward" else limit > known
 
 
 def _load(found: Genealogy, known: dict[int, Lot], wanted: set[int], level: int) -> None:
@@ -169,7 +192,7 @@ _STEPS = """
 WITH touched AS (
   SELECT DISTINCT p.id, p.kind FROM inventory_movement m JOIN inventory_posting p ON p.id = m.posting_id
   WHERE m.item_id = ANY(%s::bigint[]) AND m.lot_id = ANY(%s::bigint[]) AND m.quantity {sign} 0
-    AND p.kind IN ('completion', 'lot_change')
+    AND p.kind IN ('completion', 'disassembly', 'lot_change')
 ), family AS (
   SELECT t.id AS step, t.kind, t.id AS posting_id FROM touched t
   UNION ALL SELECT t.id, t.kind, r.id FROM touched t JOIN inventory_posting r ON r.reverses_id = t.id

@@ -23,6 +23,7 @@ from inventory.models import (
 from inventory.operations.landing_costs import LANDED_ON, PRICED
 from inventory.quantities import ZERO
 from inventory.reads.tracking import prices_of
+from inventory.whole_numbers import whole_number
 
 FOUND_MAX = 200
 
@@ -108,9 +109,9 @@ def find_received(text: str) -> list[Movement]:
     if not text:
         return []
     wanted = Q(posting__reference__iexact=text)
-    number = text.removeprefix("#").strip()
-    if number.isdigit() and len(number) < 19:
-        wanted |= Q(posting=int(number))
+    number = whole_number(text.removeprefix("#").strip())
+    if number is not None:
+        wanted |= Q(posting=number)
     item = Item.objects.filter(Q(sku__iexact=text) | Q(barcode=text)).first()
     if item is not None:
         wanted |= Q(item=item)

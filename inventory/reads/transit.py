@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import Prefetch, QuerySet
+from django.db.models import F, Prefetch, QuerySet
 from django.utils import timezone
 
-from inventory.models import StockTransfer, StockTransferLine
+from inventory.models import Item, Location, StockTransfer, StockTransferLine, TransferState
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,14 @@ def in_transit(*, at: datetime | None = None) -> list[UnderWay]:
     """Every transfer of which something is on the road, the longest under way first. Two queries."""
     transfers = transfers_with_lines().under_way().order_by("dispatched_at", "pk")  # type: ignore[attr-defined]
     return ages(transfers, at=at)
+
+
+def is_on_the_road(*, item: Item, at: Location) -> bool:
+    """Whether a transfer has some of an item standing at a place for goods on the road."""
+    under_way = StockTransferLine.objects.filter(
+        item=item, transfer__transit=at, transfer__state=TransferState.IN_TRANSIT
+    )
+    return under_way.filter(quantity__gt=F("received") + F("lost")).exists()
 
 
 def ages(transfers: Iterable[StockTransfer], *, at: datetime | None = None) -> list[UnderWay]:

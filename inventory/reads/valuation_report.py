@@ -66,9 +66,11 @@ class TieOut:
 
 
 def valuation_page(question: ValuationQuestion, *, after: str = "", rows_max: int = 50) -> ValuationPage:
-    """Items in the order of their SKUs, those after `after`; two to five statements, whatever the size of the book.
+    """Items in the order of their SKUs, those after `after`; two to five statements for each batch of items looked at.
 
-    A page may be shorter than `rows_max` and still have a next one: only so many items are looked at.
+    One batch fills the page where most items were worth something then. Where many were not (they came later, or have no
+    stock), batches double until LOOKED_AT_MAX items were looked at: six of them for pages of 50, however many items. A page
+    may then be shorter than `rows_max` and still have a next one.
     """
     narrowing = question.narrowing()
     rows: list[ValuationRow] = []

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
+from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -18,6 +19,8 @@ from inventory.reads.moments import AsOf, Basis
 from inventory.reads.stock_as_of import WorthAsOf, cells_as_of, share_of, worth_as_of
 
 DAYS_BACK_MIN = 30
+CELLS_PER_PAGE = 100
+"""Cells that are listed at once, now or at another moment; an item of many serial numbers has thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +47,11 @@ def moment_context(request: HttpRequest, item: Item) -> dict[str, Any]:
         "bases": Basis.choices,
         "has_past": first is not None,
         "days_back_max": min(max(days, moment.days_back, DAYS_BACK_MIN), DAYS_BACK_MAX),
-        "as_of": None if moment.at is None else _as_of(item, moment),
+        "as_of": None if moment.at is None else _as_of(item, moment, page=request.GET.get("page")),
     }
 
 
-def _as_of(item: Item, moment: Moment) -> dict[str, Any]:
+def _as_of(item: Item, moment: Moment, *, page: str | None) -> dict[str, Any]:
     then = {
         (cell.location_id, cell.lot_id, cell.status): cell for cell in cells_as_of(items=[item.pk], moment=moment.as_of)
     }
@@ -73,9 +76,11 @@ def _as_of(item: Item, moment: Moment) -> dict[str, Any]:
         )
     assert moment.at is not None
     query = {"item": item.sku, "first": f"{timezone.localtime(moment.at):%Y-%m-%dT%H:%M:%S}", "basis": moment.basis}
+    shown = Paginator(rows, CELLS_PER_PAGE).get_page(page)
     return {
         "moment": moment,
-        "rows": rows,
+        "rows": shown.object_list,
+        "page": shown,
         "worth": worth,
         "since": sum((row.since for row in rows), ZERO),
         "changes_url": f"{reverse('inventory:changes')}?{urlencode(query)}",

@@ -34,6 +34,7 @@ from inventory.templatetags.figures import freshness_dot
 from inventory.views.board_columns import (
     BELOW_ZERO,
     EMPTY,
+    SHORTAGE,
     Column,
     Surroundings,
     all_columns,
@@ -221,12 +222,15 @@ def _export_header(columns: Sequence[Column], level: str) -> list[str]:
 
 
 def _for_export(columns: Sequence[Column], level: str) -> list[Column]:
-    """What lies below zero stands in a column of its own where places are added up, so that it hides nothing."""
+    """What lies below zero stands in a column of its own where places are added up, so that it hides nothing; so does what
+    is promised and not there."""
     found = []
     for column in columns:
         found.append(column)
         if column.key == "on_hand" and level == "items":
             found.append(BELOW_ZERO)
+        if column.key == "available":
+            found.append(SHORTAGE)
     return found
 
 

@@ -96,7 +96,10 @@ def _place_on_hand(row: BoardRow, place: PlaceRow, _around: Surroundings) -> Saf
 def _available(row: BoardRow, _around: Surroundings) -> SafeString:
     shown = quantity(row.available, row.item)
     if row.is_low:
-        return format_html("{} {}", badge("Low", "look", "trending_down"), shown)
+        shown = format_html("{} {}", badge("Low", "look", "trending_down"), shown)
+    if row.shortage:
+        hint = "Promised at a place that does not have it; what other places have is not taken for it"
+        return format_html('<span title="{}">{}</span> {}', hint, quantity(row.shortage, row.item), shown)
     return shown
 
 
@@ -276,6 +279,14 @@ BELOW_ZERO = Column(
     lambda row, _: row.below_zero,
 )
 """Only in exports; on the page it stands before what is on hand."""
+SHORTAGE = Column(
+    "shortage",
+    "Promised and not there",
+    lambda row, _: quantity(row.shortage, row.item),
+    _nothing,
+    lambda row, _: row.shortage,
+)
+"""Only in exports; on the page it stands before what is available."""
 
 
 def all_columns(request: HttpRequest) -> list[Column]:

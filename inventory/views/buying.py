@@ -34,6 +34,7 @@ from inventory.operations.receiving_orders import RECEIVABLE
 from inventory.quantities import ZERO
 from inventory.reads.purchases import late_orders, orders_with_progress, receipts_of, shares_of_postings
 from inventory.web import Crumb, add_refusal, export_table, go_to, render_page
+from inventory.whole_numbers import whole_number
 
 ROWS_PER_PAGE = 50
 CHARGES_SHOWN = 2
@@ -255,14 +256,13 @@ def _write_page(
 
 def number_in(data: QueryDict, name: str) -> int:
     """A whole number that was posted; 0 when there is none."""
-    text = str(data.get(name, ""))
-    return int(text) if text.isdigit() and len(text) < 19 else 0
+    return whole_number(data.get(name)) or 0
 
 
 def without_row(posted: QueryDict, prefix: str, number: str) -> QueryDict:
     """The posted fields less those of a row whose button says to take it away."""
     data = posted.copy()
-    if number.isdigit():
+    if whole_number(number) is not None:
         for name in [name for name in data if name.startswith(f"{prefix}-{number}-")]:
             del data[name]
     return data

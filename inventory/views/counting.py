@@ -24,6 +24,7 @@ from inventory.reads.counts import sheet_lines
 from inventory.templatetags.figures import grouped
 from inventory.views.counts import counts_crumb, sheet_named
 from inventory.web import Crumb, add_refusal, go_to, render_page
+from inventory.whole_numbers import whole_number
 
 
 @require_GET
@@ -34,8 +35,7 @@ def count_next(request: HttpRequest, number: str) -> HttpResponse:
     lines = list(sheet_lines(sheet))
     if sheet.state != CountSheetState.OPEN:
         return redirect("inventory:count_sheet", number=sheet.number)
-    after = request.GET.get("after", "")
-    line = next_line(lines, person=request.user.pk, after=int(after) if after.isdigit() and len(after) < 19 else None)
+    line = next_line(lines, person=request.user.pk, after=whole_number(request.GET.get("after")))
     if line is None:
         return redirect("inventory:count_sheet", number=sheet.number)
     return redirect("inventory:count_line", pk=line.pk)

@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import permission_required, user_passes_test
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.html import format_html
@@ -37,7 +37,9 @@ from inventory.reads.counts import (
     sheet_lines,
     sheets_with_progress,
 )
-from inventory.web import Crumb, add_refusal, go_to, key_from, render_page
+from inventory.views import count_export
+from inventory.web import Crumb, add_refusal, export_table, go_to, key_from, render_page
+from inventory.whole_numbers import whole_number, whole_numbers
 
 ROWS_PER_PAGE = 50
 DUE_SHOWN_MAX = 100
@@ -119,8 +121,8 @@ def plan(request: HttpRequest) -> HttpResponse:
 
 
 def _place(request: HttpRequest, places: LocationChoices) -> Location | None:
-    wanted = request.GET.get("place", "")
-    return places.by_id.get(int(wanted)) if wanted.isdigit() and len(wanted) < 19 else None
+    wanted = whole_number(request.GET.get("place"))
+    return None if wanted is None else places.by_id.get(wanted)
 
 
 @require_GET
@@ -187,8 +189,17 @@ def open_sheet(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @with_any_right
-def sheet_page(request: HttpRequest, number: str) -> HttpResponse:
-    return _sheet_page(request, sheet_named(number))
+def sheet_page(request: HttpRequest, number: str) -> HttpResponseBase:
+    """A sheet, or its lines as a file. Who may not see what is expected finds it in neither."""
+    sheet = sheet_named(number)
+    sees = may_see_expected(request.user, sheet)
+    download = export_table(
+        request.GET.get("export", ""),
+        name=f"Count {sheet.number}",
+        header=count_export.header(sees=sees),
+        rows=count_export.rows(sheet, sheet_lines(sheet), sees=sees),
+    )
+    return _sheet_page(request, sheet) if download is None else download
 
 
 def _sheet_page(
@@ -275,7 +286,7 @@ def approve(request: HttpRequest, number: str) -> HttpResponse:
     """Post the ticked lines with their causes, or send them back to be counted again."""
     assert request.user.is_authenticated
     sheet = sheet_named(number)
-    ticked = [int(pk) for pk in request.POST.getlist("line") if pk.isdigit() and len(pk) < 19]
+    ticked = whole_numbers(request.POST.getlist("line"))
     try:
         if "send_back" in request.POST:
             send_back_count(sheet=sheet, line_ids=ticked, actor=request.user)

@@ -36,6 +36,7 @@ from inventory.reads.exceptions import (
     queue_figures,
 )
 from inventory.web import Crumb, export_table, go_to, key_from, render_page, safe_next
+from inventory.whole_numbers import whole_numbers
 
 ROWS_PER_PAGE = 50
 BULK_MAX = 200
@@ -206,7 +207,7 @@ def act(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("inventory.resolve_exceptioncase", raise_exception=True)
 def act_on_many(request: HttpRequest) -> HttpResponse:
     """Do one thing with every marked case, all or none."""
-    numbers = [int(number) for number in request.POST.getlist("case") if number.isdigit()][:BULK_MAX]
+    numbers = whole_numbers(request.POST.getlist("case"))[:BULK_MAX]
     target = safe_next(request, reverse("exceptions:exceptions"))
     if not numbers:
         return go_to(request, target, message="Mark the exceptions first.", level=30)

@@ -5,6 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
+from django.core.paginator import Paginator
+from django.db.models import Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -37,10 +39,11 @@ from inventory.reads.lots import LotQuestion, lot_page
 from inventory.reads.purchases import goods_without_a_price
 from inventory.reads.trend import on_hand_trend
 from inventory.templatetags.figures import grouped, money, quantity, unit_cost
-from inventory.views.as_of import moment_context
+from inventory.views.as_of import CELLS_PER_PAGE, moment_context
 from inventory.views.board_columns import kind_mark
 from inventory.views.sparkline import spark_of
 from inventory.web import Crumb, render_page
+from inventory.whole_numbers import whole_number
 
 UNKNOWN_ROWS_MAX = 50
 LAYERS_MAX = 100
@@ -113,14 +116,16 @@ def _figures(request: HttpRequest, item: Item) -> list[Figure]:
     worth = worth_of(item)
     held = held_of(item_id=item.pk)
     free = availability(items=[item.pk]).get(item.pk)
-    sites = free.from_sources(()).sources if free else ()
+    everywhere = free.from_sources(()) if free else None
+    sites = everywhere.sources if everywhere else ()
     reserved = sum((site.reserved_pinned + site.reserved_soft for site in sites), ZERO)
-    available = sum((site.available for site in sites), ZERO)
+    available = everywhere.available if everywhere else ZERO
+    shortage = everywhere.shortage if everywhere else ZERO
     withheld = sum((site.withheld + site.expired for site in sites), ZERO)
     is_low = item.reorder_point is not None and available < item.reorder_point
     hint = ""
-    if available < ZERO:
-        hint = "more is promised than is here"
+    if shortage:
+        hint = f"and {grouped(-shortage)} promised where they are not there"
     elif is_low and item.reorder_point is not None:
         hint = f"below the reorder point of {item.reorder_point.normalize():f}"
     figures = [
@@ -136,13 +141,13 @@ def _figures(request: HttpRequest, item: Item) -> list[Figure]:
             quantity(available, item),
             "where",
             hint,
-            "blocked" if available < 0 else "look" if is_low else "",
+            "blocked" if shortage else "look" if is_low else "",
         ),
         Figure("Reserved", quantity(reserved, item), "where"),
     ]
     if withheld:
         figures.append(Figure("Not for sale", quantity(withheld, item), "where", "held, damaged, expired or elsewhere"))
-    figures += _coming(request, item, available)
+    figures += _coming(request, item, available + shortage)
     figures += [
         Figure("Unit cost", unit_cost(worth.unit_cost), "cost") if worth.quantity else Figure("Unit cost", "–", "cost"),
         Figure("Value", money(worth.value), "cost"),
@@ -152,8 +157,11 @@ def _figures(request: HttpRequest, item: Item) -> list[Figure]:
     return figures
 
 
-def _coming(_request: HttpRequest, item: Item, available: Decimal) -> list[Figure]:
-    """What is on its way, and what is left once all that is known has come and gone; nothing when nothing is known."""
+def _coming(_request: HttpRequest, item: Item, free: Decimal) -> list[Figure]:
+    """What is on its way, and what is left once all that is known has come and gone; nothing when nothing is known.
+
+    `free` is what is available, less what is promised and not there.
+    """
     supply = supply_of(items=[item.pk])[item.pk]
     expected = expected_of([item.pk])[item.pk]
     incoming = supply.ordered + expected.incoming
@@ -163,7 +171,7 @@ def _coming(_request: HttpRequest, item: Item, available: Decimal) -> list[Figur
     if supply.in_transit:
         found.append(Figure("In transit", quantity(supply.in_transit, item), "where", "between our own places"))
     if incoming or expected.demand:
-        after = available + incoming - expected.demand
+        after = free + incoming - expected.demand
         needed = f"open work orders need {grouped(expected.demand)}" if expected.demand else ""
         found.append(
             Figure("After open demand", quantity(after, item), "where", needed, "blocked" if after < 0 else "")
@@ -175,12 +183,12 @@ def _coming(_request: HttpRequest, item: Item, available: Decimal) -> list[Figur
 
 
 def _where(request: HttpRequest, item: Item) -> dict[str, Any]:
-    cells = list(
-        StockBalance.objects.on_hand()
-        .filter(item=item)
-        .select_related("location", "lot")
-        .order_by("location__path", "lot__expires_on", "lot__code", "status")
+    held = StockBalance.objects.on_hand().filter(item=item)
+    listed = held.select_related("location", "lot").order_by(
+        "location__path", "lot__expires_on", "lot__code", "status", "pk"
     )
+    page = Paginator(listed, CELLS_PER_PAGE).get_page(request.GET.get("page"))
+    cells = list(page.object_list)
     pool = item.cost_pools.filter(lot__isnull=True).first()
     places = LocationChoices()
     fresh = freshness_of_places(places.locations)
@@ -202,10 +210,11 @@ def _where(request: HttpRequest, item: Item) -> dict[str, Any]:
             )
             for cell in cells
         ],
+        "cells_page": page,
         "suppliers": [
             (row, supplier_freshness(row.confirmed_at)) for row in supply_of(items=[item.pk])[item.pk].suppliers
         ],
-        "total": sum((cell.quantity for cell in cells), ZERO),
+        "total": held.aggregate(total=Sum("quantity"))["total"] or ZERO,
         "reservations": reservations,
         "today": timezone.localdate(),
         "has_moved": bool(cells) or Movement.objects.for_item(item).exists(),
@@ -289,4 +298,4 @@ def _lot_pools(item: Item) -> list[CostPool]:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() and len(text) < 19 else None
+    return whole_number(text)

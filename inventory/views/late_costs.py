@@ -32,6 +32,7 @@ from inventory.reads.purchases import find_received, received_goods, shares_of_p
 from inventory.reads.tracking import posted_shares, prices_of
 from inventory.templatetags.figures import money
 from inventory.web import Crumb, add_refusal, export_table, go_to, render_page
+from inventory.whole_numbers import whole_numbers
 
 ROWS_PER_PAGE = 50
 LINES_MAX = 1_000
@@ -75,7 +76,7 @@ def landed_costs(request: HttpRequest) -> HttpResponse:
 def new_landed_cost(request: HttpRequest) -> HttpResponse:
     """Spread an amount over received goods. What it does is shown before, by the code that posts it."""
     source = request.POST if request.method == "POST" else request.GET
-    chosen = {int(pk) for pk in source.getlist("target")[:LINES_MAX] if pk.isdigit() and len(pk) < 19}
+    chosen = set(whole_numbers(source.getlist("target")[:LINES_MAX]))
     goods = list(received_goods().filter(pk__in=chosen)) if chosen else []
     text = source.get("find", "").strip()[:100]
     found = [movement for movement in find_received(text) if movement.pk not in chosen]

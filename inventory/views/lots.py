@@ -27,6 +27,7 @@ from inventory.reads.lot_ends import lot_ends
 from inventory.reads.lots import LotQuestion, lot_page, lots_matching
 from inventory.reads.recall import RECALL_HEADER, RECALL_LOTS_MAX, Recall, recall, recall_rows
 from inventory.web import Cell, Crumb, export_table, go_to, key_from, render_page
+from inventory.whole_numbers import whole_number
 
 MOVEMENTS_SHOWN_MAX = 30
 TREE_ROWS_MAX = 400
@@ -295,4 +296,4 @@ def _recall(
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isdigit() and len(text) < 19 else None
+    return whole_number(text)

@@ -23,6 +23,7 @@ from inventory.reads.item_ledger import actor_names, fully_reversed, ledger_rows
 from inventory.reads.returning import left_to_return
 from inventory.views.saved_views import menu_of
 from inventory.web import EXPORT_ROWS_MAX, Cell, Crumb, export_table, go_to, key_from, render_page, safe_next
+from inventory.whole_numbers import whole_number
 
 ROWS_PER_PAGE = 50
 RETURNABLE = (PostingKind.SHIPMENT, PostingKind.RECEIPT)
@@ -40,8 +41,8 @@ def ledger(request: HttpRequest) -> HttpResponseBase:
     )
     if download is not None:
         return download
-    before = request.GET.get("before", "")
-    wanted = movements.filter(pk__lt=int(before)) if before.isdigit() and len(before) < 19 else movements
+    before = whole_number(request.GET.get("before"))
+    wanted = movements if before is None else movements.filter(pk__lt=before)
     found = list(wanted[: ROWS_PER_PAGE + 1])
     has_more = len(found) > ROWS_PER_PAGE
     found = found[:ROWS_PER_PAGE]

@@ -93,6 +93,9 @@ class TakenLotSerializer(serializers.Serializer[Any]):
 
 class RecoveredLineSerializer(DisassemblyLineSerializer):
     lot = TextOut(help_text="It came from and would go back to; empty without lots.")
+    status = ChoiceOut(
+        StockStatus.choices, help_text="It would come back with: not available while it waits or its lot is stopped."
+    )
 
 
 class DisassemblyPreviewSerializer(serializers.Serializer[Any]):
@@ -300,8 +303,9 @@ def _preview_of(plan: DisassemblyPlan) -> dict[str, Any]:
                 "expected": recovery.expected,
                 "recovered": recovery.recovered,
                 "value": value,
+                "status": status,
             }
-            for recovery, value in plan.lines
+            for (recovery, value), status in zip(plan.lines, plan.statuses, strict=True)
         ],
     }
     return dict(DisassemblyPreviewSerializer(shown).data)

@@ -21,9 +21,10 @@ from inventory.models import (
     Lot,
     Posting,
     PostingKind,
+    StockBalance,
     StockStatus,
 )
-from inventory.operations.checking import check_item, check_location, check_quantity
+from inventory.operations.checking import check_item, check_location, check_quantity, check_source
 from inventory.operations.lots import LotSpec, ensure_lots
 from inventory.operations.posting import Actor, Draft, claim_posting, post
 from inventory.operations.reversing import (
@@ -72,6 +73,8 @@ class DisassemblyPlan:
     """Lots that are taken apart; an empty code for an item without lots."""
     lines: Sequence[tuple[Recovery, Decimal | None]]
     """What comes back, with what it carries."""
+    statuses: Sequence[str]
+    """The status each of the lines comes back with."""
     value: Decimal | None
     wasted_value: Decimal
 
@@ -112,6 +115,7 @@ def disassemble(
     check_quantity(made, quantity)
     place = target or location
     check_location(place)
+    check_source(location)
     claim = claim_posting(
         key=key,
         kind=PostingKind.DISASSEMBLY,
@@ -176,6 +180,7 @@ def preview_disassembly(
     check_quantity(made, quantity)
     place = target or location
     check_location(place)
+    check_source(location)
     given = _Given(made, completion, quantity, location, place, lots, recovered or {}, str(status))
     return _planned(given, on=timezone.localdate(), lock=False)[0]
 
@@ -230,6 +235,7 @@ def _planned(given: _Given, *, on: date, lock: bool) -> tuple[DisassemblyPlan, D
         status=given.status,
         taken=[(codes.get(pick.lot_id, ""), pick.quantity) for pick in picks],
         lines=lines,
+        statuses=_statuses(recoveries, given.status),
         value=value,
         wasted_value=wasted,
     )
@@ -277,10 +283,10 @@ def _put_components(draft: Draft, plan: DisassemblyPlan, *, posting: Posting) ->
     specs = [LotSpec(items[component_id], "", timezone.localdate(posting.effective_at)) for component_id in loose]
     implicit = ensure_lots(specs) if specs else {}
     lines = []
-    for recovery, kept in plan.lines:
+    for (recovery, kept), status in zip(plan.lines, plan.statuses, strict=True):
         lot_id = implicit[(recovery.component_id, "")] if recovery.lot_id is None else recovery.lot_id
         if recovery.recovered:
-            key: CellKey = (recovery.component_id, plan.target.pk, lot_id, StockStatus.AVAILABLE.value)
+            key: CellKey = (recovery.component_id, plan.target.pk, lot_id, status)
             draft.receive(key, recovery.recovered, kept)
         lines.append(
             DisassemblyLine(
@@ -292,3 +298,19 @@ def _put_components(draft: Draft, plan: DisassemblyPlan, *, posting: Posting) ->
         )
     draft.expense(None, CostEntryKind.WASTE, plan.wasted_value)
     return lines
+
+
+STAYING = frozenset({StockStatus.QC_HOLD.value, StockStatus.QUARANTINE.value})
+"""Statuses that goods do not lose by being taken apart."""
+
+
+def _statuses(recoveries: Sequence[Recovery], status: str) -> list[str]:
+    """The status of each thing that comes back: that of goods that wait for a decision; quarantine for a lot that is stopped.
+
+    A lot is stopped while some of it is in quarantine; the pools of the components are locked, so that stays so.
+    """
+    named = [recovery.lot_id for recovery in recoveries if recovery.lot_id is not None]
+    held = StockBalance.objects.filter(lot_id__in=named, status=StockStatus.QUARANTINE, quantity__gt=0)
+    stopped = set(held.exclude(lot__code="").values_list("lot_id", flat=True)) if named else set()
+    usual = status if status in STAYING else StockStatus.AVAILABLE.value
+    return [StockStatus.QUARANTINE.value if recovery.lot_id in stopped else usual for recovery in recoveries]

@@ -18,6 +18,7 @@ from inventory.errors import DomainError
 from inventory.filters import find_item
 from inventory.models import Item
 from inventory.web import Crumb, go_to, render_page
+from inventory.whole_numbers import whole_number, whole_numbers
 from production.bom_forms import ReplaceForm
 from production.models import Bom, BomReplacement, BomState
 from production.operations.replacing import (
@@ -47,9 +48,10 @@ def bom_difference(request: HttpRequest, pk: int) -> HttpResponse:
     bom = bom_named(pk)
     text = request.GET.get("against", "")
     if text:
-        if not text.isdigit() or len(text) > 18:
+        number = whole_number(text)
+        if number is None:
             raise Http404("No such version.")
-        other = get_object_or_404(Bom.objects.select_related("item"), pk=int(text))
+        other = get_object_or_404(Bom.objects.select_related("item"), pk=number)
     else:
         found = compared_version(bom)
         if found is None:
@@ -99,7 +101,7 @@ def where_used_page(request: HttpRequest) -> HttpResponse:
     text = (source.get("component") or source.get("item") or "").strip()[:100]
     item = find_item(text) if text else None
     uses = where_used(item_id=item.pk) if item is not None else None
-    chosen = {int(value) for value in request.POST.getlist("bom") if value.isdigit() and len(value) < 19}
+    chosen = set(whole_numbers(request.POST.getlist("bom")))
     form = ReplaceForm(request.POST if request.method == "POST" else None, initial={"component": text})
     refusal = ""
     if request.method == "POST" and form.is_valid():

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from inventory.errors import DomainError
 from inventory.web import go_to, render_page
+from inventory.whole_numbers import whole_number
 from production.bom_content import BomContent
 from production.bom_forms import BomHeadForm
 from production.bom_row_reading import read_rows_of
@@ -93,7 +94,7 @@ def edit_bom(request: HttpRequest, pk: int) -> HttpResponse:
 def _revision(request: HttpRequest) -> int:
     """The revision the person has seen: that of the page, or the newer one they chose to write over."""
     text = request.POST.get("over") or request.POST.get("revision") or ""
-    return int(text) if text.isdigit() and len(text) < 10 else 0
+    return whole_number(text, digits_max=9) or 0
 
 
 def _stored(bom: Bom) -> Editor:

@@ -13,6 +13,7 @@ from django.http import QueryDict
 from inventory.errors import DomainError
 from inventory.models import Item, Tracking
 from inventory.quantities import ZERO
+from inventory.whole_numbers import whole_number
 from production.forms import packs_by_item, shown
 from production.operations.completing import ByProduct, CompletionPlan
 from production.typed import in_stock_unit, read_quantity
@@ -74,7 +75,7 @@ def read_outputs(data: QueryDict) -> TypedOutputs:
     typed = TypedOutputs()
     for name in data:
         prefix, _, rest = name.partition("-")
-        if prefix not in ("by", "bywas", "bylot") or not (rest.isascii() and rest.isdigit()) or len(rest) > 17:
+        if prefix not in ("by", "bywas", "bylot") or whole_number(rest) is None:
             continue
         if len(typed.lines) >= OUTPUTS_MAX:
             break

@@ -15,6 +15,7 @@ from django.http import QueryDict
 from inventory.errors import DomainError
 from inventory.models import Item, Lot
 from inventory.quantities import ZERO
+from inventory.whole_numbers import whole_number
 from production.forms import packs_by_item
 from production.models import VarianceCause
 from production.operations.completing import Actual
@@ -132,7 +133,7 @@ def read_lines(data: QueryDict) -> TypedLines:
 
 
 def _id(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
+    return whole_number(text)
 
 
 def resolve(typed: TypedLines, standards: Mapping[int, Decimal] | None = None) -> None:

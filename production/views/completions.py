@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET
 from inventory.models import Movement, PostingKind
 from inventory.quantities import ZERO
 from inventory.web import Cell, Crumb, export_table, render_page
+from inventory.whole_numbers import whole_number
 from production.forms import UndoForm, new_key
 from production.models import Completion, CompletionLine, CompletionReversal
 from production.panels_quality import inspections_of
@@ -75,7 +76,7 @@ class _Chosen:
         self.since = _day(query.get("since", ""))
         self.until = _day(query.get("until", ""))
         before = query.get("before", "")
-        self.before = before if before.isdigit() and len(before) < 19 else ""
+        self.before = before if whole_number(before) is not None else ""
 
     def rows(self) -> QuerySet[Completion]:
         found = Completion.objects.select_related(

@@ -16,6 +16,7 @@ from inventory.models import Item, Location, Lot, StockBalance, StockStatus, Tra
 from inventory.quantities import ZERO
 from inventory.templatetags.figures import grouped
 from inventory.web import Crumb, go_to, key_from, part_for, render_page
+from inventory.whole_numbers import whole_number
 from production.forms import new_key, own_places, shown
 from production.forms_apart import DisassemblyForm
 from production.models import Completion, Disassembly
@@ -112,10 +113,11 @@ def disassemble_goods(request: HttpRequest) -> HttpResponse:
 
 
 def _completion(text: str) -> Completion | None:
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
+    number = whole_number(text)
+    if number is None:
         return None
     found = Completion.objects.select_related("item", "output_location", "posting", "work_order")
-    return found.filter(pk=int(text)).first()
+    return found.filter(pk=number).first()
 
 
 def _item(what: str) -> Item | None:
@@ -215,9 +217,11 @@ def _back_rows(plan: DisassemblyPlan, form: DisassemblyForm) -> Sequence[BackRow
     components = Item.objects.in_bulk({recovery.component_id for recovery, _ in plan.lines})
     lots = Lot.objects.in_bulk({recovery.lot_id for recovery, _ in plan.lines if recovery.lot_id is not None})
     rows: dict[int, BackRow] = {}
-    for recovery, value in plan.lines:
+    for (recovery, value), status in zip(plan.lines, plan.statuses, strict=True):
         before = rows.get(recovery.component_id)
         code = "" if recovery.lot_id is None else lots[recovery.lot_id].code
+        if status != StockStatus.AVAILABLE:
+            code = f"{code} ({StockStatus(status).label.lower()})".strip()
         expected = recovery.expected + (before.expected if before else ZERO)
         recovered = recovery.recovered + (before.recovered if before else ZERO)
         worth = value
@@ -270,10 +274,10 @@ def _lot_rows(
 @permission_required("production.view_disassembly", raise_exception=True)
 def disassemblies(request: HttpRequest) -> HttpResponse:
     """The newest first, a page at a time."""
-    before = request.GET.get("before", "")
+    before = whole_number(request.GET.get("before"))
     found = Disassembly.objects.select_related("item", "posting__actor", "completion").order_by("-posting_id")
-    if before.isascii() and before.isdigit() and len(before) < 19:
-        found = found.filter(posting_id__lt=int(before))
+    if before is not None:
+        found = found.filter(posting_id__lt=before)
     shown_rows = list(found[: ROWS_PER_PAGE + 1])
     return render_page(
         request,

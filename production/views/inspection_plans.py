@@ -14,6 +14,7 @@ from inventory.errors import DomainError
 from inventory.filters import find_item
 from inventory.models import Item
 from inventory.web import Crumb, go_to, render_page
+from inventory.whole_numbers import whole_number
 from production.errors import InvalidPlan
 from production.forms_quality import KINDS, InspectionPlanForm
 from production.models import InspectionOf, InspectionPlan
@@ -105,11 +106,12 @@ def end_plan(request: HttpRequest, pk: int) -> HttpResponse:
 def _is_only_a_row(request: HttpRequest, form: InspectionPlanForm) -> bool:
     """Whether a row is added, moved or taken away, and nothing is to be saved."""
     for name, by in (("up", -1), ("down", 1)):
-        if request.POST.get(name, "").isdigit():
-            form.move(int(request.POST[name]), by)
+        place = whole_number(request.POST.get(name))
+        if place is not None:
+            form.move(place, by)
             return True
-    if request.POST.get("remove", "").isdigit():
-        number = int(request.POST["remove"])
+    number = whole_number(request.POST.get("remove"))
+    if number is not None:
         form.rows = [row for place, row in enumerate(form.rows) if place != number]
         return True
     return "add" in request.POST

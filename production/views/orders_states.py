@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from inventory.errors import DomainError
 from inventory.templatetags.figures import grouped
 from inventory.web import Crumb, add_refusal, go_to, render_page, safe_next
+from inventory.whole_numbers import whole_number
 from production.models import WorkOrder
 from production.operations.releasing import Missing, release_work_order, reserve_components
 from production.operations.reshaping import (
@@ -215,9 +216,7 @@ def newest_bom(request: HttpRequest, number: str) -> HttpResponse:
     if request.method == "POST":
         bom_id = request.POST.get("bom", "")
         try:
-            apply_newest_bom(
-                work_order=order, bom_id=int(bom_id) if bom_id.isdigit() and len(bom_id) < 19 else 0, actor=request.user
-            )
+            apply_newest_bom(work_order=order, bom_id=whole_number(bom_id) or 0, actor=request.user)
         except DomainError as error:
             refusal = error
         else:

@@ -22,6 +22,7 @@ from inventory.models import Location, Movement, StockStatus
 from inventory.quantities import ZERO, as_text
 from inventory.templatetags.figures import currency_places, grouped
 from inventory.web import Crumb, go_to, key_from, part_for, render_page
+from inventory.whole_numbers import whole_number
 from production.errors import ConsumptionVariance, InvalidBom, InvalidSubstitute, OverCompletion, UnusualQuantity
 from production.forms import SCRAP_REASONS, CompletionForm, new_key, own_places, shown
 from production.models import Completion, VarianceCause
@@ -131,11 +132,11 @@ def _show_scanned(request: HttpRequest) -> HttpResponse:
 
 def _repeated(request: HttpRequest, subject: Subject) -> Completion | None:
     """The completion that is to be done once more: of the same item, named in the address."""
-    wanted = request.GET.get("repeat", "")
-    if not (wanted.isascii() and wanted.isdigit() and len(wanted) < 19):
+    wanted = whole_number(request.GET.get("repeat"))
+    if wanted is None:
         return None
     return (
-        Completion.objects.filter(pk=int(wanted), item=subject.item)
+        Completion.objects.filter(pk=wanted, item=subject.item)
         .select_related("output_location", "source_location", "posting")
         .first()
     )

@@ -6,6 +6,7 @@ from django.http import QueryDict
 
 from inventory.errors import DomainError
 from inventory.models import Lot
+from inventory.whole_numbers import whole_number
 from production.forms import new_key
 from production.output_lots import next_serials, read_serials
 from production.subjects import subject_of
@@ -49,7 +50,7 @@ def _numbered(posted: QueryDict) -> str:
     subject = subject_of(item=posted.get("item", ""), work_order=posted.get("work_order", ""))
     given = posted.get("output_lots", "")
     good = posted.get("good", "").strip()
-    if subject is None or not (good.isascii() and good.isdigit() and len(good) < 5):
+    if subject is None or whole_number(good, digits_max=4) is None:
         return given
     try:
         typed = read_serials(given)

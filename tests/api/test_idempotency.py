@@ -5,6 +5,7 @@ import os
 import random
 import threading
 from collections import Counter
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -197,3 +198,22 @@ class ApiClientCopy(ApiClient):
     def __init__(self, original):
         self.client = Client()
         self.headers = original.headers
+
+
+@pytest.mark.django_db
+def test_answers_are_forgotten_every_night_after_thirty_days(place, as_operator):
+    from django.utils import timezone
+    from django_celery_beat.models import PeriodicTask
+
+    from inventory import tasks
+
+    for days in (31, 29):
+        as_operator.post("receipts/", receipt(), key=uuid4())
+        newest = StoredReply.objects.latest("pk")
+        StoredReply.objects.filter(pk=newest.pk).update(recorded_at=timezone.now() - timedelta(days=days))
+
+    assert tasks.forget_old_answers() == 1
+    assert tasks.forget_old_answers() == 0
+
+    assert StoredReply.objects.count() == 1
+    assert PeriodicTask.objects.get(task=tasks.forget_old_answers.name).crontab.hour == "2"

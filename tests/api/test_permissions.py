@@ -38,6 +38,7 @@ ALLOWED = {
         )
     },
     ("DELETE", "item-units/1/"): PLANNERS,
+    ("PATCH", "lots/1/"): PLANNERS,
     ("GET", "items/1/availability/"): ALL,
     ("GET", "locations/tree/"): ALL,
     ("GET", "postings/"): ALL,

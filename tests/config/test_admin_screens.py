@@ -1,12 +1,15 @@
 """The set-up screens: each opens, and none writes the ledger."""
 
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from django.contrib import admin
 from django.urls import reverse
 
 from inventory.models import CostLayer, Item, Movement, Posting
+from inventory.operations.issuing import issue_stock
+from inventory.operations.reserving import reserve_stock
 from production.bom_checks import BomLineSpec
 from production.models import Bom, BomState
 from production.operations.boms import activate_bom, create_draft
@@ -269,3 +272,63 @@ def test_tables_of_suppliers_are_a_click_away(as_administrator):
         page = as_administrator.get(reverse(f"admin:inventory_{model}_changelist")).content.decode()
         assert "Import" in page
         assert "Export" in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"tracking": "serial"}, "it cannot be tracked by serial number any more"),
+        ({"step": "5"}, "its step 1 can only be divided, not become 5"),
+        ({"kind": "phantom"}, "its kind must be one that holds stock"),
+    ],
+)
+def test_the_form_of_an_item_refuses_what_the_api_refuses(as_administrator, changes, words):
+    item = make_item(sku="WAX")
+    put_on_hand(item, make_location(), "5")
+    before = Item.objects.values().get(pk=item.pk)
+
+    response = as_administrator.post(
+        reverse("admin:inventory_item_change", args=[item.pk]), item_fields(item, **changes)
+    )
+
+    assert response.status_code == 200
+    assert words in response.content.decode()
+    assert Item.objects.values().get(pk=item.pk) == before
+
+
+def test_the_form_keeps_lots_when_all_of_them_are_used_up(as_administrator):
+    item, shelf = make_item(sku="WAX", tracking="lot"), make_location()
+    put_on_hand(item, shelf, "5", lot="A")
+    issue_stock(key=uuid4(), item=item, location=shelf, quantity=Decimal(5), actor=None)
+
+    response = as_administrator.post(
+        reverse("admin:inventory_item_change", args=[item.pk]), item_fields(item, tracking="none")
+    )
+
+    assert "its tracking stays by lot" in response.content.decode()
+
+
+def test_the_form_keeps_an_item_that_is_promised(as_administrator):
+    item = make_item(sku="WAX")
+    reserve_stock(
+        item=item, location=make_location(), quantity=Decimal(1), demand_kind="order", demand_ref="1", actor=None
+    )
+
+    response = as_administrator.post(
+        reverse("admin:inventory_item_change", args=[item.pk]), item_fields(item, kind="service")
+    )
+
+    assert "its kind must be one that holds stock" in response.content.decode()
+
+
+def test_the_form_changes_what_gives_no_recorded_quantity_another_meaning(as_administrator):
+    item = make_item(sku="WAX")
+    put_on_hand(item, make_location(), "5")
+
+    response = as_administrator.post(
+        reverse("admin:inventory_item_change", args=[item.pk]), item_fields(item, step="0.5", tracking="lot")
+    )
+
+    assert response.status_code == 302
+    item.refresh_from_db()
+    assert (item.step, item.tracking) == (Decimal("0.5"), "lot")

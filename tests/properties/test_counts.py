@@ -2,12 +2,11 @@
 
 Whatever happens, as of the moment of the scan the book holds what was counted, and now that plus what moved since; what was
 recorded after the count for a time before it leaves quantity and value as they were when it is undone. Cases:
-BACKFLUSH_COUNT_HISTORIES (200 by default). Mutations that were tried and are found: posting the counted less the expected
+BACKFLUSH_COUNT_HISTORIES (100 by default). Mutations that were tried and are found: posting the counted less the expected
 quantity whatever was recorded meanwhile for earlier times; dating the posting now instead of at the scan; leaving out the
 compensation of the writer (keep_counts), or its undoing (kept_counts); valuing it at the average of what is left.
 """
 
-import os
 from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -26,8 +25,9 @@ from inventory.operations.reversing import reverse_posting
 from tests.conftest import broken_invariants
 from tests.factories import make_item, make_location, on_hand, put_on_hand
 from tests.inventory.operations.counting_steps import approve, count_for_sure, line_of, open_sheet, submit
+from tests.properties.sizes import histories
 
-HISTORIES = int(os.environ.get("BACKFLUSH_COUNT_HISTORIES", "200"))
+HISTORIES = histories("BACKFLUSH_COUNT_HISTORIES", usual=100)
 
 moves = st.lists(
     st.one_of(

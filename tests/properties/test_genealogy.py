@@ -2,11 +2,10 @@
 
 The model knows no levels and no queries: it nets each posting with its reversals and walks the pairs. Forwards from every lot
 and backwards from every lot must both find what it finds, with the same quantities, so the two directions agree.
-Mutations that were tried and are found: not taking reversals off, following only one level, dropping changes of lot,
-leaving the limit out beyond goods without lots.
+Mutations that were tried and are found: not taking reversals off, following only one level, dropping changes of lot or
+disassemblies, leaving the limit out beyond goods without lots or beyond parts that came back.
 """
 
-import os
 from contextlib import suppress
 from decimal import Decimal
 from uuid import uuid4
@@ -25,13 +24,15 @@ from inventory.operations.reversing import reverse_posting
 from inventory.operations.transactions import run_in_transaction
 from inventory.operations.transferring import transfer_stock
 from inventory.reads.genealogy import genealogy
-from production.models import Completion, DeviationPolicy
+from production.models import Completion, DeviationPolicy, Disassembly
+from production.operations.disassembling import disassemble, reverse_disassembly
 from production.operations.reversing import reverse_completion
 from tests.conftest import broken_invariants
 from tests.factories import make_item, make_location, put_on_hand
 from tests.production.factories import complete, make_bom
+from tests.properties.sizes import histories
 
-HISTORIES = int(os.environ.get("BACKFLUSH_GENEALOGY_HISTORIES", "40"))
+HISTORIES = histories("BACKFLUSH_GENEALOGY_HISTORIES", usual=40)
 
 ITEMS = ("RAW", "OTHER", "MIX", "CANDLE", "BOX")
 MAKE = st.tuples(st.just("make"), st.sampled_from(ITEMS[2:]), st.integers(1, 3), st.integers(1, 3))
@@ -42,6 +43,7 @@ STEP = st.one_of(
     st.tuples(st.just("change lot"), st.sampled_from(ITEMS), st.integers(0, 9), st.integers(1, 3)),
     st.tuples(st.just("transfer"), st.sampled_from(ITEMS), st.integers(0, 1), st.integers(1, 3)),
     st.tuples(st.just("issue"), st.sampled_from(ITEMS), st.integers(0, 1), st.integers(1, 3)),
+    st.tuples(st.just("take apart"), st.sampled_from(ITEMS[2:]), st.integers(0, 3), st.integers(1, 2)),
     st.tuples(st.just("take back"), st.just("RAW"), st.integers(0, 3), st.integers(0, 2)),
 )
 
@@ -101,26 +103,35 @@ class Company:
 
         run_in_transaction(work)
 
+    def take_apart(self, item, number, quantity):
+        done = list(Completion.objects.filter(item=item).order_by("-pk")[:4])
+        if done:
+            completion = done[number % len(done)]
+            disassemble(key=uuid4(), completion=completion, quantity=quantity, location=self.places[0], actor=None)
+
     def take_back(self, _item, number, quantity):
         done = list(Posting.objects.exclude(kind="reversal").order_by("-pk")[:10])
         if not done:
             return
         posting = done[number % len(done)]
         completion = Completion.objects.filter(posting=posting).first()
-        if completion is None:
+        apart = Disassembly.objects.filter(posting=posting).first()
+        if apart is not None:
+            reverse_disassembly(key=uuid4(), disassembly=apart, actor=None)
+        elif completion is None:
             reverse_posting(key=uuid4(), posting=posting, actor=None)
         else:
             reverse_completion(key=uuid4(), completion=completion, good=quantity or None, actor=None)
 
 
 def model_edges():
-    """(posting, source lot, target lot) -> (taken, made) of every completion and change of lot, net of reversals."""
+    """(posting, source lot, target lot) -> (taken, made) of every completion, disassembly and change of lot, net of reversals."""
     origin = {posting.pk: posting.reverses_id or posting.pk for posting in Posting.objects.all()}
     kinds = dict(Posting.objects.values_list("pk", "kind"))
     sums = {}
     for posting_id, lot_id, quantity in Movement.objects.values_list("posting_id", "lot_id", "quantity"):
         first = origin[posting_id]
-        if kinds[first] in ("completion", "lot_change"):
+        if kinds[first] in ("completion", "disassembly", "lot_change"):
             cells = sums.setdefault(first, {})
             cells[lot_id] = cells.get(lot_id, Decimal(0)) + quantity
     return {
@@ -134,20 +145,25 @@ def model_edges():
 
 
 def model_walk(edges, root, implicit, *, forward):
-    """Every edge that is reached from a lot. Beyond goods without lots only what is later (or, backwards, earlier)."""
+    """Every edge that is reached from a lot. What came into goods without lots, or back of a disassembly, is only in what
+    left them later."""
+    apart = set(Posting.objects.filter(kind="disassembly").values_list("pk", flat=True))
     found, waiting, seen = {}, [(root, None)], set()
     while waiting:
-        lot, limit = waiting.pop()
-        if (lot, limit) in seen:
+        lot, last = waiting.pop()
+        if (lot, last) in seen:
             continue
-        seen.add((lot, limit))
+        seen.add((lot, last))
         for key, quantities in edges.items():
             posting, source, target = key
             here, there = (source, target) if forward else (target, source)
-            if here != lot or (limit is not None and (posting <= limit if forward else posting >= limit)):
+            if here != lot:
+                continue
+            came_in, left = (last, posting) if forward else (posting, last)
+            if last is not None and (lot in implicit or came_in in apart) and came_in >= left:
                 continue
             found[key] = quantities
-            waiting.append((there, posting if there in implicit else None))
+            waiting.append((there, posting))
     return found
 
 

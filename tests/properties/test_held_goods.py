@@ -21,6 +21,7 @@ from tests.channels_sync.factories import make_channel, make_listing
 from tests.conftest import broken_invariants
 from tests.factories import make_item, make_location, on_hand, put_on_hand
 from tests.production.factories import complete, make_bom
+from tests.properties.sizes import histories
 
 STEP = st.tuples(
     st.sampled_from(["receive", "complete", "judge", "judge", "judge", "undo"]),
@@ -32,7 +33,7 @@ STEP = st.tuples(
 
 @pytest.mark.django_db
 @settings(
-    max_examples=25,
+    max_examples=histories("BACKFLUSH_HELD_HISTORIES", usual=25),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

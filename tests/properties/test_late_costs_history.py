@@ -4,7 +4,6 @@ Mutations that were tried and are found: booking the capitalised part as expense
 part.
 """
 
-import os
 from decimal import Decimal
 from uuid import uuid4
 
@@ -22,8 +21,9 @@ from inventory.operations.reversing import reverse_posting
 from inventory.quantities import proportion
 from tests.conftest import broken_invariants
 from tests.factories import make_item, make_location, put_on_hand
+from tests.properties.sizes import histories
 
-EXAMPLES = int(os.environ.get("BACKFLUSH_LATE_COST_EXAMPLES", "40"))
+EXAMPLES = histories("BACKFLUSH_LATE_COST_EXAMPLES", usual=40)
 CENT = Decimal("0.01")
 
 cents = st.integers(0, 5_000).map(lambda n: n * CENT)

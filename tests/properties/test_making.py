@@ -19,6 +19,7 @@ from production.operations.work_orders import open_work_order
 from tests.conftest import broken_invariants
 from tests.factories import make_item, make_location, on_hand, put_on_hand
 from tests.production.factories import make_bom
+from tests.properties.sizes import histories
 
 ZERO = Decimal(0)
 LINES = st.lists(
@@ -133,7 +134,7 @@ def report(order, good, scrapped, actuals=()):
 
 @pytest.mark.django_db
 @settings(
-    max_examples=25,
+    max_examples=histories("BACKFLUSH_MAKING_HISTORIES", usual=25),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -5,7 +5,6 @@ snapshot that leaves out what happened at its very end, counting back by the tim
 reading the newest period instead of the first that ends after the moment, forgetting that a reopened period's sums are void.
 """
 
-import os
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -33,8 +32,9 @@ from inventory.reads.valuation_report import ValuationQuestion, tie_out, valuati
 from tests.conftest import broken_invariants
 from tests.factories import make_item, make_location, put_on_hand
 from tests.production.factories import complete, make_bom
+from tests.properties.sizes import histories
 
-EXAMPLES = int(os.environ.get("BACKFLUSH_TIME_EXAMPLES", "25"))
+EXAMPLES = histories("BACKFLUSH_TIME_EXAMPLES", usual=25)
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
 START = datetime(2026, 3, 2, 9, tzinfo=timezone.get_default_timezone())
 

@@ -11,9 +11,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from inventory.errors import InsufficientStock, OverReturn, WrongState
+from inventory.errors import DuplicateSerial, InsufficientStock, OverReturn, WrongState
 from inventory.models import CostPool, Posting, Reservation, StockTransfer
 from inventory.operations.expiring import expire_lot
+from inventory.operations.lapsing import release_lapsed
 from inventory.operations.reserving import reserve_stock
 from inventory.operations.returning import CustomerReturnLine, return_from_customer
 from inventory.operations.reversing import reverse_posting
@@ -156,4 +157,45 @@ def test_a_lot_expires_once_while_it_is_shipped(site):
     shipped = 0 if refusals(results) else 4
     assert on_hand(item, status="expired") == 9 - shipped
     assert Posting.objects.filter(kind="status_change").count() == 1
+    assert broken_invariants() == []
+
+
+def test_a_serial_comes_back_by_one_way_only(site):
+    """Fails when the writer of postings does not ask for serials that would be on hand twice."""
+    pump = make_item(tracking="serial")
+    put_on_hand(pump, site, "1", lot="SN-1", value="6.00")
+    shipment = ship(pump, site, 1).posting
+
+    results = together(
+        [
+            lambda: put_on_hand(pump, site, "1", lot="SN-1", value="6.00"),
+            lambda: reverse_posting(key=uuid4(), posting=shipment, actor=None),
+        ]
+    )
+
+    assert refusals(results) == [DuplicateSerial]
+    assert on_hand(pump) == 1
+    assert broken_invariants() == []
+
+
+def test_a_promise_lapses_once_while_its_goods_are_used(site):
+    """Fails when release_lapsed_of reads the promises before the pool of the item is locked."""
+    item = make_item()
+    put_on_hand(item, site, "5", value="5.00")
+    over = timezone.now() - timedelta(minutes=1)
+    reserve_stock(
+        item=item,
+        location=site,
+        quantity=Decimal(5),
+        demand_kind="order",
+        demand_ref="1",
+        actor=None,
+        pinned=True,
+        expires_at=over,
+    )
+
+    results = together([lambda: ship(item, site, 5, demand=("order", "1")), *[release_lapsed for _ in range(3)]])
+
+    assert refusals(results) == []
+    assert Reservation.objects.get().quantity == 0
     assert broken_invariants() == []

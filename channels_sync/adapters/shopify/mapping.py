@@ -26,6 +26,7 @@ from channels_sync.adapters.base import (
     WebhookDelivery,
 )
 from channels_sync.errors import WebhookNotGenuine
+from inventory.whole_numbers import whole_number
 
 QUANTITY_MAX = 1_000_000_000
 _KEY_NAMESPACE = UUID("6d1c2d8e-61f0-5d0e-9d0c-6f4b0e8a3f21")
@@ -195,8 +196,8 @@ def row_index(path: Sequence[str] | None) -> int | None:
     """The row a user error is about: `["input", "quantities", "71", "quantity"]` is 71, None when it names none."""
     steps = list(path or ())
     for before, step in pairwise(steps):
-        if before == "quantities" and str(step).isdigit():
-            return int(step)
+        if before == "quantities" and (number := whole_number(str(step))) is not None:
+            return number
     return None
 
 

@@ -25,7 +25,8 @@ def post(*, posting: Posting, draft: Draft, along: Sequence[Statement] = ()) -> 
     are any. What the app above writes about the posting goes `along` in the same trip.
 
     The rows must be locked (`lock_for_posting`). Each line must be exact to six places; the database refuses a negative
-    balance. Raises NegativeInFuture for a backdated posting that takes what a later day still needs.
+    balance. Raises NegativeInFuture for a backdated posting that takes what a later day still needs, and DuplicateSerial
+    for a serial of which more than one piece would be on hand.
     """
     draft.finish()
     if draft.lines and timezone.localdate(posting.effective_at) < timezone.localdate(posting.recorded_at):

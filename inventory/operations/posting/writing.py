@@ -11,12 +11,16 @@ from inventory.bulk import cause_of
 from inventory.locks import CellKey
 from inventory.models import Posting
 from inventory.operations.posting.drafts import Draft
+from inventory.operations.posting.serials import DUPLICATED_SERIAL, duplicate_serial, rising_lots
 from inventory.quantities import ZERO
 from inventory.trips import Statement, in_one_trip
 
 
 def write_draft(posting: Posting, draft: Draft, *, along: Sequence[Statement] = ()) -> None:
-    """Write all that a finished draft says; the rows must be locked. `along` is written in the same trip."""
+    """Write all that a finished draft says; the rows must be locked. `along` is written in the same trip.
+
+    Raises DuplicateSerial for a serial of which more than one piece would be on hand.
+    """
     if not (draft.lines or draft.pools):
         in_one_trip(*along)
     else:
@@ -33,7 +37,7 @@ def write_draft(posting: Posting, draft: Draft, *, along: Sequence[Statement] = 
         _write_fulfilled(posting, draft)
 
 
-_WRITE = """
+_WRITE = f"""
 WITH changed AS (
   UPDATE inventory_stockbalance b SET quantity = b.quantity + d.delta, reserved = b.reserved - d.freed
   FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[]) AS d(id, delta, freed) WHERE b.id = d.id RETURNING 1
@@ -59,7 +63,8 @@ WITH changed AS (
        AS m(item_id, location_id, lot_id, status, quantity, value) RETURNING 1
 )
 SELECT (SELECT count(*) FROM changed) + (SELECT count(*) FROM made),
-       (SELECT count(*) FROM pooled), (SELECT count(*) FROM moved), (SELECT count(*) FROM news)
+       (SELECT count(*) FROM pooled), (SELECT count(*) FROM moved), (SELECT count(*) FROM news),
+       {DUPLICATED_SERIAL}
 """
 
 
@@ -73,6 +78,7 @@ def _write(posting: Posting, draft: Draft, along: Sequence[Statement]) -> None:
     pools = [(draft.rows.pool_ids[item_id], pool) for item_id, pool in draft.pools.items()]
     items = sorted({line.item_id for line in draft.lines} | set(draft.pools))
     lines = draft.lines
+    rising = rising_lots(draft)
     parameters: list[Any] = [
         numbers(cells[key].id for key, _ in known),
         numbers(delta for _, delta in known),
@@ -99,10 +105,14 @@ def _write(posting: Posting, draft: Draft, along: Sequence[Statement]) -> None:
         texts(str(line.status) for line in lines),
         numbers(line.quantity for line in lines),
         numbers(line.value for line in lines),
+        numbers(rising),
+        numbers(rising.values()),
     ]
-    (written,), *_ = in_one_trip((_WRITE, parameters), *along)
+    ((*counts, duplicated),), *_ = in_one_trip((_WRITE, parameters), *along)
     expected = (len(deltas), len(pools), len(lines), 1)
-    assert written == expected, f"wrote {written} cells, pools, movements and news instead of {expected}"
+    assert tuple(counts) == expected, f"wrote {counts} cells, pools, movements and news instead of {expected}"
+    if duplicated is not None:
+        raise duplicate_serial(duplicated)
 
 
 def _allow_negative(draft: Draft) -> None:

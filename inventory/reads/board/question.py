@@ -146,20 +146,21 @@ def _presence(question: BoardQuestion) -> Sql:
     )
 
 
-_FREE = """(
-  SELECT coalesce(sum(greatest(b.quantity, 0) - b.reserved), 0)
+_FREE = """(SELECT coalesce(sum(greatest(site.free, 0)), 0) FROM (SELECT sum(part.quantity) AS free FROM (
+  SELECT s.id AS site_id, greatest(b.quantity, 0) - b.reserved AS quantity
   FROM inventory_stockbalance b JOIN inventory_location l ON l.id = b.location_id
   JOIN inventory_location s ON s.id = split_part(l.path, '/', 2)::bigint JOIN inventory_lot t ON t.id = b.lot_id
-  WHERE b.item_id = i.id AND b.status = 'available' AND l.is_sellable AND l.is_active AND NOT l.is_blocked
-    AND s.kind <> %s AND (t.expires_on IS NULL OR t.expires_on >= %s)
-) - (
-  SELECT coalesce(sum(r.quantity), 0) FROM inventory_reservation r
+  WHERE b.item_id = i.id AND b.quantity <> 0 AND b.status = 'available' AND l.is_sellable AND l.is_active
+    AND NOT l.is_blocked AND s.kind <> %s AND (t.expires_on IS NULL OR t.expires_on >= %s)
+  UNION ALL
+  SELECT s.id, -r.quantity FROM inventory_reservation r
   JOIN inventory_location l ON l.id = r.location_id
   JOIN inventory_location s ON s.id = split_part(l.path, '/', 2)::bigint
   WHERE r.item_id = i.id AND r.lot_id IS NULL AND r.quantity > 0 AND (r.expires_at IS NULL OR r.expires_at > %s)
     AND s.kind <> %s
-)"""
-"""What is available of an item everywhere, as `reads.availability` says it for the sites that no channel keeps."""
+) part GROUP BY part.site_id) site)"""
+"""What is available of an item everywhere, as `reads.availability` says it for the sites that no channel keeps: what one
+lacks is not taken from another."""
 
 
 def _flag(question: BoardQuestion) -> Sql:

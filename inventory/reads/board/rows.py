@@ -59,7 +59,8 @@ class BoardRow:
     below_zero: Decimal  # zero or less
     reserved: Decimal
     soft: Decimal  # of `reserved`: promised without naming a cell
-    available: Decimal  # below zero where more is promised than is there
+    available: Decimal  # what one site lacks is not taken from another
+    shortage: Decimal  # zero or less: promised at sites that do not have it, beside `available`
     value: Decimal | None  # base currency, goods on the road included; None when unknown
     places: tuple[PlaceRow, ...]
     supply: Supply
@@ -90,8 +91,9 @@ class BoardRow:
 
     @property
     def after_demand(self) -> Decimal:
-        """What is left once everything came in and everything known was taken. `available` is without promises already."""
-        return self.available + self.incoming - self.needed
+        """What is left once everything came in and everything known was taken. `available` is without promises already, but
+        for those that no site can keep: they take of what comes in."""
+        return self.available + self.shortage + self.incoming - self.needed
 
     @property
     def suppliers(self) -> Sequence[SupplierRow]:
@@ -243,7 +245,8 @@ def _row(item: Item, question: BoardQuestion, facts: _Facts, expected: Expected)
     places = tuple(facts.places.get(item.pk, ()))
     lots = tuple(facts.lots.get(item.pk, ()))
     free = facts.free.get(item.pk)
-    asked = free.from_sources(question.sources).sources if free and not question.only_suppliers else ()
+    chosen = free.from_sources(question.sources) if free and not question.only_suppliers else None
+    asked = chosen.sources if chosen else ()
     soft = sum((source.reserved_soft for source in asked), ZERO)
     return BoardRow(
         item=item,
@@ -251,7 +254,8 @@ def _row(item: Item, question: BoardQuestion, facts: _Facts, expected: Expected)
         below_zero=sum((p.on_hand for p in places if p.on_hand < ZERO), ZERO),
         reserved=soft + sum((source.reserved_pinned for source in asked), ZERO),
         soft=soft,
-        available=sum((source.available for source in asked), ZERO),
+        available=chosen.available if chosen else ZERO,
+        shortage=chosen.shortage if chosen else ZERO,
         value=share_of_pool(facts.pools.get(item.pk), sum((p.on_hand for p in places), ZERO)),
         places=places,
         supply=facts.supply[item.pk],

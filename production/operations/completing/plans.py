@@ -9,7 +9,7 @@ from django.conf import settings
 from inventory.errors import DomainError, WrongState
 from inventory.locks import StockRows, lock_for_posting, read_last_costs
 from inventory.models import Item, StockStatus
-from inventory.operations.checking import check_item, check_location
+from inventory.operations.checking import check_item, check_location, check_source
 from inventory.operations.lots import LotSpec, ensure_lots, lots_statement
 from inventory.operations.posting import Actor
 from inventory.operations.taking import check_negative
@@ -79,6 +79,8 @@ def plan_completion(
     source = request.source_location or (order.source_location if order else None)
     if order is not None and order.basis == ConsumptionBasis.ISSUED:
         source = order.floor_location or source
+    if source is not None:
+        check_source(source)
     floor = order.floor_location_id if order else None
     problems: list[DomainError] = []
     usages, substitutions, extras = _entered(request, recipe, problems)

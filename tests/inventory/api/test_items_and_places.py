@@ -2,7 +2,7 @@
 
 import pytest
 
-from inventory.models import Item, ItemCategory, Tracking
+from inventory.models import Item, ItemCategory, StockChange, Tracking
 from tests.factories import make_item, make_location, make_unit, put_on_hand
 
 pytestmark = pytest.mark.django_db
@@ -170,3 +170,45 @@ def test_units_of_an_item_are_listed_by_its_sku(as_viewer):
     make_unit(item=make_item(), name="box", numerator="50")
 
     assert [row["item"] for row in as_viewer.get("item-units/", item="wick").json()["results"]] == ["WICK"]
+
+
+def test_a_place_says_whose_goods_it_holds_and_how_fresh_its_figures_must_be(as_planner):
+    made = as_planner.post(
+        "locations/", {"code": "3PL", "name": "Store", "kind": "3pl", "owner": "ACME", "freshness_hours": 24}, key=None
+    )
+
+    assert made.status_code == 201, made.json()
+    assert (made.json()["owner"], made.json()["freshness_hours"], made.json()["stock_as_of"]) == ("ACME", 24, None)
+    changed = as_planner.patch(f"locations/{made.json()['id']}/", {"freshness_hours": None})
+    assert (changed.json()["owner"], changed.json()["freshness_hours"]) == ("ACME", None)
+    assert as_planner.patch(f"locations/{made.json()['id']}/", {"freshness_hours": 0}).status_code == 400
+
+
+def test_what_is_known_of_a_lot_is_corrected_and_the_channels_hear_of_it(as_planner, as_viewer):
+    item = make_item(tracking="lot")
+    put_on_hand(item, make_location(), "5", lot="A")
+    lot, news = item.lots.get(code="A"), StockChange.objects.count()
+
+    changed = as_planner.patch(f"lots/{lot.pk}/", {"expires_on": "2040-01-31", "owner": "ACME", "supplier_lot": "S-1"})
+
+    assert changed.status_code == 200, changed.json()
+    found = as_viewer.get(f"lots/{lot.pk}/").json()
+    assert (found["expires_on"], found["owner"], found["supplier_lot"], found["note"]) == (
+        "2040-01-31",
+        "ACME",
+        "S-1",
+        "",
+    )
+    assert StockChange.objects.count() == news + 1
+    assert as_planner.patch(f"lots/{lot.pk}/", {"code": "B"}).status_code == 400
+
+
+def test_goods_without_a_lot_do_not_expire(as_planner):
+    item = make_item()
+    put_on_hand(item, make_location(), "5")
+    lot = item.lots.get()
+
+    answer = as_planner.patch(f"lots/{lot.pk}/", {"expires_on": "2040-01-31"})
+
+    assert answer.status_code == 400
+    assert item.lots.get().expires_on is None

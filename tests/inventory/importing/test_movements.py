@@ -174,3 +174,78 @@ def test_unknown_names_and_figures_are_told_at_their_cells(places, goods):
         (5, "To"),
     ]
     assert not Posting.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "K1,JAR,SHELF,-5,Counted,,,R1",
+        "K1,JAR,BENCH,5,Counted,,10.00,R1",
+        "K1,JAR,SHELF,5,Found,,10.00,R1",
+        "K1,JAR,SHELF,5,Counted,,11.00,R1",
+        "K1,JAR,SHELF,5,Counted,damaged,10.00,R1",
+        "K1,JAR,SHELF,5,Counted,,10.00,R2",
+    ],
+)
+def test_a_row_that_says_something_else_under_a_known_key_is_refused(places, goods, changed):
+    head = "Key,Item,Location,Qty,Reason,Status,Value,Reference\n"
+    recorded = "K1,JAR,SHELF,5,Counted,,10.00,R1"
+    run("adjustments", f"{head}{recorded}\n")
+
+    again = run("adjustments", f"{head}{recorded}\nK2,JAR,SHELF,1,Counted,,1.00,R1\n")
+    other = run("adjustments", f"{head}{changed}\n")
+
+    assert [result.outcome for result in again.results] == [Outcome.UNCHANGED, Outcome.NEW]
+    assert [(problem.row, problem.column) for problem in other.problems] == [(2, "Key")]
+    assert "was used on" in other.problems[0].message
+    assert on_hand(goods[1]) == 6
+
+
+def test_another_day_under_a_known_key_is_refused(places, goods):
+    head, today = "Key,Item,Location,Qty,Date\n", timezone.localdate()
+    run("receipts", f"{head}K1,JAR,SHELF,5,{today - timedelta(days=3)}\n")
+
+    other = run("receipts", f"{head}K1,JAR,SHELF,5,{today - timedelta(days=2)}\n")
+
+    assert [problem.column for problem in other.problems] == ["Key"]
+    assert on_hand(goods[1]) == 5
+
+
+def test_a_row_dated_today_is_the_same_row_tomorrow(places, goods, monkeypatch):
+    text = f"Key,Item,Location,Qty,Date\nK1,JAR,SHELF,5,{timezone.localdate()}\n"
+    run("receipts", text)
+    now = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: now + timedelta(days=1))
+
+    assert run("receipts", text).counts()["unchanged"] == 1
+
+
+def test_a_recorded_row_stays_unchanged_when_it_could_not_be_recorded_any_more(places, goods):
+    text = "Key,Item,Location,Qty\nK1,JAR,SHELF,5\n"
+    run("receipts", text)
+    goods[1].is_active = False
+    goods[1].save()
+
+    assert run("receipts", text).counts()["unchanged"] == 1
+    assert [problem.column for problem in run("receipts", text.replace(",5", ",6")).problems] == ["Key"]
+
+
+def test_the_same_list_for_another_place_is_another_list(places, goods):
+    text = "Item,Qty\nJAR,5\n"
+    run("receipts", text, location=places[0])
+
+    second = run("receipts", text, location=places[1])
+    third = run("receipts", text, location=places[1])
+
+    assert (second.counts()["new"], third.counts()["unchanged"]) == (1, 1)
+    assert [on_hand(goods[1], location=place) for place in places] == [5, 5]
+
+
+def test_it_is_told_that_a_recorded_row_was_undone(places, goods):
+    run("receipts", RECEIPTS)
+    reverse_posting(key=uuid4(), posting=Posting.objects.earliest("pk"), actor=None)
+
+    notes = [result.note for result in run("receipts", RECEIPTS).results]
+
+    assert "undone on" in notes[0]
+    assert "undone" not in notes[1]

@@ -184,3 +184,21 @@ def test_many_rows_are_few_postings(shelf):
 
     assert Posting.objects.count() == 2
     assert Movement.objects.count() == 620
+
+
+def test_a_serial_in_two_rows_is_told_at_the_second_and_the_rest_may_come_in(shelf, goods):
+    serial, rack = make_item(sku="ROBOT", tracking="serial"), make_location(code="RACK")
+    text = "SKU,Location,Quantity,Serial number\nROBOT,SHELF,1,R1\nROBOT,RACK,1,R1\nJAR,SHELF,7,\n"
+
+    report = run(text, Mode.CLEAN)
+
+    assert [(problem.row, problem.column) for problem in report.problems] == [(3, "Serial number")]
+    assert "would be on hand" in report.problems[0].message or "is on hand at SHELF" in report.problems[0].message
+    assert (on_hand(serial), on_hand(serial, location=rack), on_hand(goods[1])) == (1, 0, 7)
+
+
+def test_the_last_day_of_a_lot_need_not_be_typed_in_each_of_its_rows(shelf, goods):
+    make_location(code="RACK")
+    run("SKU,Location,Quantity,Lot,Expires\nWAX,SHELF,1 kg,L7,2040-01-31\nWAX,RACK,2 kg,L7,\n")
+
+    assert Lot.objects.get(code="L7").expires_on == date(2040, 1, 31)

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from inventory.errors import WrongState
 from inventory.models import ExceptionCase, StockStatus
+from inventory.operations import standing_trouble
 from inventory.operations.exceptions import (
     assign_exception,
     note_exception,
@@ -238,3 +239,17 @@ def test_worst_first_then_oldest_and_counted(operator):
     assert exceptions_matching(question).get() == mine
     figures = queue_figures(person_id=operator.pk)
     assert (figures.waiting, figures.severe, figures.mine, figures.nobody) == (3, 1, 1, 2)
+
+
+def test_what_still_stands_stays_open_when_there_is_more_than_one_run_reports(administrator, monkeypatch):
+    place = make_location()
+    for _ in range(3):
+        item = make_item(negative_allowed=True)
+        given = {"key": uuid4(), "item": item, "location": place, "quantity": Decimal(1), "actor": administrator}
+        issue_stock(reason="urgent", may_go_below=True, **given)
+    assert report_standing().below_zero == 3
+    monkeypatch.setattr(standing_trouble, "CASES_MAX", 2)
+
+    assert report_standing().below_zero == 3
+
+    assert ExceptionCase.objects.open().filter(kind="negative_stock").count() == 3

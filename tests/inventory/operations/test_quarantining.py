@@ -8,6 +8,7 @@ from inventory.models import LocationKind, Posting, PostingKind, Reservation, Re
 from inventory.operations.quarantining import quarantine_lots
 from inventory.operations.reserving import reserve_stock
 from inventory.operations.reversing import reverse_posting
+from inventory.operations.transit import DispatchLine, dispatch_transfer
 from tests.factories import lot_of, make_item, make_location, on_hand, put_on_hand
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("ledger_stays_true")]
@@ -92,8 +93,16 @@ def test_promises_are_let_go_of_when_asked_for_and_the_log_says_why(wax):
 
 
 def test_goods_on_the_road_stay_and_are_reported(wax):
-    road = make_location(code="ROAD", kind=LocationKind.IN_TRANSIT, is_sellable=False)
-    put_on_hand(wax, road, "4", lot="A")
+    road, source = make_location(code="ROAD", kind=LocationKind.IN_TRANSIT, is_sellable=False), make_location()
+    put_on_hand(wax, source, "4", lot="A")
+    dispatch_transfer(
+        key=uuid4(),
+        source=source,
+        target=make_location(),
+        transit=road,
+        lines=[DispatchLine(wax, Decimal(4), lots=[(lot_of(wax, "A"), Decimal(4))])],
+        actor=None,
+    )
 
     result = stop(lot_of(wax, "A"))
 

@@ -185,3 +185,33 @@ def test_the_number_of_statements_does_not_depend_on_the_lines(lines, django_ass
 
     with django_assert_num_queries(7):  # savepoint, claim, lots, pools, cells, write, release
         receive(*(ReceiptLine(item, place, Decimal(3), value=Decimal("1.00")) for item in items))
+
+
+def test_the_last_day_of_a_new_lot_may_be_typed_in_one_of_its_lines():
+    item, shelf, rack = make_item(tracking="lot"), make_location(), make_location()
+    day = date(2030, 1, 31)
+
+    receive(
+        ReceiptLine(item, shelf, Decimal(3), lot_code="L7", expires_on=day, supplier_lot="S-1"),
+        ReceiptLine(item, rack, Decimal(2), lot_code="l7"),
+    )
+
+    lot = Lot.objects.get(item=item)
+    assert (lot.expires_on, lot.supplier_lot) == (day, "S-1")
+    assert on_hand(item) == 5
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "said"),
+    [
+        ({"expires_on": date(2030, 1, 31)}, {"expires_on": date(2030, 2, 28)}, "2030-01-31 and on 2030-02-28"),
+        ({"supplier_lot": "S-1"}, {"supplier_lot": "S-2"}, "as S-1 and as S-2 of the supplier"),
+    ],
+)
+def test_two_lines_that_contradict_each_other_about_a_lot_are_refused(one, other, said):
+    item, place = make_item(tracking="lot"), make_location()
+
+    with pytest.raises(LotMismatch, match=said):
+        receive(*[ReceiptLine(item, place, Decimal(1), lot_code="L7", **rest) for rest in (one, other)])
+
+    assert (Lot.objects.count(), Posting.objects.count()) == (0, 0)

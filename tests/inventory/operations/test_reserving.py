@@ -1,11 +1,13 @@
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
-from inventory.errors import OverReservation
+from inventory.errors import LotExpired, LotMismatch, OverReservation
 from inventory.models import Reservation, ReservationChange, StockBalance, StockChange
 from inventory.operations.reserving import release_reservations, reserve_stock
-from tests.factories import make_item, make_location, put_on_hand
+from tests.factories import lot_of, make_item, make_location, put_on_hand
 
 pytestmark = pytest.mark.usefixtures("ledger_stays_true")
 
@@ -82,3 +84,29 @@ def test_the_apps_above_are_told():
     reserve(item, place, "3", pinned=True)
 
     assert StockChange.objects.filter(cause="reservation", items=[item.pk]).count() == 1
+
+
+def test_named_lots_add_up_to_the_quantity():
+    item, place = make_item(tracking="lot"), make_location()
+    put_on_hand(item, place, "9", lot="A")
+
+    for partial in (False, True):
+        with pytest.raises(LotMismatch, match="add up to 3 pcs"):
+            reserve(item, place, "9", lots=[(lot_of(item, "A"), Decimal(3))], partial=partial)
+
+    assert (reserved(item), Reservation.objects.count()) == (0, 0)
+
+
+def test_expired_lots_are_not_promised_by_name_either():
+    item, place = make_item(tracking="lot"), make_location()
+    put_on_hand(item, place, "5", lot="A", expires_on=timezone.localdate() - timedelta(days=1))
+    put_on_hand(item, place, "5", lot="B")
+    lots = [(lot_of(item, "A"), Decimal(2)), (lot_of(item, "B"), Decimal(4))]
+
+    with pytest.raises(LotExpired):
+        reserve(item, place, "6", lots=lots)
+    assert (reserved(item), Reservation.objects.count()) == (0, 0)
+    part = reserve(item, place, "6", lots=lots, partial=True)
+
+    assert (part.quantity, part.missing) == (4, 2)
+    assert reserved(item) == 4

@@ -193,3 +193,27 @@ def test_undo_puts_goods_and_value_back_and_makes_no_promise_again(site):
     assert on_hand(item) == 6
     assert CostPool.objects.get(item=item).value == 10
     assert promised() == [(True, 0)]
+
+
+def test_what_leaves_each_site_uses_up_that_sites_promises(site):
+    item, other = make_item(), make_location()
+    put_on_hand(item, site, "10")
+    put_on_hand(item, other, "10")
+    for place, quantity in ((site, 8), (other, 5)):
+        promise(item, place, quantity)
+
+    ship(line(item, site, 1), line(item, other, 5), demand=("order", "1"))
+
+    assert promised() == [(False, 7), (False, 0)]
+
+
+def test_what_goes_beyond_a_sites_own_promise_uses_up_those_elsewhere(site):
+    item, other = make_item(), make_location()
+    put_on_hand(item, site, "10")
+    put_on_hand(item, other, "10")
+    promise(item, site, 4)
+    promise(item, other, 6)
+
+    ship(line(item, site, 5), line(item, other, 4), demand=("order", "1"))
+
+    assert promised() == [(False, 0), (False, 1)]

@@ -21,16 +21,15 @@ from inventory.models import (
     PurchaseOrderLine,
     PurchaseOrderState,
     StockBalance,
-    StockTransfer,
-    StockTransferLine,
     Supplier,
     SupplierItem,
     SupplierStock,
 )
 from inventory.operations.issuing import issue_stock
 from inventory.operations.reserving import reserve_stock
-from inventory.operations.transferring import transfer_stock
+from inventory.operations.transit import Arrival, DispatchLine, dispatch_transfer, receive_transfer
 from inventory.panels import Expectation, register_expectation, registry
+from inventory.reads.availability import availability
 from inventory.reads.board import choosing
 from tests.factories import make_item, make_location, make_user, put_on_hand
 
@@ -281,17 +280,12 @@ def test_shows_own_third_party_and_channel_stock_each_at_its_place(as_viewer):
 def test_goods_on_the_road_are_in_transit_and_not_on_hand(as_viewer):
     item, source, target = make_item(sku="WAX"), make_location(code="A"), make_location(code="B")
     road = make_location(code="ROAD", kind=LocationKind.IN_TRANSIT, is_sellable=False)
-    put_on_hand(item, source, "10", value="10.00")
-    posting = transfer_stock(
-        key=uuid4(), item=item, source=source, target=road, quantity=Decimal(4), actor=None
-    ).posting
-    transfer = StockTransfer.objects.create(
-        number="TR-1", source=source, target=target, transit=road, dispatched_at=timezone.now(), dispatch=posting
+    put_on_hand(item, source, "11", value="11.00")
+    sent = dispatch_transfer(
+        key=uuid4(), source=source, target=target, transit=road, lines=[DispatchLine(item, Decimal(6))], actor=None
     )
-    lot = Lot.objects.get(item=item)
-    StockTransferLine.objects.create(
-        transfer=transfer, item=item, lot=lot, quantity=Decimal(6), received=Decimal(1), lost=Decimal(1)
-    )
+    arrival = Arrival(sent.transfer.lines.get(), received=Decimal(1), lost=Decimal(1))
+    receive_transfer(key=uuid4(), transfer=sent.transfer, arrivals=[arrival], loss_reason="fell off", actor=None)
 
     response = as_viewer.get(URL)
 
@@ -586,3 +580,37 @@ def test_columns_are_remembered_for_the_person(as_viewer, as_operator):
     assert "Available" in titles(as_operator.get(URL))
     as_viewer.post(reverse("inventory:choose_columns"), {"page": "board", "usual": "1", "cols": ["owner"]})
     assert "Available" in titles(as_viewer.get(URL))
+
+
+def test_what_one_site_has_promised_and_not_is_not_taken_from_another(as_viewer):
+    lacking, other = make_location(code="LACKING"), make_location(code="OTHER")
+    item = make_item(sku="WAX", reorder_point=Decimal(8))
+    low = make_item(sku="LOW", reorder_point=Decimal(12))
+    for one in (item, low):
+        put_on_hand(one, other, "10", value="10.00")
+        reserve_stock(item=one, location=lacking, quantity=Decimal(6), demand_kind="order", demand_ref="1", actor=None)
+
+    response = as_viewer.get(URL)
+
+    row = rows_of(response)["WAX"]
+    assert (row.available, row.shortage, row.after_demand, row.is_low) == (10, -6, 4, False)
+    assert availability(items=[item.pk])[item.pk].from_sources(()).available == row.available
+    assert "Promised at a place that does not have it" in response.content.decode()
+    assert list(rows_of(as_viewer.get(URL, {"flag": "low"}))) == ["LOW"]
+    found = exported(as_viewer, rows="items", cols="available")
+    assert [(r["SKU"], r["Available"], r["Promised and not there"]) for r in found] == [
+        ("LOW", "10", "-6"),
+        ("WAX", "10", "-6"),
+    ]
+
+
+def test_the_page_of_the_item_says_the_same(as_viewer):
+    lacking, other = make_location(), make_location()
+    item = make_item(sku="WAX")
+    put_on_hand(item, other, "10", value="10.00")
+    reserve_stock(item=item, location=lacking, quantity=Decimal(6), demand_kind="order", demand_ref="1", actor=None)
+
+    figures = {figure.label: figure for figure in as_viewer.get(f"/stock/items/{item.pk}/").context["figures"]}
+
+    assert "10" in str(figures["Available"].value)
+    assert figures["Available"].hint == "and 6 promised where they are not there"

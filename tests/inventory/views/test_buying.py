@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from inventory.models import CostPool, LandedCost, Movement, Posting, PurchaseOrder, SupplierItem
+from inventory.models import CostPool, LandedCost, Movement, Posting, PurchaseOrder, StockBalance, SupplierItem
 from inventory.operations.landing_costs import ReceiptPrice, correct_prices
 from inventory.operations.receiving_orders import Arrival, receive_order
 from tests.factories import make_item, make_location, make_order, make_supplier, make_unit, on_hand
@@ -346,3 +346,30 @@ def test_the_order_shows_what_its_goods_cost_once_their_price_is_given(as_planne
     correct_prices(key=uuid4(), prices=[ReceiptPrice(receipt.movements.get(), Decimal("30.00"))], actor=None)
 
     assert as_planner.get(url).context["receipts"][0].value == 30
+
+
+def test_the_suppliers_lot_and_another_status_are_typed_at_the_row(as_operator, jar):
+    wax = make_item(sku="WAX", tracking="lot", inspection_required=True)
+    order = make_order([(jar, "48", None), (wax, "10", None)], location=make_location(code="STORE"))
+    first, second = order.lines.order_by("id")
+    url = reverse("buying:receive_order", args=[order.number])
+
+    page = as_operator.get(url)
+    as_operator.post(
+        url,
+        {
+            "key": str(uuid4()),
+            "location": "STORE",
+            **arrival(0, first, "48", status="damaged"),
+            **arrival(1, second, "4", lot_code="A", supplier_lot="S-77"),
+            **arrival(2, second, "6", lot_code="B", status="available"),
+        },
+    )
+
+    assert "QC hold, as usual" in page.content.decode()
+    assert [(b.item.sku, b.lot.code, b.status) for b in StockBalance.objects.order_by("id")] == [
+        ("JAR", "", "damaged"),
+        ("WAX", "A", "qc_hold"),
+        ("WAX", "B", "available"),
+    ]
+    assert wax.lots.get(code="A").supplier_lot == "S-77"

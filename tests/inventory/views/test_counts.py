@@ -1,5 +1,7 @@
 """Pages of counting: what they show to whom, and what they do."""
 
+import csv
+import io
 from decimal import Decimal
 from uuid import uuid4
 
@@ -10,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.html import strip_tags
 
+from inventory.importing.running import ImportOptions, Mode, kind_named, run_import
 from inventory.models import CountClass, CountLine, CountLineState, CountSheet, CountSheetState, Posting, Tracking
 from inventory.operations.ranking_counts import rank_items
 from inventory.operations.reserving import reserve_stock
@@ -495,3 +498,46 @@ def test_pages_cost_the_same_with_1_and_20_rows(as_planner, site):
 
 def test_missing_sheet_is_not_found(as_planner):
     assert as_planner.get(reverse("inventory:count_sheet", args=["CS-999999"])).status_code == 404
+
+
+def table_of(client, sheet):
+    answer = client.get(reverse("inventory:count_sheet", args=[sheet.number]), {"export": "csv"})
+    return list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
+
+
+def test_sheet_goes_out_as_a_table_and_comes_in_with_what_was_counted(as_counter, site):
+    one, two = make_item(sku="AAA", tracking="lot"), make_item(sku="BBB")
+    put_on_hand(one, site, EXPECTED, lot="L1", value=COST)
+    put_on_hand(two, site, EXPECTED, status="qc_hold", value=COST)
+    sheet = open_sheet(site)
+
+    rows = table_of(as_counter, sheet)
+    assert [(r["Sheet"], r["SKU"], r["Location"], r["Lot"], r["Counted"]) for r in rows] == [
+        (sheet.number, "AAA", "SITE", "L1", ""),
+        (sheet.number, "BBB", "SITE", "", ""),
+    ]
+    out = io.StringIO()
+    writer = csv.DictWriter(out, rows[0])
+    writer.writeheader()
+    writer.writerows({**row, "Counted": "7"} for row in rows)
+    report = run_import(
+        kind=kind_named("counts"),
+        content=out.getvalue().encode(),
+        file_name="counted.csv",
+        actor=None,
+        mode=Mode.ALL,
+        options=ImportOptions(),
+    )
+
+    assert report.is_applied, report.problems
+    assert [row["Counted"] for row in table_of(as_counter, sheet)] == ["", ""]  # far from expected: once more
+    assert [line.first_counted for line in sheet.lines.order_by("pk")] == [7, 7]
+
+
+@pytest.mark.parametrize("is_blind", [True, False])
+def test_a_table_shows_what_is_expected_to_those_who_see_it_on_the_sheet(as_counter, as_planner, site, is_blind):
+    put_on_hand(make_item(sku="AAA"), site, EXPECTED, value=COST)
+    sheet = open_sheet(site, is_blind=is_blind)
+
+    assert not shows_expected(str(table_of(as_counter, sheet)))
+    assert ("Expected" in table_of(as_planner, sheet)[0]) is not is_blind

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from inventory.models import LocationKind, Supplier, SupplierItem, SupplierStock
 from inventory.operations.issuing import issue_stock
@@ -14,6 +15,8 @@ from inventory.operations.landing_costs import ReceiptPrice, correct_prices
 from inventory.operations.reserving import reserve_stock
 from inventory.operations.reversing import reverse_posting
 from inventory.operations.transferring import transfer_stock
+from inventory.operations.transit import DispatchLine, dispatch_transfer
+from inventory.views import as_of, items
 from tests.factories import make_item, make_location, put_on_hand
 
 pytestmark = pytest.mark.django_db
@@ -155,8 +158,15 @@ def figures(client, item):
 def test_on_hand_leaves_out_the_road_and_what_is_below_zero_elsewhere(as_viewer, administrator):
     item, shelf, other = make_item(negative_allowed=True), make_location(), make_location()
     road = make_location(kind=LocationKind.IN_TRANSIT, is_sellable=False)
-    put_on_hand(item, shelf, "8")
-    put_on_hand(item, road, "2")
+    put_on_hand(item, shelf, "10")
+    dispatch_transfer(
+        key=uuid4(),
+        source=shelf,
+        target=make_location(),
+        transit=road,
+        lines=[DispatchLine(item, Decimal(2))],
+        actor=None,
+    )
     issue_stock(
         key=uuid4(),
         item=item,
@@ -230,3 +240,21 @@ def test_a_promise_is_named_in_words(as_viewer):
     )
 
     assert "Work order WO-000042" in as_viewer.get(reverse("inventory:item", args=[item.pk])).content.decode()
+
+
+def test_an_item_of_many_serials_is_listed_page_by_page_and_summed_whole(as_viewer, monkeypatch):
+    monkeypatch.setattr(items, "CELLS_PER_PAGE", 2)
+    monkeypatch.setattr(as_of, "CELLS_PER_PAGE", 2)
+    item, shelf = make_item(tracking="serial"), make_location()
+    for number in range(5):
+        put_on_hand(item, shelf, "1", lot=f"SN-{number}", effective_at=timezone.now() - timedelta(days=3))
+
+    last = page(as_viewer, item, page="3")
+    past = page(as_viewer, item, page="2", back="1").context["as_of"]
+
+    assert [row.cell.lot.code for row in last.context["cells"]] == ["SN-4"]
+    assert last.context["total"] == 5
+    assert "5–5 of 5 cells" in strip_tags(last.content.decode())
+    assert "In all, on every page" in last.content.decode()
+    assert [row.lot_code for row in past["rows"]] == ["SN-2", "SN-3"]
+    assert past["worth"].quantity == 5

@@ -7,11 +7,14 @@ from hypothesis import strategies as st
 
 from inventory.errors import AlreadyReversed, InvalidQuantity, LotRequired, ReversalBlocked
 from inventory.models import CostEntry, CostPool, StockBalance
+from inventory.operations.quarantining import quarantine_lots
+from inventory.reads.genealogy import genealogy
+from inventory.reads.recall import recall
 from production.errors import OverDisassembly
 from production.models import Completion, Disassembly
 from production.operations.disassembling import disassemble, reverse_disassembly
 from production.operations.reversing import reverse_completion
-from tests.factories import make_item, make_location, on_hand, put_on_hand
+from tests.factories import lot_of, make_item, make_location, on_hand, put_on_hand
 from tests.production.factories import complete, make_bom
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("ledger_stays_true")]
@@ -166,3 +169,57 @@ def test_the_same_key_takes_apart_once(place):
         result = disassemble(key=key, completion=completion, quantity=Decimal(1), location=place, actor=None)
 
     assert (result.replayed, on_hand(item)) == (True, 4)
+
+
+def quarantine(item, code):
+    quarantine_lots(key=uuid4(), lots=[lot_of(item, code)], reason="a doubt", actor=None)
+
+
+def test_parts_of_a_stopped_lot_come_back_stopped(place):
+    part, other, item = make_item(tracking="lot"), make_item(tracking="lot"), make_item(sku="THING")
+    put_on_hand(part, place, "12", lot="R1", value="12.00")
+    put_on_hand(other, place, "10", lot="S1", value="10.00")
+    make_bom(item=item, lines=[(part, "1"), (other, "1")])
+    completion = complete(item, "10", into=place).completion
+    quarantine(part, "R1")
+
+    apart(completion, "4", place)
+
+    assert (on_hand(part, status="quarantine"), on_hand(part, status="available")) == (6, 0)
+    assert (on_hand(other, status="available"), on_hand(item)) == (4, 6)
+
+
+def test_parts_of_goods_in_quarantine_do_not_become_free(place):
+    part, nut, item = make_item(tracking="lot"), make_item(), make_item(sku="THING", tracking="lot")
+    put_on_hand(part, place, "10", lot="R1", value="10.00")
+    put_on_hand(nut, place, "10", value="1.00")
+    make_bom(item=item, lines=[(part, "1"), (nut, "1")])
+    completion = complete(item, "10", into=place, output_lot_code="F1").completion
+    quarantine(item, "F1")
+
+    done = apart(completion, "4", place, status="quarantine").disassembly
+
+    assert [on_hand(one, status="quarantine") for one in (part, nut, item)] == [4, 4, 6]
+    reverse_disassembly(key=uuid4(), disassembly=done, actor=None)
+    assert [on_hand(one) for one in (part, nut, item)] == [0, 0, 10]
+
+
+def test_a_recall_goes_on_through_what_was_taken_apart(place):
+    part, item, box = make_item(tracking="lot"), make_item(tracking="lot"), make_item(tracking="lot")
+    put_on_hand(part, place, "10", lot="R1", value="10.00")
+    make_bom(item=item, lines=[(part, "1")])
+    make_bom(item=box, lines=[(part, "1")])
+    complete(box, "2", into=place, output_lot_code="BEFORE")
+    completion = complete(item, "8", into=place, output_lot_code="F1").completion
+    apart(completion, "3", place)
+    complete(box, "3", into=place, output_lot_code="AFTER")
+
+    answer = recall(lots=[lot_of(item, "F1").pk])
+    back = genealogy(lots=[lot_of(box, "BEFORE").pk], direction="backward")
+
+    assert [node.lot.code for node in answer.nodes] == ["F1", "R1", "AFTER"]
+    assert [(edge.kind, edge.taken, edge.made) for edge in answer.completions] == [
+        ("disassembly", 3, 3),
+        ("completion", 3, 3),
+    ]
+    assert [node.lot.code for node in back.nodes.values()] == ["BEFORE", "R1"]
