@@ -162,6 +162,8 @@ def unpin_cells(
     The first of `demands` lets go first, and of each its newest pins. Returns what each let go of; nothing pinned is no
     error. The number of statements depends neither on the cells nor on the demands.
     """
+    if not cells or not demands:
+        return {}
     held = Reservation.objects.pinned().filter(
         item=item,
         quantity__gt=0,

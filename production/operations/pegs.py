@@ -49,18 +49,31 @@ def hand_out(
 
 
 def take_back(
-    order: WorkOrder, item: Item, output: Mapping[tuple[int, int], Decimal], *, reason: str, actor: Actor
+    order: WorkOrder,
+    item: Item,
+    output: Mapping[tuple[int, int], Decimal],
+    *,
+    reason: str,
+    actor: Actor,
+    made: Decimal | None = None,
 ) -> None:
     """Let the demands of a locked order go of output (location id, lot id -> stock unit) that is no longer to be had.
 
-    The demand that was served last waits again first.
+    The demand that was served last waits again first. `made` is what stays made of the order: no more was handed to anybody,
+    also when a demand had let go of its promise before.
     """
     pegs = in_turn(WorkOrderPeg.objects.filter(work_order=order))[::-1]
-    if not pegs or not output:
+    if not pegs:
         return
     released = unpin_cells(item=item, cells=output, demands=[peg.demand for peg in pegs], reason=reason, actor=actor)
-    changes = [(peg.pk, -min(peg.served, released.get(peg.demand, ZERO))) for peg in pegs]
-    _count_served([(pk, change) for pk, change in changes if change])
+    less = {peg.pk: min(peg.served, released.get(peg.demand, ZERO)) for peg in pegs}
+    if made is not None:
+        surplus = sum((peg.served - less[peg.pk] for peg in pegs), ZERO) - made
+        for peg in pegs:
+            part = max(min(peg.served - less[peg.pk], surplus), ZERO)
+            less[peg.pk] += part
+            surplus -= part
+    _count_served([(pk, -quantity) for pk, quantity in less.items() if quantity])
 
 
 def add_peg(order: WorkOrder, demand: tuple[str, str], quantity: Decimal, **fields: object) -> None:

@@ -123,11 +123,12 @@ def reverse_completion(
 def _release_own(order: WorkOrder, item: Item, back: Sequence[OutputBack], *, what: str, actor: Actor) -> None:
     """What the order had promised of its own output to its demands is let go, for it goes back."""
     cells: dict[tuple[int, int], Decimal] = {}
+    taken = sum((output.quantity for output in back if output.is_main), ZERO)
     for output in back:
         if output.is_main and output.status == StockStatus.AVAILABLE:
             cell = (output.location_id, output.lot_id)
             cells[cell] = cells.get(cell, ZERO) + output.quantity
-    take_back(order, item, cells, reason=f"{what} reversed", actor=actor)
+    take_back(order, item, cells, made=order.good - taken, reason=f"{what} reversed", actor=actor)
 
 
 def _reverse_nested(posting: Posting, completion: Completion, *, actor: Actor, reason: str) -> None:

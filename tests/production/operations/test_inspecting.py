@@ -35,8 +35,8 @@ from production.operations.inspecting import (
     undo_verdict,
 )
 from production.operations.inspection_plans import CheckSpec, save_inspection_plan
-from production.operations.reversing import reverse_completion
 from production.operations.releasing import release_work_order
+from production.operations.reversing import reverse_completion
 from production.operations.work_orders import open_work_order
 from production.reads.held_goods import HeldQuestion, held_goods, hold_figures
 from tests.factories import lot_of, make_item, make_location, on_hand, put_on_hand
