@@ -1,4 +1,4 @@
-"""Pinning many items for one demand under one lock, and pinning cells that a posting has just filled."""
+"""Pinning many items for one demand under one lock, pinning cells that a posting has just filled, and letting go again."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -8,12 +8,13 @@ from django.db import connection
 from django.utils import timezone
 
 from inventory.arrays import numbers
+from inventory.errors import WrongState
 from inventory.locks import ANYWHERE, lock_for_posting
 from inventory.models import Item, Location, Reservation, ReservationChange, StockChange, StockStatus
 from inventory.operations.posting import Actor
 from inventory.operations.transactions import operation
 from inventory.picking import pick_lots
-from inventory.quantities import ZERO
+from inventory.quantities import ZERO, as_text
 from inventory.wakeups import wake_after_commit
 
 
@@ -193,8 +194,26 @@ def unpin_cells(
     return released
 
 
+@operation
+def release_reservation(*, reservation: Reservation, reason: str, actor: Actor) -> Decimal:
+    """Let go of one reservation, pinned or not, and return what it still promised (stock unit); 0 when it was over already.
+
+    Raises WrongState without a reason.
+    """
+    if not reason.strip():
+        raise WrongState(
+            f"{as_text(reservation.quantity)} would be taken from {reservation.demand} without a reason. Say why.",
+            reservation=reservation.pk,
+        )
+    lock_for_posting(items=[reservation.item_id], locations=[reservation.location_id])
+    held = Reservation.objects.select_for_update(of=("self",), no_key=True).get(pk=reservation.pk)
+    if held.quantity:
+        _let_go([(held, held.quantity)], reason=reason.strip(), actor=actor)
+    return held.quantity
+
+
 def _let_go(changes: Sequence[tuple[Reservation, Decimal]], *, reason: str, actor: Actor) -> None:
-    """Lower pins of locked rows by positive quantities, with their cells, the log and the news."""
+    """Lower reservations of locked rows by positive quantities, with the cells of pinned ones, the log and the news."""
     if not changes:
         return
     with connection.cursor() as cursor:

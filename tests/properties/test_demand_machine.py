@@ -44,7 +44,7 @@ from tests.conftest import broken_invariants
 from tests.factories import make_item, make_location, put_on_hand
 from tests.production.factories import make_bom
 
-STEPS = int(os.environ.get("BACKFLUSH_MACHINE_STEPS", "1000"))
+STEPS = int(os.environ.get("BACKFLUSH_MACHINE_STEPS", "600"))
 STEPS_PER_HISTORY = 40
 ZERO = Decimal(0)
 
@@ -129,6 +129,8 @@ class DemandMachine(RuleBasedStateMachine):
 
     @rule(reference=REFERENCES, quantity=SMALL)
     def ships(self, reference, quantity):
+        held = Reservation.objects.filter(demand_kind="order", demand_ref=reference, item=self.lamp, quantity__gt=0)
+        quantity = min(quantity, sum((row.quantity for row in held), ZERO) or quantity)
         lines = [ShipmentLine(self.lamp, self.site, quantity)]
         self.tried(lambda: ship_stock(key=uuid4(), lines=lines, demand=("order", reference), actor=None))
 
@@ -192,20 +194,37 @@ class DemandMachine(RuleBasedStateMachine):
 
     # --- completions and inspections -------------------------------------------------------------------------------------
 
-    @rule(which=WHICH, good=SMALL, scrapped=st.sampled_from([0, 0, 0, 1, 2]))
-    def completes(self, which, good, scrapped):
-        order = self.chosen(WorkOrder.objects.filter(state="open"), which)
-        if order is None:
-            return
-        lots = [OutputLot(self.lot(), good)] if order.item_id == self.lamp.pk and self.lamp.tracking == "lot" else ()
+    def made(self, order, good, scrapped=ZERO):
+        if order.state == "planned":
+            release_work_order(work_order=order, actor=None)
+        good = min(good, order.remaining)
+        is_lot = order.item_id == self.lamp.pk and self.lamp.tracking == "lot"
         request = CompletionRequest(
             work_order=order,
-            good=min(good, order.remaining) if not lots else good,
-            scrapped=Decimal(scrapped),
-            scrap_reason="bent" if scrapped else "",
-            output_lots=lots,
+            good=good,
+            scrapped=min(scrapped, order.remaining - good),
+            scrap_reason="bent" if min(scrapped, order.remaining - good) else "",
+            output_lots=[OutputLot(self.lot(), good)] if is_lot else (),
         )
-        self.tried(lambda: complete_production(key=uuid4(), request=request, actor=None))
+        complete_production(key=uuid4(), request=request, actor=None)
+
+    @rule(which=WHICH, good=SMALL, scrapped=st.sampled_from([ZERO, ZERO, Decimal(1), Decimal(3)]))
+    def makes_lamps(self, which, good, scrapped):
+        order = self.chosen(WorkOrder.objects.filter(item=self.lamp, state__in=UNFINISHED), which)
+        if order is not None:
+            self.made(order, good, scrapped)
+
+    @rule(which=WHICH)
+    def makes_all_lamps_of_an_order(self, which):
+        order = self.chosen(WorkOrder.objects.filter(item=self.lamp, state__in=UNFINISHED), which)
+        if order is not None:
+            self.made(order, order.remaining)
+
+    @rule(which=WHICH, good=SMALL)
+    def makes_robots(self, which, good):
+        order = self.chosen(WorkOrder.objects.filter(item=self.robot, state__in=UNFINISHED), which)
+        if order is not None:
+            self.tried(lambda: self.made(order, good))
 
     @rule(which=WHICH, good=st.one_of(st.none(), SMALL))
     def takes_back(self, which, good):
