@@ -15,7 +15,14 @@ import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from inventory.errors import DomainError
 from inventory.models import Posting, PostingKind, Reservation
@@ -70,6 +77,9 @@ class DemandMachine(RuleBasedStateMachine):
         make_bom(item=self.robot, lines=[(self.lamp, "2")])
         put_on_hand(self.part, self.site, "100000")
         self.lots = 0
+        self.ask("A", Decimal(6), "shortage", 4)
+        self.ask("B", Decimal(4), "reorder" if point else "shortage", 4)
+        self.plans_robots(Decimal(2))
 
     def teardown(self):
         if hasattr(self, "open"):
@@ -85,6 +95,14 @@ class DemandMachine(RuleBasedStateMachine):
             return work()
         except DomainError:
             return None
+
+    @property
+    def is_promised(self):
+        return Reservation.objects.filter(demand_kind="order", quantity__gt=0).exists()
+
+    @property
+    def is_made(self):
+        return Completion.objects.exists()
 
     def chosen(self, rows, which):
         found = list(rows.order_by("pk"))
@@ -120,6 +138,7 @@ class DemandMachine(RuleBasedStateMachine):
         assert mode == "never" or result.missing == ZERO
         assert self.ask(reference, quantity, mode, hours).replayed
 
+    @precondition(lambda self: self.is_made)
     @rule(reference=REFERENCES)
     def withdraws(self, reference):
         demand = Demand.objects.filter(demand_ref=reference).first()
@@ -127,6 +146,7 @@ class DemandMachine(RuleBasedStateMachine):
             withdraw_demand(demand_kind="order", demand_ref=reference, item=self.lamp, actor=None)
             assert not Reservation.objects.filter(demand_kind="order", demand_ref=reference, quantity__gt=0).exists()
 
+    @precondition(lambda self: self.is_promised)
     @rule(reference=REFERENCES, quantity=SMALL)
     def ships(self, reference, quantity):
         held = Reservation.objects.filter(demand_kind="order", demand_ref=reference, item=self.lamp, quantity__gt=0)
@@ -134,12 +154,14 @@ class DemandMachine(RuleBasedStateMachine):
         lines = [ShipmentLine(self.lamp, self.site, quantity)]
         self.tried(lambda: ship_stock(key=uuid4(), lines=lines, demand=("order", reference), actor=None))
 
+    @precondition(lambda self: Posting.objects.filter(kind=PostingKind.SHIPMENT).exists())
     @rule(which=WHICH)
     def takes_a_shipment_back(self, which):
         shipment = self.chosen(Posting.objects.filter(kind=PostingKind.SHIPMENT), which)
         if shipment is not None:
             self.tried(lambda: reverse_posting(key=uuid4(), posting=shipment, actor=None))
 
+    @precondition(lambda self: self.is_promised)
     @rule(reference=REFERENCES)
     def lets_go(self, reference):
         unpin_stock(demand_kind="order", demand_ref=reference, reason="given away", actor=None)
@@ -151,17 +173,14 @@ class DemandMachine(RuleBasedStateMachine):
     # --- orders ----------------------------------------------------------------------------------------------------------
 
     @rule(planned=SMALL)
+    def plans_more_robots(self, planned):
+        self.plans_robots(planned)
+
     def plans_robots(self, planned):
         order = open_work_order(
             item=self.robot, planned=planned, output_location=self.site, source_location=self.site, actor=None
         )
         make_sub_orders(work_order=order, actor=None)
-
-    @rule(which=WHICH)
-    def releases(self, which):
-        order = self.chosen(WorkOrder.objects.filter(state="planned"), which)
-        if order is not None:
-            release_work_order(work_order=order, actor=None)
 
     @rule(which=WHICH, end=st.sampled_from([close_work_order, cancel_work_order, reopen_work_order]))
     def ends(self, which, end):
@@ -214,6 +233,13 @@ class DemandMachine(RuleBasedStateMachine):
         if order is not None:
             self.made(order, good, scrapped)
 
+    @rule(which=WHICH, references=st.permutations(["A", "B", "C"]))
+    def asks_again(self, which, references):
+        for reference in references[: 1 + which % 2]:
+            demand = Demand.objects.filter(demand_ref=reference).first()
+            if demand is not None and demand.quantity and demand.mode != "never":
+                assert self.ask(reference, demand.quantity, "", 4).missing == ZERO
+
     @rule(which=WHICH)
     def makes_all_lamps_of_an_order(self, which):
         order = self.chosen(WorkOrder.objects.filter(item=self.lamp, state__in=UNFINISHED), which)
@@ -226,12 +252,14 @@ class DemandMachine(RuleBasedStateMachine):
         if order is not None:
             self.tried(lambda: self.made(order, good))
 
+    @precondition(lambda self: self.is_made)
     @rule(which=WHICH, good=st.one_of(st.none(), SMALL))
     def takes_back(self, which, good):
         completion = self.chosen(Completion.objects.all(), which)
         if completion is not None:
             self.tried(lambda: reverse_completion(key=uuid4(), completion=completion, good=good, actor=None))
 
+    @precondition(lambda self: self.lamp.inspection_required and self.is_made)
     @rule(which=WHICH, quantity=SMALL, disposition=st.sampled_from([Disposition.RELEASE, "release", Disposition.SCRAP]))
     def inspects(self, which, quantity, disposition):
         goods = held_goods()
@@ -242,6 +270,7 @@ class DemandMachine(RuleBasedStateMachine):
                 lambda: decide_inspection(key=uuid4(), handle=arrival.pk, outcomes=[outcome], note="seen", actor=None)
             )
 
+    @precondition(lambda self: InspectionVerdict.objects.exists())
     @rule(which=WHICH)
     def takes_a_verdict_back(self, which):
         verdict = self.chosen(InspectionVerdict.objects.all(), which)
