@@ -1,6 +1,6 @@
-"""Pinning many items for one demand under one lock, and pinning cells that a posting has just filled."""
+"""Pinning many items for one demand under one lock, pinning cells that a posting has just filled, and letting go again."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -8,12 +8,13 @@ from django.db import connection
 from django.utils import timezone
 
 from inventory.arrays import numbers
+from inventory.errors import WrongState
 from inventory.locks import ANYWHERE, lock_for_posting
 from inventory.models import Item, Location, Reservation, ReservationChange, StockChange, StockStatus
 from inventory.operations.posting import Actor
 from inventory.operations.transactions import operation
 from inventory.picking import pick_lots
-from inventory.quantities import ZERO
+from inventory.quantities import ZERO, as_text
 from inventory.wakeups import wake_after_commit
 
 
@@ -65,6 +66,13 @@ def pin_cells(
     pins: Sequence[Pin], *, demand_kind: str, demand_ref: str, actor: Actor, rank: int = 0, reason: str = "reserved"
 ) -> None:
     """Promise cells to a demand. Their rows must be locked, and hold as much that is promised to nobody."""
+    pin_for_demands([(pin, (demand_kind, demand_ref)) for pin in pins], rank=rank, reason=reason, actor=actor)
+
+
+def pin_for_demands(
+    pins: Sequence[tuple[Pin, tuple[str, str]]], *, actor: Actor, rank: int = 0, reason: str = "reserved"
+) -> None:
+    """Promise cells to several demands (kind, reference), as `pin_cells`; as many statements as for one of them."""
     if not pins:
         return
     made = Reservation.objects.bulk_create(
@@ -73,11 +81,11 @@ def pin_cells(
             location_id=pin.location_id,
             lot_id=pin.lot_id,
             quantity=pin.quantity,
-            demand_kind=demand_kind,
-            demand_ref=demand_ref,
+            demand_kind=kind,
+            demand_ref=reference,
             rank=rank,
         )
-        for pin in pins
+        for pin, (kind, reference) in pins
     )
     with connection.cursor() as cursor:
         cursor.execute(
@@ -87,10 +95,10 @@ def pin_cells(
             " AS u(item_id, location_id, lot_id, quantity) GROUP BY 1, 2, 3) u"
             " WHERE (b.item_id, b.location_id, b.lot_id) = (u.item_id, u.location_id, u.lot_id) AND b.status = %s",
             [
-                numbers(pin.item_id for pin in pins),
-                numbers(pin.location_id for pin in pins),
-                numbers(pin.lot_id for pin in pins),
-                numbers(pin.quantity for pin in pins),
+                numbers(pin.item_id for pin, _ in pins),
+                numbers(pin.location_id for pin, _ in pins),
+                numbers(pin.lot_id for pin, _ in pins),
+                numbers(pin.quantity for pin, _ in pins),
                 StockStatus.AVAILABLE.value,
             ],
         )
@@ -100,7 +108,7 @@ def pin_cells(
         )
         for row in made
     )
-    _tell(pin.item_id for pin in pins)
+    _tell(pin.item_id for pin, _ in pins)
 
 
 @operation
@@ -134,8 +142,80 @@ def unpin_stock(
         left[row.item_id] = left.get(row.item_id, ZERO) - kept
         if row.quantity > kept:
             changes.append((row, row.quantity - kept))
-    if not changes:
+    _let_go(changes, reason=reason, actor=actor)
+    released: dict[int, Decimal] = {}
+    for row, quantity in changes:
+        released[row.item_id] = released.get(row.item_id, ZERO) + quantity
+    return released
+
+
+@operation
+def unpin_cells(
+    *,
+    item: Item,
+    cells: Mapping[tuple[int, int], Decimal],
+    demands: Sequence[tuple[str, str]],
+    reason: str,
+    actor: Actor,
+) -> dict[tuple[str, str], Decimal]:
+    """Let go of what demands (kind, reference) have pinned in cells (location id, lot id), at most the quantities given.
+
+    The first of `demands` lets go first, and of each its newest pins. Returns what each let go of; nothing pinned is no
+    error. The number of statements depends neither on the cells nor on the demands.
+    """
+    if not cells or not demands:
         return {}
+    held = Reservation.objects.pinned().filter(
+        item=item,
+        quantity__gt=0,
+        lot_id__in={lot_id for _, lot_id in cells},
+        location_id__in={location_id for location_id, _ in cells},
+        demand_ref__in={reference for _, reference in demands},
+    )
+    lock_for_posting(items=[item.pk], locations=sorted({location_id for location_id, _ in cells}))
+    turns = {demand: turn for turn, demand in enumerate(demands)}
+    found = [
+        row
+        for row in held.select_for_update(of=("self",), no_key=True).order_by("-id")
+        if (row.demand_kind, row.demand_ref) in turns
+    ]
+    left = dict(cells)
+    changes: list[tuple[Reservation, Decimal]] = []
+    released: dict[tuple[str, str], Decimal] = {}
+    for row in sorted(found, key=lambda row: turns[row.demand_kind, row.demand_ref]):
+        assert row.lot_id is not None
+        cell, demand = (row.location_id, row.lot_id), (row.demand_kind, row.demand_ref)
+        part = min(row.quantity, left.get(cell, ZERO))
+        if part > ZERO:
+            left[cell] -= part
+            changes.append((row, part))
+            released[demand] = released.get(demand, ZERO) + part
+    _let_go(changes, reason=reason, actor=actor)
+    return released
+
+
+@operation
+def release_reservation(*, reservation: Reservation, reason: str, actor: Actor) -> Decimal:
+    """Let go of one reservation, pinned or not, and return what it still promised (stock unit); 0 when it was over already.
+
+    Raises WrongState without a reason.
+    """
+    if not reason.strip():
+        raise WrongState(
+            f"{as_text(reservation.quantity)} would be taken from {reservation.demand} without a reason. Say why.",
+            reservation=reservation.pk,
+        )
+    lock_for_posting(items=[reservation.item_id], locations=[reservation.location_id])
+    held = Reservation.objects.select_for_update(of=("self",), no_key=True).get(pk=reservation.pk)
+    if held.quantity:
+        _let_go([(held, held.quantity)], reason=reason.strip(), actor=actor)
+    return held.quantity
+
+
+def _let_go(changes: Sequence[tuple[Reservation, Decimal]], *, reason: str, actor: Actor) -> None:
+    """Lower reservations of locked rows by positive quantities, with the cells of pinned ones, the log and the news."""
+    if not changes:
+        return
     with connection.cursor() as cursor:
         cursor.execute(
             "WITH u AS (SELECT * FROM unnest(%s::bigint[], %s::numeric[]) AS u(id, quantity)), less AS ("
@@ -155,10 +235,6 @@ def unpin_stock(
         for row, quantity in changes
     )
     _tell(row.item_id for row, _ in changes)
-    released: dict[int, Decimal] = {}
-    for row, quantity in changes:
-        released[row.item_id] = released.get(row.item_id, ZERO) + quantity
-    return released
 
 
 def _tell(items: Iterable[int]) -> None:

@@ -1,6 +1,6 @@
 """Promising stock to demands, and letting it go again. Nothing moves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -140,42 +140,6 @@ def release_reservations(
     Reservation.objects.filter(pk__in=[row.pk for row in released]).update(quantity=ZERO)
     _tell(sorted(items))
     return sum((row.quantity for row in released), ZERO)
-
-
-@operation
-def release_pins(
-    *,
-    demand_kind: str,
-    demand_ref: str,
-    item: Item,
-    cells: Mapping[tuple[int, int], Decimal],
-    reason: str,
-    actor: Actor,
-) -> Decimal:
-    """Let go of what a demand has pinned in given cells (location id, lot id), at most the quantities given, newest first.
-
-    Returns what was released; nothing pinned is not an error.
-    """
-    pinned = Reservation.objects.for_demand(kind=demand_kind, reference=demand_ref).pinned()
-    held = pinned.filter(item=item, quantity__gt=0, lot_id__in=[lot_id for _, lot_id in cells])
-    if not held.exists():
-        return ZERO
-    rows = lock_for_posting(items=[item.pk], locations=sorted({location_id for location_id, _ in cells}))
-    left = dict(cells)
-    changes: list[tuple[Reservation, Decimal]] = []
-    for row in held.select_for_update(of=("self",), no_key=True).order_by("-id"):
-        assert row.lot_id is not None
-        part = min(row.quantity, left.get((row.location_id, row.lot_id), ZERO))
-        if part > ZERO:
-            left[(row.location_id, row.lot_id)] -= part
-            changes.append((row, -part))
-            cell = rows.cells[(row.item_id, row.location_id, row.lot_id, StockStatus.AVAILABLE.value)]
-            StockBalance.objects.filter(pk=cell.id).update(reserved=F("reserved") - part)
-            Reservation.objects.filter(pk=row.pk).update(quantity=F("quantity") - part)
-    if changes:
-        _log(changes, reason=reason, actor=actor)
-        _tell([item.pk])
-    return -sum((quantity for _, quantity in changes), ZERO)
 
 
 def _log(changes: Sequence[tuple[Reservation, Decimal]], *, reason: str, actor: Actor) -> None:

@@ -1,6 +1,5 @@
 """What was asked for by plain references, met from stock or by work orders."""
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -34,8 +33,9 @@ from inventory.api.idempotency import Reply
 from inventory.api.references import find_items, find_locations, in_stock_units
 from inventory.api.resources import Endpoint, ListOne, Resource
 from inventory.api.serializers import UNIT_HELP
-from production.models import Demand, DemandMode, WorkOrderPeg
+from production.models import Demand, DemandMode
 from production.operations.demands import WINDOW_HOURS, make_for_demand, withdraw_demand
+from production.reads.demands import DemandStanding, standings
 
 WINDOW_HOURS_MAX = 24 * 31
 
@@ -46,23 +46,28 @@ class PegSerializer(serializers.Serializer[Any]):
     work_order = TextOut(source="work_order.number")
     state = TextOut(source="work_order.state")
     quantity = DecimalOut()
+    served = DecimalOut(help_text="Made and handed to the demand.")
 
 
 class DemandSerializer(serializers.Serializer[Any]):
     """What was asked for by a reference, and what is done about it. Quantities in the item's stock unit."""
 
-    id = IdOut()
-    demand_kind = TextOut()
-    demand_ref = TextOut()
-    item = TextOut(source="item.sku")
-    item_id = IdOut()
-    unit = TextOut(source="item.stock_unit")
-    quantity = DecimalOut(help_text="0: withdrawn.")
-    reserved = DecimalOut(help_text="From stock.")
-    mode = ChoiceOut(DemandMode.choices)
-    location = TextOut(source="location.code")
-    needed_on = DayOut(allow_null=True)
-    created_at = MomentOut()
+    id = IdOut(source="demand.pk")
+    demand_kind = TextOut(source="demand.demand_kind")
+    demand_ref = TextOut(source="demand.demand_ref")
+    item = TextOut(source="demand.item.sku")
+    item_id = IdOut(source="demand.item_id")
+    unit = TextOut(source="demand.item.stock_unit")
+    quantity = DecimalOut(source="demand.quantity", help_text="0: withdrawn.")
+    reserved = DecimalOut(source="promised", help_text="Promised to it now, from stock and from what was made.")
+    taken = DecimalOut(help_text="Shipped out of what was promised to it.")
+    coming = DecimalOut(help_text="Still made for it, or made and waiting for inspection.")
+    missing = DecimalOut(help_text="Neither reserved nor taken nor coming.")
+    surplus = DecimalOut(help_text="Reserved or coming beyond what is asked for.")
+    mode = ChoiceOut(DemandMode.choices, source="demand.mode")
+    location = TextOut(source="demand.location.code")
+    needed_on = DayOut(source="demand.needed_on", allow_null=True)
+    created_at = MomentOut(source="demand.created_at")
     pegs = PegSerializer(many=True, read_only=True)
 
 
@@ -114,7 +119,7 @@ class DemandResource(ListOne, Resource):
 
     def list(self, request: Request) -> Response:  # noqa: ARG002
         """Page by page; `next` and `previous` are the addresses of the pages around this one."""
-        rows = _with_pegs(self.page())
+        rows = standings(self.page())
         answer: Response = self.get_paginated_response(self.get_serializer(rows, many=True).data)
         return answer
 
@@ -122,11 +127,11 @@ class DemandResource(ListOne, Resource):
         """One of them by its id."""
         return self.answer(self._shown(self.get_object().pk))
 
-    def _shown(self, pk: int) -> Demand:
-        return _with_pegs([self.get_queryset().get(pk=pk)])[0]
+    def _shown(self, pk: int) -> DemandStanding:
+        return standings([self.get_queryset().get(pk=pk)])[0]
 
     def create(self, request: Request) -> HttpResponse:
-        """Meet a demand. The same kind, reference and item with another quantity changes what was asked for."""
+        """Meet a demand. The same kind, reference and item again changes what was asked for, and meets what is missing."""
 
         def work(key: UUID) -> Reply:  # noqa: ARG001  the reference is what makes it repeatable
             values = self.values()
@@ -153,15 +158,3 @@ class DemandResource(ListOne, Resource):
             demand_kind=demand.demand_kind, demand_ref=demand.demand_ref, item=demand.item, actor=request.user
         )
         return self.answer(self._shown(demand.pk))
-
-
-def _with_pegs(found: Sequence[Demand]) -> Sequence[Demand]:
-    """The demands, each with the orders that make something for it; one statement."""
-    pegs = WorkOrderPeg.objects.filter(demand_ref__in={demand.demand_ref for demand in found})
-    by_key: dict[tuple[str, str, int], list[WorkOrderPeg]] = {}
-    for peg in pegs.select_related("work_order").order_by("id"):
-        by_key.setdefault((peg.demand_kind, peg.demand_ref, peg.work_order.item_id), []).append(peg)
-    for demand in found:
-        key = (demand.demand_kind, demand.demand_ref, demand.item_id)
-        demand.pegs = by_key.get(key, [])  # type: ignore[attr-defined]
-    return found

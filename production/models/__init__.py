@@ -36,6 +36,8 @@ from production.models.quality import (
     InspectionVerdict,
 )
 from production.models.work_orders import (
+    DEMAND_KIND,
+    REPLENISHMENT,
     ConsumptionBasis,
     Demand,
     DemandMode,
@@ -46,6 +48,8 @@ from production.models.work_orders import (
 )
 
 __all__ = [
+    "DEMAND_KIND",
+    "REPLENISHMENT",
     "Bom",
     "BomAttachment",
     "BomLine",

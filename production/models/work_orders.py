@@ -11,6 +11,11 @@ from django.db.models import Q
 from inventory.models import Item, Location
 from production.models.boms import Bom, IssueMethod
 
+DEMAND_KIND = "work_order"
+"""The demand kind of what a work order needs itself; its number is the reference."""
+REPLENISHMENT = "replenishment"
+"""The demand kind of what is made beyond what anybody asked for, up to the reorder point."""
+
 
 class WorkOrderState(models.TextChoices):
     PLANNED = "planned", "Planned"
@@ -163,12 +168,16 @@ class WorkOrderLine(models.Model):
 
 
 class WorkOrderPeg(models.Model):
-    """What a work order is made for: a part of its plan that one demand asked for."""
+    """What a work order is made for: a part of its plan that one demand asked for.
+
+    `served` of it was handed to the demand: made, and promised to it.
+    """
 
     work_order = models.ForeignKey(WorkOrder, on_delete=models.CASCADE, related_name="pegs")
     demand_kind = models.CharField(max_length=24, help_text="order, work_order, replenishment, ...")
     demand_ref = models.CharField(max_length=64)
     quantity = models.DecimalField(max_digits=18, decimal_places=6, help_text="Stock unit of the item.")
+    served = models.DecimalField(max_digits=18, decimal_places=6, default=Decimal(0), db_default=Decimal(0))
     needed_on = models.DateField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -179,11 +188,24 @@ class WorkOrderPeg(models.Model):
                 fields=("work_order", "demand_kind", "demand_ref"), name="production_workorderpeg_once"
             ),
             models.CheckConstraint(condition=Q(quantity__gt=0), name="production_workorderpeg_quantity_positive"),
+            models.CheckConstraint(
+                condition=Q(served__gte=0, served__lte=models.F("quantity")), name="production_workorderpeg_served"
+            ),
         )
         indexes = (models.Index(fields=("demand_kind", "demand_ref"), name="production_peg_demand"),)
 
     def __str__(self) -> str:
         return f"{self.quantity:f} for {self.demand_kind} {self.demand_ref}"
+
+    @property
+    def demand(self) -> tuple[str, str]:
+        """Kind and reference of the demand."""
+        return (self.demand_kind, self.demand_ref)
+
+    @property
+    def open(self) -> Decimal:
+        """Not yet handed to the demand; stock unit."""
+        return self.quantity - self.served
 
 
 class DemandMode(models.TextChoices):
@@ -194,17 +216,16 @@ class DemandMode(models.TextChoices):
 
 
 class Demand(models.Model):
-    """What somebody asked to have of an item, by a reference that counts once, and what was done about it.
+    """What somebody asked to have of an item, by a reference that counts once.
 
-    `reserved` came from stock; the rest is made by the work orders it is pegged to. A demand that was withdrawn has
-    quantity zero.
+    What is done about it follows from reservations and from the work orders it is pegged to (`reads/demands.py`). A demand
+    that was withdrawn has quantity zero.
     """
 
     demand_kind = models.CharField(max_length=24, help_text="order, plan, ...")
     demand_ref = models.CharField(max_length=64)
     item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="+")
     quantity = models.DecimalField(max_digits=18, decimal_places=6, help_text="Asked for, in the stock unit.")
-    reserved = models.DecimalField(max_digits=18, decimal_places=6, default=Decimal(0), help_text="From stock.")
     mode = models.CharField(max_length=8, choices=DemandMode)
     location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="+", help_text="Ready here.")
     needed_on = models.DateField(null=True, blank=True)
@@ -218,9 +239,7 @@ class Demand(models.Model):
         default_permissions = ()
         constraints = (
             models.UniqueConstraint(fields=("demand_kind", "demand_ref", "item"), name="production_demand_once"),
-            models.CheckConstraint(
-                condition=Q(quantity__gte=0, reserved__gte=0), name="production_demand_not_negative"
-            ),
+            models.CheckConstraint(condition=Q(quantity__gte=0), name="production_demand_not_negative"),
         )
 
     def __str__(self) -> str:

@@ -16,18 +16,20 @@ from inventory.operations.transactions import operation
 from inventory.quantities import ZERO, as_text, round_down
 from production.errors import OrderClosed
 from production.facts import Recipe, recipe_of_bom
-from production.models import WorkOrder, WorkOrderPeg, WorkOrderState
-from production.operations.completing import DEMAND_KIND
+from production.models import DEMAND_KIND, WorkOrder, WorkOrderPeg, WorkOrderState
 from production.operations.freezing import copy_lines, have_same_lines, refreeze
+from production.operations.pegs import add_peg, lower_peg
 from production.operations.releasing import reserve_for
 from production.operations.work_orders import (
     free_surplus,
+    lock_makers,
     locked_order,
     number_order,
     refuse_issued,
     set_planned,
 )
-from production.reads.order_needs import need_of, needs_of_order
+from production.reads.demands import in_turn
+from production.reads.order_needs import need_of, needs_of_order, needs_of_orders
 
 PARTS_MAX = 50
 """Parts one order is split into at once: each moves reservations."""
@@ -133,8 +135,9 @@ def split_work_order(
 ) -> WorkOrder:
     """Make `quantity` (stock unit) of an unfinished order's rest an order of its own, with the same frozen BOM.
 
-    The newest demands go with it. Reservations beyond what the rest needs are freed and taken by the new order. Raises
-    OrderClosed, InvalidQuantity when the rest is not larger than `quantity`, InvalidQuantityStep.
+    The newest demands go with it, and so do orders that make its sub-assemblies. Reservations beyond what the rest needs are
+    freed and taken by the new order. Raises OrderClosed, InvalidQuantity when the rest is not larger than `quantity`,
+    InvalidQuantityStep.
     """
     order = locked_order(work_order)
     _refuse_finished(order)
@@ -181,6 +184,7 @@ def _split_off(
             work_order=order.number,
             remaining=as_text(order.remaining),
         )
+    makers = lock_makers(order)
     new = WorkOrder.objects.create(
         number=f"new-{timezone.now().timestamp():.6f}-{order.pk}"[:24],
         item=order.item,
@@ -208,6 +212,7 @@ def _split_off(
     free_surplus(order, reason=f"{new.number} was split off", actor=actor)
     if had_pins and new.is_open:
         reserve_for(new, actor=actor)
+    _split_makers(order, new, makers)
     return new
 
 
@@ -227,6 +232,8 @@ def merge_work_orders(*, target: WorkOrder, others: Sequence[WorkOrder], actor: 
     for other in (locked[pk] for pk in wanted):
         _refuse_unlike(order, other)
         refuse_issued(other)
+    for one in locked.values():
+        lock_makers(one)
     had_pins = any(need.reserved for one in locked.values() for need in needs_of_order(one))
     total = ZERO
     for other in (locked[pk] for pk in wanted):
@@ -282,60 +289,88 @@ def _refuse_unlike(order: WorkOrder, other: WorkOrder) -> None:
 
 
 def _split_pegs(order: WorkOrder, new: WorkOrder) -> None:
-    """The youngest demands go with the new order as far as the old one can no longer make them."""
-    pegs = list(order.pegs.order_by("-id"))
-    left = sum((peg.quantity for peg in pegs), ZERO) - order.planned
-    moved = []
-    for peg in pegs:
-        part = min(peg.quantity, left)
-        if part <= ZERO:
-            break
-        left -= part
-        moved.append(
-            WorkOrderPeg(
-                work_order=new,
-                demand_kind=peg.demand_kind,
-                demand_ref=peg.demand_ref,
-                quantity=part,
-                needed_on=peg.needed_on,
-            )
-        )
-        if part == peg.quantity:
-            peg.delete()
-        else:
-            peg.quantity -= part
-            peg.save(update_fields=["quantity"])
-    for peg in reversed(moved):  # written oldest first: that is the order in which they are served and split again
-        peg.save()
-    first = new.pegs.order_by("id").first()
+    """The youngest demands go with the new order as far as the old one can no longer make them.
+
+    What was handed to a demand stays with the order that made it.
+    """
+    pegs = in_turn(order.pegs.all())
+    left = min(sum((peg.open for peg in pegs), ZERO) - order.remaining, new.planned)
+    moved: list[tuple[WorkOrderPeg, Decimal]] = []
+    for peg in reversed(pegs):
+        part = min(peg.open, left)
+        if part > ZERO:
+            left -= part
+            moved.append((peg, part))
+            lower_peg(peg, part)
+    for peg, part in reversed(moved):  # oldest first: that is the order in which they are served and split again
+        add_peg(new, peg.demand, part, needed_on=peg.needed_on)
+    _name_demand(new)
+
+
+def _name_demand(order: WorkOrder) -> None:
+    """An order says for whom it is first made."""
+    first = next(iter(in_turn(order.pegs.all())), None)
     if first is not None:
-        new.demand_kind, new.demand_ref = first.demand_kind, first.demand_ref
-    elif not pegs and order.demand_kind:
-        new.demand_kind, new.demand_ref = order.demand_kind, order.demand_ref
-    new.save(update_fields=["demand_kind", "demand_ref"])
-
-
-def _merge_pegs(other: WorkOrder, order: WorkOrder) -> None:
-    theirs = list(other.pegs.order_by("id").values_list("demand_kind", "demand_ref", "quantity", "needed_on"))
-    if not theirs and other.demand_kind:
-        theirs = [(other.demand_kind, other.demand_ref, other.planned, other.due_on)]
-    if theirs and order.demand_kind and not order.pegs.exists():
-        _add_peg(order, order.demand_kind, order.demand_ref, order.planned, order.due_on)
-    for kind, reference, quantity, needed_on in theirs:
-        _add_peg(order, kind, reference, quantity, needed_on)
-    other.pegs.all().delete()
-    if theirs and not order.demand_kind:
-        order.demand_kind, order.demand_ref = theirs[0][0], theirs[0][1]
+        order.demand_kind, order.demand_ref = first.demand
         order.save(update_fields=["demand_kind", "demand_ref"])
 
 
-def _add_peg(order: WorkOrder, kind: str, reference: str, quantity: Decimal, needed_on: date | None) -> None:
-    peg, is_new = WorkOrderPeg.objects.get_or_create(
-        work_order=order,
-        demand_kind=kind,
-        demand_ref=reference,
-        defaults={"quantity": quantity, "needed_on": needed_on},
-    )
-    if not is_new:
-        peg.quantity += quantity
-        peg.save(update_fields=["quantity"])
+def _split_makers(order: WorkOrder, new: WorkOrder, locked: Sequence[WorkOrder]) -> None:
+    """Orders that make something for a split one make it for both parts: the youngest go with the new one, as far as the
+    old one no longer needs them and the new one does."""
+    makers = {maker.pk: maker for maker in locked}
+    if not makers:
+        return
+    needs = needs_of_orders([order, new])
+    left: dict[int, Decimal] = {}
+    room: dict[int, Decimal] = {}
+    for need in needs[order.pk]:
+        left[need.component.pk] = left.get(need.component.pk, ZERO) - need.to_reserve
+    for need in needs[new.pk]:
+        room[need.component.pk] = room.get(need.component.pk, ZERO) + need.to_reserve
+    pegs = list(WorkOrderPeg.objects.filter(work_order__in=makers, demand_kind=DEMAND_KIND, demand_ref=order.number))
+    for peg in pegs:
+        item_id = makers[peg.work_order_id].item_id
+        left[item_id] = left.get(item_id, ZERO) + peg.open
+    for peg in sorted(pegs, key=lambda peg: -peg.work_order_id):
+        maker = makers[peg.work_order_id]
+        part = min(peg.open, left[maker.item_id], room.get(maker.item_id, ZERO))
+        if part <= ZERO:
+            continue
+        left[maker.item_id] -= part
+        room[maker.item_id] -= part
+        is_all = part == peg.quantity
+        lower_peg(peg, part)
+        add_peg(maker, (DEMAND_KIND, new.number), part, needed_on=peg.needed_on)
+        if is_all and maker.parent_id == order.pk:
+            maker.parent = new
+            maker.save(update_fields=["parent"])
+        _name_demand(maker)
+
+
+def _merge_pegs(other: WorkOrder, order: WorkOrder) -> None:
+    """The demands of a merged order, and the orders that make something for it, are those of the other one."""
+    for peg in in_turn(other.pegs.all()):
+        add_peg(order, peg.demand, peg.quantity, needed_on=peg.needed_on)
+    other.pegs.all().delete()
+    if not order.demand_kind:
+        _name_demand(order)
+    for maker in lock_makers(other):
+        _repeg(maker, other, order)
+
+
+def _repeg(maker: WorkOrder, other: WorkOrder, order: WorkOrder) -> None:
+    """What a locked order makes for `other`, and has made for it, counts for `order`."""
+    peg = maker.pegs.get(demand_kind=DEMAND_KIND, demand_ref=other.number)
+    known = maker.pegs.filter(demand_kind=DEMAND_KIND, demand_ref=order.number).first()
+    if known is None:
+        peg.demand_ref = order.number
+        peg.save(update_fields=["demand_ref"])
+    else:
+        peg.delete()
+        known.quantity += peg.quantity
+        known.served += peg.served
+        known.save(update_fields=["quantity", "served"])
+    if (maker.demand_kind, maker.demand_ref) == (DEMAND_KIND, other.number):
+        maker.demand_ref = order.number
+        maker.save(update_fields=["demand_ref"])

@@ -10,8 +10,9 @@ from django.db import transaction
 from inventory.errors import DomainError
 from inventory.models import Reservation, StockBalance
 from inventory.operations.posting import Actor
+from inventory.operations.transactions import run_in_transaction
 from inventory.quantities import ZERO
-from production.models import Completion, CompletionLine, CompletionReversal, CompletionReversalLine
+from production.models import Completion, CompletionLine, CompletionReversal, CompletionReversalLine, WorkOrderPeg
 from production.operations.outputs_back import main_outputs_left
 from production.operations.recoveries import left_to_disassemble
 from production.operations.reversing import reverse_completion
@@ -50,12 +51,16 @@ def preview_reversal(*, completion: Completion, actor: Actor, good: Decimal | No
     good_left = completion.good - completion.reversed_good
     lines: list[ReturnedLine] = []
     problem: DomainError | None = None
+
+    def work() -> list[ReturnedLine]:
+        result = reverse_completion(key=uuid4(), completion=completion, actor=actor, good=good)
+        back = CompletionReversalLine.objects.filter(reversal=result.reversal).order_by("line_id")
+        found = [ReturnedLine(row.line, row.actual) for row in back.select_related("line__component")]
+        transaction.set_rollback(True)
+        return found
+
     try:
-        with transaction.atomic():
-            result = reverse_completion(key=uuid4(), completion=completion, actor=actor, good=good)
-            back = CompletionReversalLine.objects.filter(reversal=result.reversal).order_by("line_id")
-            lines = [ReturnedLine(row.line, row.actual) for row in back.select_related("line__component")]
-            transaction.set_rollback(True)
+        lines = run_in_transaction(work)  # it takes the locks of the reversal, and waits for them as that does
     except DomainError as error:
         problem = error
     return ReversalPlan(
@@ -70,7 +75,7 @@ def preview_reversal(*, completion: Completion, actor: Actor, good: Decimal | No
 
 
 def _returnable(completion: Completion) -> Decimal:
-    """How many good units are where they were put, free or promised to the completion's own demand, last made first."""
+    """How many good units are where they were put, free or promised to the completion's own demands, last made first."""
     earlier = list(CompletionReversal.objects.filter(completion=completion).values_list("posting_id", flat=True))
     left = main_outputs_left(completion, earlier)
     lots = [lot_id for (_, _, lot_id, _), _ in left]
@@ -89,12 +94,16 @@ def _returnable(completion: Completion) -> Decimal:
 
 
 def _own_pins(completion: Completion, lots: Sequence[int]) -> dict[tuple[int, int], Decimal]:
+    """By cell, what is promised to the demands of the completion's order: it lets go of that when it is taken back."""
     order = completion.work_order
     if order is None or not order.demand_kind:
         return {}
-    pins = Reservation.objects.for_demand(kind=order.demand_kind, reference=order.demand_ref).pinned()
+    demands = {peg.demand for peg in WorkOrderPeg.objects.filter(work_order=order)}
+    pins = Reservation.objects.pinned().filter(demand_ref__in={reference for _, reference in demands})
     found: dict[tuple[int, int], Decimal] = {}
     for pin in pins.filter(item=completion.item_id, lot_id__in=lots, quantity__gt=0):
         assert pin.lot_id is not None
+        if (pin.demand_kind, pin.demand_ref) not in demands:
+            continue
         found[(pin.location_id, pin.lot_id)] = found.get((pin.location_id, pin.lot_id), ZERO) + pin.quantity
     return found

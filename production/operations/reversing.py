@@ -10,11 +10,10 @@ from django.db import connection
 
 from inventory.errors import AlreadyReversed, InvalidQuantity, ReversalBlocked
 from inventory.locks import CellKey
-from inventory.models import CostEntry, CostEntryKind, Item, Movement, Posting, PostingKind
+from inventory.models import CostEntry, CostEntryKind, Item, Movement, Posting, PostingKind, StockStatus
 from inventory.operations.checking import check_quantity
 from inventory.operations.kept_counts import kept_counts
 from inventory.operations.posting import Actor, Draft, claim_posting, post
-from inventory.operations.reserving import release_pins
 from inventory.operations.reversing import cell_key, lock_for_reversal, refuse_blocked
 from inventory.operations.transactions import operation
 from inventory.quantities import ZERO, as_text, proportion, share_out, total_of
@@ -27,8 +26,8 @@ from production.models import (
     Disassembly,
     WorkOrder,
 )
-from production.operations.completing.promising import demands_of
 from production.operations.outputs_back import OutputBack, outputs_to_take_back
+from production.operations.pegs import take_back
 
 ABSORBED = frozenset({CostEntryKind.CONSUMABLES, CostEntryKind.LABOUR, CostEntryKind.MACHINE, CostEntryKind.OVERHEAD})
 """Kinds of cost entries by which value went into the output beside components."""
@@ -102,9 +101,10 @@ def reverse_completion(
     earlier = _earlier_reversals(done)
     movements = list(original.movements.order_by("id"))
     back = outputs_to_take_back(done, earlier, taken=taken, left=good_left)
-    if order is not None:
-        _release_own(order, item, back, what=str(original), actor=actor)
     rows = lock_for_reversal(movements, posting_ids=[original.pk, *earlier])
+    if order is not None and order.demand_kind:
+        _release_own(order, item, back, what=str(original), actor=actor)
+        rows = lock_for_reversal(movements, posting_ids=[original.pk, *earlier])  # as its promises leave them
     kept = kept_counts(original, earlier=earlier)
     outputs = {output.key: -output.quantity for output in back}
     if kept.undo_first(kept.whole() if is_whole else outputs, reversal=claim.posting, rows=rows):
@@ -127,23 +127,14 @@ def reverse_completion(
 
 
 def _release_own(order: WorkOrder, item: Item, back: Sequence[OutputBack], *, what: str, actor: Actor) -> None:
-    """What the order had reserved of its own output for the demand behind it is let go, for it goes back."""
-    if not order.demand_kind:
-        return
-    cells = {(output.location_id, output.lot_id): output.quantity for output in back if output.is_main}
-    demands = demands_of(order)
-    for cell, quantity in cells.items():
-        left = quantity
-        for kind, reference, _ in reversed(demands):  # the demand that was served last waits again first
-            if left > ZERO:
-                left -= release_pins(
-                    demand_kind=kind,
-                    demand_ref=reference,
-                    item=item,
-                    cells={cell: left},
-                    reason=f"{what} reversed",
-                    actor=actor,
-                )
+    """What the order had promised of its own output to its demands is let go, for it goes back."""
+    cells: dict[tuple[int, int], Decimal] = {}
+    taken = sum((output.quantity for output in back if output.is_main), ZERO)
+    for output in back:
+        if output.is_main and output.status == StockStatus.AVAILABLE:
+            cell = (output.location_id, output.lot_id)
+            cells[cell] = cells.get(cell, ZERO) + output.quantity
+    take_back(order, item, cells, made=order.good - taken, reason=f"{what} reversed", actor=actor)
 
 
 def _reverse_nested(posting: Posting, completion: Completion, *, actor: Actor, reason: str) -> None:

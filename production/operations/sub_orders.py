@@ -13,10 +13,10 @@ from inventory.operations.posting import Actor
 from inventory.operations.transactions import operation
 from inventory.quantities import ZERO, round_up
 from production.errors import OrderClosed
-from production.models import Bom, WorkOrder, WorkOrderPeg, WorkOrderState
-from production.operations.completing import DEMAND_KIND
+from production.models import DEMAND_KIND, Bom, WorkOrder, WorkOrderState
 from production.operations.work_orders import locked_order, open_work_order
-from production.reads.shortages import UNFINISHED, shortages_of
+from production.reads.demands import UNFINISHED
+from production.reads.shortages import shortages_of
 
 LEVELS_MAX = 20
 
@@ -84,13 +84,6 @@ def _plan_below(order: WorkOrder, *, actor: Actor, level: int) -> list[WorkOrder
             parent=order,
             is_planned=True,
             actor=actor,
-        )
-        WorkOrderPeg.objects.create(
-            work_order=child,
-            demand_kind=DEMAND_KIND,
-            demand_ref=order.number,
-            quantity=missing.quantity,
-            needed_on=child.due_on,
         )
         made.append(child)
     for child in list(made):

@@ -15,9 +15,9 @@ from inventory.operations.transactions import operation
 from inventory.quantities import ZERO, as_text
 from production.errors import OrderClosed
 from production.facts import recipe_of_bom
-from production.models import Bom, ConsumptionBasis, WorkOrder, WorkOrderState
-from production.operations.completing import DEMAND_KIND
+from production.models import DEMAND_KIND, Bom, ConsumptionBasis, WorkOrder, WorkOrderPeg, WorkOrderState
 from production.operations.freezing import freeze
+from production.operations.pegs import add_peg, locked_orders, trim_pegs
 from production.reads.order_needs import needs_of_order
 
 
@@ -46,8 +46,8 @@ def open_work_order(
 
     `is_planned` only plans it: nothing can be completed before it is released. `rank`: lower is made first. `basis` says
     what a completion consumes, `floor_location` where components stand that are issued before. Phantoms are exploded now;
-    later changes of any BOM do not touch the order. Raises InvalidBom, InvalidQuantity, InvalidQuantityStep,
-    LocationBlocked, PhantomNotStocked, WrongState for dates in the wrong order.
+    later changes of any BOM do not touch the order. With a demand, all of the plan is pegged to it. Raises InvalidBom,
+    InvalidQuantity, InvalidQuantityStep, LocationBlocked, PhantomNotStocked, WrongState for dates in the wrong order.
     """
     check_item(item)
     check_quantity(item, planned)
@@ -79,6 +79,8 @@ def open_work_order(
     )
     number_order(order)
     freeze(order, recipe)
+    if demand_kind:
+        add_peg(order, (demand_kind, demand_ref), planned, needed_on=due_on)
     return order
 
 
@@ -105,6 +107,7 @@ def close_work_order(*, work_order: WorkOrder, actor: Actor, reason: str = "") -
             state=order.state,
         )
     refuse_issued(order)
+    lock_makers(order)
     order.state = WorkOrderState.CLOSED
     order.closed_at = timezone.now()
     order.save(update_fields=["state", "closed_at"])
@@ -136,6 +139,7 @@ def cancel_work_order(*, work_order: WorkOrder, actor: Actor, reason: str = "") 
             done=as_text(order.good + order.scrapped),
         )
     refuse_issued(order)
+    lock_makers(order)
     order.state = WorkOrderState.CANCELLED
     order.closed_at = timezone.now()
     order.save(update_fields=["state", "closed_at"])
@@ -183,7 +187,8 @@ def reopen_work_order(*, work_order: WorkOrder, actor: Actor) -> WorkOrder:  # n
 def change_planned(*, work_order: WorkOrder, planned: Decimal, actor: Actor) -> WorkOrder:
     """Raise or lower the planned quantity, not below what is done (rule S7). Reaching it finishes the order.
 
-    What was reserved for more than the new plan needs is freed.
+    What was reserved for more than the new plan needs is freed, and what it no longer makes is missing to its demands, the
+    youngest first. What more it makes is for nobody yet.
     """
     order = locked_order(work_order)
     check_quantity(order.item, planned)
@@ -201,6 +206,7 @@ def change_planned(*, work_order: WorkOrder, planned: Decimal, actor: Actor) -> 
     is_less = planned < order.planned
     set_planned(order, planned)
     if is_less:
+        trim_pegs(order)
         free_surplus(order, reason=f"{order.number} plans less", actor=actor)
     return order
 
@@ -274,6 +280,15 @@ def refuse_issued(order: WorkOrder) -> None:
             work_order=order.number,
             location=place,
         )
+
+
+def lock_makers(order: WorkOrder) -> list[WorkOrder]:
+    """Lock the orders that make something for a locked one, by id.
+
+    A completion of one of them is done with its promises, or will see the order as this transaction leaves it.
+    """
+    pegs = WorkOrderPeg.objects.filter(demand_kind=DEMAND_KIND, demand_ref=order.number)
+    return locked_orders(sorted(pegs.values_list("work_order_id", flat=True)))
 
 
 def locked_order(work_order: WorkOrder) -> WorkOrder:

@@ -9,9 +9,8 @@ from django.db.models import F, Sum
 
 from inventory.arrays import numbers
 from inventory.quantities import ZERO
-from production.explosion import Rate, expected_usage
-from production.models import WorkOrder
-from production.operations.completing import DEMAND_KIND
+from production.explosion import MANUAL, Rate, expected_usage
+from production.models import DEMAND_KIND, WorkOrder
 
 
 def open_outputs(*, items: Sequence[int], places: Sequence[int] | None = None) -> dict[int, Decimal]:
@@ -28,7 +27,8 @@ def open_outputs(*, items: Sequence[int], places: Sequence[int] | None = None) -
 
 
 _NEEDS = """
-SELECT l.component_id, c.step, l.rate_numerator, l.rate_denominator, l.setup_quantity, l.rounding_multiple, l.booked,
+SELECT l.component_id, c.step, l.rate_numerator, l.rate_denominator, l.setup_quantity, l.rounding_multiple,
+       CASE WHEN l.issue_method = %s THEN l.used ELSE l.booked END,
        o.planned, coalesce(r.quantity, 0), row_number() OVER (PARTITION BY o.id, l.component_id ORDER BY l.id)
 FROM production_workorderline l
 JOIN production_workorder o ON o.id = l.work_order_id AND o.state = 'open' AND o.planned > o.good + o.scrapped
@@ -46,19 +46,19 @@ def open_needs(*, items: Sequence[int], places: Sequence[int] | None = None) -> 
     """Still needed of each component by open orders and not reserved for them, by item id; stock unit. One statement.
 
     `places`: orders that take from these, or from anywhere (None: all orders). The need is the cumulative one for the whole
-    plan less what completions booked, rounded as a completion of the rest would round it.
+    plan less what completions booked (used, of what is issued by hand), rounded as a completion of the rest would round it.
     """
     wanted = None if places is None else numbers(places)
     found: dict[int, Decimal] = {}
     with connection.cursor() as cursor:
-        cursor.execute(_NEEDS, [DEMAND_KIND, numbers(items), wanted, wanted])
-        for component, step, top, bottom, setup, multiple, booked, planned, reserved, number in cursor.fetchall():
+        cursor.execute(_NEEDS, [MANUAL, DEMAND_KIND, numbers(items), wanted, wanted])
+        for component, step, top, bottom, setup, multiple, done, planned, reserved, number in cursor.fetchall():
             rate = Rate(
                 component_id=component,
                 per_unit=Fraction(int(top), int(bottom)),
                 setup=Fraction(setup),
                 multiple=None if multiple is None else Fraction(multiple),
             )
-            need = expected_usage(rate, started_after=planned, booked=booked, step=step)
+            need = expected_usage(rate, started_after=planned, booked=done, step=step)
             found[component] = found.get(component, ZERO) + max(ZERO, need - (reserved if number == 1 else ZERO))
     return {item_id: quantity for item_id, quantity in found.items() if quantity}

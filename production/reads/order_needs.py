@@ -8,8 +8,7 @@ from fractions import Fraction
 from inventory.models import Item, Reservation
 from inventory.quantities import ZERO
 from production.explosion import MANUAL, Rate, expected_usage
-from production.models import WorkOrder, WorkOrderLine
-from production.operations.completing.requests import DEMAND_KIND
+from production.models import DEMAND_KIND, WorkOrder, WorkOrderLine
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from django.db.models import Exists, F, OuterRef, Q
 
 from inventory.models import Reservation
-from production.models import WorkOrder, WorkOrderState
+from production.models import DEMAND_KIND, WorkOrder, WorkOrderState
 from production.models.work_orders import WorkOrderQuerySet
-from production.operations.completing.requests import DEMAND_KIND
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ from inventory.locks import ANYWHERE, Cell, lock_for_posting
 from inventory.models import Item, Location, StockStatus
 from inventory.picking import pick_lots
 from inventory.quantities import ZERO
-from production.models import WorkOrder
-from production.operations.completing.requests import DEMAND_KIND
+from production.models import DEMAND_KIND, WorkOrder
 from production.reads.order_needs import LineNeed, needs_of_order
 
 

@@ -18,15 +18,13 @@ from inventory.arrays import numbers
 from inventory.models import Item, StockStatus
 from inventory.quantities import ZERO, round_down
 from inventory.reads.incoming import Incoming, incoming
-from production.models import BomSubstitute, WorkOrder, WorkOrderPeg, WorkOrderState
+from production.models import DEMAND_KIND, REPLENISHMENT, BomSubstitute, WorkOrder, WorkOrderPeg
 from production.models.work_orders import WorkOrderQuerySet
-from production.operations.completing.requests import DEMAND_KIND
+from production.reads.demands import UNFINISHED, coming_by_peg, in_turn
 from production.reads.order_needs import LineNeed, needs_of_orders
 
 ORDERS_MAX = 1_000
 """So many orders, the most urgent ones, are looked at."""
-UNFINISHED = (WorkOrderState.PLANNED, WorkOrderState.OPEN)
-
 PURCHASE, ORDER, HOLD, SUBSTITUTE = "purchase", "work_order", "hold", "substitute"
 
 
@@ -148,15 +146,18 @@ def unfinished_orders() -> WorkOrderQuerySet:
     )
 
 
-def shortages(*, components: Collection[int] | None = None) -> list[ShortOrder]:
+def shortages(*, components: Collection[int] | None = None, last: WorkOrder | None = None) -> list[ShortOrder]:
     """Every unfinished order that is short of something, the most urgent first; at most ORDERS_MAX orders are looked at.
 
-    `components`: only these (ids). The number of statements does not depend on how many orders there are.
+    `components`: only these (ids). `last`: this order too, after the others when it is not among them. The number of
+    statements does not depend on how many orders there are.
     """
     orders = unfinished_orders()
     if components is not None:
         orders = orders.filter(lines__component__in=components).distinct()
     looked_at = list(orders[:ORDERS_MAX])
+    if last is not None and len(looked_at) == ORDERS_MAX and last.pk not in {order.pk for order in looked_at}:
+        looked_at += unfinished_orders().filter(pk=last.pk)
     needs = needs_of_orders(looked_at)
     if components is not None:
         needs = {pk: [n for n in found if n.component.pk in components] for pk, found in needs.items()}
@@ -186,9 +187,10 @@ def shortages(*, components: Collection[int] | None = None) -> list[ShortOrder]:
 
 
 def shortages_of(order: WorkOrder) -> Sequence[ShortLine]:
-    """What one order is short of when every more urgent one is served first."""
+    """What one order is short of when every more urgent one is served first; of more than ORDERS_MAX only so many are."""
     components = set(order.lines.values_list("component_id", flat=True))
-    return next((found.lines for found in shortages(components=components) if found.order.pk == order.pk), ())
+    found = shortages(components=components, last=order)
+    return next((short.lines for short in found if short.order.pk == order.pk), ())
 
 
 def _clearings(supply: _Supply, order: WorkOrder, need: LineNeed, missing: Decimal) -> list[Clearing]:
@@ -257,8 +259,10 @@ def _supply(orders: Sequence[WorkOrder], wanted: set[int]) -> _Supply:
         supply.substitutes.setdefault(key, []).append((substitute.item, substitute.ratio))
     items = wanted | {item.pk for found in supply.substitutes.values() for item, _ in found}
     _read_cells(supply, items)
-    for order in _makers(wanted):
-        supply.making.setdefault(order.item_id, []).extend(_outputs(order))
+    makers = _makers(wanted)
+    waiting = _still_needing(makers)
+    for order in makers:
+        supply.making.setdefault(order.item_id, []).extend(_outputs(order, waiting))
     for item_id, found in incoming(items=wanted).items():
         supply.buying[item_id] = [(bought, bought.quantity) for bought in found]
     return supply
@@ -269,22 +273,29 @@ def _makers(wanted: Iterable[int]) -> Sequence[WorkOrder]:
     return list(unfinished_orders().filter(item__in=wanted).prefetch_related(pegs)[:ORDERS_MAX])
 
 
-def _outputs(order: WorkOrder) -> list[tuple[WorkOrder, Decimal, str]]:
-    """What an order will still make, by whom it is for: what is pegged is nobody else's, the oldest peg is served first."""
-    pegs = [(peg.demand_kind, peg.demand_ref, peg.quantity) for peg in order.pegs.all()]
-    if not pegs and order.demand_kind:
-        pegs = [(order.demand_kind, order.demand_ref, order.planned)]
+def _still_needing(makers: Sequence[WorkOrder]) -> set[str]:
+    """Numbers of the unfinished orders that makers are pegged to: what is made for an ended one is for whoever is first."""
+    wanted = {peg.demand_ref for order in makers for peg in order.pegs.all() if peg.demand_kind == DEMAND_KIND}
+    unfinished = WorkOrder.objects.filter(number__in=wanted, state__in=UNFINISHED)
+    return set(unfinished.values_list("number", flat=True))
+
+
+def _outputs(order: WorkOrder, waiting: Collection[str]) -> list[tuple[WorkOrder, Decimal, str]]:
+    """What an order will still make, by whom it is for: what is pegged is nobody else's, the oldest peg is served first.
+
+    `waiting` are the numbers of orders that still need something.
+    """
     found = []
-    made, left = order.good, order.remaining
-    for kind, reference, quantity in pegs:
-        served = min(made, quantity)
-        made -= served
-        part = min(quantity - served, left)
-        left -= part
-        if kind == DEMAND_KIND and part > ZERO:
-            found.append((order, part, reference))
-    if left > ZERO:
-        found.append((order, left, ""))
+    parts = coming_by_peg(order, order.pegs.all())
+    nobodys = order.remaining - sum(parts.values(), ZERO)
+    for peg in in_turn(order.pegs.all()):
+        part = parts[peg.pk]
+        if peg.demand_kind == DEMAND_KIND and peg.demand_ref in waiting and part > ZERO:
+            found.append((order, part, peg.demand_ref))
+        elif peg.demand_kind in (DEMAND_KIND, REPLENISHMENT):
+            nobodys += part
+    if nobodys > ZERO:
+        found.append((order, nobodys, ""))
     return found
 
 

@@ -1,6 +1,7 @@
 """Demands that are only a reference and a quantity: met from stock, by planned orders, or by both."""
 
 from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -9,9 +10,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 from inventory.errors import DomainError
 from inventory.web import Crumb, add_refusal, go_to, render_page
 from production.forms import own_places
-from production.models import Demand, WorkOrderPeg
+from production.models import Demand
 from production.operations.demands import WINDOW_HOURS, in_words, make_for_demand, withdraw_demand
 from production.order_forms import DemandForm
+from production.reads.demands import standings
 
 ROWS_PER_PAGE = 50
 TYPED_KIND = "order"
@@ -19,9 +21,12 @@ TYPED_KIND = "order"
 
 
 @require_http_methods(["GET", "POST"])
-@permission_required("production.add_workorder", raise_exception=True)
+@permission_required("production.view_workorder", raise_exception=True)
 def demands(request: HttpRequest) -> HttpResponse:
-    """What was asked for and what is done about it; and asking for more."""
+    """What was asked for and what is done about it; and, for those who may plan orders, asking for more."""
+    may_ask = request.user.has_perm("production.add_workorder")
+    if request.method == "POST" and not may_ask:
+        raise PermissionDenied
     places = own_places()
     initial = {"window_hours": WINDOW_HOURS}
     form = DemandForm(request.POST if request.method == "POST" else None, initial=initial, places=places)
@@ -54,7 +59,8 @@ def demands(request: HttpRequest) -> HttpResponse:
         crumbs=[Crumb("Work orders", reverse("production:work_orders"))],
         form=form,
         page_object=page,
-        rows=_with_pegs(list(page.object_list)),
+        rows=standings(list(page.object_list)),
+        may_ask=may_ask,
     )
 
 
@@ -69,15 +75,6 @@ def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
         demand_kind=demand.demand_kind, demand_ref=demand.demand_ref, item=demand.item, actor=request.user
     )
     return go_to(request, "production:demands", message=f"Withdrawn: {in_words(result)}")
-
-
-def _with_pegs(found: list[Demand]) -> list[tuple[Demand, list[WorkOrderPeg]]]:
-    """Each demand with the orders that make something for it. One statement."""
-    pegs = WorkOrderPeg.objects.filter(demand_ref__in={demand.demand_ref for demand in found})
-    by_key: dict[tuple[str, str, int], list[WorkOrderPeg]] = {}
-    for peg in pegs.select_related("work_order").order_by("id"):
-        by_key.setdefault((peg.demand_kind, peg.demand_ref, peg.work_order.item_id), []).append(peg)
-    return [(d, by_key.get((d.demand_kind, d.demand_ref, d.item_id), [])) for d in found]
 
 
 def _field_of(error: DomainError) -> str | None:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 from inventory.models import Item
 from inventory.quantities import ZERO
 from inventory.web import Crumb, export_table, render_page
-from production.reads.shortages import ORDERS_MAX, ShortLine, ShortOrder, shortages
+from production.reads.shortages import ORDERS_MAX, ShortLine, ShortOrder, shortages, unfinished_orders
 
 ROWS_PER_PAGE = 25
 
@@ -72,6 +72,7 @@ def order_shortages(request: HttpRequest) -> HttpResponseBase:
         is_filtered=bool(text or only_open),
         clear_url=reverse("production:order_shortages"),
         today=timezone.localdate(),
+        left_out=max(unfinished_orders().count() - ORDERS_MAX, 0),
         orders_max=ORDERS_MAX,
     )
 

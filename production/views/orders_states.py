@@ -173,16 +173,18 @@ def _split_page(request: HttpRequest, order: WorkOrder, *, form: SplitForm, part
 def merge_orders(request: HttpRequest, number: str) -> HttpResponse:
     """Put other orders for the same item into this one."""
     order = find_order(number)
-    others = list(
+    text = request.GET.get("q", "").strip()[:24]
+    mergeable = (
         WorkOrder.objects.filter(item=order.item_id, state=order.state, good=0, scrapped=0)
         .exclude(pk=order.pk)
         .select_related("item", "bom", "output_location")
-        .order_by("due_on", "id")[:MERGEABLE_MAX]
+        .order_by("due_on", "id")
     )
+    others = list(mergeable.filter(number__icontains=text)[: MERGEABLE_MAX + 1])
     refusal: DomainError | None = None
     chosen = set(request.POST.getlist("order"))
     if request.method == "POST":
-        wanted = [other for other in others if other.number in chosen]
+        wanted = list(mergeable.filter(number__in=chosen))
         try:
             merged = merge_work_orders(target=order, others=wanted, actor=request.user)
         except DomainError as error:
@@ -200,7 +202,9 @@ def merge_orders(request: HttpRequest, number: str) -> HttpResponse:
         order,
         "production/order_merge.html",
         f"Merge into {number}",
-        others=others if can_merge else [],
+        others=others[:MERGEABLE_MAX] if can_merge else [],
+        has_more=len(others) > MERGEABLE_MAX,
+        text=text,
         chosen=chosen,
         refusal=refusal,
         status=422 if refusal else None,

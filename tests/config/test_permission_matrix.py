@@ -164,9 +164,9 @@ def company():
     completion = complete(candle, "1", into=site, source_location=bench).completion
     made = complete(candle, "1", into=site, source_location=bench).completion
     apart = disassemble(key=uuid4(), completion=made, quantity=Decimal(1), location=site, actor=None).disassembly
-    reserve_stock(
+    (promise,) = reserve_stock(
         item=wax, location=bench, quantity=Decimal(1), demand_kind="order", demand_ref="1", actor=None, pinned=True
-    )
+    ).reservations
     lot = lot_of(wax, "W1")
     lot.save()  # by hand, so that it has a history
     order = open_work_order(item=candle, planned=Decimal(5), output_location=site, source_location=bench, actor=None)
@@ -229,6 +229,7 @@ def company():
         "inventory:explain_count_line": [line.pk],
         **alike("inventory", COUNT_PAGES, sheet.number),
         "inventory:lot": [lot.pk],
+        "inventory:release_reservation": [promise.pk],
         "inventory:reopen_period": [period.pk],
         **alike("inventory", ("transfer_page", "receive_transfer", "bring_back"), sent.number),
         **alike("inventory", ("rename_view", "share_view", "delete_view"), view.pk),

@@ -11,16 +11,19 @@ from django.db import connection, connections
 from django.db.utils import IntegrityError
 
 from inventory.errors import DomainError
+from inventory.models import Reservation
 from inventory.operations import pinning
 from production.models import WorkOrder
-from production.operations import demands, reshaping, work_orders
-from production.operations.demands import make_for_demand
+from production.operations import demands, pegs, reshaping, work_orders
+from production.operations.demands import make_for_demand, withdraw_demand
 from production.operations.issuing_components import IssueLine, issue_components
 from production.operations.releasing import release_work_order
 from production.operations.reshaping import split_into_parts
-from production.operations.work_orders import cancel_work_order
+from production.operations.sub_orders import make_sub_orders
+from production.operations.work_orders import cancel_work_order, close_work_order
 from tests.conftest import broken_invariants
-from tests.factories import on_hand
+from tests.factories import make_item, on_hand
+from tests.production.factories import complete, make_bom
 from tests.production.operations.ordering import make_bench, order_for, pinned
 
 pytestmark = pytest.mark.race
@@ -143,4 +146,62 @@ def test_an_order_is_not_cancelled_under_the_hands_that_issue_to_it(committed_db
 
     order.refresh_from_db()
     assert (order.state, on_hand(bench.wax, location=bench.floor)) in (("cancelled", 0), ("open", 4))
+    assert broken_invariants() == []
+
+
+def asked(bench, quantity="5"):
+    return make_for_demand(
+        demand_kind="order",
+        demand_ref="SO-1",
+        item=bench.candle,
+        quantity=Decimal(quantity),
+        location=bench.finished,
+        source_location=bench.shelf,
+        mode="always",
+        actor=None,
+    )
+
+
+def after(seconds, work):
+    time.sleep(seconds)
+    return work()
+
+
+def test_a_demand_withdrawn_while_its_order_is_completed_holds_nothing(committed_db, monkeypatch):
+    """Fails without `_lock_orders` in `withdraw_demand`: it frees nothing yet, and the completion then promises five."""
+    bench = make_bench()
+    order = asked(bench).pegs[0].work_order
+    release_work_order(work_order=order, actor=None)
+    slow_down(monkeypatch, pegs, "pin_for_demands")
+
+    done, withdrawn = together(
+        lambda: complete(order=order, good="5"),
+        lambda: after(
+            PAUSE_SECONDS / 2,
+            lambda: withdraw_demand(demand_kind="order", demand_ref="SO-1", item=bench.candle, actor=None),
+        ),
+    )
+
+    assert (done.completion.good, withdrawn.replayed) == (5, False)
+    assert not Reservation.objects.filter(demand_ref="SO-1", quantity__gt=0).exists()
+    assert broken_invariants() == []
+
+
+def test_an_order_closed_while_a_part_of_it_is_completed_holds_nothing(committed_db, monkeypatch):
+    """Fails without `lock_makers` in `close_work_order`: it frees nothing yet, and the completion then promises four."""
+    bench = make_bench()
+    lamp = make_item()
+    make_bom(item=lamp, lines=[(bench.candle, "2")])
+    order = order_for(bench, "2", item=lamp)
+    (candles,) = make_sub_orders(work_order=order, actor=None)
+    release_work_order(work_order=candles, actor=None)
+    slow_down(monkeypatch, pegs, "pin_for_demands")
+
+    together(
+        lambda: complete(order=candles, good="4"),
+        lambda: after(PAUSE_SECONDS / 2, lambda: close_work_order(work_order=order, actor=None)),
+    )
+
+    assert pinned(order, bench.candle) == 0
+    assert on_hand(bench.candle) == 4
     assert broken_invariants() == []

@@ -13,14 +13,13 @@ from inventory.operations.posting import Actor, claim_posting, post
 from inventory.operations.transactions import operation
 from inventory.quantities import as_text
 from production.facts import Recipe
-from production.models import Completion, WorkOrder
+from production.models import DEMAND_KIND, Completion, WorkOrder
 from production.operations.completing.nesting import make_missing, may_nest
 from production.operations.completing.outputs import receive_outputs
 from production.operations.completing.plans import order_of, plan_completion, recipe_for
 from production.operations.completing.promising import free_the_rest, promise_output
 from production.operations.completing.refusing import check_request
 from production.operations.completing.requests import (
-    DEMAND_KIND,
     Actual,
     ByProduct,
     CompletionPlan,

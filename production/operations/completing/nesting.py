@@ -16,8 +16,8 @@ from inventory.models import Item, Posting, StockStatus
 from inventory.quantities import ZERO, as_text, round_up
 from production.explosion import MANUAL, expected_usage
 from production.facts import Recipe
-from production.models import WorkOrder
-from production.operations.completing.requests import DEMAND_KIND, CompletionPlan, CompletionRequest, item_of
+from production.models import DEMAND_KIND, WorkOrder
+from production.operations.completing.requests import CompletionPlan, CompletionRequest, item_of
 from production.reads.structures import Structures, load_structures
 
 LEVELS_MAX = 20

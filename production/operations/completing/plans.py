@@ -16,7 +16,7 @@ from inventory.operations.taking import check_negative
 from inventory.quantities import ZERO, as_text
 from production.errors import InvalidSubstitute, OrderClosed
 from production.facts import ComponentFact, Recipe, recipe_of_bom, recipe_of_work_order
-from production.models import ConsumptionBasis, WorkOrder, WorkOrderState
+from production.models import DEMAND_KIND, ConsumptionBasis, WorkOrder, WorkOrderState
 from production.operations.completing.outputs import (
     expected_by_products,
     operations_of,
@@ -31,7 +31,7 @@ from production.operations.completing.refusing import (
     refuse_over_completion,
     refuse_unusual,
 )
-from production.operations.completing.requests import DEMAND_KIND, CompletionPlan, CompletionRequest, item_of
+from production.operations.completing.requests import CompletionPlan, CompletionRequest, item_of
 from production.planning import LinePlan, PlanInput, Substitution, Usage, largest_completable, plan_lines, standards_of
 
 

@@ -12,9 +12,6 @@ from production.facts import OutputItem
 from production.models import Bom, Completion, WorkOrder
 from production.planning import PlannedLine
 
-DEMAND_KIND = "work_order"
-"""The demand kind of stock that is reserved for a work order; the reference is its number."""
-
 
 @dataclass(frozen=True, slots=True)
 class Actual:

@@ -37,7 +37,13 @@ from production.models import (
     InspectionResult,
     InspectionVerdict,
 )
-from production.operations.inspecting.consequences import fingerprint_of, follow_verdict, has_failures, let_go
+from production.operations.inspecting.consequences import (
+    fingerprint_of,
+    follow_verdict,
+    has_failures,
+    let_go,
+    locked_order_of,
+)
 from production.operations.inspecting.deciding import (
     HELD,
     Outcome,
@@ -112,6 +118,7 @@ def decide_inspection(
         return _replayed(known, request)
 
     goods = held_arrival(handle)
+    order = None if goods is None else locked_order_of(posting_id=goods.posting_id, item_id=goods.item.pk)
     inspection = None if goods is None else inspection_of(goods)
     known = InspectionVerdict.objects.select_related("inspection").filter(key=key).first()
     if known is not None:  # a rival with the same key held the inspection until now
@@ -133,7 +140,7 @@ def decide_inspection(
     results = judged_results(verdict, goods.plan, findings)
     refuse_unchecked(verdict, goods, wanted, findings, results, note=note)
     InspectionResult.objects.bulk_create(results)
-    follow_verdict(verdict, goods, item, wanted, postings, actor=actor)
+    follow_verdict(verdict, goods, item, wanted, postings, order=order, actor=actor)
     return VerdictResult(verdict, postings, replayed=False)
 
 
@@ -144,17 +151,19 @@ def undo_verdict(*, key: UUID, verdict: InspectionVerdict, actor: Actor, reason:
     What the release had reserved for the order's demand is let go of. Raises AlreadyReversed when nothing of it stands, and
     as reverse_posting when the goods are no longer there.
     """
-    inspection = Inspection.objects.select_for_update(of=("self",), no_key=True).get(pk=verdict.inspection_id)
+    about = Inspection.objects.get(pk=verdict.inspection_id)
+    order = locked_order_of(posting_id=about.posting_id, item_id=about.item_id)
+    inspection = Inspection.objects.select_for_update(of=("self",), no_key=True).get(pk=about.pk)
     decisions = list(verdict.decisions.select_related("posting").order_by("-id"))
     keys = {decision.posting_id: uuid5(key, f"undo {decision.posting_id}") for decision in decisions}
     done = list(Posting.objects.filter(key__in=keys.values()).order_by("pk"))
     if done:
         return done
-    standing = InspectionDecision.objects.filter(verdict=verdict).standing().values_list("posting_id", flat=True)
-    left = [posting for posting in postings_of(decisions) if posting.pk in set(standing)]
+    standing = set(InspectionDecision.objects.filter(verdict=verdict).standing().values_list("posting_id", flat=True))
+    left = [posting for posting in postings_of(decisions) if posting.pk in standing]
     if not left:
         raise AlreadyReversed("This verdict was taken back before. There is nothing left to undo.", verdict=verdict.pk)
-    let_go(inspection, decisions, actor=actor)
+    let_go(inspection, order, [one for one in decisions if one.posting_id in standing], actor=actor)
     reversals = [
         reverse_posting(key=keys[posting.pk], posting=posting, actor=actor, reason=reason).posting for posting in left
     ]

@@ -1,19 +1,14 @@
 """What follows from a verdict: promises to the demand behind an order, and the queue of exceptions."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 from inventory.models import (
     Item,
-    Location,
-    Lot,
     Posting,
-    Reservation,
     Severity,
 )
 from inventory.operations.exceptions import report_exception
 from inventory.operations.posting import Actor
-from inventory.operations.reserving import release_pins, reserve_stock
 from inventory.quantities import ZERO, as_text
 from production.models import (
     Completion,
@@ -24,6 +19,7 @@ from production.models import (
     WorkOrder,
 )
 from production.operations.inspecting.deciding import Outcome
+from production.operations.pegs import hand_out, take_back
 from production.reads.held_goods import HeldGoods
 
 
@@ -39,12 +35,15 @@ def follow_verdict(
     wanted: Sequence[Outcome],
     postings: Sequence[Posting],
     *,
+    order: WorkOrder | None,
     actor: Actor,
 ) -> None:
+    """What is released is promised to the demands of its order, in turn (rule S19); what failed is put into the queue."""
     released = sum((one.quantity for one in wanted if one.disposition == Disposition.RELEASE), ZERO)
     failed = [outcome for outcome in wanted if outcome.disposition != Disposition.RELEASE]
-    if released:
-        _reserve_for_demand(verdict.inspection, item, released, actor=actor)
+    if released and order is not None:
+        cell = (verdict.inspection.location_id, verdict.inspection.lot_id)
+        hand_out(order, item, {cell: released}, actor=actor)
     if failed:
         _report_failed(verdict, goods, item, failed, postings, actor=actor)
 
@@ -91,46 +90,24 @@ def has_failures(inspection: Inspection) -> bool:
     return standing.exclude(disposition=Disposition.RELEASE).exists()
 
 
-def _order_of(inspection: Inspection) -> WorkOrder | None:
-    """The order whose demand waits for what was made, if there is one."""
-    done = (
-        Completion.objects.filter(posting_id=inspection.posting_id, item_id=inspection.item_id)
-        .select_related("work_order")
-        .first()
+def locked_order_of(*, posting_id: int, item_id: int) -> WorkOrder | None:
+    """The order that goods were made by and whose demands wait for them, locked; orders come before stock (rule S18)."""
+    orders = WorkOrder.objects.exclude(demand_kind="").filter(
+        pk__in=Completion.objects.filter(posting_id=posting_id, item_id=item_id).values("work_order")
     )
-    order = done.work_order if done is not None else None
-    return order if order is not None and order.demand_kind else None
+    return orders.select_for_update(of=("self",), no_key=True).first()
 
 
-def _reserve_for_demand(inspection: Inspection, item: Item, released: Decimal, *, actor: Actor) -> None:
-    """What an order made for a demand is promised to it once it is released, up to what was ordered (rule S19)."""
-    order = _order_of(inspection)
-    if order is None:
-        return
-    promised = Reservation.objects.for_demand(kind=order.demand_kind, reference=order.demand_ref).filter(item=item)
-    quantity = min(released, order.planned - sum((row.quantity for row in promised), ZERO))
-    if quantity > ZERO:
-        reserve_stock(
-            item=item,
-            location=Location.objects.get(pk=inspection.location_id),
-            quantity=quantity,
-            demand_kind=order.demand_kind,
-            demand_ref=order.demand_ref,
-            actor=actor,
-            lots=[(Lot.objects.get(pk=inspection.lot_id), quantity)],
-            partial=True,
-        )
-
-
-def let_go(inspection: Inspection, decisions: Sequence[InspectionDecision], *, actor: Actor) -> None:
-    order = _order_of(inspection)
+def let_go(
+    inspection: Inspection, order: WorkOrder | None, decisions: Sequence[InspectionDecision], *, actor: Actor
+) -> None:
+    """What a verdict released of an order's output is promised to its demands no longer."""
     released = sum((one.quantity for one in decisions if one.disposition == Disposition.RELEASE), ZERO)
     if order is not None and released:
-        release_pins(
-            demand_kind=order.demand_kind,
-            demand_ref=order.demand_ref,
-            item=Item.objects.get(pk=inspection.item_id),
-            cells={(inspection.location_id, inspection.lot_id): released},
+        take_back(
+            order,
+            Item.objects.get(pk=inspection.item_id),
+            {(inspection.location_id, inspection.lot_id): released},
             reason=f"inspection {inspection.pk} taken back",
             actor=actor,
         )

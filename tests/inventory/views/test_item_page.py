@@ -258,3 +258,50 @@ def test_an_item_of_many_serials_is_listed_page_by_page_and_summed_whole(as_view
     assert "In all, on every page" in last.content.decode()
     assert [row.lot_code for row in past["rows"]] == ["SN-2", "SN-3"]
     assert past["worth"].quantity == 5
+
+
+def reserved(item, shelf, *, pinned=True):
+    return reserve_stock(
+        item=item,
+        location=shelf,
+        quantity=Decimal(2),
+        demand_kind="order",
+        demand_ref="SO-1",
+        actor=None,
+        pinned=pinned,
+    ).reservations[0]
+
+
+@pytest.mark.parametrize("pinned", [True, False])
+def test_a_promise_is_let_go_of_with_a_reason(as_planner, ledger_stays_true, pinned):
+    item, shelf = make_item(), make_location()
+    put_on_hand(item, shelf, "5", value="10")
+    promise = reserved(item, shelf, pinned=pinned)
+    address = reverse("inventory:release_reservation", args=[promise.pk])
+    assert address in page(as_planner, item).content.decode()
+
+    as_planner.post(address, {"reason": " "})
+    promise.refresh_from_db()
+    assert promise.quantity == 2
+    response = as_planner.post(address, {"reason": "Customer gone"}, follow=True)
+    again = as_planner.post(address, {"reason": "Customer gone"}, follow=True)
+
+    promise.refresh_from_db()
+    assert promise.quantity == 0
+    assert list(promise.changes.values_list("quantity", "reason")) == [(-2, "Customer gone"), (2, "reserved")]
+    assert item.balances.get().reserved == 0
+    assert f"Freed 2 pcs of {item.sku} that order SO-1 held" in response.content.decode()
+    assert "holds nothing of it any more" in again.content.decode()
+
+
+def test_who_may_not_change_promises_sees_no_way_to(as_viewer):
+    item, shelf = make_item(), make_location()
+    put_on_hand(item, shelf, "5", value="10")
+    promise = reserved(item, shelf)
+    address = reverse("inventory:release_reservation", args=[promise.pk])
+
+    assert address not in page(as_viewer, item).content.decode()
+    assert as_viewer.post(address, {"reason": "no"}).status_code == 403
+
+    promise.refresh_from_db()
+    assert promise.quantity == 2

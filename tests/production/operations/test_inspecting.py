@@ -24,6 +24,7 @@ from inventory.operations.transferring import change_status, transfer_stock
 from inventory.reads.availability import availability
 from production.errors import InspectionIncomplete, OverInspection
 from production.models import Disposition, InspectionDecision, InspectionResult, InspectionVerdict
+from production.operations.demands import make_for_demand
 from production.operations.inspecting import (
     Finding,
     Outcome,
@@ -34,6 +35,7 @@ from production.operations.inspecting import (
     undo_verdict,
 )
 from production.operations.inspection_plans import CheckSpec, save_inspection_plan
+from production.operations.releasing import release_work_order
 from production.operations.reversing import reverse_completion
 from production.operations.work_orders import open_work_order
 from production.reads.held_goods import HeldQuestion, held_goods, hold_figures
@@ -441,6 +443,44 @@ def test_what_an_order_made_for_a_demand_is_promised_once_released(place):
     assert sum(row.quantity for row in Reservation.objects.filter(demand_ref="SO-1", item=made)) == Decimal(4)
     undo_verdict(key=uuid4(), verdict=verdict, actor=None)
     assert sum(row.quantity for row in Reservation.objects.filter(demand_ref="SO-1", item=made)) == Decimal(0)
+
+
+def test_what_is_released_serves_every_demand_of_a_batch_in_turn(place):
+    part, made = make_item(), make_item(inspection_required=True)
+    make_bom(item=made, lines=[(part, "1")])
+    put_on_hand(part, place, "20")
+    put_on_hand(made, place, "3", status="available")
+
+    def ask(reference, quantity):
+        return make_for_demand(
+            demand_kind="order",
+            demand_ref=reference,
+            item=made,
+            quantity=Decimal(quantity),
+            location=place,
+            mode="shortage",
+            actor=None,
+        )
+
+    ask("A", "8")
+    order = ask("B", "5").pegs[0].work_order
+    release_work_order(work_order=order, actor=None)
+    complete(order=order, good="10")
+    assert (ask("A", "8").missing, ask("B", "5").missing) == (0, 0)
+    (goods,) = held_goods()
+
+    first = decide(goods, outcome("release", "5")).verdict
+    assert (promised_to("A", made), promised_to("B", made)) == (8, 0)
+    decide(held_goods()[0], outcome("release", "4"), outcome("scrap", "1", "bent"))
+    assert (promised_to("A", made), promised_to("B", made)) == (8, 4)
+    assert ask("B", "5").pegs[-1].quantity == 1
+
+    undo_verdict(key=uuid4(), verdict=first, actor=None)
+    assert promised_to("A", made) + promised_to("B", made) == 7
+
+
+def promised_to(reference, item):
+    return sum(row.quantity for row in Reservation.objects.filter(demand_ref=reference, item=item))
 
 
 def test_released_by_hand_counts_for_the_oldest(item, place):

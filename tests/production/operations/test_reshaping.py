@@ -103,7 +103,7 @@ def test_a_part_of_the_rest_becomes_an_order_with_the_same_frozen_bom(bench):
 
 
 def test_demands_go_with_what_is_made_for_them(bench):
-    order = order_for(bench, "10", is_planned=True, demand_kind="order", demand_ref="A")
+    order = order_for(bench, "10", is_planned=True)
     for reference, quantity in (("A", 4), ("B", 6)):
         WorkOrderPeg.objects.create(
             work_order=order, demand_kind="order", demand_ref=reference, quantity=Decimal(quantity)
@@ -198,7 +198,7 @@ def test_the_rest_is_parted_evenly_and_the_last_part_takes_what_is_left(bench, p
 
 
 def test_the_oldest_demands_stay_with_the_first_part(bench):
-    order = order_for(bench, "10", is_planned=True, demand_kind="order", demand_ref="A")
+    order = order_for(bench, "10", is_planned=True)
     for reference, quantity in (("A", 4), ("B", 6)):
         WorkOrderPeg.objects.create(
             work_order=order, demand_kind="order", demand_ref=reference, quantity=Decimal(quantity)

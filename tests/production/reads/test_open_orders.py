@@ -99,3 +99,14 @@ def test_costs_two_statements_with_any_number_of_orders(shop):
     for _ in range(19):
         order_of(shop, "4")
     assert statements() == 2
+
+
+def test_what_is_used_by_hand_is_no_longer_needed(shop):
+    place, _, _ = shop
+    glue, lamp = make_item(sku="GLUE"), make_item(sku="LAMP")
+    make_bom(item=lamp, lines=[(glue, "1", {"issue_method": "manual"})])
+    put_on_hand(glue, place, "20")
+    order = open_work_order(item=lamp, planned=Decimal(10), output_location=place, source_location=place, actor=None)
+    complete(order=order, good="9", actuals=[(glue, "9", "by hand")])
+
+    assert open_needs(items=[glue.pk]) == {glue.pk: Decimal(1)}

@@ -12,6 +12,7 @@ from django.utils import timezone
 from production.models import Demand, WorkOrder
 from production.operations.issuing_components import IssueLine, issue_components
 from production.operations.releasing import release_work_order
+from production.reads.shortages import shortages_of
 from tests.factories import make_item, make_location, on_hand, put_on_hand
 from tests.production.factories import complete, make_bom
 from tests.production.operations.ordering import pinned
@@ -408,3 +409,57 @@ def test_an_order_with_20_components_costs_what_one_with_1_does(as_planner, work
     few, many = (queries(as_planner, address(order, verb)) for order in orders)
 
     assert few == many
+
+
+def test_demands_are_seen_by_who_may_see_orders_and_asked_by_who_may_plan(as_viewer, workshop):
+    data = {"reference": "SO-7", "item": "CANDLE", "quantity": "5", "location": "FINISHED", "mode": "shortage"}
+
+    response = as_viewer.get("/make/orders/demands/")
+
+    assert response.status_code == 200
+    assert "Meet the demand" not in response.content.decode()
+    assert as_viewer.post("/make/orders/demands/", data).status_code == 403
+    assert Demand.objects.count() == 0
+
+
+def test_demands_say_what_is_reserved_and_what_is_missing(as_planner, workshop):
+    data = {"reference": "SO-7", "item": "CANDLE", "quantity": "5", "location": "FINISHED", "mode": "shortage"}
+    as_planner.post("/make/orders/demands/", data)
+    order = WorkOrder.objects.get()
+    release_work_order(work_order=order, actor=None)
+    complete(order=order, good="3", scrapped="2", scrap_reason="bent")
+
+    (row,) = as_planner.get("/make/orders/demands/").context["rows"]
+
+    assert (row.promised, row.coming, row.missing, row.surplus) == (3, 0, 2, 0)
+
+
+def test_more_orders_than_are_shown_are_found_and_merged_by_number(as_planner, workshop, monkeypatch):
+    monkeypatch.setattr("production.views.orders_states.MERGEABLE_MAX", 2)
+    order, *others = (make_order(workshop, "1", is_planned=True) for _ in range(4))
+    last = others[-1].number
+
+    first = as_planner.get(address(order, "merge/"))
+    searched = as_planner.get(address(order, "merge/"), {"q": last})
+    as_planner.post(address(order, "merge/"), {"order": [last]})
+
+    assert ([one.number for one in first.context["others"]], first.context["has_more"]) == (
+        [one.number for one in others[:2]],
+        True,
+    )
+    assert [one.number for one in searched.context["others"]] == [last]
+    order.refresh_from_db()
+    assert order.planned == 2
+
+
+def test_an_order_beyond_those_that_are_looked_at_still_says_what_it_is_short_of(as_planner, workshop, monkeypatch):
+    monkeypatch.setattr("production.reads.shortages.ORDERS_MAX", 1)
+    monkeypatch.setattr("production.views.orders_shortages.ORDERS_MAX", 1)
+    make_order(workshop, "60")
+    last = make_order(workshop, "60")
+
+    page = as_planner.get("/make/orders/shortages/")
+
+    assert [line.component.sku for line in shortages_of(last)] == ["WAX", "WICK"]
+    assert page.context["left_out"] == 1
+    assert "most urgent orders are looked at" in page.content.decode()
