@@ -17,9 +17,10 @@ from enum import StrEnum
 class Change:
     """What a plan does to one listing. Quantities are whole units of the listing.
 
-    `before` is what was last wanted, None when nothing was. `recent_max` is the most it showed lately, None when unknown.
-    `possible` is what the supply that its rules count comes to; None when unknown. `waits_already` says that an earlier change
-    of it waits for a person: until that is decided it is not raised.
+    `before` is what the channel was last sent, None when nothing was. `recent_max` is the most it showed lately, None when
+    unknown. `possible` is what there is of the item, whatever its rules count: on hand, buildable, at suppliers; None when that
+    was not asked, because `after` is known to be within it. `waits_already` says that an earlier change of it waits for a
+    person, or that `after` goes beyond what a person approved: it is not raised.
     """
 
     listing_id: int
@@ -60,9 +61,9 @@ class Limits:
     recent_units_min: int = 20
     """... unless it is at most so many units above it."""
     above_possible: bool = True
-    """A quantity above the supply its rules count waits."""
+    """A quantity above what is on hand, could be built and is at suppliers waits, whatever the rules count."""
     after_bulk: bool = True
-    """Raises of more than `bulk_listings_min` listings right after a bulk edit or an import wait."""
+    """Raises of more than `bulk_listings_min` listings within a quarter of an hour after a bulk edit or an import wait."""
     bulk_listings_min: int = 5
     stale_sources: bool = True
     """Raises that rest on figures older than they may be wait."""
@@ -87,6 +88,8 @@ class Setting:
     """Other listings that changed shortly before, first figures left out."""
     zeroed_before: int = 0
     """Other listings that fell to zero shortly before."""
+    raised_before: int = 0
+    """Other listings that rose shortly before because of that bulk edit."""
     bulk: str = ""
     """Words of the bulk edit or import that came shortly before; empty: none."""
     stale: Sequence[str] = ()
@@ -141,23 +144,9 @@ class Effect:
     first: int
     units_before: int
     units_after: int
-    possible: int | None
-    """Units that could exist for the changed listings; None when it is unknown for one of them."""
     rises: Sequence[Change]
     """The biggest first."""
     falls: Sequence[Change]
-
-    @property
-    def exposure_before(self) -> Decimal | None:
-        """Units shown for each unit that could exist: above 1 the same unit is offered more than once."""
-        return self._ratio(self.units_before)
-
-    @property
-    def exposure_after(self) -> Decimal | None:
-        return self._ratio(self.units_after)
-
-    def _ratio(self, units: int) -> Decimal | None:
-        return (Decimal(units) / self.possible).quantize(Decimal("0.01")) if self.possible else None
 
 
 def effect_of(changes: Sequence[Change], *, top: int = 5) -> Effect:
@@ -165,7 +154,6 @@ def effect_of(changes: Sequence[Change], *, top: int = 5) -> Effect:
     raises = [change for change in changes if change.is_raise]
     falls = [change for change in changes if change.after < (change.before or 0)]
     by_size = lambda change: (-abs(change.after - (change.before or 0)), change.sku)  # noqa: E731
-    known = [change.possible for change in changes if change.possible is not None]
     return Effect(
         changed=len(changes),
         raised=len(raises),
@@ -175,7 +163,6 @@ def effect_of(changes: Sequence[Change], *, top: int = 5) -> Effect:
         first=sum(change.is_first for change in changes),
         units_before=sum(change.before or 0 for change in changes),
         units_after=sum(change.after for change in changes),
-        possible=sum(known) if len(known) == len(changes) else None,
         rises=sorted(raises, key=by_size)[:top],
         falls=sorted(falls, key=by_size)[:top],
     )
@@ -226,8 +213,9 @@ def _of_the_plan(changes: Sequence[Change], limits: Limits, setting: Setting) ->
             )
         )
     raises = sum(change.is_raise for change in changes)
-    if limits.after_bulk and setting.bulk and raises > limits.bulk_listings_min:
-        trips.append(Trip(RuleName.AFTER_BULK, f"{raises} listings would rise right after {setting.bulk}."))
+    risen = raises + setting.raised_before
+    if limits.after_bulk and setting.bulk and raises and risen > limits.bulk_listings_min:
+        trips.append(Trip(RuleName.AFTER_BULK, f"{risen} listings would rise right after {setting.bulk}."))
     if limits.stale_sources and setting.stale and raises:
         trips.append(
             Trip(
@@ -250,11 +238,11 @@ def _of_one(change: Change, limits: Limits) -> list[Trip]:
         trips.append(
             Trip(
                 RuleName.ABOVE_POSSIBLE,
-                f"{change.sku} would show {change.after}, but only {change.possible} are there to be counted.",
+                f"{change.sku} would show {change.after}; on hand, buildable and at suppliers there are {change.possible}.",
                 change.listing_id,
             )
         )
-    if limits.times_recent_max is not None and change.recent_max:
+    if limits.times_recent_max is not None and change.recent_max is not None:
         allowed = max(change.recent_max * limits.times_recent_max, Decimal(change.recent_max + limits.recent_units_min))
         if change.after > allowed:
             trips.append(

@@ -106,7 +106,7 @@ def set_policy(
     )
     save_policy(policy, actor)
     if policy.start_told:
-        tell_items_changed(items=items_in(**scope), cause="policy")
+        tell_items_changed(items=items_in(**scope), cause="policy", actor=actor)
     return policy
 
 

@@ -13,7 +13,6 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from channels_sync.forms.guarding import FreezeForm, GuardForm
 from channels_sync.models import SENDING, Channel, ChannelGuard, Freeze, HoldState, Listing, PublishRun
 from channels_sync.operations.deciding import (
-    TYPED_FROM,
     approve_run,
     freeze,
     lift,
@@ -23,6 +22,7 @@ from channels_sync.operations.deciding import (
     set_guard,
     undo_run,
 )
+from channels_sync.operations.second_looks import TYPED_FROM
 from channels_sync.reads.runs import changes_waiting, runs_with_holds, view_of
 from inventory.errors import DomainError
 from inventory.web import Crumb, go_to, render_page
