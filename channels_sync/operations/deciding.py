@@ -308,7 +308,7 @@ def _what_stays(holds: Sequence[Hold]) -> dict[int, int | None]:
 _STAYS = """
 SELECT h.listing_id, CASE
   WHEN p.version = p.sent_version AND p.version > 0 THEN p.wanted
-  WHEN p.sent_version = 0 THEN greatest(p.channel_quantity, 0)
+  WHEN p.sent_version = 0 THEN CASE WHEN p.channel_quantity < 0 THEN 0 ELSE p.channel_quantity END
   WHEN h.after = p.wanted THEN s.after
   ELSE least(s.after, p.wanted) END
 FROM channels_sync_hold h JOIN channels_sync_listingpush p ON p.listing_id = h.listing_id

@@ -103,18 +103,16 @@ def tell_holds(channels: Collection[int], *, words: str = "nothing of it waits a
     """
     waiting = (
         Hold.objects.filter(listing__channel__in=channels, state=HoldState.OPEN)
-        .order_by("listing__channel", "run")
-        .values_list("listing__channel", "listing__channel__name", "listing__channel__code", "run", "run__cause")
-        .annotate(Count("pk"))
+        .order_by("listing__channel_id", "run_id")
         .values_list(
-            "listing__channel",
+            "listing__channel_id",
             "listing__channel__name",
             "listing__channel__code",
-            "run",
+            "run_id",
             "run__cause",
             "run__trips",
-            "pk__count",
         )
+        .annotate(Count("pk"))
     )
     by_channel: dict[int, list[_Waiting]] = {channel_id: [] for channel_id in sorted(channels)}
     for channel_id, *rest in waiting:
@@ -131,7 +129,9 @@ def tell_holds(channels: Collection[int], *, words: str = "nothing of it waits a
             area="publishing",
             severity=Severity.URGENT if count > 1 else Severity.HIGH,
             fingerprint=fingerprint,
-            title=f"{count} change{'' if count == 1 else 's'} of {newest.channel} wait{'s' if count == 1 else ''}"[:200],
+            title=f"{count} change{'' if count == 1 else 's'} of {newest.channel} wait{'s' if count == 1 else ''}"[
+                :200
+            ],
             reason=" ".join(trip["words"] for trip in newest.trips[:3]),
             evidence={"run": newest.run_id, "runs": len(runs), "cause": newest.cause, "held": count},
             subject=newest.channel,

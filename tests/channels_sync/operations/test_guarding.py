@@ -3,7 +3,6 @@
 import random
 from contextlib import suppress
 from decimal import Decimal
-from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
@@ -39,8 +38,6 @@ from channels_sync.reads.publishing import explanation
 from inventory.errors import SecondPersonRequired, WrongState
 from inventory.importing.running import Mode, kind_named, run_import
 from inventory.models import ExceptionCase, ExceptionState
-from inventory.operations.adjusting import adjust_stock
-from inventory.operations.receiving import ReceiptLine, receive_stock
 from tests.channels_sync.factories import (
     WorkerKilled,
     let_all_flow,
@@ -50,7 +47,8 @@ from tests.channels_sync.factories import (
     survive,
     time_passes,
 )
-from tests.factories import make_item, make_location, make_user, on_hand, put_on_hand
+from tests.channels_sync.guarded import count_as, empty, forget_window, offers, receive, settle, waits
+from tests.factories import make_location, make_user, put_on_hand
 
 pytestmark = pytest.mark.django_db
 
@@ -63,55 +61,6 @@ def _always_true(publishing_stays_true):
 @pytest.fixture
 def site():
     return make_location(code="SITE")
-
-
-def offers(shop, site, count, *, quantity="10", channel=None, prefix="SKU"):
-    """So many listings that show `quantity`, published."""
-    channel = channel or make_channel()
-    listings = [
-        make_listing(channel=channel, shop=shop, item=make_item(sku=f"{prefix}-{n:03}", is_sellable=True))
-        for n in range(count)
-    ]
-    for listing in listings:
-        put_on_hand(listing.item, site, quantity)
-    settle(channel)
-    assert {shop.shows(listing) for listing in listings} == {int(quantity)}
-    forget_window()
-    return channel, listings
-
-
-def settle(channel):
-    while absorb_changes():
-        pass
-    publish_due(channel_id=channel.pk, rows_max=500)
-
-
-def forget_window():
-    """As if everything so far had happened an hour ago."""
-    PublishRun.objects.update(recorded_at="2020-01-01T00:00:00Z")
-
-
-def receive(listing, site, quantity, actor=None):
-    return receive_stock(
-        key=uuid4(),
-        lines=[ReceiptLine(item=listing.item, location=site, quantity=Decimal(quantity))],
-        actor=actor,
-    ).posting
-
-
-def count_as(listing, site, quantity):
-    """Adjust what is on hand to a figure."""
-    missing = Decimal(quantity) - on_hand(listing.item)
-    if missing:
-        adjust_stock(key=uuid4(), item=listing.item, location=site, quantity=missing, reason="typed wrong", actor=None)
-
-
-def empty(listing, site):
-    count_as(listing, site, "0")
-
-
-def waits(listing):
-    return Hold.objects.filter(listing=listing, state=HoldState.OPEN).first()
 
 
 def test_ten_times_too_much_waits_and_the_shop_keeps_its_figure(shop, site):
