@@ -196,6 +196,10 @@ class _Locked:
     shown: int | None = None
     waits_for: int | None = None
 
+    def shown_before(self, quantity: int) -> int | None:
+        """For people: what is shown until they let `quantity` go. Of what was never sent, the figure before it."""
+        return self.wanted if self.shown is None and self.wanted != quantity else self.shown
+
 
 @dataclass(slots=True)
 class _Plan:
@@ -249,7 +253,11 @@ def recompute_locked(
     _write(plans, runs=runs, now=now)
     over = [*settled, *(d.offer.listing_id for plan in plans for before, d in plan.changes if before.is_held)]
     write_holds(
-        held=[(runs[plan.channel_id], before.shown, derivation) for plan in plans for before, derivation in plan.held],
+        held=[
+            (runs[plan.channel_id], before.shown_before(derivation.quantity), derivation)
+            for plan in plans
+            for before, derivation in plan.held
+        ],
         over=over,
         now=now,
     )
@@ -274,13 +282,17 @@ def _lock_pushes(listing_ids: Sequence[int], *, seen: Mapping[int, int]) -> dict
             [ids],
         )
         cursor.execute(
-            "SELECT listing_id, version, wanted, recent_max, is_held, version = sent_version, wanted"
-            " FROM channels_sync_listingpush"
-            " WHERE listing_id = ANY(%s::bigint[]) ORDER BY listing_id FOR NO KEY UPDATE",
+            "SELECT listing_id, version, wanted, recent_max, is_held, version = sent_version,"
+            " CASE WHEN sent_version = 0 THEN channel_quantity ELSE wanted END, is_held OR sent_version BETWEEN 1 AND version - 1"
+            " FROM channels_sync_listingpush WHERE listing_id = ANY(%s::bigint[]) ORDER BY listing_id FOR NO KEY UPDATE",
             [ids],
         )
-        locked = {listing_id: _Locked(*rest) for listing_id, *rest in cursor.fetchall()}
-        unsure = [listing_id for listing_id, row in locked.items() if row.is_held or not row.is_sent or not row.version]
+        locked: dict[int, _Locked] = {}
+        unsure = []
+        for listing_id, version, wanted, recent_max, is_held, is_sent, shown, is_unsure in cursor.fetchall():
+            locked[listing_id] = _Locked(version, wanted, recent_max, is_held, is_sent, _not_owed(shown))
+            if is_unsure:
+                unsure.append(listing_id)
         if unsure:
             # A statement of its own: a line may be younger than the lock's statement.
             cursor.execute(_SHOWN, [numbers(unsure)])

@@ -122,7 +122,10 @@ def refuse(request: HttpRequest, pk: int) -> HttpResponse:
         )
     except DomainError as error:
         return _run_page(request, run, error)
-    words = f"Refused. {len(frozen)} listing{'' if len(frozen) == 1 else 's'} stay frozen at what they show until you lift that."
+    kept = sum(one.is_exact and one.quantity is not None for one in frozen)
+    words = f"Refused. {len(frozen)} listing{' stays' if len(frozen) == 1 else 's stay'} at what is shown until you lift that."
+    if kept:
+        words += f" {kept} of them would fall: more may be sold than there is."
     return go_to(request, "channels_sync:run", pk, message=words)
 
 
@@ -140,7 +143,9 @@ def undo(request: HttpRequest, pk: int) -> HttpResponse:
         )
     except DomainError as error:
         return _run_page(request, run, error)
-    words = f"Taken back: {result.changed} listing{'' if result.changed == 1 else 's'} show what they showed before, or less."
+    words = f"Taken back: {result.changed} listing{' shows' if result.changed == 1 else 's show'} what was shown before, or less."
+    if result.held:
+        words += f" {result.held} would fall to zero and wait{'s' if result.held == 1 else ''} for a decision."
     return go_to(request, "channels_sync:run", pk, message=words)
 
 

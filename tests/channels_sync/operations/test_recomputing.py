@@ -230,9 +230,9 @@ def test_costs_the_same_queries_for_1_and_50_listings(django_assert_num_queries)
         set_policy(listing=listing, buffer=Decimal(1), actor=None)
 
     # listings, transaction (2), missing rows, lock, facts, sources, policies, stock, runs, rows, superseded, lines
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(18):
         recompute_listings(listings=listings[:1], cause="test")
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(18):
         recompute_listings(listings=listings[1:], cause="test")
 
     assert {push_of(listing).wanted for listing in listings} == {8}
