@@ -457,7 +457,7 @@ class Story:
             pk, push, shows = listing.pk, push_of(listing), self.shop.shows(listing)
             if pk in held and pk not in decided:
                 assert shows <= shown[pk], f"a raise that waits was sent: {self.told}"
-                if self.mode != ChannelMode.SHADOW:
+                if line_of(listing).state != PublicationState.SHADOW:
                     most = max(before[pk].wanted or 0, sent[pk])
                     assert (push.wanted or 0) <= most, f"a listing that waits was raised: {self.told}"
             if self.mode == mode == ChannelMode.APPROVE and act in (self.absorb, self.die_absorbing):
