@@ -505,6 +505,10 @@ class Story:
         put_on_hand(listing.item, self.site, str(quantity))
         return listing
 
+    def _receive_one_of_each(self):
+        for listing in self.listings:
+            put_on_hand(listing.item, self.site, "1")
+
     def _type_tenfold(self):
         listing = self.dice.choice(self.listings)
         put_on_hand(listing.item, self.site, str(10 + 9 * int(on_hand(listing.item))))
@@ -519,14 +523,24 @@ class Story:
 
     def empty_at_night(self):
         """A raise waits for the morning when the shelf is found empty."""
+        self._begin_a_day()
         SendingWindow.objects.all().delete()
         self.change_hours()
         self._receive(2)
         absorb_changes()
         survive(publish_due, channel_id=self.channel.pk)
-        self.empty()
+        for listing in self.listings:
+            empty(listing, self.site)
         absorb_changes()
         self.change_hours()
+
+    def _begin_a_day(self):
+        """Nothing is frozen any more, and what is there is shown as far as the guard lets it."""
+        set_channel_mode(channel=self.channel, mode=ChannelMode.AUTO, actor=None)
+        lift(freezes=list(Freeze.objects.in_force()), actor=None)
+        absorb_changes()
+        survive(publish_due, channel_id=self.channel.pk)
+        self.an_hour_passes()
 
     def second_thoughts(self):
         """What is queued already is looked at by somebody, and refused."""
@@ -606,14 +620,16 @@ class Story:
         return set(limits)
 
     def approve_what_grew(self):
-        """A little more comes in, and is not taken in yet when the approval comes."""
-        run = self._waiting()
-        if run is None:
-            return set()
+        """A little comes in for all and waits; a little more is not taken in yet when the approval comes."""
+        self._begin_a_day()
+        self._receive_one_of_each()
+        absorb_changes()
         self.an_hour_passes()
-        for hold in Hold.objects.filter(run=run, state=HoldState.OPEN).select_related("listing__item"):
-            put_on_hand(hold.listing.item, self.site, "1")
-        return self.approve(run)
+        self._receive_one_of_each()
+        decided = set()
+        for run in PublishRun.objects.filter(holds__state=HoldState.OPEN).distinct():
+            decided |= self.approve(run)
+        return decided
 
     def refuse(self, run=None):
         """A refused raise goes back to what was sent; a refused fall stays at what is shown and was not objected to."""
