@@ -2,7 +2,8 @@
 
 A plan is what one recompute would change on one channel. Its rules look at the plan as a whole (many listings at once, many to
 zero, right after a bulk edit, from stale sources) and at each listing (far above what it showed lately, more than can exist).
-A rule of the whole plan holds every raise of it; a rule of a listing holds that listing. Lowering flows, for showing too little
+A rule of the whole plan holds every raise of it, that of late reports every raise that rests on them; a rule of a listing holds
+that listing. Lowering flows, for showing too little
 for a while is mended by the next push, while an order for what is not there is not. Only when many listings would fall to zero
 at once do those wait as well: that is how an emptied location or a wrong import looks.
 """
@@ -30,6 +31,8 @@ class Change:
     recent_max: int | None = None
     possible: int | None = None
     waits_already: bool = False
+    rests_on_late: bool = True
+    """Whether its figure counts what lies at a place that reports late, where the setting names one."""
 
     @property
     def is_raise(self) -> bool:
@@ -172,7 +175,7 @@ def judge(changes: Sequence[Change], *, limits: Limits, setting: Setting) -> Ver
     """Which rules a plan breaks and which listings wait for that.
 
     Whatever trips, a listing that is lowered to something above zero is never held, and no raise of a plan that tripped a rule
-    of the whole plan flows. Where every change is to be approved, all of them wait.
+    of the whole plan flows; of late reports, no raise that rests on them. Where every change is to be approved, all of them wait.
     """
     if setting.needs_approval:
         words = (
@@ -183,8 +186,10 @@ def judge(changes: Sequence[Change], *, limits: Limits, setting: Setting) -> Ver
     of_plan = _of_the_plan(changes, limits, setting)
     of_listings = [trip for change in changes for trip in _of_one(change, limits)]
     held = {trip.listing_id for trip in of_listings if trip.listing_id is not None}
-    if of_plan:
+    if any(trip.rule is not RuleName.STALE for trip in of_plan):
         held |= {change.listing_id for change in changes if change.is_raise}
+    elif of_plan:
+        held |= {change.listing_id for change in changes if change.is_raise and change.rests_on_late}
     if limits.zeroing_waits and any(trip.rule is RuleName.TO_ZERO for trip in of_plan):
         held |= {change.listing_id for change in changes if change.is_to_zero}
     return Verdict((*of_plan, *of_listings), frozenset(held))
@@ -216,11 +221,12 @@ def _of_the_plan(changes: Sequence[Change], limits: Limits, setting: Setting) ->
     risen = raises + setting.raised_before
     if limits.after_bulk and setting.bulk and raises and risen > limits.bulk_listings_min:
         trips.append(Trip(RuleName.AFTER_BULK, f"{risen} listings would rise right after {setting.bulk}."))
-    if limits.stale_sources and setting.stale and raises:
+    late = sum(change.is_raise and change.rests_on_late for change in changes)
+    if limits.stale_sources and setting.stale and late:
         trips.append(
             Trip(
                 RuleName.STALE,
-                f"{raises} listing{'s' if raises > 1 else ''} would rise on figures that are too old: "
+                f"{late} listing{'s' if late > 1 else ''} would rise on figures that are too old: "
                 f"{', '.join(setting.stale)}.",
             )
         )

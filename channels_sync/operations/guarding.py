@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -43,7 +43,9 @@ class Planned:
             return False
         return bool(self.derivation.quantity) or not allowed or not self.before
 
-    def as_change(self, approved: Mapping[int, int], possible: Mapping[int, int]) -> Change | None:
+    def as_change(
+        self, approved: Mapping[int, int], possible: Mapping[int, int], late: Collection[int]
+    ) -> Change | None:
         """None for what a person has approved. What goes higher than that waits like something that waits already."""
         if self.is_approved(approved):
             return None
@@ -56,6 +58,7 @@ class Planned:
             recent_max=self.recent_max,
             possible=possible.get(offer.listing_id),
             waits_already=self.is_held or offer.listing_id in approved,
+            rests_on_late=any(source.location_id in late for source in self.derivation.snapshot.sources),
         )
 
 
@@ -98,12 +101,12 @@ def judge_plans(
         if exceeds_its_stock(one.derivation)
     ]
     possible = possible_packs(above, now=now)
+    late, stale = _late_sources(raises, now=now)
     changes = {
-        channel_id: [change for one in planned if (change := one.as_change(approved, possible)) is not None]
+        channel_id: [change for one in planned if (change := one.as_change(approved, possible, late)) is not None]
         for channel_id, (_, planned) in plans.items()
     }
     window = _window_of({one: found for one, found in changes.items() if _asks_before(limits[one])}, now=now)
-    stale = _stale_sources(raises, now=now)
     totals = _totals(
         {
             channel_id: changed
@@ -215,25 +218,32 @@ def _totals(changed: Mapping[int, int], limits: Mapping[int, Limits]) -> dict[in
         return dict(cursor.fetchall())
 
 
-def _stale_sources(raises: Mapping[int, Sequence[Planned]], *, now: datetime) -> dict[int, tuple[str, ...]]:
-    """Places that raises of each channel rest on and whose figures, which others report, are older than they may be.
+def _late_sources(
+    raises: Mapping[int, Sequence[Planned]], *, now: datetime
+) -> tuple[set[int], dict[int, tuple[str, ...]]]:
+    """Sources of raises at which something lies whose figures, which others report, are older than they may be: their ids, and
+    by channel the names of the late places.
 
-    A place is as fresh as what it stands in, and what stands in it counts too. Own records are never old.
+    A place is as fresh as what it stands in, and what stands in it counts too. Own records are never late.
     """
     reported = list(Location.objects.filter(is_active=True).exclude(kind__in=OWN_KINDS).order_by("code"))
     late = set(stale_places(reported, at=now))
     if not late:
-        return {}
+        return set(), {}
     stale = [place for place in reported if place.pk in late]
     resting = {
-        channel_id: {source.location_id for one in found for source in one.derivation.snapshot.sources}
+        channel_id: {
+            source.location_id for one in found for source in one.derivation.snapshot.sources if source.on_hand
+        }
         for channel_id, found in raises.items()
     }
     paths = dict(Location.objects.filter(pk__in=set().union(*resting.values())).values_list("pk", "path"))
-    found: dict[int, tuple[str, ...]] = {}
-    for channel_id, places in resting.items():
-        on = [paths[pk] for pk in places]
-        names = [one.code for one in stale if any(one.path.startswith(p) or p.startswith(one.path) for p in on)]
-        if names:
-            found[channel_id] = tuple(names)
-    return found
+    places = {
+        pk: [one.code for one in stale if one.path.startswith(path) or path.startswith(one.path)]
+        for pk, path in paths.items()
+    }
+    names = {
+        channel_id: tuple(sorted({code for pk in sources for code in places[pk]}))
+        for channel_id, sources in resting.items()
+    }
+    return {pk for pk, codes in places.items() if codes}, {pk: codes for pk, codes in names.items() if codes}

@@ -69,7 +69,7 @@ def _take_reports(actor: Actor) -> None:
         )
     partner = place(LOGISTICS)
     if partner.freshness_hours is None:
-        partner.freshness_hours = 12
+        partner.freshness_hours = 48  # raises of what lies at a place that is late would wait
         partner.save()
         report_external_stock(
             key=key_of("partner-report"),

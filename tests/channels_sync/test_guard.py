@@ -128,6 +128,16 @@ def test_raises_on_stale_figures_wait():
     assert verdict.held == {1}
 
 
+def test_a_late_report_holds_the_raises_that_rest_on_it_alone():
+    changes = [rise(1), rise(2, rests_on_late=False), rise(3, 9, 2)]
+
+    verdict = judge(changes, limits=Limits(), setting=Setting(listings=9, stale=["3PL-EAST"]))
+
+    assert verdict.trips[0].words == "1 listing would rise on figures that are too old: 3PL-EAST."
+    assert verdict.held == {1}
+    assert judge(changes[1:], limits=Limits(), setting=Setting(listings=9, stale=["3PL-EAST"])).is_clear
+
+
 def test_many_small_plans_within_the_window_are_one_large_change():
     assert judge([rise(1)], limits=Limits(), setting=Setting(listings=100, changed_before=29)).is_clear
     assert judge([rise(1)], limits=Limits(), setting=Setting(listings=100, changed_before=30)).held == {1}

@@ -275,6 +275,17 @@ def test_a_shelf_of_a_late_place_is_as_late_as_the_place(shop):
     assert "3PL-A1" in waits(listing).run.trips[0]["words"]
 
 
+def test_a_late_place_holds_up_what_lies_there_and_nothing_else(shop, site):
+    partner = make_location(code="3PL", kind="3pl", freshness_hours=24)
+    channel, (one, other) = offers(shop, site, 2)
+    put_on_hand(one.item, partner, "2")
+    receive(other, site, "2")
+    settle(channel)
+
+    assert (shop.shows(one), waits(one).after) == (10, 12)
+    assert (shop.shows(other), waits(other)) == (12, None)
+
+
 def test_a_late_place_that_holds_nothing_of_the_item_stops_nothing(shop, site):
     make_location(code="3PL", kind="3pl", freshness_hours=24)
     channel, (listing,) = offers(shop, site, 1)
