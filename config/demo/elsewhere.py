@@ -75,7 +75,7 @@ def _take_reports(actor: Actor) -> None:
             key=key_of("partner-report"),
             location=partner,
             as_of=days_ago(1, hour=8),
-            lines=[ReportedQuantity(candle, Decimal(60))],
+            lines=[ReportedQuantity(candle, Decimal(60)), ReportedQuantity(item("BOX-SINGLE"), Decimal(0))],
             actor=actor,
         )
 
