@@ -175,13 +175,16 @@ def _asks_before(limits: Limits) -> bool:
 
 
 _WINDOW = """
+WITH run AS MATERIALIZED (
+  SELECT r.id, r.channel_id, CASE WHEN r.cause LIKE ANY(%(bulk)s::text[]) THEN r.cause END AS bulk
+  FROM channels_sync_publishrun r WHERE r.channel_id = ANY(%(channels)s::bigint[]) AND r.recorded_at > %(since)s
+)
 SELECT r.channel_id, count(DISTINCT l.listing_id) FILTER (WHERE l.before IS NOT NULL),
   count(DISTINCT l.listing_id) FILTER (WHERE l.after = 0 AND l.before > 0),
-  count(DISTINCT l.listing_id) FILTER (WHERE l.after > coalesce(l.before, 0) AND r.cause LIKE ANY(%(bulk)s::text[])),
-  coalesce((array_agg(r.cause ORDER BY r.id DESC) FILTER (WHERE r.cause LIKE ANY(%(bulk)s::text[])))[1], '')
-FROM channels_sync_publishrun r
-LEFT JOIN channels_sync_publicationline l ON l.run_id = r.id AND NOT l.listing_id = ANY(%(here)s::bigint[])
-WHERE r.channel_id = ANY(%(channels)s::bigint[]) AND r.recorded_at > %(since)s GROUP BY 1
+  count(DISTINCT l.listing_id) FILTER (WHERE r.bulk IS NOT NULL AND l.after > coalesce(l.before, 0)),
+  coalesce(max(r.bulk), '')
+FROM run r LEFT JOIN channels_sync_publicationline l ON l.run_id = r.id AND NOT l.listing_id = ANY(%(here)s::bigint[])
+GROUP BY 1
 """
 """A run all of whose changes were held has no lines, and is a bulk edit all the same."""
 

@@ -101,6 +101,8 @@ def tell_holds(channels: Collection[int], *, words: str = "nothing of it waits a
 
     It counts all that waits on the channel and leads to the run, or to all runs of which something waits.
     """
+    if not channels:
+        return
     waiting = (
         Hold.objects.filter(listing__channel__in=channels, state=HoldState.OPEN)
         .order_by("listing__channel_id", "run_id")
