@@ -137,7 +137,7 @@ class ChannelAdmin(HistoryAdmin):
         super().save_related(request, form, formsets, change)
         if change and "source_locations" in form.changed_data:
             items = Listing.objects.filter(channel=form.instance).values_list("item_id", flat=True)
-            tell_items_changed(items=set(items), cause="channel sources")
+            tell_items_changed(items=set(items), cause="channel sources", actor=request.user)
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """A channel with history stays; it is switched off instead."""
@@ -212,7 +212,7 @@ class ListingAdmin(ExchangeAdmin, HistoryAdmin):
         assert request.user.is_authenticated
         if change:
             super().save_model(request, obj, form, change)
-            tell_items_changed(items=[obj.item_id], cause="listing")
+            tell_items_changed(items=[obj.item_id], cause="listing", actor=request.user)
             return
         made = create_listing(
             channel=obj.channel,

@@ -2,7 +2,14 @@
 
 from collections.abc import Iterable
 
-BULK_CAUSES = ("import", "policy")
+_BULK = {
+    "import": "an import",
+    "policy": "a change of rules",
+    "rule by date": "a rule that began or ended by its date",
+    "campaign": "a campaign that began or ended",
+    "channel sources": "a change of a channel's sources",
+}
+BULK_CAUSES = tuple(_BULK)
 """How the causes begin that touch many listings at one stroke; the guard looks twice after them."""
 SHOWN_MAX = 3
 
@@ -18,6 +25,17 @@ def shortened(causes: str, *, length: int) -> str:
         return causes
     cut = causes[: length + 1].rfind(", ")
     return causes[:cut] if cut > 0 else causes[:length]
+
+
+def bulk_in_words(causes: str) -> str:
+    """The first bulk act among joined causes as a person would say it; empty when there is none."""
+    for cause in causes.split(", "):
+        begins = next((one for one in BULK_CAUSES if cause.startswith(one)), "")
+        if begins == "import" and cause != begins:
+            return f"an import of {cause.removeprefix(begins).strip().replace('_', ' ')}"
+        if begins:
+            return _BULK[begins]
+    return ""
 
 
 def in_words(causes: str) -> str:

@@ -2,7 +2,8 @@
 
 A plan is what one recompute would change on one channel. Its rules look at the plan as a whole (many listings at once, many to
 zero, right after a bulk edit, from stale sources) and at each listing (far above what it showed lately, more than can exist).
-A rule of the whole plan holds every raise of it; a rule of a listing holds that listing. Lowering flows, for showing too little
+A rule of the whole plan holds every raise of it, that of late reports every raise that rests on them; a rule of a listing holds
+that listing. Lowering flows, for showing too little
 for a while is mended by the next push, while an order for what is not there is not. Only when many listings would fall to zero
 at once do those wait as well: that is how an emptied location or a wrong import looks.
 """
@@ -17,9 +18,10 @@ from enum import StrEnum
 class Change:
     """What a plan does to one listing. Quantities are whole units of the listing.
 
-    `before` is what was last wanted, None when nothing was. `recent_max` is the most it showed lately, None when unknown.
-    `possible` is what the supply that its rules count comes to; None when unknown. `waits_already` says that an earlier change
-    of it waits for a person: until that is decided it is not raised.
+    `before` is what the channel was last sent, None when nothing was. `recent_max` is the most it showed lately, None when
+    unknown. `possible` is what there is of the item, whatever its rules count: on hand, buildable, at suppliers; None when that
+    was not asked, because `after` is known to be within it. `waits_already` says that an earlier change of it waits for a
+    person, or that `after` goes beyond what a person approved: it is not raised.
     """
 
     listing_id: int
@@ -29,6 +31,8 @@ class Change:
     recent_max: int | None = None
     possible: int | None = None
     waits_already: bool = False
+    rests_on_late: bool = True
+    """Whether its figure counts what lies at a place that reports late, where the setting names one."""
 
     @property
     def is_raise(self) -> bool:
@@ -60,9 +64,9 @@ class Limits:
     recent_units_min: int = 20
     """... unless it is at most so many units above it."""
     above_possible: bool = True
-    """A quantity above the supply its rules count waits."""
+    """A quantity above what is on hand, could be built and is at suppliers waits, whatever the rules count."""
     after_bulk: bool = True
-    """Raises of more than `bulk_listings_min` listings right after a bulk edit or an import wait."""
+    """Raises of more than `bulk_listings_min` listings within a quarter of an hour after a bulk edit or an import wait."""
     bulk_listings_min: int = 5
     stale_sources: bool = True
     """Raises that rest on figures older than they may be wait."""
@@ -87,6 +91,8 @@ class Setting:
     """Other listings that changed shortly before, first figures left out."""
     zeroed_before: int = 0
     """Other listings that fell to zero shortly before."""
+    raised_before: int = 0
+    """Other listings that rose shortly before because of that bulk edit."""
     bulk: str = ""
     """Words of the bulk edit or import that came shortly before; empty: none."""
     stale: Sequence[str] = ()
@@ -141,23 +147,9 @@ class Effect:
     first: int
     units_before: int
     units_after: int
-    possible: int | None
-    """Units that could exist for the changed listings; None when it is unknown for one of them."""
     rises: Sequence[Change]
     """The biggest first."""
     falls: Sequence[Change]
-
-    @property
-    def exposure_before(self) -> Decimal | None:
-        """Units shown for each unit that could exist: above 1 the same unit is offered more than once."""
-        return self._ratio(self.units_before)
-
-    @property
-    def exposure_after(self) -> Decimal | None:
-        return self._ratio(self.units_after)
-
-    def _ratio(self, units: int) -> Decimal | None:
-        return (Decimal(units) / self.possible).quantize(Decimal("0.01")) if self.possible else None
 
 
 def effect_of(changes: Sequence[Change], *, top: int = 5) -> Effect:
@@ -165,7 +157,6 @@ def effect_of(changes: Sequence[Change], *, top: int = 5) -> Effect:
     raises = [change for change in changes if change.is_raise]
     falls = [change for change in changes if change.after < (change.before or 0)]
     by_size = lambda change: (-abs(change.after - (change.before or 0)), change.sku)  # noqa: E731
-    known = [change.possible for change in changes if change.possible is not None]
     return Effect(
         changed=len(changes),
         raised=len(raises),
@@ -175,7 +166,6 @@ def effect_of(changes: Sequence[Change], *, top: int = 5) -> Effect:
         first=sum(change.is_first for change in changes),
         units_before=sum(change.before or 0 for change in changes),
         units_after=sum(change.after for change in changes),
-        possible=sum(known) if len(known) == len(changes) else None,
         rises=sorted(raises, key=by_size)[:top],
         falls=sorted(falls, key=by_size)[:top],
     )
@@ -185,7 +175,7 @@ def judge(changes: Sequence[Change], *, limits: Limits, setting: Setting) -> Ver
     """Which rules a plan breaks and which listings wait for that.
 
     Whatever trips, a listing that is lowered to something above zero is never held, and no raise of a plan that tripped a rule
-    of the whole plan flows. Where every change is to be approved, all of them wait.
+    of the whole plan flows; of late reports, no raise that rests on them. Where every change is to be approved, all of them wait.
     """
     if setting.needs_approval:
         words = (
@@ -196,8 +186,10 @@ def judge(changes: Sequence[Change], *, limits: Limits, setting: Setting) -> Ver
     of_plan = _of_the_plan(changes, limits, setting)
     of_listings = [trip for change in changes for trip in _of_one(change, limits)]
     held = {trip.listing_id for trip in of_listings if trip.listing_id is not None}
-    if of_plan:
+    if any(trip.rule is not RuleName.STALE for trip in of_plan):
         held |= {change.listing_id for change in changes if change.is_raise}
+    elif of_plan:
+        held |= {change.listing_id for change in changes if change.is_raise and change.rests_on_late}
     if limits.zeroing_waits and any(trip.rule is RuleName.TO_ZERO for trip in of_plan):
         held |= {change.listing_id for change in changes if change.is_to_zero}
     return Verdict((*of_plan, *of_listings), frozenset(held))
@@ -226,13 +218,15 @@ def _of_the_plan(changes: Sequence[Change], limits: Limits, setting: Setting) ->
             )
         )
     raises = sum(change.is_raise for change in changes)
-    if limits.after_bulk and setting.bulk and raises > limits.bulk_listings_min:
-        trips.append(Trip(RuleName.AFTER_BULK, f"{raises} listings would rise right after {setting.bulk}."))
-    if limits.stale_sources and setting.stale and raises:
+    risen = raises + setting.raised_before
+    if limits.after_bulk and setting.bulk and raises and risen > limits.bulk_listings_min:
+        trips.append(Trip(RuleName.AFTER_BULK, f"{risen} listings would rise right after {setting.bulk}."))
+    late = sum(change.is_raise and change.rests_on_late for change in changes)
+    if limits.stale_sources and setting.stale and late:
         trips.append(
             Trip(
                 RuleName.STALE,
-                f"{raises} listing{'s' if raises > 1 else ''} would rise on figures that are too old: "
+                f"{late} listing{'s' if late > 1 else ''} would rise on figures that are too old: "
                 f"{', '.join(setting.stale)}.",
             )
         )
@@ -250,11 +244,11 @@ def _of_one(change: Change, limits: Limits) -> list[Trip]:
         trips.append(
             Trip(
                 RuleName.ABOVE_POSSIBLE,
-                f"{change.sku} would show {change.after}, but only {change.possible} are there to be counted.",
+                f"{change.sku} would show {change.after}; on hand, buildable and at suppliers there are {change.possible}.",
                 change.listing_id,
             )
         )
-    if limits.times_recent_max is not None and change.recent_max:
+    if limits.times_recent_max is not None and change.recent_max is not None:
         allowed = max(change.recent_max * limits.times_recent_max, Decimal(change.recent_max + limits.recent_units_min))
         if change.after > allowed:
             trips.append(

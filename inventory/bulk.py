@@ -1,4 +1,4 @@
-"""Acts on many things at once leave their name with the news they cause, so that whoever publishes can look twice."""
+"""Acts on many things at once leave their name with the news they cause, and their person: who publishes can look twice."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,13 +6,13 @@ from contextvars import ContextVar
 
 CAUSE_LENGTH = 24
 
-_present: ContextVar[str] = ContextVar("bulk_cause", default="")
+_present: ContextVar[tuple[str, int | None]] = ContextVar("bulk_act", default=("", None))
 
 
 @contextmanager
-def as_bulk(words: str) -> Iterator[None]:
-    """News written within carries `words` (at most 24 letters are kept) as its cause."""
-    token = _present.set(words[:CAUSE_LENGTH])
+def as_bulk(words: str, *, actor_id: int | None = None) -> Iterator[None]:
+    """News written within carries `words` (at most 24 letters are kept) as its cause, and `actor_id` as who caused it."""
+    token = _present.set((words[:CAUSE_LENGTH], actor_id))
     try:
         yield
     finally:
@@ -21,4 +21,9 @@ def as_bulk(words: str) -> Iterator[None]:
 
 def cause_of(usual: str) -> str:
     """The cause that news is to carry: that of the present bulk act, or the usual one."""
-    return _present.get() or usual
+    return _present.get()[0] or usual
+
+
+def bulk_actor_id() -> int | None:
+    """Who does the present bulk act; None when there is none, or nobody is known."""
+    return _present.get()[1]

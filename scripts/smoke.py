@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 import httpx
 
-PRODUCT, LISTING, PLACE = "CANDLE-LAVENDER", "CANDLE-LAVENDER", "FINISHED"
+PRODUCT, LISTING, PLACE, CHANNEL_STOCK = "CANDLE-LAVENDER", "CANDLE-LAVENDER", "FINISHED", "FBA-NORTH"
 GOOD = Decimal(40)
 CHANGED, CHANGED_TO = "FRAGRANCE-LAVENDER", Decimal(500)
 BUFFER, SHARE = Decimal(2), Fraction(9, 10)
@@ -141,9 +141,9 @@ class Product:
         return found
 
     def available(self, sku: str) -> Decimal:
-        """On hand with status available, wherever it stands; stock unit."""
+        """On hand with status available, wherever it stands but at a channel that sells it itself; stock unit."""
         rows = self.rows("/stock/", item=sku, status="available")
-        return sum((Decimal(row["quantity"]) for row in rows), Decimal(0))
+        return sum((Decimal(row["quantity"]) for row in rows if row["location"] != CHANNEL_STOCK), Decimal(0))
 
     def bom(self, sku: str) -> dict[str, Any]:
         """The active version with its lines."""

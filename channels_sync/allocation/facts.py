@@ -151,7 +151,8 @@ class Offer:
     """What the formula needs to know of a listing. `quantity_max` is the largest figure the channel takes, in packs.
 
     `withdrawn` says why nothing may be offered at all; empty when it may. `lid` is the most a freeze lets it show, in packs,
-    for the reason `frozen`; None when it is not frozen.
+    for the reason `frozen`; None when it is not frozen. `kept` is the figure a person keeps it at, in packs, whatever there
+    is, for the reason `kept_for`; None when nobody does. A lid holds for that figure too.
     """
 
     listing_id: int
@@ -163,3 +164,5 @@ class Offer:
     withdrawn: str = ""
     lid: int | None = None
     frozen: str = ""
+    kept: int | None = None
+    kept_for: str = ""

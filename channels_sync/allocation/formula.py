@@ -9,7 +9,7 @@ Every source is clamped at zero by itself, so that what one site owes is not tak
 of those the policy names (units, percent, days of demand, doubt about the books), rounded up to steps, and is taken once.
 Quantities are in the item's stock unit until the last step, which counts sold units. Nothing is rounded but where it says so.
 A fixed figure is neither shared out nor lowered by buffer and percent; minimum, maximum and packs hold for it too.
-The lid of a freeze comes last of all.
+Where a person refused a fall, the figure that was shown takes the place of the result. The lid of a freeze comes last of all.
 """
 
 from __future__ import annotations
@@ -62,6 +62,13 @@ class Steps:
     packs: int
     withdrawn: str = ""
     is_frozen: bool = False
+    given: int = 0
+    """Sold units before anybody froze or kept anything."""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether a person's figure took the place of the result."""
+        return not self.is_frozen and self.packs != self.given
 
     @property
     def available(self) -> Decimal:
@@ -125,12 +132,13 @@ def work_out(snapshot: Snapshot, terms: Terms, offer: Offer, now: datetime) -> S
     after_minimum = ZERO if share < terms.minimum.value or withdrawn else share
     maximum = terms.maximum.value
     after_maximum = after_minimum if maximum is None else min(after_minimum, maximum)
-    packs = min(int(_EXACT.divide_int(after_maximum, offer.pack_size)), offer.quantity_max)
+    given = min(int(_EXACT.divide_int(after_maximum, offer.pack_size)), offer.quantity_max)
+    packs = given if offer.kept is None else offer.kept
     is_frozen = offer.lid is not None and offer.lid < packs
     if offer.lid is not None:
         packs = min(packs, offer.lid)
     return Steps(
-        supply, allotted, buffer, after_buffer, share, after_minimum, after_maximum, packs, withdrawn, is_frozen
+        supply, allotted, buffer, after_buffer, share, after_minimum, after_maximum, packs, withdrawn, is_frozen, given
     )
 
 

@@ -33,6 +33,7 @@ _WORDS = frozenset({"basis", "building", "sharing"})
 
 def offer_to_json(offer: Offer) -> dict[str, Any]:
     frozen = {} if offer.lid is None else {"lid": offer.lid, "frozen": offer.frozen}
+    kept = {} if offer.kept is None else {"kept": offer.kept, "kept_for": offer.kept_for}
     return {
         "id": offer.listing_id,
         "sku": offer.sku,
@@ -42,6 +43,7 @@ def offer_to_json(offer: Offer) -> dict[str, Any]:
         "quantity_max": offer.quantity_max,
         "withdrawn": offer.withdrawn,
         **frozen,
+        **kept,
     }
 
 
@@ -56,6 +58,8 @@ def offer_from_json(kept: Mapping[str, Any]) -> Offer:
         withdrawn=kept["withdrawn"],
         lid=kept.get("lid"),
         frozen=kept.get("frozen", ""),
+        kept=kept.get("kept"),
+        kept_for=kept.get("kept_for", ""),
     )
 
 

@@ -46,10 +46,11 @@ def in_words(steps: Steps, *, snapshot: Snapshot, terms: Terms, offer: Offer) ->
     if maximum is not None and steps.after_maximum != steps.after_minimum:
         text += f" {_ARROW} at most {as_text(maximum)} {_ARROW} {as_text(steps.after_maximum)}"
     if offer.pack_size != 1:
-        packs = int(steps.after_maximum // offer.pack_size) if steps.is_frozen else steps.packs
-        text += f" {_ARROW} pack of {as_text(offer.pack_size)} {_ARROW} {packs}"
-    elif steps.after_maximum != steps.packs and not steps.is_frozen:
-        text += f" {_ARROW} whole units the channel takes {_ARROW} {steps.packs}"
+        text += f" {_ARROW} pack of {as_text(offer.pack_size)} {_ARROW} {steps.given}"
+    elif steps.after_maximum != steps.given:
+        text += f" {_ARROW} whole units the channel takes {_ARROW} {steps.given}"
+    if steps.is_kept:
+        text += f" {_ARROW} kept at {offer.kept}: {offer.kept_for}"
     if steps.is_frozen:
         text += f" {_ARROW} frozen at {offer.lid}: {offer.frozen}"
     return text

@@ -16,7 +16,9 @@ from inventory.api.fields import (
     Anything,
     Body,
     ChoiceOut,
+    DecimalOut,
     Flag,
+    FlagOut,
     IdOut,
     MomentOut,
     Nothing,
@@ -58,6 +60,9 @@ class RunSerializer(serializers.Serializer[Any]):
     listings_changed = IdOut(help_text="Changes that went out.")
     listings_held = IdOut(help_text="Changes that waited for a person.")
     waiting = IdOut(help_text="Of those, the ones that still wait.")
+    supply = DecimalOut(allow_null=True, help_text="What there is of the items that change, each unit once.")
+    exposed_before = DecimalOut(allow_null=True, help_text="What all channels showed of them, stock units.")
+    exposed_after = DecimalOut(allow_null=True, help_text="The same with every change of the run, held or not.")
     trips = Anything(help_text="What the guard said: rule, words, and the listing (null: the whole plan).")
 
 
@@ -83,7 +88,7 @@ class RunDecisionSerializer(serializers.Serializer[Any]):
 
 
 class FreezeSerializer(serializers.Serializer[Any]):
-    """A lid on what is shown, until it is lifted."""
+    """A lid on what is shown, or the very figure, until it is lifted."""
 
     id = IdOut()
     channel = TextOut(source="channel.code", allow_null=True, default=None)
@@ -91,6 +96,10 @@ class FreezeSerializer(serializers.Serializer[Any]):
     listing_id = IdOut(allow_null=True)
     quantity = IdOut(
         allow_null=True, help_text="The most that is shown; null: what is shown at present, falling with the stock."
+    )
+    is_exact = FlagOut(
+        help_text="This very figure is shown though there may be less: a refused fall. Without a quantity: the channel was "
+        "never told a figure and is told none."
     )
     reason = TextOut()
     run_id = IdOut(allow_null=True, help_text="The run it takes back or refuses.")
@@ -165,7 +174,7 @@ class RunResource(ListOne, Resource):
 
     @action(detail=True, methods=["post"])
     def refuse(self, request: Request, id: str) -> Response:  # noqa: ARG002
-        """Refuse what waits of the run: its listings stay frozen at what they show until that is lifted."""
+        """Refuse what waits of the run: its listings show what they show until that is lifted, also where they would fall."""
         run: PublishRun = self.get_object()
         frozen = refuse_run(run=run, actor=request.user, **self.values())
         return self.answer({"frozen": len(frozen)})

@@ -52,6 +52,7 @@ from inventory.api.references import find_items, find_one
 from inventory.api.resources import Endpoint, ListOne, Resource, save_checked
 from inventory.errors import WrongState
 from inventory.models import ItemCategory
+from inventory.operations.posting import Actor
 
 
 class ChannelResource(LatencyOfChannel, ListOne, Resource):
@@ -102,7 +103,7 @@ class ListingResource(OversellOfListing, ListOne, Resource):
         (item,) = find_items([(("item",), values.pop("item"))])
         channel = find_one(Channel, "code", where=("channel",), name=values.pop("channel"), what="channel")
         listing = Listing(channel=channel, item=item, **values)
-        _save(listing)
+        _save(listing, self.request.user)
         return self._fresh(listing)
 
     def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002
@@ -110,7 +111,7 @@ class ListingResource(OversellOfListing, ListOne, Resource):
         listing: Listing = self.get_object()
         for name, value in self.values(partial=True).items():
             setattr(listing, name, value)
-        _save(listing)
+        _save(listing, self.request.user)
         return self._fresh(listing)
 
     @action(detail=True, methods=["post"])
@@ -154,11 +155,11 @@ class ListingResource(OversellOfListing, ListOne, Resource):
         return self.answer(self.get_queryset().get(pk=listing.pk))
 
 
-def _save(listing: Listing) -> None:
+def _save(listing: Listing, actor: Actor) -> None:
     """Save a listing, and have its figure worked out anew in the same transaction."""
     with transaction.atomic():
         save_checked(listing)
-        tell_items_changed(items={listing.item_id}, cause="listing")
+        tell_items_changed(items={listing.item_id}, cause="listing", actor=actor)
 
 
 class PublicationResource(ListOne, Resource):

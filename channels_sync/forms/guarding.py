@@ -34,8 +34,8 @@ class GuardForm(forms.ModelForm):  # type: ignore[type-arg]
             "zeroing_waits": "Falls to zero beyond that wait",
             "times_recent_max": "Times the most of the last 30 days",
             "recent_units_min": "Never too much within (units)",
-            "above_possible": "More than the counted supply waits",
-            "after_bulk": "Raises after an import or a change of rules wait",
+            "above_possible": "More than there is waits",
+            "after_bulk": "Raises after a bulk edit wait",
             "bulk_listings_min": "When they are more than (listings)",
             "stale_sources": "Raises on old reports wait",
         }

@@ -113,13 +113,17 @@ class Freeze(models.Model):
     """A lid on what listings show, until it is lifted: on a channel, an item everywhere, or one listing.
 
     `quantity` is the most each of them shows; null: not more than it shows when it is worked out, so that it falls with the
-    stock and never rises.
+    stock and never rises. An exact one, of one listing, keeps the very figure, though there may be less: that is how a
+    refused fall stays refused. Exact without a quantity: the channel was never told a figure and is told none.
     """
 
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, null=True, blank=True, related_name="freezes")
     item = models.ForeignKey(Item, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
     listing = models.ForeignKey(Listing, on_delete=models.CASCADE, null=True, blank=True, related_name="freezes")
     quantity = models.PositiveIntegerField(null=True, blank=True)
+    is_exact = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="This very figure is shown, whatever there is."
+    )
     reason = models.CharField(max_length=200)
     run = models.ForeignKey(
         PublishRun, on_delete=models.PROTECT, null=True, related_name="freezes", help_text="The run it takes back."
@@ -144,15 +148,25 @@ class Freeze(models.Model):
                 | Q(channel__isnull=True, item__isnull=True, listing__isnull=False),
                 name="channels_sync_freeze_of_one_thing",
             ),
+            models.CheckConstraint(
+                condition=Q(is_exact=False) | Q(listing__isnull=False), name="channels_sync_freeze_exact_of_a_listing"
+            ),
         )
         indexes = (
             models.Index(fields=("listing",), condition=Q(ended_at__isnull=True), name="channels_sync_freeze_now"),
         )
 
     def __str__(self) -> str:
-        return f"{self.subject}: {'last good' if self.quantity is None else self.quantity}"
+        return f"{self.subject}: {self.in_words}"
 
     @property
     def subject(self) -> str:
         """What is frozen, in words."""
         return str(self.channel or self.item or self.listing)
+
+    @property
+    def in_words(self) -> str:
+        """What is shown while it is in force."""
+        if self.quantity is None:
+            return "what the channel has" if self.is_exact else "what it shows"
+        return f"exactly {self.quantity}" if self.is_exact else f"at most {self.quantity}"

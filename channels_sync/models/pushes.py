@@ -1,5 +1,8 @@
 """Published quantities: plans, their lines, and the outbox that sends them."""
 
+from decimal import Decimal
+
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
@@ -16,11 +19,23 @@ class PublishRun(models.Model):
     channel = models.ForeignKey(Channel, on_delete=models.PROTECT, null=True, related_name="runs")
     cause = models.CharField(max_length=100, help_text="What made the figures change.")
     posting_id = models.BigIntegerField(null=True, help_text="Newest posting among the changes that were taken in.")
+    actors = ArrayField(
+        models.BigIntegerField(), default=list, db_default=[], help_text="Everybody who recorded what caused it."
+    )
     changed_at = models.DateTimeField(null=True, help_text="Oldest of the changes that were taken in.")
     listings_checked = models.PositiveIntegerField(default=0)
     listings_changed = models.PositiveIntegerField(default=0)
     listings_held = models.PositiveIntegerField(default=0, help_text="Of those, how many waited for a person.")
     trips = models.JSONField(default=list, help_text="Rules of the breaker that said no, in words.")
+    supply = models.DecimalField(
+        max_digits=24, decimal_places=6, null=True, help_text="Of the items that change: what there is, counted once."
+    )
+    exposed_before = models.DecimalField(
+        max_digits=24, decimal_places=6, null=True, help_text="What all channels show of these items, stock units."
+    )
+    exposed_after = models.DecimalField(
+        max_digits=24, decimal_places=6, null=True, help_text="The same with everything that changes, held or not."
+    )
     recorded_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -29,6 +44,18 @@ class PublishRun(models.Model):
 
     def __str__(self) -> str:
         return f"Run {self.pk}"
+
+    @property
+    def exposure_before(self) -> Decimal | None:
+        """Units shown on all channels for each unit there is; None where nothing is there, or it was not kept."""
+        return self._exposure(self.exposed_before)
+
+    @property
+    def exposure_after(self) -> Decimal | None:
+        return self._exposure(self.exposed_after)
+
+    def _exposure(self, shown: Decimal | None) -> Decimal | None:
+        return (shown / self.supply).quantize(Decimal("0.01")) if shown is not None and self.supply else None
 
 
 class PublicationState(models.TextChoices):

@@ -80,20 +80,21 @@ def set_policy(
     values = checked_terms(terms)
     lock_scope(scope)
     versions = versions_of(scope)
+    standing = versions.standing().first()  # not always the highest number: a planned version may have been withdrawn
     newest = versions.order_by("-version").first()
     now = timezone.now()
     begins_at = now if starts_at is None or starts_at <= now else starts_at
-    if newest is not None and newest.effective_to is None:
-        if newest.terms == _told(values) and newest.note == note and newest.effective_from <= begins_at:
-            return newest
-        if newest.effective_from > now:
+    if standing is not None:
+        if standing.terms == _told(values) and standing.note == note and standing.effective_from <= begins_at:
+            return standing
+        if standing.effective_from > now:
             raise WrongState(
-                f"{newest} begins only on {timezone.localtime(newest.effective_from):%Y-%m-%d %H:%M}. "
+                f"{standing} begins only on {timezone.localtime(standing.effective_from):%Y-%m-%d %H:%M}. "
                 "Change the rule after that moment, or withdraw what is planned.",
-                policy=newest.pk,
+                policy=standing.pk,
             )
-        newest.effective_to = begins_at
-        save_policy(newest, actor)
+        standing.effective_to = begins_at
+        save_policy(standing, actor)
     policy = AllocationPolicy(
         **scope,
         **values,
@@ -105,7 +106,7 @@ def set_policy(
     )
     save_policy(policy, actor)
     if policy.start_told:
-        tell_items_changed(items=items_in(**scope), cause="policy")
+        tell_items_changed(items=items_in(**scope), cause="policy", actor=actor)
     return policy
 
 
@@ -126,7 +127,9 @@ def withdraw_policy(*, policy: AllocationPolicy, actor: Actor) -> AllocationPoli
     policy.effective_to = policy.effective_from
     policy.start_told = True
     save_policy(policy, actor)
-    before = versions_of(scope).filter(effective_to=policy.effective_from).exclude(pk=policy.pk).first()
+    # Other versions that were withdrawn end at this moment too, and never began.
+    ended_for_it = Q(effective_to=policy.effective_from, effective_from__lt=policy.effective_from)
+    before = versions_of(scope).filter(ended_for_it).first()
     if before is not None:
         before.effective_to = None
         save_policy(before, actor)

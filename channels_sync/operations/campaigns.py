@@ -102,7 +102,7 @@ def end_campaign(*, campaign: Campaign, actor: Actor) -> Campaign:
     campaign.ended_by_id = getattr(actor, "pk", None)
     campaign.save(update_fields=["ends_at", "ended_at", "ended_by"])
     if items:
-        tell_items_changed(items=items, cause="campaign ends")
+        tell_items_changed(items=items, cause="campaign ends", actor=actor)
     return campaign
 
 
@@ -144,5 +144,5 @@ def _add_rule(campaign: Campaign, rule: CampaignRule, actor: Actor) -> Allocatio
     )
     save_policy(policy, actor)
     if policy.start_told:
-        tell_items_changed(items=items_in(**rule.scope), cause="campaign")
+        tell_items_changed(items=items_in(**rule.scope), cause="campaign", actor=actor)
     return policy

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from django.db.models import F, QuerySet
+from datetime import timedelta
+
+from django.db import connection
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from channels_sync.credentials import Secrets, encrypt, rotate
 from channels_sync.models import SENDING, Channel, ChannelMode, Listing, ListingPush, PublicationLine, PublicationState
+from channels_sync.operations.guarding import RECENT_DAYS
 from channels_sync.operations.metering import try_account_now
 from channels_sync.operations.recomputing import recompute_listings, tell_items_changed
+from channels_sync.operations.second_looks import check_typed
 from inventory.errors import WrongState
 from inventory.operations.posting import Actor
 from inventory.operations.transactions import operation
@@ -49,38 +54,45 @@ def resume_channel(*, channel: Channel, actor: Actor) -> Channel:
 
 
 @operation
-def set_channel_mode(*, channel: Channel, mode: ChannelMode, actor: Actor) -> Channel:
+def set_channel_mode(*, channel: Channel, mode: ChannelMode, actor: Actor, typed: str | None = None) -> Channel:
     """Switch between off, shadow (worked out and compared, not sent), approve (every change waits for a person) and automatic.
 
-    Into automatic, every listing whose wanted figure was not sent is sent. Into approve, what was not sent waits for a
-    person like everything else. Out of off, every listing is worked out anew. Raises WrongState
-    for a mode that sends without credentials.
+    Into automatic, what was worked out and not sent goes through the guard as a change from what the channel was last sent;
+    what waits for a person goes on waiting. Into approve, what was not sent waits for a person like everything else. Out of
+    off, every listing is worked out anew. `typed` is the number of listings that would be sent a figure, as a person saw it;
+    None: no person is asked. Raises WrongState for a mode that sends without credentials, TypedConfirmationRequired where
+    TYPED_FROM or more go out and their number was not typed.
     """
     locked = _lock(channel)
     before = locked.mode
     if before == mode:
         return locked
+    if typed is not None and mode == ChannelMode.AUTO and before not in SENDING:
+        check_typed(unsent_of(locked).count(), typed)
     if mode in SENDING and not locked.credentials:
         raise WrongState(
             f"{locked.name} has no credentials, so nothing can be sent. Enter them first.", channel=locked.code
         )
     locked.mode = mode
     _save(locked, actor=actor, fields=["mode"])
-    waiting = PublicationLine.objects.filter(
-        listing__channel=locked, version=F("listing__push__version"), version__gt=F("listing__push__sent_version")
-    )
-    if mode == ChannelMode.APPROVE:
-        unsent = ListingPush.objects.filter(channel=locked, version__gt=F("sent_version")).values("listing")
-        recompute_listings(listings=Listing.objects.filter(pk__in=unsent), cause="channel mode", send_again=True)
-    elif mode == ChannelMode.AUTO:
-        waiting.filter(state=PublicationState.SHADOW).update(state=PublicationState.QUEUED)
+    if mode in SENDING:
+        if before not in SENDING:
+            _forget_the_shadow(locked)
+        chosen = Q(push__is_held=True)
+        if not (before == ChannelMode.APPROVE and mode == ChannelMode.AUTO):  # there, what is unsent was approved
+            chosen |= Q(push__version__gt=F("push__sent_version"))
+        listings = Listing.objects.filter(chosen, channel=locked)
+        recompute_listings(listings=listings, cause="channel mode", actor=actor, send_again=True)
     else:
-        waiting.filter(state__in=[PublicationState.QUEUED, PublicationState.FAILED]).update(
-            state=PublicationState.SHADOW
-        )
+        PublicationLine.objects.filter(
+            listing__channel=locked,
+            version=F("listing__push__version"),
+            version__gt=F("listing__push__sent_version"),
+            state__in=[PublicationState.QUEUED, PublicationState.FAILED],
+        ).update(state=PublicationState.SHADOW)
     if mode != ChannelMode.OFF:
         items = Listing.objects.filter(channel=locked, is_active=True).values_list("item_id", flat=True)
-        tell_items_changed(items=set(items), cause="channel mode")
+        tell_items_changed(items=set(items), cause="channel mode", actor=actor)
     return locked
 
 
@@ -137,6 +149,29 @@ def retry_listing(*, listing: Listing) -> None:
 def _try_again(pushes: QuerySet[ListingPush]) -> None:
     pushes.update(next_at=None, attempts=0)
     wake_after_commit()
+
+
+def unsent_of(channel: Channel) -> QuerySet[ListingPush]:
+    """Rows of listings whose newest figure the channel was not sent."""
+    return ListingPush.objects.filter(channel=channel, listing__is_active=True, version__gt=F("sent_version"))
+
+
+_FORGET = """
+WITH unsent AS MATERIALIZED (
+  SELECT p.listing_id, p.sent_version FROM channels_sync_listingpush p
+  WHERE p.channel_id = %s AND p.version > p.sent_version ORDER BY p.listing_id FOR NO KEY UPDATE
+)
+UPDATE channels_sync_listingpush p SET recent_max = (
+  SELECT max(l.after) FROM channels_sync_publicationline l
+  WHERE l.listing_id = u.listing_id AND (l.version = u.sent_version OR l.accepted_at > %s)
+) FROM unsent u WHERE p.listing_id = u.listing_id
+"""
+
+
+def _forget_the_shadow(channel: Channel) -> None:
+    """What was worked out and never sent does not count as what the listings showed lately."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FORGET, [channel.pk, timezone.now() - timedelta(days=RECENT_DAYS)])
 
 
 def _lock(channel: Channel) -> Channel:

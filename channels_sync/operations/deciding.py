@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
+from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
@@ -25,23 +26,17 @@ from channels_sync.models import (
 )
 from channels_sync.operations.channel_settings import save_settings
 from channels_sync.operations.controlling import pause_channel, resume_channel
-from channels_sync.operations.holding import end_holds, settle_report
+from channels_sync.operations.holding import end_holds, tell_holds, tell_kept
 from channels_sync.operations.recomputing import Cause, RecomputeResult, recompute_locked, tell_items_changed
-from inventory.errors import DomainError, SecondPersonRequired, WrongState
-from inventory.models import Item, Posting
+from channels_sync.operations.second_looks import check_typed
+from inventory.arrays import numbers
+from inventory.errors import SecondPersonRequired, WrongState
+from inventory.models import Item
 from inventory.operations.posting import Actor
 from inventory.operations.transactions import operation
 from inventory.wakeups import wake_after_commit
 
-TYPED_FROM = 50
-"""A decision about so many listings or more is typed: the person writes the number down."""
 DECIDE = "channels_sync.decide_publishrun"
-
-
-class TypedConfirmationRequired(DomainError):
-    """A large decision came without the number of listings it is about."""
-
-    code = "TYPED_CONFIRMATION_REQUIRED"
 
 
 @operation
@@ -51,12 +46,14 @@ def approve_run(
     """Let the changes of a run that wait flow, all or those of some `listings`.
 
     They are worked out anew: each listing rises to what its rules give now, and not above what was approved; what would go
-    higher by now waits again. Raises WrongState when nothing waits, SecondPersonRequired for whoever caused the run while
-    somebody else may decide, TypedConfirmationRequired for TYPED_FROM listings or more without their number.
+    higher by now waits again, and so does a fall to zero that nobody saw. Raises WrongState when nothing waits,
+    SecondPersonRequired for whoever had a part in what caused it while somebody else may decide, TypedConfirmationRequired for
+    TYPED_FROM listings or more without their number.
     """
     holds = _open_holds(run, listings)
-    _check_second_person(run, actor)
-    _check_typed(len(holds), typed)
+    causers = _causers(holds)
+    _check_second_person(run, causers, actor)
+    check_typed(len(holds), typed)
     found = _lock_open(holds)
     if not found:
         raise WrongState(f"Nothing of run {run.pk} waits any more. Reload the page.", run=run.pk)
@@ -64,7 +61,7 @@ def approve_run(
     end_holds([hold.listing_id for hold in found], HoldState.APPROVED, now=now, actor_id=getattr(actor, "pk", None))
     result = recompute_locked(
         listing_ids=[hold.listing_id for hold in found],
-        cause=Cause(f"run {run.pk} approved", run.posting_id, run.changed_at),
+        cause=Cause(f"run {run.pk} approved", run.posting_id, run.changed_at, frozenset(causers)),
         approved={hold.listing_id: hold.after for hold in found},
         send_again=True,
     )
@@ -77,9 +74,11 @@ def approve_run(
 def refuse_run(
     *, run: PublishRun, actor: Actor, reason: str, listings: Sequence[Listing] | None = None
 ) -> Sequence[Freeze]:
-    """Refuse the changes of a run that wait: each listing is frozen at what it shows, until somebody lifts that.
+    """Refuse the changes of a run that wait: each listing goes on showing what it shows, until somebody lifts that.
 
-    Raises WrongState when nothing waits or no reason is given.
+    A refused raise is a lid: the listing still falls with its stock. A refused fall keeps the very figure, though there may be
+    less; a case in the queue says so as long as it does. What was still in the outbox is taken back to what was last sent, and
+    a listing the channel was never told anything of is told nothing. Raises WrongState when nothing waits or no reason is given.
     """
     holds = _open_holds(run, listings)
     if not reason.strip():
@@ -88,12 +87,28 @@ def refuse_run(
     if not found:
         raise WrongState(f"Nothing of run {run.pk} waits any more. Reload the page.", run=run.pk)
     user_id = getattr(actor, "pk", None)
+    stays = _what_stays(found)
     frozen = Freeze.objects.bulk_create(
-        Freeze(listing_id=hold.listing_id, reason=reason.strip()[:200], run=run, created_by_id=user_id)
+        Freeze(
+            listing_id=hold.listing_id,
+            quantity=stays[hold.listing_id],
+            is_exact=stays[hold.listing_id] is None or hold.after < (stays[hold.listing_id] or 0),
+            reason=reason.strip()[:200],
+            run=run,
+            created_by_id=user_id,
+        )
         for hold in found
     )
     end_holds([hold.listing_id for hold in found], HoldState.REFUSED, now=timezone.now(), actor_id=user_id)
+    known = {listing_id: quantity for listing_id, quantity in stays.items() if quantity is not None}
+    recompute_locked(
+        listing_ids=sorted(known),
+        cause=Cause(f"run {run.pk} refused", run.posting_id, run.changed_at),
+        approved=known,
+    )
     _tell_settled(run, actor)
+    tell_kept([run.channel_id] if run.channel_id is not None else [])
+    wake_after_commit()
     return frozen
 
 
@@ -115,7 +130,7 @@ def undo_run(*, run: PublishRun, actor: Actor, reason: str, typed: str = "") -> 
     )
     if not lines:
         raise WrongState(f"Nothing of run {run.pk} is in force: newer figures took its place.", run=run.pk)
-    _check_typed(len(lines), typed)
+    check_typed(len(lines), typed)
     ids = [line.listing_id for line in lines]
     newest = dict(
         ListingPush.objects.filter(listing__in=ids)
@@ -137,7 +152,8 @@ def undo_run(*, run: PublishRun, actor: Actor, reason: str, typed: str = "") -> 
         for line in still
     )
     result = recompute_locked(
-        listing_ids=[line.listing_id for line in still], cause=Cause(f"run {run.pk} taken back", run.posting_id)
+        listing_ids=[line.listing_id for line in still],
+        cause=Cause(f"run {run.pk} taken back", run.posting_id, actors=_ids(actor)),
     )
     wake_after_commit()
     return result
@@ -163,12 +179,12 @@ def freeze(
         raise WrongState("Say why it is frozen; whoever lifts it needs to know.")
     quantity = 0 if at_zero else None
     scope = {"channel": channel, "item": item, "listing": listing}
-    if Freeze.objects.in_force().filter(**scope, quantity=quantity).exists():
+    if Freeze.objects.in_force().filter(**scope, quantity=quantity, is_exact=False).exists():
         raise WrongState(f"{channel or item or listing} is frozen in this way already.")
     made = Freeze.objects.create(
         **scope, quantity=quantity, reason=reason.strip()[:200], created_by_id=getattr(actor, "pk", None)
     )
-    _tell(made)
+    _tell(made, actor)
     return made
 
 
@@ -185,8 +201,12 @@ def lift(*, freezes: Sequence[Freeze], actor: Actor) -> int:
     Freeze.objects.filter(pk__in=[one.pk for one in found]).update(
         ended_at=timezone.now(), ended_by_id=getattr(actor, "pk", None)
     )
+    # Of what the channel was never told anything, the figure in the outbox was held up by the freeze alone.
+    untold = sorted({one.listing_id for one in found if one.listing_id and one.is_exact and one.quantity is None})
+    recompute_locked(listing_ids=untold, cause=Cause("freeze", actors=_ids(actor)), send_again=True)
     for one in found:
-        _tell(one)
+        _tell(one, actor)
+    tell_kept({one.listing.channel_id for one in found if one.listing is not None and one.is_exact})
     return len(found)
 
 
@@ -240,21 +260,65 @@ def _lock_open(holds: Sequence[Hold]) -> list[Hold]:
     return list(Hold.objects.filter(pk__in=[hold.pk for hold in holds], state=HoldState.OPEN).order_by("listing_id"))
 
 
-def _check_second_person(run: PublishRun, actor: Actor) -> None:
-    """Whoever recorded what caused the run does not approve it, while somebody else may."""
-    if run.posting_id is None or actor is None or actor.pk is None:
+_CAUSERS = """
+SELECT DISTINCT unnest(r.actors) FROM channels_sync_hold h
+JOIN channels_sync_hold e ON e.listing_id = h.listing_id AND e.id <= h.id AND e.state IN ('open', 'replaced')
+JOIN channels_sync_publishrun r ON r.id = e.run_id
+WHERE h.id = ANY(%s::bigint[]) AND NOT EXISTS (
+  SELECT FROM channels_sync_hold d WHERE d.listing_id = h.listing_id AND d.id > e.id AND d.id < h.id AND d.state <> 'replaced'
+)
+"""
+"""A change that waits may have taken the place of another one that waited: whoever caused that had a part in it."""
+
+
+def _causers(holds: Sequence[Hold]) -> set[int]:
+    """Ids of everybody who had a part in what waits."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CAUSERS, [numbers(hold.pk for hold in holds)])
+        return {user_id for (user_id,) in cursor.fetchall()}
+
+
+def _check_second_person(run: PublishRun, causers: Collection[int], actor: Actor) -> None:
+    """Whoever recorded what caused a change does not approve it, while somebody else may."""
+    if actor is None or actor.pk is None or actor.pk not in causers:
         return
-    causer = Posting.objects.filter(pk=run.posting_id).values_list("actor", flat=True).first()
-    if causer == actor.pk and _somebody_else_may_decide(actor):
+    if _somebody_else_may_decide(actor, causers):
         raise SecondPersonRequired(
-            f"You recorded what caused run {run.pk}. Somebody else who may decide has to look at it.", run=run.pk
+            f"You recorded or set something that caused run {run.pk}. Somebody else who may decide has to look at it.",
+            run=run.pk,
         )
 
 
-def _somebody_else_may_decide(actor: AbstractBaseUser | Any) -> bool:
+def _what_stays(holds: Sequence[Hold]) -> dict[int, int | None]:
+    """What each listing goes on showing when its hold is refused; None: the channel was never told, and nobody knows.
+
+    That is what was last sent, or what waits in the outbox where that is lower and was not objected to.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_STAYS, [numbers(hold.pk for hold in holds)])
+        return dict(cursor.fetchall())
+
+
+_STAYS = """
+SELECT h.listing_id, CASE
+  WHEN p.version = p.sent_version AND p.version > 0 THEN p.wanted
+  WHEN p.sent_version = 0 THEN CASE WHEN p.channel_quantity < 0 THEN 0 ELSE p.channel_quantity END
+  WHEN h.after = p.wanted THEN s.after
+  ELSE least(s.after, p.wanted) END
+FROM channels_sync_hold h JOIN channels_sync_listingpush p ON p.listing_id = h.listing_id
+LEFT JOIN channels_sync_publicationline s ON s.listing_id = p.listing_id AND s.version = p.sent_version
+WHERE h.id = ANY(%s::bigint[])
+"""
+
+
+def _ids(actor: Actor) -> frozenset[int]:
+    return frozenset() if actor is None or actor.pk is None else frozenset({actor.pk})
+
+
+def _somebody_else_may_decide(actor: AbstractBaseUser | Any, causers: Collection[int]) -> bool:
     app, codename = DECIDE.split(".")
     permission = {"content_type__app_label": app, "codename": codename}
-    users = get_user_model().objects.filter(is_active=True).exclude(pk=actor.pk)
+    users = get_user_model().objects.filter(is_active=True).exclude(pk__in={actor.pk, *causers})
     return users.filter(
         Q(is_superuser=True)
         | Q(**{f"user_permissions__{name}": value for name, value in permission.items()})
@@ -262,19 +326,12 @@ def _somebody_else_may_decide(actor: AbstractBaseUser | Any) -> bool:
     ).exists()
 
 
-def _check_typed(count: int, typed: str) -> None:
-    if count >= TYPED_FROM and typed.strip() != str(count):
-        raise TypedConfirmationRequired(
-            f"This is about {count} listings. Type {count} to confirm that you mean all of them.", listings=count
-        )
-
-
 def _tell_settled(run: PublishRun, actor: Actor) -> None:
     if run.channel_id is not None:
-        settle_report(run.channel_id, words=f"run {run.pk} was decided", actor=actor)
+        tell_holds([run.channel_id], words=f"run {run.pk} was decided", actor=actor)
 
 
-def _tell(one: Freeze) -> None:
+def _tell(one: Freeze, actor: Actor) -> None:
     """Have everything a freeze is on worked out anew."""
     if one.channel_id is not None:
         items = set(Listing.objects.filter(channel=one.channel_id, is_active=True).values_list("item_id", flat=True))
@@ -283,4 +340,4 @@ def _tell(one: Freeze) -> None:
     else:
         assert one.listing is not None
         items = {one.listing.item_id}
-    tell_items_changed(items=items, cause="freeze")
+    tell_items_changed(items=items, cause="freeze", actor=actor)

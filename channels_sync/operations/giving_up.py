@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from channels_sync.models import Channel, Listing, ListingPush, SendingAccount
 from channels_sync.models.pushes import SEND_ATTEMPTS_MAX
+from channels_sync.operations.holding import tell_kept
 from channels_sync.operations.metering import account_of_channel, try_account_now
 from channels_sync.reads.sending import given_up, given_up_counts
 from inventory.models import ExceptionCase, Severity
@@ -46,9 +47,12 @@ def retry_given_up(*, channel: Channel, listings: Sequence[Listing] | None = Non
 
 
 def tell_trouble() -> None:
-    """Have one open case for each channel with listings that were given up, and for each account that is silent for long;
-    close those that are over. Three queries where there is nothing to tell.
+    """Have one open case for each channel with listings that were given up, for each on which figures are kept up by a
+    decision, and for each account that is silent for long; close those that are over.
+
+    Five queries where there is nothing to tell.
     """
+    tell_kept()
     counts = given_up_counts()
     silent = dict(
         SendingAccount.objects.filter(failures__gt=0, failing_since__lte=timezone.now() - SILENT_AFTER).values_list(

@@ -2,61 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from fractions import Fraction
 
 from django.db import connection
 
 from channels_sync.allocation import Derivation
-from channels_sync.allocation.formula import supply_of
-from channels_sync.allocation.terms import FIXED
-from channels_sync.causes import BULK_CAUSES
+from channels_sync.causes import BULK_CAUSES, bulk_in_words
 from channels_sync.guard import Change, Limits, Setting, Verdict, judge
 from channels_sync.models import ChannelGuard, ChannelMode, Listing
-from inventory.arrays import numbers
-from inventory.reads.freshness import OWN_KINDS, freshness
+from channels_sync.reads.possible import exceeds_its_stock, possible_packs
+from inventory.arrays import numbers, texts
+from inventory.models import Location
+from inventory.reads.freshness import OWN_KINDS, stale_places
 
 WINDOW = timedelta(minutes=15)
 """Many small plans within this time are judged as one large one: an import recorded row by row is still one import."""
 RECENT_DAYS = 30
-_NOTHING_BEFORE = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A change of a plan as the guard sees it: the row under its lock, and the figure that is to take its place."""
+    """A change of a plan as the guard sees it: what the channel was last sent, and the figure that is to take its place."""
 
     before: int | None
     recent_max: int | None
     is_held: bool
     derivation: Derivation
 
-    def as_change(self, approved: Mapping[int, int]) -> Change | None:
-        """None for what a person has approved: up to that quantity nothing is asked again."""
-        offer = self.derivation.offer
-        allowed = approved.get(offer.listing_id)
-        if allowed is not None and self.derivation.quantity <= allowed:
+    @property
+    def is_raise(self) -> bool:
+        return self.derivation.quantity > (self.before or 0)
+
+    def is_approved(self, approved: Mapping[int, int]) -> bool:
+        """Whether a person has agreed: up to their figure nothing is asked again, but to a fall to zero they did not see."""
+        allowed = approved.get(self.derivation.offer.listing_id)
+        if allowed is None or self.derivation.quantity > allowed:
+            return False
+        return bool(self.derivation.quantity) or not allowed or not self.before
+
+    def as_change(
+        self, approved: Mapping[int, int], possible: Mapping[int, int], late: Collection[int]
+    ) -> Change | None:
+        """None for what a person has approved. What goes higher than that waits like something that waits already."""
+        if self.is_approved(approved):
             return None
+        offer = self.derivation.offer
         return Change(
             listing_id=offer.listing_id,
             sku=offer.sku,
             before=self.before,
             after=self.derivation.quantity,
             recent_max=self.recent_max,
-            possible=possible_packs(self.derivation),
-            waits_already=self.is_held,
+            possible=possible.get(offer.listing_id),
+            waits_already=self.is_held or offer.listing_id in approved,
+            rests_on_late=any(source.location_id in late for source in self.derivation.snapshot.sources),
         )
 
 
-def possible_packs(derivation: Derivation) -> int | None:
-    """Sold units that the supply counted by the rules comes to; None for a fixed figure, which counts none."""
-    if derivation.terms.basis.value == FIXED:
-        return None
-    pack = derivation.offer.pack_size
-    return int(Fraction(supply_of(derivation.snapshot, derivation.terms, derivation.at).total) // Fraction(pack))
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What happened on a channel within the window: other listings that changed, fell to zero, rose by a bulk edit; which one."""
+
+    changed: int = 0
+    zeroed: int = 0
+    raised: int = 0
+    bulk: str = ""
+
+
+_NOTHING_BEFORE = _Before()
 
 
 def judge_plans(
@@ -72,38 +88,61 @@ def judge_plans(
     """
     if not plans:
         return {}
-    changes = {
-        channel_id: [change for one in planned if (change := one.as_change(approved)) is not None]
+    limits = _limits_of(plans)
+    raises = {
+        channel_id: [one for one in planned if one.is_raise and not one.is_approved(approved)]
         for channel_id, (_, planned) in plans.items()
     }
-    limits = _limits_of(plans)
+    above = [
+        one.derivation
+        for channel_id, found in raises.items()
+        if limits[channel_id].above_possible
+        for one in found
+        if exceeds_its_stock(one.derivation)
+    ]
+    possible = possible_packs(above, now=now)
+    late, stale = _late_sources(raises, now=now)
+    changes = {
+        channel_id: [change for one in planned if (change := one.as_change(approved, possible, late)) is not None]
+        for channel_id, (_, planned) in plans.items()
+    }
     window = _window_of({one: found for one, found in changes.items() if _asks_before(limits[one])}, now=now)
-    stale = _stale_sources(plans, now=now)
     totals = _totals(
         {
             channel_id: changed
             for channel_id, found in changes.items()
-            if (changed := len(found) + window.get(channel_id, _NOTHING_BEFORE)[0]) >= limits[channel_id].changed_min
+            if (changed := len(found) + window.get(channel_id, _NOTHING_BEFORE).changed)
+            >= limits[channel_id].changed_min
             and limits[channel_id].share_changed is not None
         },
         limits,
     )
-    bulk = next((cause for cause in causes.split(", ") if cause.startswith(BULK_CAUSES)), "")
     return {
         channel_id: judge(
             found,
             limits=limits[channel_id],
-            setting=Setting(
+            setting=_setting(
+                window.get(channel_id, _NOTHING_BEFORE),
                 listings=totals.get(channel_id, 0),
-                changed_before=window.get(channel_id, _NOTHING_BEFORE)[0],
-                zeroed_before=window.get(channel_id, _NOTHING_BEFORE)[1],
-                bulk=_bulk_words(bulk),
+                causes=causes,
                 stale=stale.get(channel_id, ()),
-                needs_approval=plans[channel_id][0] == ChannelMode.APPROVE,
+                mode=plans[channel_id][0],
             ),
         )
         for channel_id, found in changes.items()
     }
+
+
+def _setting(before: _Before, *, listings: int, causes: str, stale: Sequence[str], mode: str) -> Setting:
+    return Setting(
+        listings=listings,
+        changed_before=before.changed,
+        zeroed_before=before.zeroed,
+        raised_before=before.raised,
+        bulk=bulk_in_words(causes) or bulk_in_words(before.bulk),
+        stale=stale,
+        needs_approval=mode == ChannelMode.APPROVE,
+    )
 
 
 def limits_of(guard: ChannelGuard | None) -> Limits:
@@ -124,13 +163,6 @@ def limits_of(guard: ChannelGuard | None) -> Limits:
     )
 
 
-def _bulk_words(cause: str) -> str:
-    if not cause:
-        return ""
-    kind = cause.removeprefix("import").strip().replace("_", " ")
-    return "a change of rules" if cause.startswith("policy") else f"an import of {kind}" if kind else "an import"
-
-
 def _limits_of(plans: Mapping[int, object]) -> dict[int, Limits]:
     statement = "SELECT * FROM channels_sync_channelguard WHERE channel_id = ANY(%s::bigint[])"
     guards = {guard.channel_id: guard for guard in ChannelGuard.objects.raw(statement, [numbers(plans)])}
@@ -139,25 +171,39 @@ def _limits_of(plans: Mapping[int, object]) -> dict[int, Limits]:
 
 def _asks_before(limits: Limits) -> bool:
     """Whether a limit counts what changed shortly before."""
-    return limits.share_changed is not None or limits.to_zero_max is not None
+    return limits.share_changed is not None or limits.to_zero_max is not None or limits.after_bulk
 
 
-def _window_of(changes: Mapping[int, Sequence[Change]], *, now: datetime) -> dict[int, tuple[int, int]]:
-    """Other listings that changed on each channel within the window, and those of them that fell to zero."""
+_WINDOW = """
+WITH run AS MATERIALIZED (
+  SELECT r.id, r.channel_id, CASE WHEN r.cause LIKE ANY(%(bulk)s::text[]) THEN r.cause END AS bulk
+  FROM channels_sync_publishrun r WHERE r.channel_id = ANY(%(channels)s::bigint[]) AND r.recorded_at > %(since)s
+)
+SELECT r.channel_id, count(DISTINCT l.listing_id) FILTER (WHERE l.before IS NOT NULL),
+  count(DISTINCT l.listing_id) FILTER (WHERE l.after = 0 AND l.before > 0),
+  count(DISTINCT l.listing_id) FILTER (WHERE r.bulk IS NOT NULL AND l.after > coalesce(l.before, 0)),
+  coalesce(max(r.bulk), '')
+FROM run r LEFT JOIN channels_sync_publicationline l ON l.run_id = r.id AND NOT l.listing_id = ANY(%(here)s::bigint[])
+GROUP BY 1
+"""
+"""A run all of whose changes were held has no lines, and is a bulk edit all the same."""
+
+
+def _window_of(changes: Mapping[int, Sequence[Change]], *, now: datetime) -> dict[int, _Before]:
+    """What happened on each channel within the window."""
     if not changes:
         return {}
-    here = [change.listing_id for found in changes.values() for change in found]
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT r.channel_id, count(DISTINCT l.listing_id) FILTER (WHERE l.before IS NOT NULL),"
-            " count(DISTINCT l.listing_id) FILTER (WHERE l.after = 0 AND l.before > 0)"
-            " FROM channels_sync_publishrun r JOIN channels_sync_publicationline l ON l.run_id = r.id"
-            " WHERE r.channel_id = ANY(%s::bigint[]) AND r.recorded_at > %s AND NOT l.listing_id = ANY(%s::bigint[])"
-            " GROUP BY 1",
-            [numbers(changes), now - WINDOW, numbers(here)],
+            _WINDOW,
+            {
+                "bulk": texts(f"{one}%" for one in BULK_CAUSES),
+                "here": numbers(change.listing_id for found in changes.values() for change in found),
+                "channels": numbers(changes),
+                "since": now - WINDOW,
+            },
         )
-        found = {channel_id: (changed, zeroed) for channel_id, changed, zeroed in cursor.fetchall()}
-    return {channel_id: found.get(channel_id, (0, 0)) for channel_id in changes}
+        return {channel_id: _Before(*rest) for channel_id, *rest in cursor.fetchall()}
 
 
 def _totals(changed: Mapping[int, int], limits: Mapping[int, Limits]) -> dict[int, int]:
@@ -175,18 +221,32 @@ def _totals(changed: Mapping[int, int], limits: Mapping[int, Limits]) -> dict[in
         return dict(cursor.fetchall())
 
 
-def _stale_sources(plans: Mapping[int, object], *, now: datetime) -> dict[int, tuple[str, ...]]:
-    """Sources of each channel whose figures others report and that are older than they may be. Own records never are."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT s.channel_id, p.code, p.stock_as_of, p.freshness_hours FROM channels_sync_channel_source_locations s"
-            " JOIN inventory_location p ON p.id = s.location_id WHERE s.channel_id = ANY(%s::bigint[])"
-            " AND p.freshness_hours IS NOT NULL AND NOT p.kind = ANY(%s::text[]) ORDER BY p.code",
-            [numbers(plans), sorted(OWN_KINDS)],
-        )
-        rows = cursor.fetchall()
-    stale: dict[int, tuple[str, ...]] = {}
-    for channel_id, code, as_of, hours in rows:
-        if freshness(as_of=as_of, hours=hours, at=now).is_stale:
-            stale[channel_id] = (*stale.get(channel_id, ()), code)
-    return stale
+def _late_sources(
+    raises: Mapping[int, Sequence[Planned]], *, now: datetime
+) -> tuple[set[int], dict[int, tuple[str, ...]]]:
+    """Sources of raises at which something lies whose figures, which others report, are older than they may be: their ids, and
+    by channel the names of the late places.
+
+    A place is as fresh as what it stands in, and what stands in it counts too. Own records are never late.
+    """
+    reported = list(Location.objects.filter(is_active=True).exclude(kind__in=OWN_KINDS).order_by("code"))
+    late = set(stale_places(reported, at=now))
+    if not late:
+        return set(), {}
+    stale = [place for place in reported if place.pk in late]
+    resting = {
+        channel_id: {
+            source.location_id for one in found for source in one.derivation.snapshot.sources if source.on_hand
+        }
+        for channel_id, found in raises.items()
+    }
+    paths = dict(Location.objects.filter(pk__in=set().union(*resting.values())).values_list("pk", "path"))
+    places = {
+        pk: [one.code for one in stale if one.path.startswith(path) or path.startswith(one.path)]
+        for pk, path in paths.items()
+    }
+    names = {
+        channel_id: tuple(sorted({code for pk in sources for code in places[pk]}))
+        for channel_id, sources in resting.items()
+    }
+    return {pk for pk, codes in places.items() if codes}, {pk: codes for pk, codes in names.items() if codes}

@@ -6,19 +6,22 @@ A listing has at most one open hold. A newer change takes its place, a change th
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
+from django.db.models import Count
 
 from channels_sync.allocation import Derivation
-from channels_sync.guard import Trip
-from channels_sync.models import Hold, HoldState, PublishRun
+from channels_sync.models import Channel, Freeze, Hold, HoldState
 from inventory.arrays import numbers
-from inventory.models import Severity
+from inventory.models import ExceptionCase, Severity
 from inventory.operations.exceptions import report_exception, resolve_by_fingerprint
+from inventory.operations.posting import Actor
 
 _FINGERPRINT = "held_run:{channel}"
+_KEPT = "kept_figures:{channel}"
 
 
 def write_holds(*, held: Sequence[tuple[int, int | None, Derivation]], over: Sequence[int], now: datetime) -> None:
@@ -81,35 +84,99 @@ def _end(listing_ids: Sequence[int], state: HoldState, *, now: datetime, actor_i
         )
 
 
-def report_holds(*, plans: Sequence[tuple[int, Sequence[Trip], int]]) -> None:
-    """One case in the queue for each channel on which something waits; `plans` are the ids of runs, what tripped, how many."""
-    if not plans:
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """What waits of one run."""
+
+    channel: str
+    code: str
+    run_id: int
+    cause: str
+    trips: Sequence[Mapping[str, str]]
+    count: int
+
+
+def tell_holds(channels: Collection[int], *, words: str = "nothing of it waits any more", actor: Actor = None) -> None:
+    """One case in the queue for each of these channels (ids) on which something waits; the others' cases are closed.
+
+    It counts all that waits on the channel and leads to the run, or to all runs of which something waits.
+    """
+    if not channels:
         return
-    runs = PublishRun.objects.select_related("channel").in_bulk([run_id for run_id, _, _ in plans])
-    for run_id, trips, count in plans:
-        run = runs[run_id]
-        assert run.channel is not None, "a run belongs to a channel"
+    waiting = (
+        Hold.objects.filter(listing__channel__in=channels, state=HoldState.OPEN)
+        .order_by("listing__channel_id", "run_id")
+        .values_list(
+            "listing__channel_id",
+            "listing__channel__name",
+            "listing__channel__code",
+            "run_id",
+            "run__cause",
+            "run__trips",
+        )
+        .annotate(Count("pk"))
+    )
+    by_channel: dict[int, list[_Waiting]] = {channel_id: [] for channel_id in sorted(channels)}
+    for channel_id, *rest in waiting:
+        by_channel[channel_id].append(_Waiting(*rest))
+    for channel_id, runs in by_channel.items():
+        fingerprint = _FINGERPRINT.format(channel=channel_id)
+        if not runs:
+            resolve_by_fingerprint(fingerprint=fingerprint, resolution=words, actor=actor)
+            continue
+        newest, count = runs[-1], sum(run.count for run in runs)
+        url = f"/channels/runs/{newest.run_id}/" if len(runs) == 1 else f"/channels/runs/?channel={newest.code}&waits=1"
         report_exception(
             kind="held_run",
             area="publishing",
             severity=Severity.URGENT if count > 1 else Severity.HIGH,
-            fingerprint=_FINGERPRINT.format(channel=run.channel_id),
-            title=f"{count} change{'' if count == 1 else 's'} of {run.channel} wait{'s' if count == 1 else ''}"[:200],
-            reason=" ".join(trip.words for trip in trips[:3]),
-            evidence={"run": run.pk, "cause": run.cause, "held": count},
-            subject=str(run.channel),
-            url=f"/channels/runs/{run.pk}/",
+            fingerprint=fingerprint,
+            title=f"{count} change{'' if count == 1 else 's'} of {newest.channel} wait{'s' if count == 1 else ''}"[
+                :200
+            ],
+            reason=" ".join(trip["words"] for trip in newest.trips[:3]),
+            evidence={"run": newest.run_id, "runs": len(runs), "cause": newest.cause, "held": count},
+            subject=newest.channel,
+            url=url,
             action="Decide",
-            action_url=f"/channels/runs/{run.pk}/",
+            action_url=url,
             actor=None,
         )
 
 
-def settle_report(channel_id: int, *, words: str, actor: object = None) -> None:
-    """Close the channel's case when nothing of it waits any more."""
-    if not Hold.objects.filter(listing__channel=channel_id, state=HoldState.OPEN).exists():
-        resolve_by_fingerprint(
-            fingerprint=_FINGERPRINT.format(channel=channel_id),
-            resolution=words,
-            actor=actor,  # type: ignore[arg-type]
+def tell_kept(channels: Collection[int] | None = None) -> None:
+    """One case for each channel on which a refused fall keeps figures up, as long as it does: more may be sold than there is.
+
+    For these channels (ids), or all. One statement where nothing changed.
+    """
+    frozen = Freeze.objects.in_force().filter(is_exact=True, quantity__isnull=False, listing__isnull=False)
+    cases = ExceptionCase.objects.open().filter(kind="kept_figures")
+    if channels is not None:
+        frozen = frozen.filter(listing__channel__in=channels)
+        cases = cases.filter(fingerprint__in=[_KEPT.format(channel=pk) for pk in channels])
+    counts = dict(
+        frozen.order_by().values("listing__channel").annotate(many=Count("pk")).values_list("listing__channel", "many")
+    )
+    known = dict(cases.values_list("fingerprint", "evidence"))
+    for fingerprint in sorted(set(known) - {_KEPT.format(channel=pk) for pk in counts}):
+        resolve_by_fingerprint(fingerprint=fingerprint, resolution="no figure is kept up any more")
+    for channel in Channel.objects.filter(pk__in=counts).order_by("pk"):
+        count, fingerprint = counts[channel.pk], _KEPT.format(channel=channel.pk)
+        if known.get(fingerprint, {}).get("listings") == count:
+            continue
+        many = "listing" if count == 1 else "listings"
+        report_exception(
+            kind="kept_figures",
+            area="publishing",
+            severity=Severity.URGENT,
+            fingerprint=fingerprint,
+            title=f"{count} {many} of {channel} {'is' if count == 1 else 'are'} kept at what was shown"[:200],
+            reason="Falls were refused, so the channel goes on selling what may not be there. Mend the stock or the rule, "
+            "then lift the freeze; its figures are worked out anew and go through the guard.",
+            evidence={"listings": count},
+            subject=str(channel),
+            url="/channels/freezes/",
+            action="Look and lift",
+            action_url="/channels/freezes/",
+            actor=None,
         )

@@ -81,7 +81,7 @@ def create_listing(
             external_sku=external_sku,
         ) from None
     ListingPush.objects.create(listing=listing, channel=channel)
-    tell_items_changed(items=[item.pk], cause="listing")
+    tell_items_changed(items=[item.pk], cause="listing", actor=actor)
     return listing
 
 
@@ -100,7 +100,7 @@ def save_listings(
     if changed:
         bulk_update_with_history(list(changed), Listing, list(fields), default_user=user, default_change_reason=reason)
     if new or changed:
-        tell_items_changed(items={one.item_id for one in (*new, *changed)}, cause="listing")
+        tell_items_changed(items={one.item_id for one in (*new, *changed)}, cause="listing", actor=actor)
 
 
 @dataclass(slots=True)

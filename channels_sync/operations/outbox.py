@@ -17,6 +17,7 @@ from channels_sync.models import PublicationState
 from channels_sync.models.pushes import SEND_ATTEMPTS_MAX
 from channels_sync.operations.metering import backoff_seconds
 from channels_sync.operations.outbox_rows import ERROR_LENGTH, LineNews, Row, lock_rows, write_lines, write_rows
+from channels_sync.reads.publishing import MAY_GO
 from inventory.arrays import numbers, texts
 from inventory.operations.transactions import operation
 
@@ -41,6 +42,8 @@ class Claim:
     sku: str
     external_item_id: str
     run_id: int
+    is_held: bool = False
+    """A change of it waits for a person: it may lower the channel's figure and never raises it."""
     tries: int = 0
     """Stale answers since it was claimed."""
 
@@ -115,7 +118,7 @@ WITH due AS MATERIALIZED (
   SELECT p.listing_id FROM channels_sync_listingpush p
   JOIN channels_sync_listing l ON l.id = p.listing_id JOIN channels_sync_channel c ON c.id = p.channel_id
   WHERE p.channel_id = %(channel)s AND p.version > p.sent_version AND p.attempts < {SEND_ATTEMPTS_MAX} AND l.is_active
-    AND (c.mode = 'auto' OR c.mode = 'approve' AND NOT p.is_held) AND NOT c.is_paused
+    AND c.mode IN ('auto', 'approve') AND {MAY_GO} AND NOT c.is_paused
     AND (p.next_at IS NULL OR p.next_at <= clock_timestamp())
     AND (p.lease_until IS NULL OR p.lease_until <= clock_timestamp()) {{lowering}}
   ORDER BY p.due_by NULLS FIRST, p.listing_id LIMIT {{rows}} FOR NO KEY UPDATE OF p SKIP LOCKED
@@ -123,7 +126,7 @@ WITH due AS MATERIALIZED (
 UPDATE channels_sync_listingpush p SET lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
 FROM due JOIN channels_sync_listing l ON l.id = due.listing_id WHERE p.listing_id = due.listing_id
 RETURNING p.listing_id, p.version, p.wanted, p.lease_until, p.channel_quantity, p.channel_quantity_at,
-          l.external_sku, l.external_item_id
+          l.external_sku, l.external_item_id, p.is_held
 """
 _LOWERING = "AND (p.wanted = 0 OR p.wanted < p.channel_quantity)"
 
@@ -164,8 +167,9 @@ def claim_due(*, channel_id: int, rows_max: int, only_lowering: bool = False) ->
             sku=sku,
             external_item_id=external_item_id,
             run_id=runs[(listing_id, version)],
+            is_held=is_held,
         )
-        for listing_id, version, wanted, lease_until, quantity, quantity_at, sku, external_item_id in rows
+        for listing_id, version, wanted, lease_until, quantity, quantity_at, sku, external_item_id, is_held in rows
     ]
 
 

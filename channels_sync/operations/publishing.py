@@ -144,8 +144,7 @@ class _Delivery:
         self._open.update({claim.listing_id: claim for claim in links.linked if claim.listing_id in self._open})
         for _ in range(ROUNDS_MAX):
             self._read_unknown(adapter)
-            if self._only_lowering:
-                self._put_back_raises()
+            self._put_back_raises()
             if not self._open or self._is_late():
                 return
             self._send(adapter)
@@ -204,11 +203,14 @@ class _Delivery:
         return Adopted(claim, reading.available, words)
 
     def _put_back_raises(self) -> None:
-        """What turns out to raise the channel's figure waits for the hours in which that may go out."""
+        """What turns out to raise the channel's figure waits for the hours in which that may go out, or for a person."""
         raises = [
-            claim for claim in self._open.values() if claim.expected is not None and claim.expected < claim.wanted
+            claim
+            for claim in self._open.values()
+            if (self._only_lowering or claim.is_held) and claim.expected is not None and claim.expected < claim.wanted
         ]
-        self._settle([Released(claim) for claim in raises])
+        if raises:
+            self._settle([Released(claim) for claim in raises])
 
     # --- sending ---
 

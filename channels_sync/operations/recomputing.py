@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -18,17 +18,20 @@ from django.db import connection
 from django.utils import timezone
 
 from channels_sync.allocation import Derivation
-from channels_sync.causes import joined, shortened
+from channels_sync.causes import BULK_CAUSES, joined, shortened
 from channels_sync.guard import Trip
 from channels_sync.models import Channel, ChannelMode, Listing, PublicationState
 from channels_sync.operations.building import forget_newer, id_ranges, note_everything, touched_by
 from channels_sync.operations.guarding import Planned, judge_plans
-from channels_sync.operations.holding import report_holds, write_holds
+from channels_sync.operations.holding import tell_holds, write_holds
+from channels_sync.operations.news import ACTOR, news_waiting
 from channels_sync.operations.ranking import DUE_BY
+from channels_sync.reads.exposure import Exposure, exposure_of
 from channels_sync.reads.figures import FigureChange, figures, read_facts
 from channels_sync.reads.screening import Screen
 from inventory.arrays import numbers, texts
 from inventory.models import Item
+from inventory.operations.posting import Actor
 from inventory.operations.telling import tell_changed
 from inventory.operations.transactions import operation
 
@@ -43,11 +46,18 @@ TRIPS_KEPT = 50
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What made the figures change: in words, the newest posting among it, and when the oldest of it was recorded."""
+    """What made the figures change: in words, the newest posting among it, when the oldest of it was recorded, and by whom."""
 
     words: str
     posting_id: int | None = None
     changed_at: datetime | None = None
+    actors: frozenset[int] = frozenset()
+
+    def with_news(self, causes: Iterable[str], actors: Iterable[int]) -> Cause:
+        """The same with bulk edits that were not taken in yet and are contained in the figures all the same, and their people."""
+        bulk = [cause for cause in causes if cause.startswith(BULK_CAUSES)]
+        words = joined([*self.words.split(", "), *bulk]) if bulk else self.words
+        return replace(self, words=words, actors=self.actors | frozenset(actors))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,7 @@ def recompute_listings(
     items: Iterable[Item] | None = None,
     listings: Iterable[Listing] | None = None,
     channel: Channel | None = None,
+    actor: Actor = None,
     send_again: bool = False,
 ) -> RecomputeResult:
     """Recompute the listings of `items`, the given `listings`, those of a `channel`, or without any of these all.
@@ -85,7 +96,8 @@ def recompute_listings(
     if channel is not None:
         chosen = chosen.filter(channel=channel)
     ids = sorted(chosen.values_list("pk", flat=True))
-    return recompute_ids(ids, cause=Cause(cause), send_again=send_again)
+    actors = frozenset() if actor is None or actor.pk is None else frozenset({actor.pk})
+    return recompute_ids(ids, cause=Cause(cause, actors=actors), send_again=send_again)
 
 
 def recompute_ids(listing_ids: Sequence[int], *, cause: Cause, send_again: bool = False) -> RecomputeResult:
@@ -129,9 +141,10 @@ def absorb_changes(*, rows_max: int = 200) -> int:
         raise ValueError(f"rows_max must be positive, not {rows_max}")
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM inventory_stockchange WHERE id = ANY(ARRAY("
+            "WITH n AS (DELETE FROM inventory_stockchange WHERE id = ANY(ARRAY("
             "SELECT id FROM inventory_stockchange ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED))"
-            " RETURNING items, posting_id, cause, recorded_at",
+            " RETURNING items, posting_id, cause, recorded_at, actor_id)"
+            f" SELECT n.items, n.posting_id, n.cause, n.recorded_at, {ACTOR} FROM n",
             [rows_max],
         )
         news = cursor.fetchall()
@@ -139,9 +152,10 @@ def absorb_changes(*, rows_max: int = 200) -> int:
         return 0
     items = touched_by(items={item_id for touched, *_ in news for item_id in touched}, now=timezone.now())
     cause = Cause(
-        words=joined(cause for _, _, cause, _ in news),
-        posting_id=max((posting_id for _, posting_id, _, _ in news if posting_id is not None), default=None),
-        changed_at=min(recorded_at for *_, recorded_at in news),
+        words=joined(cause for _, _, cause, *_ in news),
+        posting_id=max((posting_id for _, posting_id, *_ in news if posting_id is not None), default=None),
+        changed_at=min(recorded_at for _, _, _, recorded_at, _ in news),
+        actors=frozenset(actor_id for *_, actor_id in news if actor_id is not None),
     )
     listing_ids = _published_of(items)
     recompute_locked(listing_ids=listing_ids, cause=cause)
@@ -158,9 +172,9 @@ def _published_of(items: Sequence[int]) -> list[int]:
         return [listing_id for (listing_id,) in cursor.fetchall()]
 
 
-def tell_items_changed(*, items: Collection[int], cause: str) -> None:
+def tell_items_changed(*, items: Collection[int], cause: str, actor: Actor = None) -> None:
     """Have every listing of `items` (ids) recomputed soon. Part of the present transaction."""
-    tell_changed(items=items, cause=cause)
+    tell_changed(items=items, cause=cause, actor=actor)
 
 
 # --- the work, inside the caller's transaction ---
@@ -168,13 +182,23 @@ def tell_items_changed(*, items: Collection[int], cause: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Locked:
-    """One row of the outbox as read under the lock."""
+    """One row of the outbox as read under the lock.
+
+    `shown` is what the channel was last told, or seen to show where it was told nothing; None when neither. `waits_for` is
+    the figure that waits for a person.
+    """
 
     version: int
     wanted: int | None
     recent_max: int | None = None
     is_held: bool = False
     is_sent: bool = True
+    shown: int | None = None
+    waits_for: int | None = None
+
+    def shown_before(self, quantity: int) -> int | None:
+        """For people: what is shown until they let `quantity` go. Of what was never sent, the figure before it."""
+        return self.wanted if self.shown is None and self.wanted != quantity else self.shown
 
 
 @dataclass(slots=True)
@@ -208,20 +232,37 @@ def recompute_locked(
     """
     if not listing_ids:
         return RecomputeResult()
-    locked = _lock_pushes(listing_ids)
+    locked = _lock_pushes(listing_ids, seen=shown or {})
     now = timezone.now()
-    found = list(figures(read_facts(locked), now=now))
+    facts = read_facts(locked)
+    found = list(figures(facts, now=now))
     forget_newer([one.derivation for one in found])
     plans, settled = _plan(found, locked=locked, send_again=send_again)
-    _guard(plans, cause=cause, now=now, approved=approved or {}, shown=shown or {})
-    runs = _write_runs(plans, cause=cause, now=now)
+    items = _items_of(plans)
+    cause = cause.with_news(*news_waiting(set().union(*items.values())))
+    # What a freeze lowers was decided when it was frozen; what a run taken back lowers is looked at like anything else.
+    stopped = {
+        one.facts.listing_id: one.quantity
+        for one in found
+        if one.facts.is_stopped
+        and one.quantity == one.facts.offer.lid
+        and one.quantity < (locked[one.facts.listing_id].shown or 0)
+    }
+    _guard(plans, cause=cause, now=now, approved={**stopped, **(approved or {})})
+    runs = _write_runs(plans, cause=cause, exposures=exposure_of(items, facts=facts, found=found, now=now), now=now)
     _write(plans, runs=runs, now=now)
+    over = [*settled, *(d.offer.listing_id for plan in plans for before, d in plan.changes if before.is_held)]
     write_holds(
-        held=[(runs[plan.channel_id], before.wanted, derivation) for plan in plans for before, derivation in plan.held],
-        over=[*settled, *(d.offer.listing_id for plan in plans for before, d in plan.changes if before.is_held)],
+        held=[
+            (runs[plan.channel_id], before.shown_before(derivation.quantity), derivation)
+            for plan in plans
+            for before, derivation in plan.held
+        ],
+        over=over,
         now=now,
     )
-    report_holds(plans=[(runs[plan.channel_id], plan.trips, len(plan.held)) for plan in plans if plan.held])
+    channels = {one.facts.channel_id for one in found if one.facts.listing_id in set(over)} if over else set()
+    tell_holds({*channels, *(plan.channel_id for plan in plans if plan.held)})
     return RecomputeResult(
         sum(plan.checked for plan in plans),
         sum(len(plan.changes) for plan in plans),
@@ -229,7 +270,7 @@ def recompute_locked(
     )
 
 
-def _lock_pushes(listing_ids: Sequence[int]) -> dict[int, _Locked]:
+def _lock_pushes(listing_ids: Sequence[int], *, seen: Mapping[int, int]) -> dict[int, _Locked]:
     ids = numbers(listing_ids)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -241,11 +282,38 @@ def _lock_pushes(listing_ids: Sequence[int]) -> dict[int, _Locked]:
             [ids],
         )
         cursor.execute(
-            "SELECT listing_id, version, wanted, recent_max, is_held, version = sent_version FROM channels_sync_listingpush"
-            " WHERE listing_id = ANY(%s::bigint[]) ORDER BY listing_id FOR NO KEY UPDATE",
+            "SELECT listing_id, version, wanted, recent_max, is_held, version = sent_version,"
+            " CASE WHEN sent_version = 0 THEN channel_quantity ELSE wanted END, is_held OR sent_version BETWEEN 1 AND version - 1"
+            " FROM channels_sync_listingpush WHERE listing_id = ANY(%s::bigint[]) ORDER BY listing_id FOR NO KEY UPDATE",
             [ids],
         )
-        return {listing_id: _Locked(*rest) for listing_id, *rest in cursor.fetchall()}
+        locked: dict[int, _Locked] = {}
+        unsure = []
+        for listing_id, version, wanted, recent_max, is_held, is_sent, shown, is_unsure in cursor.fetchall():
+            locked[listing_id] = _Locked(version, wanted, recent_max, is_held, is_sent, _not_owed(shown))
+            if is_unsure:
+                unsure.append(listing_id)
+        if unsure:
+            # A statement of its own: a line may be younger than the lock's statement.
+            cursor.execute(_SHOWN, [numbers(unsure)])
+            for listing_id, shown, waits_for in cursor.fetchall():
+                locked[listing_id] = replace(locked[listing_id], shown=_not_owed(shown), waits_for=waits_for)
+    for listing_id in seen.keys() & locked.keys():
+        locked[listing_id] = replace(locked[listing_id], shown=_not_owed(seen[listing_id]))
+    return locked
+
+
+def _not_owed(shown: int | None) -> int | None:
+    """A channel that sold more than it showed is below zero; what it shows to people is nothing."""
+    return None if shown is None else max(shown, 0)
+
+
+_SHOWN = """
+SELECT p.listing_id, CASE WHEN p.sent_version = 0 THEN p.channel_quantity ELSE (
+  SELECT l.after FROM channels_sync_publicationline l WHERE l.listing_id = p.listing_id AND l.version = p.sent_version
+) END, (SELECT h.after FROM channels_sync_hold h WHERE h.listing_id = p.listing_id AND h.state = 'open')
+FROM channels_sync_listingpush p WHERE p.listing_id = ANY(%s::bigint[])
+"""
 
 
 def _plan(
@@ -261,22 +329,46 @@ def _plan(
             plan = plans[channel_id] = _Plan(channel_id, one.facts.mode)
         plan.checked += 1
         before = locked[listing_id]
-        if send_again or before.version == 0 or before.wanted != one.quantity:
+        if not send_again and _waits_on(before, one.quantity, plan.mode):
+            continue
+        if (
+            send_again
+            or before.version == 0
+            or before.wanted != one.quantity
+            or (before.is_held and not before.is_sent)
+        ):
             plan.changes.append((before, one.derivation))
-        elif before.is_held and (before.is_sent or plan.mode != ChannelMode.APPROVE):
+        elif before.is_held:
             settled.append(listing_id)
     return list(plans.values()), settled
 
 
-def _guard(
-    plans: Sequence[_Plan], *, cause: Cause, now: datetime, approved: Mapping[int, int], shown: Mapping[int, int]
-) -> None:
+def _waits_on(row: _Locked, quantity: int, mode: str) -> bool:
+    """Whether this very figure waits for a person already: it goes on waiting, however often it is worked out.
+
+    A fall to something above zero flows where the guard alone decides.
+    """
+    if not row.is_held or row.waits_for != quantity or mode == ChannelMode.SHADOW:
+        return False
+    return mode == ChannelMode.APPROVE or not quantity or quantity > (row.shown or 0)
+
+
+def _items_of(plans: Iterable[_Plan]) -> dict[int, set[int]]:
+    """The items that change on each channel."""
+    return {
+        plan.channel_id: {derivation.snapshot.item_id for _, derivation in plan.changes}
+        for plan in plans
+        if plan.changes
+    }
+
+
+def _guard(plans: Sequence[_Plan], *, cause: Cause, now: datetime, approved: Mapping[int, int]) -> None:
     """Take out of each plan what waits for a person. A channel in the shadow is only told what would wait."""
     judged = {
         plan.channel_id: (
             plan.mode,
             [
-                Planned(shown.get(derivation.offer.listing_id, row.wanted), row.recent_max, row.is_held, derivation)
+                Planned(_begins_at(row, plan.mode), row.recent_max, row.is_held, derivation)
                 for row, derivation in plan.changes
             ],
         )
@@ -296,6 +388,12 @@ def _guard(
                 (plan.held if held else plan.changes).append((row, derivation))
 
 
+def _begins_at(row: _Locked, mode: str) -> int | None:
+    """Where a change begins for the guard: at what the channel shows. In the shadow nothing is sent; there it begins at what
+    it would have shown."""
+    return row.wanted if mode == ChannelMode.SHADOW else row.shown
+
+
 def publication_outlook(*, changes: Mapping[int, Decimal]) -> dict[int, int]:
     """What each published listing of the items would show if `changes` (item id to stock units) were available.
 
@@ -306,28 +404,37 @@ def publication_outlook(*, changes: Mapping[int, Decimal]) -> dict[int, int]:
     return {one.facts.listing_id: one.quantity for one in figures(facts, supposing=changes)}
 
 
-def _write_runs(plans: Sequence[_Plan], *, cause: Cause, now: datetime) -> dict[int, int]:
+def _write_runs(
+    plans: Sequence[_Plan], *, cause: Cause, exposures: Mapping[int, Exposure], now: datetime
+) -> dict[int, int]:
     """A run for each channel on which anything changes or waits: its id by channel id."""
     told = [plan for plan in plans if plan.changes or plan.held]
     if not told:
         return {}
+    known = [exposures[plan.channel_id] for plan in told]
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO channels_sync_publishrun (channel_id, cause, posting_id, changed_at, listings_checked,"
-            " listings_changed, listings_held, trips, recorded_at)"
-            " SELECT u.channel_id, %s, %s, %s, u.checked, u.changed, u.held, u.trips, %s"
-            " FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::int[], %s::jsonb[])"
-            " AS u(channel_id, checked, changed, held, trips) RETURNING channel_id, id",
+            "INSERT INTO channels_sync_publishrun (channel_id, cause, posting_id, changed_at, actors, listings_checked,"
+            " listings_changed, listings_held, trips, recorded_at, supply, exposed_before, exposed_after)"
+            " SELECT u.channel_id, %s, %s, %s, %s::bigint[], u.checked, u.changed, u.held, u.trips, %s,"
+            " u.supply, u.before, u.after"
+            " FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::int[], %s::jsonb[], %s::numeric[], %s::numeric[],"
+            " %s::numeric[])"
+            " AS u(channel_id, checked, changed, held, trips, supply, before, after) RETURNING channel_id, id",
             [
                 shortened(cause.words, length=CAUSE_LENGTH),
                 cause.posting_id,
                 cause.changed_at,
+                numbers(sorted(cause.actors)),
                 now,
                 numbers(plan.channel_id for plan in told),
                 numbers(plan.checked for plan in told),
                 numbers(len(plan.changes) for plan in told),
                 numbers(len(plan.held) for plan in told),
                 texts(json.dumps([trip.as_json() for trip in plan.trips[:TRIPS_KEPT]]) for plan in told),
+                numbers(one.supply for one in known),
+                numbers(one.before for one in known),
+                numbers(one.after for one in known),
             ],
         )
         return dict(cursor.fetchall())

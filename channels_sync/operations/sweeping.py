@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from channels_sync.models import Listing
+from channels_sync.models import Freeze, Listing
 from channels_sync.operations.allocating import tell_dated_rules
 from channels_sync.operations.giving_up import tell_trouble
 from channels_sync.operations.recomputing import Cause, recompute_ids
@@ -30,6 +30,8 @@ def sweep() -> SweepResult:
     fresh = list(
         Listing.objects.published()
         .exclude(push__version__gt=0)
+        .exclude(push__is_held=True)  # its first figure waits for a person
+        .exclude(freezes__in=Freeze.objects.in_force().filter(is_exact=True))
         .order_by("pk")
         .values_list("pk", flat=True)[:LISTINGS_PER_SWEEP]
     )

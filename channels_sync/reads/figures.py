@@ -60,7 +60,8 @@ class Facts:
     item_id: int
     category_id: int | None
     wanted: int | None
-    is_asked: bool  # else only a sister of one that is
+    is_asked: bool  # else only a sister of one that is, or one that is told nothing
+    is_stopped: bool  # its lid is somebody's freeze, not a run taken back or refused
     offer: Offer
 
 
@@ -82,16 +83,23 @@ class FigureChange:
 
 
 _FACTS = """
-SELECT l.id, l.channel_id, c.mode, l.item_id, i.category_id, p.wanted, l.id = ANY(%(ids)s::bigint[]),
-       c.adapter, l.external_sku, l.pack_size, i.stock_unit, i.step, i.is_active, i.is_sellable, i.sku, f.lid, f.reason
+SELECT l.id, l.channel_id, c.mode, l.item_id, i.category_id, p.wanted,
+       l.id = ANY(%(ids)s::bigint[]) AND (k.id IS NULL OR k.quantity IS NOT NULL), coalesce(f.is_stopped, false),
+       c.adapter, l.external_sku, l.pack_size, i.stock_unit, i.step, i.is_active, i.is_sellable, i.sku, f.lid, f.reason,
+       k.quantity, k.reason
 FROM channels_sync_listing l
 JOIN channels_sync_channel c ON c.id = l.channel_id JOIN inventory_item i ON i.id = l.item_id
 LEFT JOIN channels_sync_listingpush p ON p.listing_id = l.id
 LEFT JOIN LATERAL (
-  SELECT coalesce(z.quantity, p.wanted, 0) AS lid, z.reason FROM channels_sync_freeze z
-  WHERE z.ended_at IS NULL AND (z.listing_id = l.id OR z.item_id = l.item_id OR z.channel_id = l.channel_id)
-  ORDER BY coalesce(z.quantity, p.wanted, 0), z.id LIMIT 1
+  SELECT coalesce(z.quantity, p.wanted, 0) AS lid, z.reason, z.run_id IS NULL AS is_stopped FROM channels_sync_freeze z
+  WHERE z.ended_at IS NULL AND NOT z.is_exact
+    AND (z.listing_id = l.id OR z.item_id = l.item_id OR z.channel_id = l.channel_id)
+  ORDER BY coalesce(z.quantity, p.wanted, 0), z.run_id IS NULL DESC, z.id LIMIT 1
 ) f ON true
+LEFT JOIN LATERAL (
+  SELECT z.id, z.quantity, z.reason FROM channels_sync_freeze z
+  WHERE z.ended_at IS NULL AND z.is_exact AND z.listing_id = l.id ORDER BY z.quantity, z.id LIMIT 1
+) k ON true
 WHERE l.item_id = ANY(ARRAY(SELECT a.item_id FROM channels_sync_listing a WHERE a.id = ANY(%(ids)s::bigint[])))
   AND l.is_active AND c.mode <> %(off)s
 ORDER BY l.id
@@ -104,8 +112,10 @@ def read_facts(listing_ids: Iterable[int]) -> list[Facts]:
         cursor.execute(_FACTS, {"ids": numbers(listing_ids), "off": ChannelMode.OFF.value})
         rows = cursor.fetchall()
     return [
-        Facts(listing_id, channel_id, mode, item_id, category_id, wanted, is_asked, _offer(listing_id, *rest))
-        for listing_id, channel_id, mode, item_id, category_id, wanted, is_asked, *rest in rows
+        Facts(
+            listing_id, channel_id, mode, item_id, category_id, wanted, is_asked, is_stopped, _offer(listing_id, *rest)
+        )
+        for listing_id, channel_id, mode, item_id, category_id, wanted, is_asked, is_stopped, *rest in rows
     ]
 
 
@@ -121,6 +131,8 @@ def _offer(
     item_sku: str,
     lid: int | None,
     frozen: str | None,
+    kept: int | None,
+    kept_for: str | None,
 ) -> Offer:
     withdrawn = "" if is_active and is_sellable else f"{item_sku} is {'not sellable' if is_active else 'inactive'}"
     entry = ADAPTERS.get(adapter)
@@ -134,6 +146,8 @@ def _offer(
         withdrawn=withdrawn,
         lid=lid,
         frozen=frozen or "",
+        kept=kept,
+        kept_for=kept_for if kept is not None and kept_for else "",
     )
 
 

@@ -15,6 +15,19 @@ from channels_sync.models.pushes import SEND_ATTEMPTS_MAX
 from inventory.arrays import numbers
 from inventory.quantities import ZERO
 
+MAY_GO = """(NOT p.is_held OR c.mode = 'auto' AND (p.wanted = 0 OR p.wanted <= p.channel_quantity)
+    AND NOT EXISTS (SELECT FROM channels_sync_hold h
+                    WHERE h.listing_id = p.listing_id AND h.state = 'open' AND h.after = p.wanted)
+    AND EXISTS (SELECT FROM channels_sync_publicationline g WHERE g.listing_id = p.listing_id AND g.version = p.version
+                AND g.state <> 'shadow'))
+    AND NOT EXISTS (SELECT FROM channels_sync_freeze z
+                    WHERE z.listing_id = p.listing_id AND z.ended_at IS NULL AND z.is_exact AND z.quantity IS NULL)"""
+"""SQL: whether the figure of a row `p` of a channel `c` may be sent as far as people are concerned.
+
+While a change of a listing waits, an older figure that is still in the outbox may lower what the channel shows, but not raise
+it or what nobody knows; the very figure that waits, and what was only worked out in the shadow, stay where they are. What was
+refused before the channel was ever told anything is not sent at all.
+"""
 CONFIRM_ATTEMPTS_MAX = 5
 """Read-backs of one version that may differ before it is left to a person."""
 
@@ -24,7 +37,7 @@ def due_channel_ids() -> tuple[int, ...]:
     return _channel_ids(
         f"p.version > p.sent_version AND p.attempts < {SEND_ATTEMPTS_MAX}"
         " AND (p.lease_until IS NULL OR p.lease_until <= clock_timestamp())"
-        " AND NOT c.is_paused"
+        f" AND NOT c.is_paused AND {MAY_GO}"
     )
 
 

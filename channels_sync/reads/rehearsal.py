@@ -330,7 +330,7 @@ def _notices(question: Question, sides: Sequence[Mapping[int, list[Sister]]], un
         found.append("A rule counts what could be built. Here nothing is built, so that counts as nothing.")
     if any(one.terms.counts_suppliers for one in sisters):
         found.append("A rule counts suppliers' stock. What they will have is not known, so that counts as nothing.")
-    if any(one.offer.lid is not None for one in sisters):
+    if any(one.offer.lid is not None or one.offer.kept is not None for one in sisters):
         found.append("Frozen listings are replayed as if they were not frozen.")
     if any(one.offer.withdrawn for one in sisters):
         found.append("Listings of items that are inactive or not sellable show 0 and lose all their demand.")

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
-from channels_sync.allocation import Derivation
 from channels_sync.guard import Change, Effect, effect_of
 from channels_sync.models import Hold, HoldState, PublicationLine, PublishRun
-from channels_sync.operations.guarding import possible_packs
-
-POSSIBLE_MAX = 200
-"""Up to so many changes the supply behind each is read from its derivation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +55,5 @@ def view_of(run: PublishRun, *, rows_max: int = 500) -> RunView:
         *PublicationLine.objects.filter(run=run).values_list("listing_id", "listing__external_sku", "before", "after"),
         *Hold.objects.filter(run=run).values_list("listing_id", "listing__external_sku", "before", "after"),
     ]
-    possible: dict[int, int | None] = {}
-    if len(figures) <= POSSIBLE_MAX:
-        kept = [*((line.listing_id, line.derivation) for line in lines), *((h.listing_id, h.derivation) for h in holds)]
-        possible = {listing_id: _possible(stored) for listing_id, stored in kept}
-    changes = [
-        Change(listing_id, sku, before, after, possible=possible.get(listing_id))
-        for listing_id, sku, before, after in figures
-    ]
+    changes = [Change(listing_id, sku, before, after) for listing_id, sku, before, after in figures]
     return RunView(run, lines, holds, effect_of(changes))
-
-
-def _possible(stored: Mapping[str, Any]) -> int | None:
-    """Sold units the supply behind a stored figure comes to; None also for a derivation of an unknown format."""
-    try:
-        return possible_packs(Derivation.from_json(stored))
-    except ValueError:
-        return None

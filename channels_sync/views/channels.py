@@ -24,7 +24,15 @@ from channels_sync.models import (
     PublicationLine,
     PublicationState,
 )
-from channels_sync.operations.controlling import pause_channel, resume_channel, retry_listing, set_channel_mode
+from channels_sync.operations.controlling import (
+    pause_channel,
+    resume_channel,
+    retry_listing,
+    set_channel_mode,
+    unsent_of,
+)
+from channels_sync.operations.rehearsing_modes import outlook_of_automatic
+from channels_sync.operations.second_looks import TYPED_FROM, TypedConfirmationRequired
 from channels_sync.reads.differences import open_difference
 from channels_sync.reads.figures import figures_of
 from channels_sync.reads.publishing import channel_health
@@ -69,6 +77,8 @@ def state_of(push: ListingPush | None, channel: Channel) -> State:
     if push.version > push.sent_version:
         if channel.mode not in SENDING:
             return STATES[PublicationState.SHADOW]
+        if push.is_held and not push.last_error:
+            return HELD
         return STATES[PublicationState.FAILED if push.last_error else PublicationState.QUEUED]
     if push.is_held:
         return HELD
@@ -237,12 +247,45 @@ def change_mode(request: HttpRequest, code: str) -> HttpResponse:
     mode = next((one for one in ChannelMode if one.value == wanted), None)
     if mode is None:
         return go_to(request, "channels_sync:channel", code, message="Choose a mode first.", level=40)
+    channel = get_object_or_404(Channel, code=code)
+    typed = request.POST.get("typed")
+    if typed is None and mode == ChannelMode.AUTO and channel.mode not in SENDING and unsent_of(channel).exists():
+        return go_to(request, "channels_sync:go_automatic", code)  # the plan is looked at first
     try:
-        channel = set_channel_mode(channel=get_object_or_404(Channel, code=code), mode=mode, actor=request.user)
+        channel = set_channel_mode(channel=channel, mode=mode, actor=request.user, typed=typed)
+    except TypedConfirmationRequired as error:
+        return go_to(request, "channels_sync:go_automatic", code, message=error.message, level=40)
     except DomainError as error:
         return go_to(request, "channels_sync:channel", code, message=error.message, level=40)
     label, meaning = _mode_words(channel.mode)
     return go_to(request, "channels_sync:channel", code, message=f"{channel.name} is now {label.lower()}. {meaning}.")
+
+
+@require_GET
+@permission_required("channels_sync.change_channel", raise_exception=True)
+def go_automatic(request: HttpRequest, code: str) -> HttpResponse:
+    """What a channel would be sent, and what the guard would hold, before it is switched to automatic."""
+    channel = get_object_or_404(Channel, code=code)
+    if channel.mode in SENDING:
+        return go_to(request, "channels_sync:channel", code)
+    try:
+        outlook = outlook_of_automatic(channel=channel)
+    except DomainError as error:
+        return go_to(request, "channels_sync:channel", code, message=error.message, level=40)
+    return render_page(
+        request,
+        "channels_sync/go_automatic.html",
+        title=f"Switch {channel.name} to automatic",
+        crumbs=[
+            Crumb("Channels", reverse("channels_sync:channels")),
+            Crumb(channel.name, reverse("channels_sync:channel", args=[code])),
+        ],
+        channel=channel,
+        outlook=outlook,
+        page_object=Paginator(outlook.changes, LISTINGS_PER_PAGE).get_page(request.GET.get("page")),
+        count=len(outlook.changes),
+        typed_from=TYPED_FROM,
+    )
 
 
 @require_GET

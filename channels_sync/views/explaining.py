@@ -102,6 +102,11 @@ def _lines(derivation: Derivation) -> Iterator[WhyLine]:
         yield _term_line("Shown at most", terms.maximum, grouped, unit, hint)
     if offer.pack_size != 1:
         yield WhyLine("Sold in packs of", grouped(offer.pack_size), unit, "rounded down to whole packs")
+    if offer.kept is not None:
+        hint = f"{offer.kept_for}; the rules give {grouped(steps.given)}"
+        if offer.kept > steps.given:
+            hint += ", so more may be sold than there is"
+        yield WhyLine("Kept at, by a decision", grouped(offer.kept), "", hint)
     if offer.lid is not None:
         yield WhyLine("Frozen at", grouped(offer.lid), "", offer.frozen + ("" if steps.is_frozen else "; not reached"))
     yield WhyLine("Published", grouped(derivation.quantity), "", is_total=True)

@@ -13,7 +13,6 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from channels_sync.forms.guarding import FreezeForm, GuardForm
 from channels_sync.models import SENDING, Channel, ChannelGuard, Freeze, HoldState, Listing, PublishRun
 from channels_sync.operations.deciding import (
-    TYPED_FROM,
     approve_run,
     freeze,
     lift,
@@ -23,6 +22,7 @@ from channels_sync.operations.deciding import (
     set_guard,
     undo_run,
 )
+from channels_sync.operations.second_looks import TYPED_FROM
 from channels_sync.reads.runs import changes_waiting, runs_with_holds, view_of
 from inventory.errors import DomainError
 from inventory.web import Crumb, go_to, render_page
@@ -123,7 +123,10 @@ def refuse(request: HttpRequest, pk: int) -> HttpResponse:
         )
     except DomainError as error:
         return _run_page(request, run, error)
-    words = f"Refused. {len(frozen)} listing{'' if len(frozen) == 1 else 's'} stay frozen at what they show until you lift that."
+    kept = sum(one.is_exact and one.quantity is not None for one in frozen)
+    words = f"Refused. {len(frozen)} listing{' stays' if len(frozen) == 1 else 's stay'} at what is shown until you lift that."
+    if kept:
+        words += f" {kept} of them would fall: more may be sold than there is."
     return go_to(request, "channels_sync:run", pk, message=words)
 
 
@@ -141,7 +144,9 @@ def undo(request: HttpRequest, pk: int) -> HttpResponse:
         )
     except DomainError as error:
         return _run_page(request, run, error)
-    words = f"Taken back: {result.changed} listing{'' if result.changed == 1 else 's'} show what they showed before, or less."
+    words = f"Taken back: {result.changed} listing{' shows' if result.changed == 1 else 's show'} what was shown before, or less."
+    if result.held:
+        words += f" {result.held} would fall to zero and wait{'s' if result.held == 1 else ''} for a decision."
     return go_to(request, "channels_sync:run", pk, message=words)
 
 

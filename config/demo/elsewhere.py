@@ -69,13 +69,13 @@ def _take_reports(actor: Actor) -> None:
         )
     partner = place(LOGISTICS)
     if partner.freshness_hours is None:
-        partner.freshness_hours = 12
+        partner.freshness_hours = 48  # raises of what lies at a place that is late would wait
         partner.save()
         report_external_stock(
             key=key_of("partner-report"),
             location=partner,
             as_of=days_ago(1, hour=8),
-            lines=[ReportedQuantity(candle, Decimal(60))],
+            lines=[ReportedQuantity(candle, Decimal(60)), ReportedQuantity(item("BOX-SINGLE"), Decimal(0))],
             actor=actor,
         )
 

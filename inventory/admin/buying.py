@@ -166,14 +166,16 @@ class SupplierStockAdmin(ExchangeAdmin, ShellAdmin):
 
     def save_model(self, request: HttpRequest, obj: SupplierStock, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        tell_changed(items=[obj.supplier_item.item_id], cause="supplier stock")
+        tell_changed(items=[obj.supplier_item.item_id], cause="supplier stock", actor=request.user)
 
     def delete_model(self, request: HttpRequest, obj: SupplierStock) -> None:
-        tell_changed(items=[obj.supplier_item.item_id], cause="supplier stock")
+        tell_changed(items=[obj.supplier_item.item_id], cause="supplier stock", actor=request.user)
         super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[SupplierStock]) -> None:
-        tell_changed(items=queryset.values_list("supplier_item__item_id", flat=True), cause="supplier stock")
+        tell_changed(
+            items=queryset.values_list("supplier_item__item_id", flat=True), cause="supplier stock", actor=request.user
+        )
         super().delete_queryset(request, queryset)
 
     @admin.display(description="Item", ordering="supplier_item__item__sku")

@@ -265,5 +265,5 @@ class SupplierStockResource(ListOne, Resource):
                     "source": values["source"],
                 },
             )
-            tell_changed(items=[item.pk], cause="supplier stock")
+            tell_changed(items=[item.pk], cause="supplier stock", actor=self.request.user)
         return self.answer(self.get_queryset().get(pk=stock.pk))

@@ -99,7 +99,7 @@ def run_import(
     )
 
     def work() -> Report:
-        with as_bulk(f"import {kind.name}"):
+        with as_bulk(f"import {kind.name}", actor_id=getattr(actor, "pk", None)):
             report = kind.perform(table, wanted, actor)
         columns = {title: place for place, title in enumerate(table.titles)}
         report.problems.sort(key=lambda problem: (problem.row, columns.get(problem.column, -1)))

@@ -13,6 +13,7 @@ class StockChange(models.Model):
 
     items = ArrayField(models.BigIntegerField())
     posting_id = models.BigIntegerField(null=True, help_text="The posting behind it; null for rules and reservations.")
+    actor_id = models.BigIntegerField(null=True, help_text="Who caused it, where no posting says so.")
     cause = models.CharField(max_length=24)
     recorded_at = models.DateTimeField(auto_now_add=True)
 

@@ -87,7 +87,7 @@ def change_order(
     supplier: Supplier,
     location: Location,
     lines: Sequence[OrderLineSpec],
-    actor: Actor,  # noqa: ARG001  kept like its siblings
+    actor: Actor,
     expected_on: date | None = None,
     reference: str = "",
     note: str = "",
@@ -145,12 +145,12 @@ def change_order(
     PurchaseOrderLine.objects.bulk_create(added)
     settle(held, list(held.lines.all()))
     if held.ordered_on is not None:
-        _tell([*known.values(), *rows])
+        _tell([*known.values(), *rows], actor)
     return held
 
 
 @operation
-def place_order(*, order: PurchaseOrder, actor: Actor, ordered_on: date | None = None) -> PurchaseOrder:  # noqa: ARG001
+def place_order(*, order: PurchaseOrder, actor: Actor, ordered_on: date | None = None) -> PurchaseOrder:
     """The draft was sent to the supplier: from now on its lines are expected.
 
     Without a date the order is expected after the lead time of the supplier, lines after that of their item there.
@@ -176,12 +176,12 @@ def place_order(*, order: PurchaseOrder, actor: Actor, ordered_on: date | None =
         PurchaseOrderLine.objects.bulk_update(lines, ["expected_on"])
     held.state = PurchaseOrderState.ORDERED
     held.save()
-    _tell(lines)
+    _tell(lines, actor)
     return held
 
 
 @operation
-def close_order_line(*, order: PurchaseOrder, line: int, actor: Actor) -> PurchaseOrder:  # noqa: ARG001
+def close_order_line(*, order: PurchaseOrder, line: int, actor: Actor) -> PurchaseOrder:
     """The rest of one line (its id) no longer comes. The order is received when nothing else is outstanding."""
     held = lock_orders([order.pk])[order.pk]
     _need(held, PurchaseOrderState.ORDERED, verb="closed in part")
@@ -195,12 +195,12 @@ def close_order_line(*, order: PurchaseOrder, line: int, actor: Actor) -> Purcha
         _end(held, PurchaseOrderState.CLOSED)
     else:
         settle(held, lines)
-    _tell([found])
+    _tell([found], actor)
     return held
 
 
 @operation
-def close_order(*, order: PurchaseOrder, actor: Actor, reason: str = "") -> PurchaseOrder:  # noqa: ARG001
+def close_order(*, order: PurchaseOrder, actor: Actor, reason: str = "") -> PurchaseOrder:
     """Close an order short: what is outstanding of it no longer comes."""
     held = lock_orders([order.pk])[order.pk]
     _need(held, PurchaseOrderState.ORDERED, verb="closed short")
@@ -208,12 +208,12 @@ def close_order(*, order: PurchaseOrder, actor: Actor, reason: str = "") -> Purc
         if line.outstanding:
             PurchaseOrderLine.objects.filter(pk=line.pk).update(is_closed=True)
     _end(held, PurchaseOrderState.CLOSED, reason)
-    _tell(held.lines.all())
+    _tell(held.lines.all(), actor)
     return held
 
 
 @operation
-def cancel_order(*, order: PurchaseOrder, actor: Actor, reason: str = "") -> PurchaseOrder:  # noqa: ARG001
+def cancel_order(*, order: PurchaseOrder, actor: Actor, reason: str = "") -> PurchaseOrder:
     """Cancel an order of which nothing came in."""
     held = lock_orders([order.pk])[order.pk]
     if held.state not in EDITABLE:
@@ -228,13 +228,13 @@ def cancel_order(*, order: PurchaseOrder, actor: Actor, reason: str = "") -> Pur
             order=held.number,
         )
     if held.state == PurchaseOrderState.ORDERED:
-        _tell(held.lines.all())
+        _tell(held.lines.all(), actor)
     _end(held, PurchaseOrderState.CANCELLED, reason)
     return held
 
 
 @operation
-def reopen_order(*, order: PurchaseOrder, actor: Actor) -> PurchaseOrder:  # noqa: ARG001
+def reopen_order(*, order: PurchaseOrder, actor: Actor) -> PurchaseOrder:
     """Open a closed or cancelled order again with what was outstanding of it; one that was never placed is a draft again."""
     held = lock_orders([order.pk])[order.pk]
     lines = list(held.lines.order_by("id"))
@@ -250,13 +250,13 @@ def reopen_order(*, order: PurchaseOrder, actor: Actor) -> PurchaseOrder:  # noq
     held.save(update_fields=["state", "closed_at"])
     settle(held, lines)
     if held.ordered_on is not None:
-        _tell(lines)
+        _tell(lines, actor)
     return held
 
 
-def _tell(lines: Iterable[PurchaseOrderLine]) -> None:
+def _tell(lines: Iterable[PurchaseOrderLine], actor: Actor) -> None:
     """What is on its way changed."""
-    tell_changed(items=[line.item_id for line in lines], cause="purchase order")
+    tell_changed(items=[line.item_id for line in lines], cause="purchase order", actor=actor)
 
 
 def _check_supplier(supplier: Supplier) -> None:

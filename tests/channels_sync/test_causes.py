@@ -2,7 +2,7 @@
 
 import pytest
 
-from channels_sync.causes import in_words, joined, shortened
+from channels_sync.causes import bulk_in_words, in_words, joined, shortened
 
 
 def test_bulk_causes_come_first_and_each_once():
@@ -28,3 +28,19 @@ def test_causes_are_cut_between_two_of_them():
 )
 def test_people_read_the_first_few(causes, words):
     assert in_words(causes) == words
+
+
+@pytest.mark.parametrize(
+    ("causes", "words"),
+    [
+        ("receipt, import supplier_stock", "an import of supplier stock"),
+        ("import", "an import"),
+        ("policy, receipt", "a change of rules"),
+        ("rule by date", "a rule that began or ended by its date"),
+        ("campaign ends", "a campaign that began or ended"),
+        ("channel sources", "a change of a channel's sources"),
+        ("receipt, completion", ""),
+    ],
+)
+def test_bulk_edits_are_told_from_usual_causes(causes, words):
+    assert bulk_in_words(causes) == words

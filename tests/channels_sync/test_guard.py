@@ -87,6 +87,11 @@ def test_a_few_units_more_than_a_small_maximum_are_no_alarm():
     assert not judge([rise(1, 1, 22, recent_max=1)], limits=Limits(), setting=USUAL).is_clear
 
 
+@pytest.mark.parametrize(("after", "is_held"), [(20, False), (21, True), (12_000, True)])
+def test_what_showed_nothing_for_long_is_compared_with_nothing_and_a_few_units(after, is_held):
+    assert (judge([rise(1, 0, after, recent_max=0)], limits=Limits(), setting=USUAL).held == {1}) is is_held
+
+
 def test_more_than_could_exist_waits_also_the_first_time():
     verdict = judge([rise(1, None, 13, possible=12)], limits=Limits(), setting=USUAL)
 
@@ -109,11 +114,28 @@ def test_raises_right_after_an_import_wait():
     assert judge([rise(number, 9, 2) for number in range(9)], limits=Limits(), setting=after).is_clear
 
 
+def test_what_rose_by_the_bulk_edit_before_counts_and_a_plan_without_raises_flows():
+    shortly_after = Setting(listings=100, bulk="an import", raised_before=5)
+
+    assert rules(judge([rise(1)], limits=Limits(), setting=shortly_after)) == [RuleName.AFTER_BULK]
+    assert judge([rise(1, 9, 2)], limits=Limits(), setting=shortly_after).is_clear
+
+
 def test_raises_on_stale_figures_wait():
     verdict = judge([rise(1), rise(2, 9, 2)], limits=Limits(), setting=Setting(listings=9, stale=["3PL-EAST"]))
 
     assert rules(verdict) == [RuleName.STALE]
     assert verdict.held == {1}
+
+
+def test_a_late_report_holds_the_raises_that_rest_on_it_alone():
+    changes = [rise(1), rise(2, rests_on_late=False), rise(3, 9, 2)]
+
+    verdict = judge(changes, limits=Limits(), setting=Setting(listings=9, stale=["3PL-EAST"]))
+
+    assert verdict.trips[0].words == "1 listing would rise on figures that are too old: 3PL-EAST."
+    assert verdict.held == {1}
+    assert judge(changes[1:], limits=Limits(), setting=Setting(listings=9, stale=["3PL-EAST"])).is_clear
 
 
 def test_many_small_plans_within_the_window_are_one_large_change():
@@ -176,14 +198,9 @@ def test_a_plan_in_figures():
 
     assert (effect.changed, effect.raised, effect.lowered) == (5, 3, 2)
     assert (effect.to_zero, effect.from_zero, effect.first) == (1, 1, 1)
-    assert (effect.units_before, effect.units_after, effect.possible) == (69, 118, 200)
-    assert (effect.exposure_before, effect.exposure_after) == (Decimal("0.34"), Decimal("0.59"))
+    assert (effect.units_before, effect.units_after) == (69, 118)
     assert [change.listing_id for change in effect.rises] == [1, 4]
     assert [change.listing_id for change in effect.falls] == [2, 5]
-
-
-def test_exposure_is_unknown_when_one_possible_quantity_is():
-    assert effect_of([rise(1, possible=5), rise(2)]).exposure_after is None
 
 
 quantities = st.integers(0, 3000)
@@ -214,6 +231,7 @@ settings = st.builds(
     changed_before=st.integers(0, 40),
     zeroed_before=st.integers(0, 20),
     bulk=st.sampled_from(["", "an import"]),
+    raised_before=st.integers(0, 12),
     stale=st.sampled_from([(), ("x",)]),
 )
 
@@ -237,7 +255,7 @@ def test_what_flows_is_within_every_limit_that_is_on(changes, limits, setting):
     for change in flowing:
         if change.is_raise and limits.above_possible and change.possible is not None:
             assert change.after <= change.possible
-        if change.is_raise and limits.times_recent_max is not None and change.recent_max:
+        if change.is_raise and limits.times_recent_max is not None and change.recent_max is not None:
             assert change.after <= max(
                 change.recent_max * limits.times_recent_max, change.recent_max + limits.recent_units_min
             )

@@ -252,7 +252,9 @@ def company():
         **alike("channels_sync", ("listing", "why", "retry", "oversell"), listing.pk),
         **alike("channels_sync", ("run", "approve_run", "refuse_run", "undo_run"), run.pk),
         **alike(
-            "channels_sync", ("channel", "pause", "resume", "change_mode", "guard", "channel_drift", "latency"), "shop"
+            "channels_sync",
+            ("channel", "pause", "resume", "change_mode", "go_automatic", "guard", "channel_drift", "latency"),
+            "shop",
         ),
         **alike("channels_sync", ("decide_difference",), differing.pk),
         **alike("channels_sync", ("sending", "change_pace", "retry_given_up"), "shop"),

@@ -8,9 +8,9 @@ from django.utils import timezone
 from channels_sync import tasks
 from channels_sync.models import Hold, HoldState, PublishRun
 from channels_sync.operations.allocating import set_policy
-from channels_sync.operations.deciding import approve_run
+from channels_sync.operations.deciding import approve_run, refuse_run
 from inventory.importing.running import ImportOptions, Mode, kind_named, run_import
-from inventory.models import StockChange, SupplierItem, SupplierStock
+from inventory.models import ExceptionCase, StockChange, SupplierItem, SupplierStock
 from tests.channels_sync.factories import make_channel, make_listing
 from tests.factories import make_item, make_location, make_supplier, put_on_hand
 
@@ -85,6 +85,39 @@ def test_a_tenfold_typo_in_an_import_waits(shop, site, work):
     assert report.is_applied
     assert shop.shows(listings[0]) == 10
     assert open_holds() == 1
+
+
+def test_a_tenfold_typo_in_an_import_waits_also_where_nothing_was_shown(shop, site, work):
+    listing = make_listing(channel=make_channel(), shop=shop, item=make_item(sku="SKU-00", is_sellable=True))
+    settle(work)
+    assert shop.shows(listing) == 0
+
+    report = import_file("adjustments", "Item;Location;Qty;Reason\nSKU-00;SITE;12000;stock list\n")
+    work()
+
+    assert report.is_applied, report.problems
+    assert shop.shows(listing) == 0
+    assert Hold.objects.get(state=HoldState.OPEN).after == 12000
+
+
+def test_somebody_refuses_the_zeroing_and_nothing_falls(shop, site, work):
+    """A wrong file empties the location; sales of what is still there, the sweep and the hourly look go on meanwhile."""
+    _, listings = make_shelf(shop, site, work)
+    rows = "".join(f"SKU-{n:02};SITE;-10;wrong file\n" for n in range(COUNT))
+    import_file("adjustments", f"Item;Location;Qty;Reason\n{rows}")
+    work()
+
+    refuse_run(run=PublishRun.objects.filter(listings_held=COUNT).get(), actor=None, reason="wrong file")
+    for n in range(COUNT):
+        import_file("adjustments", f"Item;Location;Qty;Reason\nSKU-{n:02};SITE;{1 + n % 2};found again\n")
+        settle(work)
+    tasks.recompute_everything.apply(throw=True)
+    work()
+
+    assert {shop.shows(listing) for listing in listings} == {10}
+    assert open_holds() == 0
+    case = ExceptionCase.objects.open().get(kind="kept_figures")
+    assert case.evidence == {"listings": COUNT}
 
 
 def test_an_import_that_empties_a_location_waits_beyond_ten(shop, site, work):

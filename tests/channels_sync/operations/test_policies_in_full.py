@@ -288,6 +288,34 @@ def test_a_planned_version_is_withdrawn_and_the_one_before_goes_on(time_machine_
         withdraw_policy(policy=before, actor=None)
 
 
+def test_after_a_planned_version_was_withdrawn_the_rule_is_changed_and_planned_again(time_machine_to):
+    listing = make_offer("100")
+    set_policy(listing=listing, percent=Decimal(50), actor=None)
+    withdraw_policy(
+        policy=set_policy(listing=listing, percent=Decimal(20), starts_at=in_hours(3), actor=None), actor=None
+    )
+
+    changed = set_policy(listing=listing, percent=Decimal(30), actor=None)
+    assert (changed.version, wanted(listing)) == (3, 30)
+    again = set_policy(listing=listing, percent=Decimal(10), starts_at=in_hours(5), actor=None)
+    assert withdraw_policy(policy=again, actor=None) == changed
+    planned = set_policy(listing=listing, percent=Decimal(70), starts_at=in_hours(5), actor=None)
+
+    assert list(AllocationPolicy.objects.standing()) == [planned]
+    time_machine_to(hours=6)
+    tell_dated_rules()
+    assert wanted(listing) == 70
+
+
+def test_a_rule_whose_only_version_was_withdrawn_is_set_anew():
+    listing = make_offer("100")
+    first = set_policy(listing=listing, percent=Decimal(20), starts_at=in_hours(3), actor=None)
+    assert withdraw_policy(policy=first, actor=None) is None
+
+    assert set_policy(listing=listing, percent=Decimal(30), actor=None).version == 2
+    assert wanted(listing) == 30
+
+
 def test_a_campaign_begins_and_ends_by_itself_and_leaves_the_rules_as_they_were(time_machine_to):
     listing = make_offer("100")
     set_policy(listing=listing, percent=Decimal(50), buffer=Decimal(10), actor=None)

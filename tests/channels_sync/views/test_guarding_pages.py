@@ -5,17 +5,30 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import strip_tags
 
-from channels_sync.models import Channel, ChannelGuard, Freeze, Hold, HoldState
+from channels_sync.models import (
+    Channel,
+    ChannelGuard,
+    ChannelMode,
+    Freeze,
+    Hold,
+    HoldState,
+    ListingPush,
+    PublicationLine,
+    PublishRun,
+)
+from channels_sync.operations.controlling import set_channel_mode
 from channels_sync.operations.deciding import freeze
 from channels_sync.operations.recomputing import absorb_changes
 from inventory.operations.adjusting import adjust_stock
 from tests.channels_sync.factories import make_channel, make_listing, push_of
-from tests.channels_sync.operations.test_guarding import forget_window
-from tests.factories import make_item, make_location, make_user, put_on_hand
+from tests.channels_sync.guarded import forget_window
+from tests.factories import make_item, make_location, make_user, on_hand, put_on_hand
 
 pytestmark = pytest.mark.django_db
 
@@ -236,3 +249,165 @@ def test_pages_cost_the_same_statements_for_one_and_for_many(as_approver, name):
     absorb_changes()
 
     assert cost() == one
+
+
+# --- what is kept, what there is, and the switch to automatic ---
+
+
+def zeroed(count=11):
+    """A run of which so many falls to zero wait."""
+    channel, site = make_channel(code="shop", name="Candle shop"), make_location()
+    listings = [
+        make_listing(channel=channel, item=make_item(sku=f"CANDLE-{number:02}", is_sellable=True))
+        for number in range(count)
+    ]
+    for listing in listings:
+        put_on_hand(listing.item, site, "40")
+    absorb_changes()
+    publish_all(listings)
+    forget_window()
+    for listing in listings:
+        take_all(listing.item, site)
+    absorb_changes()
+    return Hold.objects.filter(state=HoldState.OPEN).first().run, listings
+
+
+def publish_all(listings):
+    """As if the channel had taken every figure."""
+    PublicationLine.objects.filter(listing__in=listings).update(state="accepted", accepted_at=timezone.now())
+    ListingPush.objects.filter(listing__in=listings).update(sent_version=F("version"))
+
+
+def take_all(item, site):
+    adjust_stock(key=uuid4(), item=item, location=site, quantity=-on_hand(item), reason="wrong file", actor=None)
+
+
+def test_a_refused_fall_says_everywhere_that_more_may_be_sold_than_there_is(as_approver):
+    run, listings = zeroed()
+
+    answer = as_approver.post(
+        reverse("channels_sync:refuse_run", args=[run.pk]), {"which": "all", "reason": "wrong file"}, follow=True
+    )
+    freezes = as_approver.get(reverse("channels_sync:freezes")).content.decode()
+    listing = as_approver.get(reverse("channels_sync:listing", args=[listings[0].pk])).content.decode()
+    why = as_approver.get(reverse("channels_sync:why", args=[listings[0].pk]), {"version": "now"}).content.decode()
+
+    assert "11 of them would fall: more may be sold than there is." in answer.content.decode()
+    assert freezes.count("kept up") == 11
+    words = " ".join(strip_tags(listing).split())
+    assert "Kept at 40, whatever there is: more may be sold than there is" in words
+    assert "Kept at, by a decision" in why
+    assert "the rules give 0, so more may be sold than there is" in why
+
+
+def test_a_run_taken_back_says_what_waits_of_it(as_approver):
+    channel, site = make_channel(code="shop"), make_location()
+    listings = [make_listing(channel=channel, item=make_item(is_sellable=True)) for _ in range(11)]
+    for listing in listings:
+        put_on_hand(listing.item, site, "4")
+    absorb_changes()
+    publish_all(listings)
+    forget_window()
+
+    answer = as_approver.post(
+        reverse("channels_sync:undo_run", args=[PublishRun.objects.latest("pk").pk]),
+        {"reason": "too early"},
+        follow=True,
+    )
+
+    assert "0 listings show what was shown before, or less. 11 would fall to zero and wait" in answer.content.decode()
+
+
+def test_the_exposure_of_a_run_counts_every_channel_and_every_unit_once(as_approver):
+    item, site = make_item(is_sellable=True), make_location()
+    channels = [make_channel(code=f"shop-{number}") for number in range(3)]
+    for channel in channels:
+        make_listing(channel=channel, item=item)
+    put_on_hand(item, site, "10")
+    absorb_changes()
+
+    page = as_approver.get(reverse("channels_sync:run", args=[PublishRun.objects.latest("pk").pk])).content.decode()
+
+    words = " ".join(strip_tags(page).split())
+    assert "Exposure3before 0; 30 on all channels, 10 there" in words.replace(" 3 ", "3")
+
+
+@pytest.fixture
+def shadow():
+    """A channel in the shadow that was sent 10 of each, and by now would show ten times as much of one and less of another."""
+    channel, site = make_channel(code="shop", name="Candle shop"), make_location()
+    listings = [
+        make_listing(channel=channel, item=make_item(sku=f"CANDLE-{number}", is_sellable=True)) for number in range(3)
+    ]
+    for listing in listings:
+        put_on_hand(listing.item, site, "10")
+    absorb_changes()
+    publish_all(listings)
+    forget_window()
+    set_channel_mode(channel=channel, mode=ChannelMode.SHADOW, actor=None)
+    put_on_hand(listings[0].item, site, "90")
+    adjust_stock(key=uuid4(), item=listings[1].item, location=site, quantity=Decimal(-4), reason="broken", actor=None)
+    absorb_changes()
+    return channel
+
+
+def test_the_plan_is_shown_before_a_channel_is_switched_to_automatic_and_nothing_happens(client, shadow):
+    client.force_login(make_user(role="administrator"))
+    runs = PublishRun.objects.count()
+
+    page = client.post(reverse("channels_sync:change_mode", args=["shop"]), {"mode": "auto"}, follow=True)
+
+    words = " ".join(strip_tags(page.content.decode()).split())
+    assert page.redirect_chain == [(reverse("channels_sync:go_automatic", args=["shop"]), 302)]
+    assert "The guard would hold 1 of 2; they wait for a person under Publish runs." in words
+    assert "CANDLE-0 would show 100; the most it showed lately was 10." in words
+    shadow.refresh_from_db()
+    assert (shadow.mode, Hold.objects.count(), PublishRun.objects.count()) == (ChannelMode.SHADOW, 0, runs)
+
+
+def test_it_is_switched_from_there_through_the_guard(client, shadow):
+    client.force_login(make_user(role="administrator"))
+
+    client.post(reverse("channels_sync:change_mode", args=["shop"]), {"mode": "auto", "typed": ""})
+
+    shadow.refresh_from_db()
+    assert shadow.mode == ChannelMode.AUTO
+    hold = Hold.objects.get(state=HoldState.OPEN)
+    assert (hold.before, hold.after) == (10, 100)
+    assert set(PublicationLine.objects.filter(state="queued").values_list("after", flat=True)) == {6}
+
+
+def test_a_large_switch_is_typed(client):
+    channel, site = make_channel(code="shop", mode=ChannelMode.SHADOW), make_location()
+    for _ in range(50):
+        put_on_hand(make_listing(channel=channel, item=make_item(is_sellable=True)).item, site, "4")
+    absorb_changes()
+    client.force_login(make_user(role="administrator"))
+    change = reverse("channels_sync:change_mode", args=["shop"])
+
+    refused = client.post(change, {"mode": "auto", "typed": "49"}, follow=True)
+    channel.refresh_from_db()
+    assert "Type 50 to confirm" in refused.content.decode()
+    assert channel.mode == ChannelMode.SHADOW
+
+    client.post(change, {"mode": "auto", "typed": "50"})
+    channel.refresh_from_db()
+    assert channel.mode == ChannelMode.AUTO
+
+
+def test_the_plan_of_a_switch_costs_the_same_for_1_and_19_listings(client):
+    """From 20 on the guard counts the listings of the channel as well."""
+
+    def cost(count):
+        channel, site = make_channel(code=f"shop-{count}", mode=ChannelMode.SHADOW), make_location()
+        for _ in range(count):
+            put_on_hand(make_listing(channel=channel, item=make_item(is_sellable=True)).item, site, "4")
+        absorb_changes()
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(reverse("channels_sync:go_automatic", args=[channel.code])).status_code == 200
+        return len(queries)
+
+    client.force_login(make_user(role="administrator"))
+    client.get(reverse("channels_sync:channels"))
+
+    assert cost(1) == cost(19)

@@ -1,0 +1,28 @@
+"""News of stock that nobody has taken in yet. Figures contain it all the same, since they are read as things stand."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.db import connection
+
+from inventory.arrays import numbers
+
+ACTOR = "coalesce(n.actor_id, (SELECT p.actor_id FROM inventory_posting p WHERE p.id = n.posting_id))"
+"""SQL: who is behind a row `n` of news."""
+
+
+def news_waiting(items: Collection[int]) -> tuple[set[str], set[int]]:
+    """Causes of what waits to be taken in of items (ids), and who is behind it. One statement; none without items.
+
+    Rows that somebody takes in at this moment are among it until that is committed: a bulk edit is seen whoever comes first.
+    """
+    if not items:
+        return set(), set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT DISTINCT n.cause, {ACTOR} FROM inventory_stockchange n WHERE n.items && %s::bigint[]",
+            [numbers(items)],
+        )
+        rows = cursor.fetchall()
+    return {cause for cause, _ in rows}, {actor_id for _, actor_id in rows if actor_id is not None}

@@ -1,0 +1,92 @@
+"""Exposure: what all channels show of some items for each unit there is. The same unit shown on three channels counts thrice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from channels_sync.allocation.formula import supply_of
+from channels_sync.allocation.terms import Terms
+from channels_sync.models import SENDING
+from channels_sync.reads.figures import Facts, FigureChange, sources_of
+from inventory.quantities import ZERO
+from inventory.reads.availability import availability
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """Of some items, in their stock units: what there is, once, and what all channels show before and after a plan."""
+
+    supply: Decimal
+    before: Decimal
+    after: Decimal
+
+
+def exposure_of(
+    items: Mapping[int, set[int]], *, facts: Sequence[Facts], found: Sequence[FigureChange], now: datetime
+) -> dict[int, Exposure]:
+    """The exposure of the items that change on each channel; `items` are ids by channel id.
+
+    What there is of an item is what is free at every site, and what any rule counts beside it. `facts` are all published
+    listings of the items as they stand, `found` what was worked out of them. One statement, a second one for items of which
+    no listing saw every site; none without items.
+    """
+    wanted = set().union(*items.values()) if items else set()
+    if not wanted:
+        return {}
+    named = sources_of({change.facts.channel_id for change in found})
+    supply: dict[int, Decimal] = {}
+    beside: dict[int, Decimal] = {}
+    after: dict[int, int] = {}
+    known: set[tuple[object, ...]] = set()
+    for change in found:
+        facts_of, derivation = change.facts, change.derivation
+        after[facts_of.listing_id] = change.quantity
+        item_id, terms = facts_of.item_id, derivation.terms
+        if item_id not in wanted:
+            continue
+        sees_all = facts_of.channel_id not in named and not terms.shelf_life_days.value
+        layers = (item_id, sees_all, *_layers(terms))
+        if layers not in known:
+            known.add(layers)
+            counted = supply_of(derivation.snapshot, terms, derivation.at)
+            beside[item_id] = max(beside.get(item_id, ZERO), counted.total - counted.available)
+            if sees_all:
+                supply[item_id] = counted.available
+    if unseen := wanted - supply.keys():
+        supply |= {item_id: one.available for item_id, one in availability(items=unseen, at=now).items()}
+    return {
+        channel_id: Exposure(
+            sum((supply[item_id] + beside.get(item_id, ZERO) for item_id in of_channel), ZERO),
+            _shown(of_channel, channel_id, facts, {}),
+            _shown(of_channel, channel_id, facts, after),
+        )
+        for channel_id, of_channel in items.items()
+    }
+
+
+def _layers(terms: Terms) -> tuple[object, ...]:
+    """Two listings of an item whose rules agree in these count the same beside its stock."""
+    return (
+        terms.basis.value,
+        terms.buildable_percent.value,
+        terms.building.value,
+        terms.incoming_days.value,
+        terms.supplier_percent.value,
+        terms.supplier_maximum.value,
+        terms.supplier_hours.value,
+    )
+
+
+def _shown(items: set[int], channel_id: int, facts: Sequence[Facts], after: Mapping[int, int]) -> Decimal:
+    """Stock units that channels which send show of items, and this one, which may only watch."""
+    return sum(
+        (
+            after.get(one.listing_id, one.wanted or 0) * one.offer.pack_size
+            for one in facts
+            if one.item_id in items and (one.mode in SENDING or one.channel_id == channel_id)
+        ),
+        ZERO,
+    )

@@ -1,0 +1,15 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("inventory", "0011_countline_recent"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="stockchange",
+            name="actor_id",
+            field=models.BigIntegerField(help_text="Who caused it, where no posting says so.", null=True),
+        ),
+    ]
