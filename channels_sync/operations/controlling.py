@@ -8,7 +8,8 @@ from django.utils import timezone
 from channels_sync.credentials import Secrets, encrypt, rotate
 from channels_sync.models import SENDING, Channel, ChannelMode, Listing, ListingPush, PublicationLine, PublicationState
 from channels_sync.operations.metering import try_account_now
-from channels_sync.operations.recomputing import recompute_listings, tell_items_changed
+from channels_sync.operations.pieces import Width
+from channels_sync.operations.recomputing import renew_figures, tell_items_changed
 from inventory.errors import WrongState
 from inventory.operations.posting import Actor
 from inventory.operations.transactions import operation
@@ -70,8 +71,8 @@ def set_channel_mode(*, channel: Channel, mode: ChannelMode, actor: Actor) -> Ch
         listing__channel=locked, version=F("listing__push__version"), version__gt=F("listing__push__sent_version")
     )
     if mode == ChannelMode.APPROVE:
-        unsent = ListingPush.objects.filter(channel=locked, version__gt=F("sent_version")).values("listing")
-        recompute_listings(listings=Listing.objects.filter(pk__in=unsent), cause="channel mode", send_again=True)
+        unsent = Width.of_channel(locked, unsent_only=True)
+        renew_figures(width=unsent, cause="channel mode", keeps_back=locked)
     elif mode == ChannelMode.AUTO:
         waiting.filter(state=PublicationState.SHADOW).update(state=PublicationState.QUEUED)
     else:
@@ -110,9 +111,7 @@ def set_location(*, channel: Channel, external_location_id: str, actor: Actor) -
         return locked
     locked.external_location_id = external_location_id
     _save(locked, actor=actor, fields=["external_location_id"])
-    recompute_listings(channel=locked, cause="channel location", send_again=True)
-    ListingPush.objects.filter(channel=locked).update(channel_quantity=None)
-    wake_after_commit()
+    renew_figures(width=Width.of_channel(locked), cause="channel location", forgets_shown=True)
     return locked
 
 
