@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from uuid import uuid4
 
 from rest_framework import status
@@ -25,6 +26,7 @@ from inventory.api.serializers import (
 )
 from inventory.models import Item, ItemCategory, ItemUnit
 from inventory.operations.cost_methods import change_cost_method
+from inventory.operations.describing import save_and_tell
 from inventory.operations.items import check_item_change
 from inventory.quantities import ZERO
 from inventory.reads.availability import ItemAvailability, SourceAvailability, availability
@@ -58,9 +60,15 @@ class ItemResource(ListOne, Resource):
         check_item_change(before=before, after=item)
         if item.cost_method != before.cost_method:
             check_by_model(item)
-            change_cost_method(
-                key=uuid4(), item=item, method=item.cost_method, actor=request.user, reason="Changed at the item"
+            change = partial(
+                change_cost_method,
+                key=uuid4(),
+                item=item,
+                method=item.cost_method,
+                actor=request.user,
+                reason="Changed at the item",
             )
+            save_and_tell(instance=item, save=change)
         else:
             save_checked(item)
         return self.answer(item)

@@ -19,6 +19,7 @@ from inventory.api.fields import Body
 from inventory.api.idempotency import Reply, answer_once
 from inventory.api.parsing import AlwaysJson, ExactJsonParser
 from inventory.api.schema import ApiSchema
+from inventory.operations.describing import save_and_tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +128,9 @@ def refuse_unknown_parameters(view: Any, request: Request) -> None:
 
 
 def save_checked(instance: Model) -> None:
-    """Check an object by its model's own rules and save it. Raises ValidationError."""
+    """Check an object by its model's own rules and save it; what follows for its items is news. Raises ValidationError."""
     check_by_model(instance)
-    instance.save()
+    save_and_tell(instance=instance, save=instance.save)
 
 
 def check_by_model(instance: Model) -> None:
