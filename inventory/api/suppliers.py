@@ -31,6 +31,7 @@ from inventory.api.references import find_items, find_one, in_stock_units, refus
 from inventory.api.resources import Endpoint, ListOne, Resource, save_checked
 from inventory.api.serializers import UNIT_HELP
 from inventory.models import Item, Supplier, SupplierItem, SupplierStock
+from inventory.operations.describing import delete_and_tell
 from inventory.operations.telling import tell_changed
 
 DAYS_MAX = 3_650
@@ -195,7 +196,8 @@ class SupplierItemResource(ListOne, Resource):
 
     def destroy(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """The supplier no longer sells the item; what it said to have of it goes too."""
-        self.get_object().delete()
+        row: SupplierItem = self.get_object()
+        delete_and_tell(instances=[row], delete=row.delete)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _save(self, row: SupplierItem) -> None:
@@ -263,13 +265,17 @@ class SupplierStockResource(ListOne, Resource):
         row = SupplierItem.objects.filter(supplier=supplier, item=item).first()
         if row is None:
             refuse([(("item",), f"{supplier.code} does not sell us {item.sku}. Say so at its supplier items first.")])
+        at = values["confirmed_at"]
+        if at is not None and at > timezone.now():
+            words = f"{timezone.localtime(at):%Y-%m-%d %H:%M} lies in the future; a figure says what was. Give a time up to now."
+            refuse([(("confirmed_at",), words)])
         (quantity,) = in_stock_units([(item, values["quantity"], values["unit"])])
         with transaction.atomic():
             stock, _ = SupplierStock.objects.update_or_create(
                 supplier_item=row,
                 defaults={
                     "quantity": quantity,
-                    "confirmed_at": values["confirmed_at"] or timezone.now(),
+                    "confirmed_at": at or timezone.now(),
                     "source": values["source"],
                 },
             )
