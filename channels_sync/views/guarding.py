@@ -24,7 +24,7 @@ from channels_sync.operations.deciding import (
     undo_run,
 )
 from channels_sync.reads.runs import changes_waiting, runs_with_holds, view_of
-from inventory.errors import DomainError
+from inventory.errors import DomainError, WrongState
 from inventory.web import Crumb, go_to, render_page
 
 RUNS_PER_PAGE = 50
@@ -149,6 +149,8 @@ def _marked(request: HttpRequest) -> list[Listing] | None:
     if request.POST.get("which") != "marked":
         return None
     ids = [int(text) for text in request.POST.getlist("listing") if text.isascii() and text.isdigit()]
+    if not ids:
+        raise WrongState("Nothing is ticked. Tick the changes you mean, or choose all of them.")
     return list(Listing.objects.filter(pk__in=ids))
 
 
