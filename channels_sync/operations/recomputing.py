@@ -121,20 +121,29 @@ def _recompute_batch(listing_ids: Sequence[int], *, cause: Cause, send_again: bo
     return recompute_locked(listing_ids=listing_ids, cause=cause, send_again=send_again)
 
 
+@operation
 def absorb_changes(*, rows_max: int = 200) -> int:
-    """Take in up to `rows_max` rows of news about stock and recompute what they touch. Returns the rows and pieces taken in.
+    """Take in up to `rows_max` rows of news about stock and recompute what they touch. Returns the rows or pieces taken in.
 
-    In up to three transactions: news of single acts, then one row of news that names many items, then one piece of what was
-    too wide. Of more listings than LISTINGS_PER_PIECE pieces are left, which the next calls take; what single acts changed
-    comes before what bulk acts did. News and pieces are deleted in the transaction that writes what follows from them:
-    nothing is lost when the process dies, and nobody remembers how far they read. Several may do this at once.
+    What single acts changed comes first; only when there is none of it, the work of `absorb_wide`. What touches more listings
+    than LISTINGS_PER_PIECE is cut into pieces, which later calls take. News and pieces are deleted in the transaction that
+    writes what follows from them: nothing is lost when the process dies, and nobody remembers how far they read. Several may
+    do this at once.
     """
     if rows_max < 1:
         raise ValueError(f"rows_max must be positive, not {rows_max}")
-    return _absorb_news(rows_max, of_many=False) + _absorb_news(1, of_many=True) + _absorb_piece()
+    return _absorb_news(rows_max, of_many=False) or absorb_wide()
 
 
 @operation
+def absorb_wide() -> int:
+    """Take in one row of news that names many items, or one piece of wide work. Returns 1, or 0 when there is none.
+
+    Whoever works for long calls this in turn with `absorb_changes`, so that it gets on however much single news there is.
+    """
+    return _absorb_news(1, of_many=True) or _absorb_piece()
+
+
 def _absorb_news(rows_max: int, *, of_many: bool) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
@@ -156,7 +165,6 @@ def _absorb_news(rows_max: int, *, of_many: bool) -> int:
     return len(news)
 
 
-@operation
 def _absorb_piece() -> int:
     piece = take_piece()
     if piece is None:
