@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -302,6 +303,36 @@ def after_completions(catalogue: Catalogue, *, times: int, with_screw: bool) -> 
     }
 
 
+def rule_of_a_channel(catalogue: Catalogue) -> dict[str, Any]:
+    """A new rule of one channel, worked through by one worker as a task does it: seconds, transactions, the longest of them."""
+    from bench.report import rounded
+    from channels_sync.models import Channel, ListingPush
+    from channels_sync.operations.allocating import set_policy
+    from channels_sync.operations.recomputing import absorb_changes, absorb_wide
+
+    channel = Channel.objects.get(pk=1)
+    before = dict(ListingPush.objects.filter(channel=channel).values_list("listing_id", "version"))
+    began = time.perf_counter()
+    set_policy(channel=channel, percent=Decimal(40), buffer=Decimal(7), actor=None)
+    told = time.perf_counter()
+    steps = []
+    while True:
+        starts = time.perf_counter()
+        if not absorb_changes() + absorb_wide():
+            break
+        steps.append(time.perf_counter() - starts)
+    ended = time.perf_counter()
+    after = ListingPush.objects.filter(channel=channel).values_list("listing_id", "version")
+    return {
+        "listings_touched": catalogue.listings,
+        "changed": sum(before[listing] != version for listing, version in after),
+        "request_s": rounded(told - began, 2),
+        "worked_through_s": rounded(ended - told, 1),
+        "steps": len(steps),
+        "longest_step_s": rounded(max(steps), 2),
+    }
+
+
 def run(plan: str, *, path: Path) -> dict[str, Any]:
     """Fill an empty database, measure, print, write. Returns the results."""
     from bench.dataset import make_place
@@ -319,7 +350,8 @@ def run(plan: str, *, path: Path) -> dict[str, Any]:
         settle(admin)
         full = full_recompute(admin, rounds=3)
         steps += [after_completions(large, times=times, with_screw=screw) for screw in (False, True)]
-        results = {"machine": machine(admin), "full": full, "after_completion": steps}
+        rule = rule_of_a_channel(large)
+        results = {"machine": machine(admin), "full": full, "after_completion": steps, "rule_of_a_channel": rule}
     results["targets"] = targets(results)
     write({"recompute": results}, path=path)
     show(results)
@@ -349,6 +381,8 @@ def show(results: dict[str, Any]) -> None:
     print_table("Full recompute, nothing changed", list(results["full"]), [list(results["full"].values())])
     rows = results["after_completion"]
     print_table("After one completion", list(rows[0]), [list(row.values()) for row in rows])
+    rule = results["rule_of_a_channel"]
+    print_table("A rule on a channel", list(rule), [list(rule.values())])
     words = {True: "reached", False: "MISSED"}
     table = [[one["id"], one["what"], one["value"], words[one["reached"]]] for one in results["targets"]]
     print_table("Promised figures", ("", "figure", "now", ""), table)

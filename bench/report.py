@@ -81,6 +81,7 @@ def show(results: Mapping[str, Any], path: Path) -> None:
         "items order_lines reading_s two_rules_s two_rules_cpu_s daily_rule_s",
     )
     print_rows("What it says", simulated["rows"])
+    print(simulated["assumed"])
     outbox = results["outbox"]
     print_rows("Outbox, claimed and settled", [outbox], "rows batch ours_per_s floor_per_s ratio cpu_us cpu_ratio")
     print_rows("Outbox, drained into a local sink", outbox["drains"])

@@ -2,6 +2,7 @@
 
 # ruff: noqa: ARG002  Django decides the signatures of these methods
 
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -20,7 +21,7 @@ from channels_sync.credentials import Secrets
 from channels_sync.models import AllocationPolicy, Channel, Listing, ListingPush, PublicationLine, PublishRun
 from channels_sync.operations.allocating import set_policy
 from channels_sync.operations.controlling import set_credentials
-from channels_sync.operations.offering import create_listing
+from channels_sync.operations.offering import create_listing, save_listing, still_shows_words
 from channels_sync.operations.recomputing import tell_items_changed
 from inventory.admin_tools import (
     ExchangeAdmin,
@@ -211,8 +212,9 @@ class ListingAdmin(ExchangeAdmin, HistoryAdmin):
     def save_model(self, request: HttpRequest, obj: Listing, form: Any, change: bool) -> None:
         assert request.user.is_authenticated
         if change:
-            super().save_model(request, obj, form, change)
-            tell_items_changed(items=[obj.item_id], cause="listing", actor=request.user)
+            save_listing(listing=obj, save=partial(super().save_model, request, obj, form, change), actor=request.user)
+            if obj.still_shows:
+                self.message_user(request, still_shows_words(obj), level=messages.WARNING)
             return
         made = create_listing(
             channel=obj.channel,

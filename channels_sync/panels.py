@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 
 from channels_sync.bom_outlook import buildable_by_listing
 from channels_sync.models import ChannelMode, Listing
-from channels_sync.operations.recomputing import publication_outlook
+from channels_sync.reads.policy_effect import publication_outlook
 from channels_sync.reads.publishing import published_figures
 from channels_sync.views.channels import state_of
 from inventory.models import Item

@@ -17,7 +17,7 @@ from channels_sync.operations.confirming import confirm_sent
 from channels_sync.operations.publishing import publish_due
 from channels_sync.operations.ranking import refresh_sold_per_day
 from channels_sync.operations.reading_back import read_everything, read_sample
-from channels_sync.operations.recomputing import absorb_changes, recompute_all
+from channels_sync.operations.recomputing import absorb_changes, absorb_wide, recompute_all
 from channels_sync.operations.remembering import forget_old_maxima as forget_maxima
 from channels_sync.operations.simulating import waiting_simulations, work_on_simulations
 from channels_sync.operations.sweeping import sweep
@@ -42,7 +42,7 @@ def absorb_stock_changes() -> int:
     taken = 0
     ends_at = time.monotonic() + TASK_SECONDS
     for _ in range(BATCHES_MAX):
-        rows = absorb_changes()
+        rows = absorb_changes() + absorb_wide()
         taken += rows
         if rows:
             _wake_senders()

@@ -123,6 +123,7 @@ MENU = (
             Entry("Publishing", "send", "channels_sync:publishing", ("channels_sync.view_sendingwindow",)),
             Entry("Listings", "sell", "channels_sync:listings", ("channels_sync.view_listing",)),
             Entry("Allocation rules", "percent", "channels_sync:policies", ("channels_sync.view_allocationpolicy",)),
+            Entry("Competing products", "hub", "channels_sync:competing", ("channels_sync.view_allocationpolicy",)),
             Entry("Buffers", "shield", "channels_sync:buffers", ("channels_sync.view_allocationpolicy",)),
             Entry("Simulator", "science", "channels_sync:simulations", ("channels_sync.view_simulation",)),
             Entry("Publish runs", "published_with_changes", "channels_sync:runs", ("channels_sync.view_publishrun",)),

@@ -5,9 +5,10 @@
 import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any, ClassVar, TypeVar, cast
 
-from django.db.models import DecimalField, Model, TextField
+from django.db.models import DecimalField, Model, QuerySet, TextField
 from django.forms import BaseModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -19,6 +20,7 @@ from unfold.overrides import FORMFIELD_OVERRIDES_INLINE
 from unfold.paginator import InfinitePaginator
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminExpandableTextareaWidget
 
+from inventory.operations.describing import delete_and_tell, save_and_tell
 from inventory.quantities import as_text
 
 
@@ -111,6 +113,24 @@ class HistoryAdmin(SimpleHistoryAdmin, ShellAdmin):  # type: ignore[misc]
     """A screen of master data whose changes are kept with their author."""
 
     history_list_per_page = 50
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """What can be promised may follow from it: then it is news."""
+        save_and_tell(instance=obj, save=partial(super().save_model, request, obj, form, change), actor=request.user)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        gone = [one.instance for one in formset.deleted_forms if one.instance.pk is not None]
+        delete_and_tell(
+            instances=gone, delete=partial(super().save_formset, request, form, formset, change), actor=request.user
+        )
+
+    def delete_model(self, request: HttpRequest, obj: Model) -> None:
+        delete_and_tell(instances=[obj], delete=partial(super().delete_model, request, obj), actor=request.user)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        delete_and_tell(
+            instances=list(queryset), delete=partial(super().delete_queryset, request, queryset), actor=request.user
+        )
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

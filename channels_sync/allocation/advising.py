@@ -15,7 +15,7 @@ Nobody buying means nobody can be disappointed: without any demand the advice is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
@@ -113,9 +113,8 @@ def advise(
         return Advice(None, demand=demand, refusal=f"{len(delays)} publishes are measured; {DELAYS_MIN} are needed.")
     errors = [int((error / unit).to_integral_value(ROUND_CEILING)) for error in shortfalls] or [0]
     tails = [_Tail(demand, delay / _SECONDS_OF_DAY) for delay in delays]
-    buffer = 0
-    while (chance := _chance(tails, errors, buffer)) > risk:
-        buffer += 1
+    buffer = _smallest(lambda buffer: _chance(tails, errors, buffer) <= risk)
+    chance = _chance(tails, errors, buffer)
     return Advice(buffer * unit, chance=chance, demand=demand, is_counted=bool(shortfalls))
 
 
@@ -133,6 +132,17 @@ def cost_of(*, buffer: Decimal, available: Decimal, demand: Demand) -> Cost:
             break
         lost += above
     return Cost(hidden=hidden, percent=hidden * HUNDRED / there, lost_a_day=lost * demand.unit)
+
+
+def _smallest(holds: Callable[[int], bool]) -> int:
+    """The smallest number from 0 for which it holds, where it holds for all larger ones too: found by halving."""
+    fails, fits = -1, 0
+    while not holds(fits):
+        fails, fits = fits, 2 * fits + 1
+    while fits - fails > 1:
+        middle = (fails + fits) // 2
+        fails, fits = (fails, middle) if holds(middle) else (middle, fits)
+    return fits
 
 
 def _chance(tails: Sequence[_Tail], errors: Sequence[int], buffer: int) -> Decimal:

@@ -68,8 +68,8 @@ class Component:
 class Makeable:
     """How many units could be made now, the scarcest components first. `problem` says why none can.
 
-    Where products with the same components divide them, `quantity` is the part of this one, `alone` what could be made of
-    it if nothing else were, and `divided` says how; else `alone` is None.
+    Where products with the same components divide them, `quantity` is the part of this one when they are fully divided, `alone`
+    what could be made of it if nothing else were, and `divided` says how; else `alone` is None.
     """
 
     quantity: Decimal

@@ -5,6 +5,9 @@
     published = floor to packs( at most maximum( 0 below minimum( floor to steps(
                     percent of max(0, at most the listing's allotment(supply) - buffer) ) ) ) )
 
+What could be built is divided by degrees where the policy says so: from all that could be made of it alone (0 %) to its part
+of what can be made of all products together (100 %, the default).
+
 Every source is clamped at zero by itself, so that what one site owes is not taken from another. The buffer is the largest
 of those the policy names (units, percent, days of demand, doubt about the books), rounded up to steps, and is taken once.
 Quantities are in the item's stock unit until the last step, which counts sold units. Nothing is rounded but where it says so.
@@ -19,9 +22,9 @@ from datetime import datetime, timedelta
 from decimal import Context, Decimal
 from fractions import Fraction
 
-from channels_sync.allocation.facts import Offer, Snapshot
+from channels_sync.allocation.facts import Makeable, Offer, Snapshot
 from channels_sync.allocation.terms import FIXED, HUNDRED, Terms
-from inventory.quantities import ZERO, round_down, round_up
+from inventory.quantities import PLACES, ZERO, round_down, round_up
 
 _EXACT = Context(prec=60)
 
@@ -87,7 +90,7 @@ def supply_of(snapshot: Snapshot, terms: Terms, now: datetime) -> Supply:
             if one.expected_on is not None and today <= one.expected_on and (last is None or one.expected_on <= last):
                 incoming += one.quantity
     if terms.counts_buildable and snapshot.makeable is not None:
-        buildable = _part(max(ZERO, snapshot.makeable.quantity), terms.buildable_percent.value)
+        buildable = _part(max(ZERO, built_by(snapshot.makeable, terms)), terms.buildable_percent.value)
     if terms.counts_suppliers:
         oldest = now - timedelta(seconds=int(terms.supplier_hours.value * 3600))
         said = sum((one.quantity for one in snapshot.suppliers if one.confirmed_at >= oldest), ZERO)
@@ -95,6 +98,20 @@ def supply_of(snapshot: Snapshot, terms: Terms, now: datetime) -> Supply:
         if terms.supplier_maximum.value is not None:
             suppliers = min(suppliers, terms.supplier_maximum.value)
     return Supply(available, incoming, buildable, suppliers)
+
+
+def built_by(made: Makeable, terms: Terms) -> Decimal:
+    """What counts as buildable: all that could be made, or so far on the way from there to its part as the policy says."""
+    return (
+        made.quantity if made.alone is None else part_of_the_way(made.alone, made.quantity, terms.divided_percent.value)
+    )
+
+
+def part_of_the_way(alone: Decimal, part: Decimal, percent: Decimal) -> Decimal:
+    """`alone` at 0 %, `part` at 100 %, and never more the further one goes; down to the last place a quantity has."""
+    if percent == HUNDRED or part >= alone:
+        return part
+    return round_down(Fraction(alone) - (Fraction(alone) - Fraction(part)) * Fraction(percent) / 100, PLACES)
 
 
 def buffer_of(snapshot: Snapshot, terms: Terms, offer: Offer, allotted: Decimal) -> Buffer:

@@ -45,6 +45,7 @@ _SENTENCES: dict[str, str] = {
     "fixed_quantity": "The fixed figure is {}.",
     "incoming_days": "Purchase orders count when due within {} days.",
     "buildable_percent": "Of what could be built {} % counts.",
+    "divided_percent": "Goes {} % of the way from seeing all to seeing its part alone.",
     "supplier_percent": "Of suppliers' stock {} % counts.",
     "supplier_maximum": "Suppliers' stock counts for {} at most.",
     "supplier_hours": "Suppliers' figures count up to {} hours.",

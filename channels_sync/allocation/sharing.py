@@ -7,7 +7,7 @@ most so much. What several listings in partition may show together is never more
 2. When the item is scarce, listings are served in order of priority, each from what those before it left.
 3. Otherwise: a listing in the pool sees all that is not fenced by others; `fenced` sees its own fence alone; the rest divide
    every pool by weight, each listing with a share of a channel's weight. The division is by highest averages (d'Hondt), which
-   never takes from anybody when a pool grows.
+   never takes from anybody when a pool grows. A share may be taken by degrees: from the whole pool (0 %) to the share alone.
 4. Listings of a trial show no more than its limit together, divided by the same weights.
 """
 
@@ -19,7 +19,8 @@ from decimal import Decimal
 from fractions import Fraction
 
 from channels_sync.allocation.facts import Allotment
-from channels_sync.allocation.terms import DEMAND, FENCED, POOL, WEIGHT
+from channels_sync.allocation.formula import part_of_the_way
+from channels_sync.allocation.terms import DEMAND, FENCED, HUNDRED, POOL, WEIGHT
 from inventory.quantities import ZERO, as_text, round_down
 
 Exposed = Callable[[int, Allotment], Decimal]
@@ -38,6 +39,8 @@ class Claim:
     priority: Decimal = ZERO
     trial_limit: Decimal | None = None
     is_served_by_priority: bool = False
+    divided_percent: Decimal = HUNDRED
+    """How far it goes from seeing the whole pool to seeing its share alone, where it takes one."""
     is_fixed: bool = False
     """It shows a fixed figure and takes nothing of the pools; only a trial's limit holds for it."""
 
@@ -151,7 +154,12 @@ def _by_sharing(ordered: Sequence[Claim], pools: _Pools, step: Decimal) -> dict[
             )
             if fence:
                 reason += f" and its ring-fence {as_text(fence)}"
-            found[claim.listing_id] = Allotment(parts[claim.listing_id] + fence, whole, reason)
+            limit = parts[claim.listing_id] + fence
+            if claim.divided_percent != HUNDRED:
+                reason += f", {as_text(claim.divided_percent)} % of the way from the whole pool"
+                seen = max(limit, _total(_seen(claim, pools).values()))
+                limit = part_of_the_way(seen, limit, claim.divided_percent)
+            found[claim.listing_id] = Allotment(limit, whole, reason)
         else:
             limit = _total(_seen(claim, pools).values())
             if limit < whole:

@@ -54,6 +54,7 @@ def allotments_of(sisters: Sequence[Sister], *, now: datetime) -> dict[int, Allo
                 fence=own.ring_fence.value,
                 priority=own.priority.value,
                 trial_limit=own.trial_limit.value,
+                divided_percent=own.divided_percent.value,
                 is_served_by_priority=_is_scarce(own, one.snapshot, sum(draws.values(), ZERO)),
                 is_fixed=own.basis.value == FIXED,
             )

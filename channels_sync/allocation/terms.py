@@ -86,6 +86,7 @@ class Terms:
     incoming_days: Limit = Term(None)
     buildable_percent: Figure = Term(HUNDRED)
     building: Term[str] = Term(ALONE)
+    divided_percent: Figure = Term(HUNDRED)
     supplier_percent: Figure = Term(ZERO)
     supplier_maximum: Limit = Term(None)
     supplier_hours: Figure = Term(Decimal(72))

@@ -72,6 +72,11 @@ SPECS = (
     TermSpec("incoming_days", "Incoming within", DAYS, "Purchase orders due within so many days; 0 is today.", COUNTED),
     TermSpec("buildable_percent", "Of what could be built", PERCENT, "Share of it that counts.", COUNTED),
     TermSpec("building", "Building", CHOICE, "Whether products with the same components can all be kept.", COUNTED),
+    TermSpec(
+        "divided_percent", "Divided, percent", PERCENT,
+        "How far from seeing all to seeing its part alone, where building or the pool is divided; 100 unless said otherwise.",
+        SHARED,
+    ),
     TermSpec("supplier_percent", "Of suppliers' stock", PERCENT, "Share of it that counts; 0: none.", COUNTED),
     TermSpec("supplier_maximum", "Suppliers' stock, at most", QUANTITY, "Never counts more than this.", COUNTED),
     TermSpec("supplier_hours", "Suppliers' figures, up to", HOURS, "Older ones count as nothing.", COUNTED),

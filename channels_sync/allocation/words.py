@@ -75,6 +75,9 @@ def _supply(steps: Steps, *, snapshot: Snapshot, terms: Terms) -> Iterator[str]:
             why = made.problem or f"bottleneck {made.components[0].sku}"
             if made.alone is not None:
                 why += f"; {as_text(made.alone)} alone, {made.divided}"
+                if terms.divided_percent.value != HUNDRED:
+                    part, degree = as_text(made.quantity), as_text(terms.divided_percent.value)
+                    why += f", its part {part}, {degree} % of the way"
             yield f" ({why})"
     if terms.counts_suppliers:
         yield f" + with suppliers {as_text(steps.supply.suppliers)}"

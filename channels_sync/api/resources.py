@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db import transaction
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from rest_framework.decorators import action
@@ -41,7 +40,7 @@ from channels_sync.models import AllocationPolicy, Campaign, Channel, Listing, P
 from channels_sync.operations.allocating import checked_scope, checked_terms, set_policy
 from channels_sync.operations.campaigns import CampaignRule, end_campaign, plan_campaign
 from channels_sync.operations.controlling import pause_channel, resume_channel, retry_listing
-from channels_sync.operations.recomputing import tell_items_changed
+from channels_sync.operations.offering import save_listing
 from channels_sync.reads.figures import figures_of
 from channels_sync.reads.policy_effect import effect_of
 from channels_sync.reads.publishing import agrees_with_ledger
@@ -49,7 +48,7 @@ from channels_sync.reads.rulebook import Proposal, Scope
 from channels_sync.reads.scopes import items_in
 from inventory.api.fields import Nothing
 from inventory.api.references import find_items, find_one
-from inventory.api.resources import Endpoint, ListOne, Resource, save_checked
+from inventory.api.resources import Endpoint, ListOne, Resource, check_by_model
 from inventory.errors import WrongState
 from inventory.models import ItemCategory
 from inventory.operations.posting import Actor
@@ -157,9 +156,8 @@ class ListingResource(OversellOfListing, ListOne, Resource):
 
 def _save(listing: Listing, actor: Actor) -> None:
     """Save a listing, and have its figure worked out anew in the same transaction."""
-    with transaction.atomic():
-        save_checked(listing)
-        tell_items_changed(items={listing.item_id}, cause="listing", actor=actor)
+    check_by_model(listing)
+    save_listing(listing=listing, save=listing.save, actor=actor)
 
 
 class PublicationResource(ListOne, Resource):

@@ -84,6 +84,10 @@ class ListingSerializer(serializers.Serializer[Any]):
     pack_size = DecimalOut(help_text="Stock units in one sold unit.")
     is_active = FlagOut()
     created_at = MomentOut()
+    still_shows = IdOut(
+        allow_null=True,
+        help_text="Of a listing that is not offered any more: what its channel goes on showing, as far as is known.",
+    )
     push = PushSerializer(read_only=True, allow_null=True, default=None)
 
 

@@ -5,13 +5,15 @@ from channels_sync.importing.exports import DEMAND_OUT, LISTINGS_OUT, POLICIES_O
 from channels_sync.importing.listings import LISTINGS
 from channels_sync.importing.order_lines import ORDER_LINES
 from channels_sync.importing.policies import POLICIES
+from channels_sync.reads.policy_effect import effect_in_words
 from inventory.importing.exporting import register_export, register_without_export
-from inventory.importing.running import register_kind
+from inventory.importing.running import register_kind, register_outlook
 
 register_kind(LISTINGS)
 register_kind(POLICIES)
 register_kind(DEMAND)
 register_kind(ORDER_LINES)
+register_outlook("channels", effect_in_words)
 register_export(LISTINGS_OUT)
 register_export(POLICIES_OUT)
 register_export(DEMAND_OUT)

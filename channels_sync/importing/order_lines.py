@@ -7,14 +7,16 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 
+from django.conf import settings
 from django.db.models.functions import Upper
 from django.utils import timezone
 
 from channels_sync.importing.demand import known_demand
 from channels_sync.models import Channel, Listing
 from channels_sync.operations.demand import DaySold, record_demand
-from inventory.importing.cells import NumberStyle, read_date, read_number
+from inventory.importing.cells import NumberStyle, read_date, read_number, read_price
 from inventory.importing.errors import CellError
 from inventory.importing.headers import Field, find_columns
 from inventory.importing.items import items_by_sku
@@ -24,7 +26,7 @@ from inventory.importing.running import ImportKind, ImportOptions
 from inventory.importing.tables import Table
 from inventory.models import Item
 from inventory.operations.posting import Actor
-from inventory.quantities import ZERO, as_text, is_exact
+from inventory.quantities import PLACES, ZERO, as_text, is_exact, round_half_up
 
 FIELDS = (
     Field(
@@ -43,6 +45,10 @@ FIELDS = (
         "channel", "Channel", ("channel", "channel code", "shop", "sales channel", "marketplace"),
         help_text="Its code. May be left out where there is only one channel.",
     ),
+    Field(
+        "price", "Price", ("price", "unit price", "lineitem price", "item price", "price each"),
+        help_text="Of one unit of the line, in base currency. May be left out; oversells are then worth what units cost.",
+    ),
     Field("order", "Invoice", ("invoice", "order", "order id", "order number", "name", "amazon order id")),
 )  # fmt: skip
 _TIME = re.compile(r"[ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[AaPp][Mm])?( ?(Z|UTC|[+-]\d{2}:?\d{2}))?$")
@@ -57,6 +63,8 @@ class _Day:
     sold: DaySold
     first: int
     total: Decimal = ZERO
+    taken: Decimal | None = ZERO
+    """What was paid for it; None when a line does not say so."""
     rows: list[int] = field(default_factory=list)
 
 
@@ -68,7 +76,7 @@ def import_order_lines(table: Table, options: ImportOptions, actor: Actor) -> Re
     """
     report = Report.of("order_lines", table)
     columns = find_columns(table, FIELDS)
-    readers = list(read_rows(table, columns, report, numbers=("quantity",)))
+    readers = list(read_rows(table, columns, report, numbers=("quantity", "price")))
     channels = {channel.code.casefold(): channel for channel in Channel.objects.all()}
     only = next(iter(channels.values())) if len(channels) == 1 else None
     skus = {reader.text("item") for reader in readers}
@@ -86,8 +94,14 @@ def import_order_lines(table: Table, options: ImportOptions, actor: Actor) -> Re
             continue
         one = days.setdefault((line.item.pk, line.channel.pk, line.day), _Day(line, reader.number))
         one.total += line.quantity
+        one.taken = (
+            None if one.taken is None or line.unit_price is None else one.taken + line.quantity * line.unit_price
+        )
         one.rows.append(reader.number)
-    rows = [DaySold(one.sold.channel, one.sold.item, one.sold.day, one.total) for one in days.values()]
+    rows = [
+        DaySold(one.sold.channel, one.sold.item, one.sold.day, one.total, _average(one.taken, one.total))
+        for one in days.values()
+    ]
     known = known_demand(rows)
     for one in days.values():
         label = f"{one.sold.item.sku} on {one.sold.channel.code}, {one.sold.day}"
@@ -103,6 +117,11 @@ def import_order_lines(table: Table, options: ImportOptions, actor: Actor) -> Re
     record_demand(rows=rows, source=table.name)
     report.results.sort(key=lambda result: result.row)
     return report
+
+
+def _average(taken: Decimal | None, total: Decimal) -> Decimal | None:
+    """Price of a stock unit on average."""
+    return None if taken is None or not total else round_half_up(Fraction(taken) / Fraction(total), PLACES)
 
 
 def _is_left_out(reader: RowReader) -> bool:
@@ -147,9 +166,22 @@ def _read(
     quantity = reader.read("quantity", _reader_of(reader.style("quantity")))
     if quantity is None or not is_exact(quantity if listing is None else quantity * listing.pack_size):
         reader.refuse("quantity", "there is no quantity of at most six decimal places. Type what was ordered.")
+    price = reader.read("price", _price_reader(reader.style("price")))
     if channel is None or item is None or day is None or quantity is None or not reader.is_clean:
         return None
-    return DaySold(channel, item, day, quantity if listing is None else quantity * listing.pack_size)
+    pack = Decimal(1) if listing is None else listing.pack_size
+    unit_price = None if price is None else round_half_up(Fraction(price) / Fraction(pack), PLACES)
+    return DaySold(channel, item, day, quantity * pack, unit_price)
+
+
+def _price_reader(style: NumberStyle) -> Callable[[str], Decimal]:
+    def read(text: str) -> Decimal:
+        price, per = read_price(text, currency=settings.BASE_CURRENCY, style=style)
+        if per or price < ZERO:
+            raise CellError(f"“{text}” is no price of a unit. Type what one unit was sold for.")
+        return price
+
+    return read
 
 
 def _reader_of(style: NumberStyle) -> Callable[[str], Decimal]:

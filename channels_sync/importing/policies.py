@@ -17,7 +17,6 @@ from channels_sync.allocation.vocabulary import (
 )
 from channels_sync.models import AllocationPolicy, Channel, Listing
 from channels_sync.operations.allocating import set_policy
-from channels_sync.reads.policy_effect import effect_in_words
 from inventory.errors import DomainError
 from inventory.importing.cells import read_choice, read_date, read_percent
 from inventory.importing.headers import Field, find_columns, normal_title
@@ -92,8 +91,6 @@ def import_policies(table: Table, options: ImportOptions, actor: Actor) -> Repor
     for reader in readers:
         _import_row(reader, known, report, actor)
     report.results.sort(key=lambda result: result.row)
-    if report.changes_something:
-        report.summary += effect_in_words()
     return report
 
 

@@ -109,3 +109,9 @@ class Listing(models.Model):
 
     def __str__(self) -> str:
         return f"{self.external_sku} on {self.channel}"
+
+    @property
+    def still_shows(self) -> int | None:
+        """What the channel goes on showing of a listing that is not offered any more, as far as is known; else None."""
+        push = None if self.is_active else getattr(self, "push", None)
+        return None if push is None or not push.channel_quantity else int(push.channel_quantity)

@@ -121,6 +121,7 @@ class AllocationPolicy(models.Model):
     incoming_days = models.PositiveIntegerField(null=True, blank=True, help_text=BY_COLUMN["incoming_days"].help_text)
     buildable_percent = _term("buildable_percent")
     building = models.CharField(max_length=10, choices=BUILDINGS, blank=True, default="", db_default="")
+    divided_percent = _term("divided_percent")
     supplier_percent = _term("supplier_percent")
     supplier_maximum = _term("supplier_maximum")
     supplier_hours = models.PositiveIntegerField(null=True, blank=True, help_text=BY_COLUMN["supplier_hours"].help_text)
@@ -219,6 +220,12 @@ class ChannelDemand(models.Model):
     item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="channel_demand")
     day = models.DateField()
     quantity = models.DecimalField(max_digits=18, decimal_places=6, help_text="Stock units.")
+    unit_price = models.DecimalField(
+        max_digits=18,
+        decimal_places=6,
+        null=True,
+        help_text="Average price of a stock unit that day, in base currency; null: not known.",
+    )
     source = models.CharField(max_length=100, blank=True, help_text="File or feed it came from.")
     recorded_at = models.DateTimeField(auto_now=True)
 

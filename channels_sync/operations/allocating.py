@@ -36,6 +36,7 @@ class TermValues(TypedDict, total=False):
     incoming_days: int | None
     buildable_percent: Decimal | None
     building: str
+    divided_percent: Decimal | None
     supplier_percent: Decimal | None
     supplier_maximum: Decimal | None
     supplier_hours: int | None

@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import connection
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from channels_sync.credentials import Secrets, encrypt, rotate
 from channels_sync.models import SENDING, Channel, ChannelMode, Listing, ListingPush, PublicationLine, PublicationState
 from channels_sync.operations.guarding import RECENT_DAYS
 from channels_sync.operations.metering import try_account_now
-from channels_sync.operations.recomputing import recompute_listings, tell_items_changed
+from channels_sync.operations.pieces import Width
+from channels_sync.operations.recomputing import renew_figures, tell_items_changed
 from channels_sync.operations.second_looks import check_typed
 from inventory.errors import WrongState
 from inventory.operations.posting import Actor
@@ -78,11 +79,9 @@ def set_channel_mode(*, channel: Channel, mode: ChannelMode, actor: Actor, typed
     if mode in SENDING:
         if before not in SENDING:
             _forget_the_shadow(locked)
-        chosen = Q(push__is_held=True)
-        if not (before == ChannelMode.APPROVE and mode == ChannelMode.AUTO):  # there, what is unsent was approved
-            chosen |= Q(push__version__gt=F("push__sent_version"))
-        listings = Listing.objects.filter(chosen, channel=locked)
-        recompute_listings(listings=listings, cause="channel mode", actor=actor, send_again=True)
+        is_seen = before == ChannelMode.APPROVE and mode == ChannelMode.AUTO  # what is unsent there was approved
+        chosen = Width.held_on(locked) if is_seen else Width.unsent_on(locked)
+        renew_figures(width=chosen, cause="channel mode", actor=actor, keeps_back=locked)
     else:
         PublicationLine.objects.filter(
             listing__channel=locked,
@@ -122,9 +121,7 @@ def set_location(*, channel: Channel, external_location_id: str, actor: Actor) -
         return locked
     locked.external_location_id = external_location_id
     _save(locked, actor=actor, fields=["external_location_id"])
-    recompute_listings(channel=locked, cause="channel location", send_again=True)
-    ListingPush.objects.filter(channel=locked).update(channel_quantity=None)
-    wake_after_commit()
+    renew_figures(width=Width.of_channel(locked), cause="channel location", actor=actor, forgets_shown=True)
     return locked
 
 

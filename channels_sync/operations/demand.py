@@ -29,6 +29,8 @@ class DaySold:
     item: Item
     day: date
     quantity: Decimal
+    unit_price: Decimal | None = None
+    """Average price of a stock unit, base currency, where it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +55,27 @@ def record_demand(*, rows: Sequence[DaySold], source: str = "") -> DemandResult:
             )
         if row.day > today:
             raise InvalidQuantity(f"{row.day} has not come yet. Give a day up to {today}.", item=row.item.sku)
-    wanted = {(row.item.pk, row.channel.pk, row.day): row.quantity for row in rows}
+    wanted = {(row.item.pk, row.channel.pk, row.day): row for row in rows}
     if not wanted:
         return DemandResult(0)
     keys = sorted(wanted)
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO channels_sync_channeldemand AS d (item_id, channel_id, day, quantity, source, recorded_at)"
-            " SELECT u.item_id, u.channel_id, u.day, u.quantity, %s, clock_timestamp()"
-            " FROM unnest(%s::bigint[], %s::bigint[], %s::date[], %s::numeric[]) AS u(item_id, channel_id, day, quantity)"
-            " ON CONFLICT (item_id, channel_id, day) DO UPDATE"
-            " SET quantity = excluded.quantity, source = excluded.source, recorded_at = excluded.recorded_at"
-            " WHERE d.quantity <> excluded.quantity RETURNING item_id",
+            "INSERT INTO channels_sync_channeldemand AS d (item_id, channel_id, day, quantity, unit_price, source, recorded_at)"
+            " SELECT u.item_id, u.channel_id, u.day, u.quantity, u.unit_price, %s, clock_timestamp()"
+            " FROM unnest(%s::bigint[], %s::bigint[], %s::date[], %s::numeric[], %s::numeric[])"
+            " AS u(item_id, channel_id, day, quantity, unit_price)"
+            " ON CONFLICT (item_id, channel_id, day) DO UPDATE SET quantity = excluded.quantity, source = excluded.source,"
+            " unit_price = coalesce(excluded.unit_price, d.unit_price), recorded_at = excluded.recorded_at"
+            " WHERE d.quantity <> excluded.quantity OR d.unit_price IS DISTINCT FROM coalesce(excluded.unit_price, d.unit_price)"
+            " RETURNING item_id",
             [
                 source[:100],
                 numbers(item for item, _, _ in keys),
                 numbers(channel for _, channel, _ in keys),
                 days(day for _, _, day in keys),
-                numbers(wanted[key] for key in keys),
+                numbers(wanted[key].quantity for key in keys),
+                numbers(wanted[key].unit_price for key in keys),
             ],
         )
         changed = [item_id for (item_id,) in cursor.fetchall()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -21,7 +21,8 @@ from channels_sync.errors import ChannelRejected
 from channels_sync.models import Channel, Listing, ListingPush
 from channels_sync.operations.opening import open_channel
 from channels_sync.operations.outbox import Claim, Refused, Settlement
-from channels_sync.operations.recomputing import tell_items_changed
+from channels_sync.operations.pieces import Width, forget_shown
+from channels_sync.operations.recomputing import renew_figures, tell_items_changed
 from inventory.errors import InvalidQuantity, WrongState
 from inventory.models import Item
 from inventory.operations.posting import Actor
@@ -86,6 +87,33 @@ def create_listing(
 
 
 @operation
+def save_listing(*, listing: Listing, save: Callable[[], object], actor: Actor) -> None:
+    """Save a known listing by `save`, and have its figure worked out anew.
+
+    Where it names another item of the channel from now on, its figure is sent there, and what that shows is read first.
+    """
+    stored = Listing.objects.filter(pk=listing.pk).first()
+    save()
+    tell_items_changed(items=[listing.item_id], cause="listing", actor=actor)
+    if stored is not None and stored.external_item_id != listing.external_item_id:
+        renew_links([listing.pk], actor=actor)
+
+
+def still_shows_words(listing: Listing) -> str:
+    """What a channel goes on showing of a listing that is not offered any more, and what to do about it."""
+    return (
+        f"{listing.channel.name} still shows {listing.still_shows} of {listing.external_sku}, and nothing is sent to it any "
+        "more. Set it to 0 there, or switch the listing on again and freeze it at zero."
+    )
+
+
+def renew_links(listing_ids: Collection[int], *, actor: Actor) -> None:
+    """These listings name other items of their channel now: what was known of the old ones does not hold for them."""
+    forget_shown(sorted(listing_ids))  # of those too that are not published at the moment
+    renew_figures(width=Width.of_listings(listing_ids), cause="link", actor=actor, forgets_shown=True)
+
+
+@operation
 def save_listings(
     *, new: Sequence[Listing], changed: Sequence[Listing], fields: Sequence[str], actor: Actor, reason: str = ""
 ) -> None:
@@ -97,8 +125,11 @@ def save_listings(
     if new:
         made = bulk_create_with_history(list(new), Listing, default_user=user, default_change_reason=reason)
         ListingPush.objects.bulk_create(ListingPush(listing=one, channel_id=one.channel_id) for one in made)
+    stored = dict(Listing.objects.filter(pk__in=[one.pk for one in changed]).values_list("pk", "external_item_id"))
     if changed:
         bulk_update_with_history(list(changed), Listing, list(fields), default_user=user, default_change_reason=reason)
+    if changed and "external_item_id" in fields:
+        renew_links([one.pk for one in changed if stored[one.pk] != one.external_item_id], actor=actor)
     if new or changed:
         tell_items_changed(items={one.item_id for one in (*new, *changed)}, cause="listing", actor=actor)
 

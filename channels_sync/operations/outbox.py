@@ -121,6 +121,7 @@ WITH due AS MATERIALIZED (
     AND c.mode IN ('auto', 'approve') AND {MAY_GO} AND NOT c.is_paused
     AND (p.next_at IS NULL OR p.next_at <= clock_timestamp())
     AND (p.lease_until IS NULL OR p.lease_until <= clock_timestamp()) {{lowering}}
+    AND NOT EXISTS (SELECT FROM channels_sync_recomputepiece w WHERE w.keeps_back_id = %(channel)s)
   ORDER BY p.due_by NULLS FIRST, p.listing_id LIMIT {{rows}} FOR NO KEY UPDATE OF p SKIP LOCKED
 )
 UPDATE channels_sync_listingpush p SET lease_until = clock_timestamp() + make_interval(secs => %(lease)s)

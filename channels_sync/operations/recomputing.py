@@ -12,7 +12,6 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal
 
 from django.db import connection
 from django.utils import timezone
@@ -25,6 +24,7 @@ from channels_sync.operations.building import forget_newer, id_ranges, note_ever
 from channels_sync.operations.guarding import Planned, judge_plans
 from channels_sync.operations.holding import tell_holds, write_holds
 from channels_sync.operations.news import ACTOR, news_waiting
+from channels_sync.operations.pieces import Width, forget_shown, leave_pieces, take_piece
 from channels_sync.operations.ranking import DUE_BY
 from channels_sync.reads.exposure import Exposure, exposure_of
 from channels_sync.reads.figures import FigureChange, figures, read_facts
@@ -34,10 +34,13 @@ from inventory.models import Item
 from inventory.operations.posting import Actor
 from inventory.operations.telling import tell_changed
 from inventory.operations.transactions import operation
+from inventory.wakeups import wake_after_commit
 
 LISTINGS_PER_TRANSACTION = 1_000
 CAUSE_LENGTH = 100
 """Letters of the causes that are kept with a run; the guard sees all of them."""
+ITEMS_OF_SINGLE_ACTS = 100
+"""News that names more items comes after news that names fewer, one row at a time."""
 LISTINGS_PER_SCREEN = 500_000
 """Listings that are held against the rules by one statement."""
 TRIPS_KEPT = 50
@@ -96,8 +99,11 @@ def recompute_listings(
     if channel is not None:
         chosen = chosen.filter(channel=channel)
     ids = sorted(chosen.values_list("pk", flat=True))
-    actors = frozenset() if actor is None or actor.pk is None else frozenset({actor.pk})
-    return recompute_ids(ids, cause=Cause(cause, actors=actors), send_again=send_again)
+    return recompute_ids(ids, cause=Cause(cause, actors=_known(actor)), send_again=send_again)
+
+
+def _known(actor: Actor) -> frozenset[int]:
+    return frozenset() if actor is None or actor.pk is None else frozenset({actor.pk})
 
 
 def recompute_ids(listing_ids: Sequence[int], *, cause: Cause, send_again: bool = False) -> RecomputeResult:
@@ -132,20 +138,35 @@ def _recompute_batch(listing_ids: Sequence[int], *, cause: Cause, send_again: bo
 
 @operation
 def absorb_changes(*, rows_max: int = 200) -> int:
-    """Take in up to `rows_max` rows of news about stock and recompute what they touch. Returns the rows taken in.
+    """Take in up to `rows_max` rows of news about stock and recompute what they touch. Returns the rows or pieces taken in.
 
-    The news is deleted in the transaction that writes what follows from it: nothing is lost when the process dies, and
-    nobody remembers how far they read. Several may do this at once; each takes rows the others have not.
+    What single acts changed comes first; only when there is none of it, the work of `absorb_wide`. What touches more listings
+    than LISTINGS_PER_PIECE is cut into pieces, which later calls take. News and pieces are deleted in the transaction that
+    writes what follows from them: nothing is lost when the process dies, and nobody remembers how far they read. Several may
+    do this at once.
     """
     if rows_max < 1:
         raise ValueError(f"rows_max must be positive, not {rows_max}")
+    return _absorb_news(rows_max, of_many=False) or absorb_wide()
+
+
+@operation
+def absorb_wide() -> int:
+    """Take in one row of news that names many items, or one piece of wide work. Returns 1, or 0 when there is none.
+
+    Whoever works for long calls this in turn with `absorb_changes`, so that it gets on however much single news there is.
+    """
+    return _absorb_news(1, of_many=True) or _absorb_piece()
+
+
+def _absorb_news(rows_max: int, *, of_many: bool) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
-            "WITH n AS (DELETE FROM inventory_stockchange WHERE id = ANY(ARRAY("
-            "SELECT id FROM inventory_stockchange ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED))"
+            "WITH n AS (DELETE FROM inventory_stockchange WHERE id = ANY(ARRAY(SELECT id FROM inventory_stockchange"
+            f" WHERE cardinality(items) {'>' if of_many else '<='} %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED))"
             " RETURNING items, posting_id, cause, recorded_at, actor_id)"
             f" SELECT n.items, n.posting_id, n.cause, n.recorded_at, {ACTOR} FROM n",
-            [rows_max],
+            [ITEMS_OF_SINGLE_ACTS, rows_max],
         )
         news = cursor.fetchall()
     if not news:
@@ -157,19 +178,68 @@ def absorb_changes(*, rows_max: int = 200) -> int:
         changed_at=min(recorded_at for _, _, _, recorded_at, _ in news),
         actors=frozenset(actor_id for *_, actor_id in news if actor_id is not None),
     )
-    listing_ids = _published_of(items)
-    recompute_locked(listing_ids=listing_ids, cause=cause)
+    _recompute_or_leave(Width.of_items(items), cause=cause, is_wide=of_many)
     return len(news)
 
 
-def _published_of(items: Sequence[int]) -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT l.id FROM channels_sync_listing l JOIN channels_sync_channel c ON c.id = l.channel_id"
-            " WHERE l.item_id = ANY(%s::bigint[]) AND l.is_active AND c.mode <> %s ORDER BY l.id",
-            [numbers(items), ChannelMode.OFF.value],
+def absorb_pieces_of(channel: Channel) -> None:
+    """Work through all pieces that keep a channel back, within the present transaction."""
+    while _absorb_piece(keeps_back=channel):
+        pass
+
+
+def _absorb_piece(*, keeps_back: Channel | None = None) -> int:
+    piece = take_piece(keeps_back=keeps_back)
+    if piece is None:
+        return 0
+    cause = Cause(piece.words, piece.posting_id, piece.changed_at, frozenset(piece.actors))
+    recompute_locked(listing_ids=piece.listings, cause=cause, send_again=piece.send_again)
+    if piece.forgets_shown:
+        forget_shown(piece.listings)
+    return 1
+
+
+def _recompute_or_leave(width: Width, *, cause: Cause, is_wide: bool) -> None:
+    """At once where one transaction can bear it, else in pieces."""
+    listing_ids = width.listing_ids()
+    if listing_ids is not None:
+        recompute_locked(listing_ids=listing_ids, cause=cause)
+    else:
+        leave_pieces(
+            width,
+            words=cause.words,
+            posting_id=cause.posting_id,
+            changed_at=cause.changed_at,
+            actors=cause.actors,
+            is_wide=is_wide,
         )
-        return [listing_id for (listing_id,) in cursor.fetchall()]
+
+
+@operation
+def renew_figures(
+    *, width: Width, cause: str, actor: Actor, forgets_shown: bool = False, keeps_back: Channel | None = None
+) -> None:
+    """Make a new version of each of these listings, also where the figure is the same, so that it is sent once more.
+
+    More of them than one transaction bears are left to the workers. `forgets_shown` has each read before it is sent;
+    `keeps_back` has that channel wait until all were worked out.
+    """
+    actors = _known(actor)
+    listing_ids = width.listing_ids()
+    if listing_ids is None:
+        leave_pieces(
+            width,
+            words=cause,
+            actors=actors,
+            send_again=True,
+            forgets_shown=forgets_shown,
+            keeps_back=keeps_back,
+        )
+        return
+    recompute_locked(listing_ids=listing_ids, cause=Cause(cause, actors=actors), send_again=True)
+    if forgets_shown:
+        forget_shown(listing_ids)
+    wake_after_commit()
 
 
 def tell_items_changed(*, items: Collection[int], cause: str, actor: Actor = None) -> None:
@@ -392,16 +462,6 @@ def _begins_at(row: _Locked, mode: str) -> int | None:
     """Where a change begins for the guard: at what the channel shows. In the shadow nothing is sent; there it begins at what
     it would have shown."""
     return row.wanted if mode == ChannelMode.SHADOW else row.shown
-
-
-def publication_outlook(*, changes: Mapping[int, Decimal]) -> dict[int, int]:
-    """What each published listing of the items would show if `changes` (item id to stock units) were available.
-
-    By listing id. Nothing is locked or written; the real figure is worked out after the posting.
-    """
-    ids = list(Listing.objects.published().filter(item__in=list(changes)).values_list("pk", flat=True))
-    facts = read_facts(ids) if ids else []
-    return {one.facts.listing_id: one.quantity for one in figures(facts, supposing=changes)}
 
 
 def _write_runs(

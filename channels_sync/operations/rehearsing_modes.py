@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from channels_sync.guard import Change, Effect, effect_of
 from channels_sync.models import Channel, ChannelMode, Hold, PublicationLine, PublishRun
 from channels_sync.operations.controlling import set_channel_mode
+from channels_sync.operations.recomputing import absorb_pieces_of
 from inventory.operations.transactions import run_in_transaction
 
 LISTINGS_MAX = 5_000
@@ -58,6 +59,7 @@ def outlook_of_automatic(*, channel: Channel) -> SwitchOutlook:
             return _outlook([Change(*row) for row in rows], [], [])
         newest = PublishRun.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         set_channel_mode(channel=channel, mode=ChannelMode.AUTO, actor=None)
+        absorb_pieces_of(channel)
         runs = list(PublishRun.objects.filter(channel=channel, pk__gt=newest).order_by("pk"))
         held = dict(Hold.objects.filter(run__in=runs).values_list("listing_id", "after"))
         after = dict(PublicationLine.objects.filter(run__in=runs).values_list("listing_id", "after")) | held

@@ -7,7 +7,7 @@ whose rule does not say so keeps seeing all that could be built of it, as if the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -72,15 +72,33 @@ def is_divided(*, at: datetime, proposals: Collection[Proposal] = ()) -> bool:
 
 def parts_of_building(*, at: datetime, proposals: Collection[Proposal] = ()) -> dict[int, Part]:
     """What each product that takes part is given, by item id. The number of statements does not depend on how many there are."""
-    members = _members(at=at, proposals=proposals)
+    return competition(at=at, proposals=proposals).parts
+
+
+@dataclass(frozen=True, slots=True)
+class Competition:
+    """Products that take part, what they are made of, the groups that share what is scarce, and what each is given."""
+
+    shop: Shop
+    structures: Structures | None
+    groups: Sequence[set[int]]
+    parts: dict[int, Part]
+
+
+def competition(*, at: datetime, proposals: Collection[Proposal] = (), everybody: bool = False) -> Competition:
+    """Everything the parts rest on. With `everybody` also products take part that count what could be built and do not divide
+    it yet: as if they did, by recent demand.
+    """
+    members = _members(at=at, proposals=proposals, everybody=everybody)
     if not members:
-        return {}
+        return Competition(Shop({}, {}, {}), None, (), {})
     structures = load_structures(items=members, whole=False, on=timezone.localdate(at))
     stock = availability(items=list(structures.items), at=at)
     shop = _shop(structures, members, {one: free_stock(stock, one) for one in structures.items})
     weights = _weights([members[item_id] for item_id in shop.makes], at=at)
     found: dict[int, Part] = {}
-    for group in _groups(shop):
+    groups = _groups(shop)
+    for group in groups:
         if len(group) > GROUP_MAX:
             given = _cut_up(shop, group, weights)
         else:
@@ -93,7 +111,7 @@ def parts_of_building(*, at: datetime, proposals: Collection[Proposal] = ()) -> 
                 f"divided with {others} other{'' if others == 1 else 's'} by {how}" if others else "safe in any orders"
             )
             found[one] = Part(quantity, len(group), reason)
-    return found
+    return Competition(shop, structures, groups, found)
 
 
 def connected_products(*, items: Collection[int], at: datetime) -> set[int]:
@@ -141,7 +159,7 @@ class _Place:
     category_id: int | None
 
 
-def _members(*, at: datetime, proposals: Collection[Proposal] = ()) -> dict[int, _Member]:
+def _members(*, at: datetime, proposals: Collection[Proposal] = (), everybody: bool = False) -> dict[int, _Member]:
     rules, _ = every_rule_in_force(at=at, proposals=proposals)
     with connection.cursor() as cursor:
         cursor.execute(_MADE_LISTINGS, {"off": ChannelMode.OFF.value, "on": timezone.localdate(at)})
@@ -149,9 +167,10 @@ def _members(*, at: datetime, proposals: Collection[Proposal] = ()) -> dict[int,
     found: dict[int, _Member] = {}
     for listing_id, channel_id, item_id, category_id, pack_size in rows:
         terms = rules.terms_of(_Place(listing_id, channel_id, item_id, category_id))
-        if not terms.divides_building:
+        if not (terms.divides_building or (everybody and terms.counts_buildable)):
             continue
-        one = _Member(item_id, terms.weight.value, terms.building.value == BY_DEMAND, pack_size)
+        by_demand = terms.building.value == BY_DEMAND or not terms.divides_building
+        one = _Member(item_id, terms.weight.value, by_demand, pack_size)
         found[item_id] = one if item_id not in found else one.together_with(found[item_id])
     return found
 

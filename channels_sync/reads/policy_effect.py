@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import F
+from django.utils import timezone
 
 from channels_sync.allocation import Terms
-from channels_sync.models import Channel, Listing
-from channels_sync.reads.figures import FigureChange, figures_of
+from channels_sync.allocation.terms import BUILDABLE
+from channels_sync.models import AllocationPolicy, Channel, Listing
+from channels_sync.reads.division import connected_products
+from channels_sync.reads.figures import FigureChange, figures, figures_of, read_facts
 from channels_sync.reads.rulebook import Proposal, Scope, rules_in_force
 from inventory.models import Item, ItemCategory
+from production.reads.dependents import dependents
 
 LISTINGS_MAX = 2_000
 """Listings worked out for one look; the rest is counted."""
 BATCH = 500
 ROWS_SHOWN = 30
+LISTINGS_OF_ACT_MAX = 10_000
+"""Listings worked out for an act on many things, such as an import."""
+LARGEST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +83,7 @@ def effect_of(*, items: Sequence[int], proposals: Sequence[Proposal], at: dateti
             _count(effect, one)
             if one.is_change:
                 changes.append(one)
-    changes.sort(key=lambda one: (-abs(one.quantity - (one.before or 0)), one.facts.listing_id))
+    changes.sort(key=_by_size)
     effect.rows = list(_rows(changes[:ROWS_SHOWN]))
     return effect
 
@@ -129,19 +139,60 @@ def inherited_terms(
     return rules_in_force(at=at, listings=[place], proposals=[Proposal(scope, {})]).terms_of(place)
 
 
-def effect_in_words() -> list[str]:
-    """What the rules as they stand now would change on every channel, a sentence each; before they are kept or undone."""
-    ids = list(Listing.objects.published().order_by("item", "pk").values_list("pk", flat=True)[: LISTINGS_MAX + 1])
+def effect_in_words(items: Collection[int]) -> list[str]:
+    """What the data as they stand now would change on every channel for `items` (ids), a sentence each, and the largest changes.
+
+    Products that are made of them are looked at too where rules count what could be built. For acts on many things, before
+    they are kept or undone: nothing is locked or written. Of more than LISTINGS_OF_ACT_MAX listings those that show most
+    are worked out.
+    """
+    touched = _touched(items)
+    chosen = Listing.objects.published().filter(item__in=touched)
+    ordered = chosen.order_by(F("push__wanted").desc(nulls_last=True), "pk")
+    ids = list(ordered.values_list("pk", flat=True)[: LISTINGS_OF_ACT_MAX + 1])
     by_channel: dict[int, Effect] = {}
-    for start in range(0, min(len(ids), LISTINGS_MAX), BATCH):
-        for one in figures_of(listing_ids=ids[start : min(start + BATCH, LISTINGS_MAX)]):
+    largest: list[FigureChange] = []
+    for start in range(0, min(len(ids), LISTINGS_OF_ACT_MAX), BATCH):
+        for one in figures_of(listing_ids=ids[start : min(start + BATCH, LISTINGS_OF_ACT_MAX)]):
             _count(by_channel.setdefault(one.facts.channel_id, Effect(0)), one)
+            if one.is_change:
+                largest.append(one)
+        largest = sorted(largest, key=_by_size)[:LARGEST_NAMED]
     names = dict(Channel.objects.filter(pk__in=by_channel).values_list("pk", "name"))
     found = [
         f"{names[channel]}: {effect.changed} of {effect.looked_at} listings show another figure, "
         f"{effect.sum_before} → {effect.sum_after} in all; {effect.to_zero} go to zero, {effect.from_zero} come back."
         for channel, effect in sorted(by_channel.items(), key=lambda pair: names[pair[0]])
     ]
-    if len(ids) > LISTINGS_MAX:
-        found.append(f"Only the first {LISTINGS_MAX} listings were looked at.")
+    if largest:
+        changes = ", ".join(
+            f"{one.facts.offer.sku} on {names[one.facts.channel_id]} "
+            f"{'nothing' if one.before is None else one.before} → {one.quantity}"
+            for one in largest
+        )
+        found.append(f"The largest changes: {changes}.")
+    if len(ids) > LISTINGS_OF_ACT_MAX:
+        found.append(f"Of {chosen.count()} listings the {LISTINGS_OF_ACT_MAX} that show most were looked at.")
     return found
+
+
+def _touched(items: Collection[int]) -> set[int]:
+    now = timezone.now()
+    if not AllocationPolicy.objects.in_force(at=now).filter(basis=BUILDABLE).exists():
+        return set(items)
+    made = dependents(items=items)
+    return made | connected_products(items=made, at=now)
+
+
+def _by_size(one: FigureChange) -> tuple[int, int]:
+    return (-abs(one.quantity - (one.before or 0)), one.facts.listing_id)
+
+
+def publication_outlook(*, changes: Mapping[int, Decimal]) -> dict[int, int]:
+    """What each published listing of the items would show if `changes` (item id to stock units) were available.
+
+    By listing id. Nothing is locked or written; the real figure is worked out after the posting.
+    """
+    ids = list(Listing.objects.published().filter(item__in=list(changes)).values_list("pk", flat=True))
+    facts = read_facts(ids) if ids else []
+    return {one.facts.listing_id: one.quantity for one in figures(facts, supposing=changes)}

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from channels_sync.allocation import Derivation, Makeable, Term
-from channels_sync.allocation.formula import Steps
+from channels_sync.allocation.formula import Steps, built_by
 from channels_sync.allocation.terms import FIXED
 from channels_sync.allocation.words import BUFFERS
 from channels_sync.reads.publishing import counted_in_ledger
@@ -150,12 +150,16 @@ def _layers(derivation: Derivation, steps: Steps) -> Iterator[WhyLine]:
             yield WhyLine(order.reference, grouped(order.quantity), unit, due, url, is_part=True)
     if terms.counts_buildable and snapshot.makeable is not None:
         share = terms.buildable_percent
-        hint = "" if share.value == 100 else f"{grouped(share.value)} % of {grouped(snapshot.makeable.quantity)}"
+        counted = built_by(snapshot.makeable, terms)
+        hint = "" if share.value == 100 else f"{grouped(share.value)} % of {grouped(counted)}"
         alone = snapshot.makeable.alone
         if alone is not None:
             note = f"{grouped(alone)} if nothing else were made of its components; {snapshot.makeable.divided}"
             shown = grouped(snapshot.makeable.quantity)
             yield _term_line("Its part of what could be built", terms.building, lambda _: shown, unit, note)
+            if terms.divided_percent.value != 100:
+                note = f"{grouped(terms.divided_percent.value)} % of the way from all to its part"
+                yield _term_line("Divided by degrees", terms.divided_percent, lambda _: grouped(counted), unit, note)
         yield _term_line("Could be built", terms.basis, lambda _: grouped(supply.buildable), unit, hint)
         yield from _components(snapshot.makeable, unit)
     if terms.counts_suppliers:

@@ -24,7 +24,7 @@ from channels_sync.operations.deciding import (
 )
 from channels_sync.operations.second_looks import TYPED_FROM
 from channels_sync.reads.runs import changes_waiting, runs_with_holds, view_of
-from inventory.errors import DomainError
+from inventory.errors import DomainError, WrongState
 from inventory.web import Crumb, go_to, render_page
 from inventory.whole_numbers import whole_number, whole_numbers
 
@@ -155,6 +155,8 @@ def _marked(request: HttpRequest) -> list[Listing] | None:
     if request.POST.get("which") != "marked":
         return None
     ids = whole_numbers(request.POST.getlist("listing"))
+    if not ids:
+        raise WrongState("Nothing is ticked. Tick the changes you mean, or choose all of them.")
     return list(Listing.objects.filter(pk__in=ids))
 
 

@@ -3,6 +3,7 @@
 # ruff: noqa: ARG002  Django decides the signatures of these methods
 
 from decimal import Decimal
+from functools import partial
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -40,8 +41,8 @@ from inventory.models import (
     StockBalance,
 )
 from inventory.operations.cost_methods import change_cost_method, check_cost_method
+from inventory.operations.describing import save_and_tell
 from inventory.operations.items import refused_changes
-from inventory.operations.telling import tell_changed
 from inventory.quantities import ZERO, as_text
 from inventory.templatetags.figures import money, quantity, status_badge
 
@@ -152,13 +153,15 @@ class ItemAdmin(ExchangeAdmin, HistoryAdmin):
     def save_model(self, request: HttpRequest, obj: Item, form: Any, change: bool) -> None:
         """Another cost method is a posting, so that stock on hand keeps its value and is followed in the new way."""
         if change and "cost_method" in form.changed_data:
-            change_cost_method(
+            change_it = partial(
+                change_cost_method,
                 key=uuid4(),
                 item=obj,
                 method=obj.cost_method,
                 actor=request.user if request.user.is_authenticated else None,
                 reason="Changed at the item",
             )
+            save_and_tell(instance=obj, save=change_it, actor=request.user)
         else:
             super().save_model(request, obj, form, change)
 
@@ -255,10 +258,6 @@ class LotAdmin(ExchangeAdmin, HistoryAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         return ("item", "code") if obj is not None else ()
-
-    def save_model(self, request: HttpRequest, obj: Lot, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        tell_changed(items=[obj.item_id], cause="lot")  # another last day may change what can be promised
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

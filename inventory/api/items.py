@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from uuid import uuid4
 
 from rest_framework import status
@@ -25,6 +26,7 @@ from inventory.api.serializers import (
 )
 from inventory.models import Item, ItemCategory, ItemUnit
 from inventory.operations.cost_methods import change_cost_method
+from inventory.operations.describing import save_and_tell
 from inventory.operations.items import check_item_change
 from inventory.quantities import ZERO
 from inventory.reads.availability import ItemAvailability, SourceAvailability, availability
@@ -43,10 +45,10 @@ class ItemResource(ListOne, Resource):
         "availability": Endpoint("inventory.view_stockbalance", AvailabilitySerializer),
     }
 
-    def create(self, request: Request) -> Response:  # noqa: ARG002
+    def create(self, request: Request) -> Response:
         """Create an item."""
         item = Item(**self.values())
-        save_checked(item)
+        save_checked(item, actor=request.user)
         return self.answer(item)
 
     def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002
@@ -57,12 +59,18 @@ class ItemResource(ListOne, Resource):
             before = Item.objects.get(pk=item.pk)  # as it is under the lock
             check_item_change(before=before, after=item)
             if item.cost_method == before.cost_method:
-                save_checked(item)
+                save_checked(item, actor=request.user)
                 return
             check_by_model(item)
-            change_cost_method(
-                key=key, item=item, method=item.cost_method, actor=request.user, reason="Changed at the item"
+            change = partial(
+                change_cost_method,
+                key=key,
+                item=item,
+                method=item.cost_method,
+                actor=request.user,
+                reason="Changed at the item",
             )
+            save_and_tell(instance=item, save=change, actor=request.user)
 
         return self.answer(change_checked(self, self.values(partial=True), save=save))
 
@@ -150,12 +158,12 @@ class ItemUnitResource(ListOne, Resource):
         "destroy": Endpoint("inventory.delete_itemunit", status=204),
     }
 
-    def create(self, request: Request) -> Response:  # noqa: ARG002
+    def create(self, request: Request) -> Response:
         """Give an item a unit."""
         values = self.values()
         (item,) = find_items([(("item",), values.pop("item"))])
         unit = ItemUnit(item=item, **values)
-        save_checked(unit)
+        save_checked(unit, actor=request.user)
         return self.answer(unit)
 
     def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002
@@ -180,10 +188,10 @@ class CategoryResource(ListOne, Resource):
         "partial_update": Endpoint("inventory.change_itemcategory", CategorySerializer, CategoryInputSerializer),
     }
 
-    def create(self, request: Request) -> Response:  # noqa: ARG002
+    def create(self, request: Request) -> Response:
         """Create a category."""
         category = ItemCategory(**self.values())
-        save_checked(category)
+        save_checked(category, actor=request.user)
         return self.answer(category)
 
     def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002

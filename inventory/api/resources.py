@@ -19,6 +19,8 @@ from inventory.api.fields import Body
 from inventory.api.idempotency import Reply, answer_once
 from inventory.api.parsing import AlwaysJson, ExactJsonParser
 from inventory.api.schema import ApiSchema
+from inventory.operations.describing import save_and_tell
+from inventory.operations.posting import Actor
 from inventory.operations.transactions import run_in_transaction
 
 
@@ -148,16 +150,19 @@ def change_checked(
         for name, value in values.items():
             setattr(fresh, name, value)
         check(fresh)
-        (save or save_checked)(fresh)
+        if save is None:
+            save_checked(fresh, actor=resource.request.user)
+        else:
+            save(fresh)
         return fresh
 
     return run_in_transaction(work)
 
 
-def save_checked(instance: Model) -> None:
-    """Check an object by its model's own rules and save it. Raises ValidationError."""
+def save_checked(instance: Model, *, actor: Actor) -> None:
+    """Check an object by its model's own rules and save it; what follows for its items is news. Raises ValidationError."""
     check_by_model(instance)
-    instance.save()
+    save_and_tell(instance=instance, save=instance.save, actor=actor)
 
 
 def check_by_model(instance: Model) -> None:

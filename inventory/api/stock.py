@@ -40,7 +40,6 @@ from inventory.api.serializers import (
 from inventory.models import Item, Location, Lot, Movement, Posting, Reservation, StockBalance
 from inventory.operations.reserving import release_reservations, reserve_stock
 from inventory.operations.reversing import reverse_posting
-from inventory.operations.telling import tell_changed
 
 
 class LocationResource(ListOne, Resource):
@@ -61,10 +60,10 @@ class LocationResource(ListOne, Resource):
         """All sites with everything below them."""
         return Response(location_tree(Location.objects.order_by("path"), self.shape))
 
-    def create(self, request: Request) -> Response:  # noqa: ARG002
+    def create(self, request: Request) -> Response:
         """Create a site, or a place below another one."""
         place = Location(**self._with_parent(self.values()))
-        save_checked(place)
+        save_checked(place, actor=request.user)
         return self.answer(place)
 
     def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002
@@ -103,7 +102,7 @@ class LotResource(ListOne, Resource):
 
     def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Correct what is known of a lot: its last day, the supplier's lot, its owner. Its code changes by relabelling."""
-        return self.answer(change_checked(self, self.values(partial=True), save=_save_lot))
+        return self.answer(change_checked(self, self.values(partial=True)))
 
 
 class StockResource(ListOne, Resource):
@@ -115,11 +114,6 @@ class StockResource(ListOne, Resource):
         "list": Endpoint("inventory.view_stockbalance", StockSerializer),
         "retrieve": Endpoint("inventory.view_stockbalance", StockSerializer),
     }
-
-
-def _save_lot(lot: Lot) -> None:
-    save_checked(lot)
-    tell_changed(items=[lot.item_id], cause="lot")  # another last day may change what can be promised
 
 
 MOVEMENTS = Movement.objects.select_related("item", "location", "lot")

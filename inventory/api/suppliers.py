@@ -31,6 +31,7 @@ from inventory.api.references import find_items, find_one, in_stock_units, refus
 from inventory.api.resources import Endpoint, ListOne, Resource, change_checked, save_checked
 from inventory.api.serializers import UNIT_HELP
 from inventory.models import Item, Supplier, SupplierItem, SupplierStock
+from inventory.operations.describing import delete_and_tell
 from inventory.operations.telling import tell_changed
 
 DAYS_MAX = 3_650
@@ -100,10 +101,10 @@ class SupplierResource(ListOne, Resource):
         "partial_update": Endpoint("inventory.change_supplier", SupplierSerializer, SupplierInputSerializer),
     }
 
-    def create(self, request: Request) -> Response:  # noqa: ARG002
+    def create(self, request: Request) -> Response:
         """Create a supplier."""
         supplier = Supplier(**self.values())
-        save_checked(supplier)
+        save_checked(supplier, actor=request.user)
         return self.answer(supplier)
 
     def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002
@@ -187,14 +188,15 @@ class SupplierItemResource(ListOne, Resource):
 
     def destroy(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """The supplier no longer sells the item; what it said to have of it goes too."""
-        self.get_object().delete()
+        row: SupplierItem = self.get_object()
+        delete_and_tell(instances=[row], delete=row.delete, actor=request.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def _save(self, row: SupplierItem) -> None:
         """Refuses a unit the item does not know."""
         if row.unit:
             in_stock_units([(_with_finest_step(row.item), Decimal(1), row.unit)])
-        save_checked(row)
+        save_checked(row, actor=self.request.user)
 
 
 def _with_finest_step(item: Item) -> Item:
@@ -255,13 +257,17 @@ class SupplierStockResource(ListOne, Resource):
         row = SupplierItem.objects.filter(supplier=supplier, item=item).first()
         if row is None:
             refuse([(("item",), f"{supplier.code} does not sell us {item.sku}. Say so at its supplier items first.")])
+        at = values["confirmed_at"]
+        if at is not None and at > timezone.now():
+            words = f"{timezone.localtime(at):%Y-%m-%d %H:%M} lies in the future; a figure says what was. Give a time up to now."
+            refuse([(("confirmed_at",), words)])
         (quantity,) = in_stock_units([(item, values["quantity"], values["unit"])])
         with transaction.atomic():
             stock, _ = SupplierStock.objects.update_or_create(
                 supplier_item=row,
                 defaults={
                     "quantity": quantity,
-                    "confirmed_at": values["confirmed_at"] or timezone.now(),
+                    "confirmed_at": at or timezone.now(),
                     "source": values["source"],
                 },
             )

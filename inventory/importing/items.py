@@ -46,6 +46,7 @@ from inventory.importing.tables import Table
 from inventory.importing.upkeep import REASON, is_same, not_negative, person, shown, whole_number
 from inventory.models import UNSTOCKED_KINDS, Item, ItemUnit, Tracking
 from inventory.operations.cost_methods import change_cost_method, check_cost_method
+from inventory.operations.describing import tell_described
 from inventory.operations.posting import Actor
 from inventory.quantities import PLACES, as_text, round_half_up
 from inventory.units import is_standard, normal_unit, unit_factor
@@ -391,6 +392,9 @@ def _write(
         bulk_update_with_history(
             changed, Item, names, batch_size=BATCH_ROWS, default_user=user, default_change_reason=REASON
         )
+    for name in {name for entry in entries if "sku" not in entry.fields for name in entry.fields}:
+        named = [entry.item for entry in entries if name in entry.fields and "sku" not in entry.fields]
+        tell_described(instances=named, fields=[name])
     for entry in revalued:  # the value of their stock is followed in another way from now on
         entry.item._history_user = user  # type: ignore[attr-defined]  # read by simple_history
         entry.item._change_reason = REASON  # type: ignore[attr-defined]

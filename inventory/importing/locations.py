@@ -23,6 +23,7 @@ from inventory.importing.upkeep import (
     write,
 )
 from inventory.models import Location, LocationKind, StockBalance
+from inventory.operations.describing import save_and_tell
 from inventory.operations.posting import Actor
 
 KIND_WORDS = {
@@ -204,7 +205,7 @@ def _write(entries: Sequence[Entry[Location]], actor: Actor) -> None:
         place.parent = None if entry.instance.parent is None else Location.objects.get(pk=entry.instance.parent.pk)
         place._history_user = person(actor)  # type: ignore[attr-defined]  # read by simple_history
         place._change_reason = REASON  # type: ignore[attr-defined]
-        place.save()
+        save_and_tell(instance=place, save=place.save, actor=actor)
 
 
 LOCATIONS = ImportKind(

@@ -1,18 +1,19 @@
 """Running an import: one transaction, which a check rolls back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
 from django.db import transaction
+from django.db.models import Max
 from django.utils.module_loading import autodiscover_modules
 
 from inventory.bulk import as_bulk
 from inventory.importing.headers import Field, count_known
 from inventory.importing.reports import Report
 from inventory.importing.tables import Table, read_table
-from inventory.models import Location
+from inventory.models import Location, StockChange
 from inventory.operations.posting import Actor
 from inventory.operations.transactions import run_in_transaction
 
@@ -54,7 +55,15 @@ class ImportKind:
     order: int = 50
 
 
+Outlook = Callable[[Collection[int]], Sequence[str]]
+"""What follows elsewhere when more or less of these items (ids) can be promised, a sentence each."""
 _kinds: dict[str, ImportKind] = {}
+_outlooks: dict[str, Outlook] = {}
+
+
+def register_outlook(name: str, outlook: Outlook) -> None:
+    """Have every import tell this beside its rows, before it is kept or undone. The name replaces an earlier one."""
+    _outlooks[name] = outlook
 
 
 def register_kind(kind: ImportKind) -> None:
@@ -99,8 +108,10 @@ def run_import(
     )
 
     def work() -> Report:
+        newest = StockChange.objects.aggregate(newest=Max("pk"))["newest"] or 0
         with as_bulk(f"import {kind.name}", actor_id=getattr(actor, "pk", None)):
             report = kind.perform(table, wanted, actor)
+        report.summary += _follows(report, newest)
         columns = {title: place for place, title in enumerate(table.titles)}
         report.problems.sort(key=lambda problem: (problem.row, columns.get(problem.column, -1)))
         is_wanted = mode == Mode.CLEAN or (mode == Mode.ALL and report.is_clean)
@@ -110,3 +121,13 @@ def run_import(
         return report
 
     return run_in_transaction(work)
+
+
+def _follows(report: Report, newest: int) -> list[str]:
+    """What the news that the import left, those after `newest`, means elsewhere."""
+    if not report.changes_something:
+        return []
+    autodiscover_modules("importing.kinds")
+    told = StockChange.objects.filter(pk__gt=newest).values_list("items", flat=True)
+    items = {item_id for touched in told for item_id in touched}
+    return [sentence for outlook in _outlooks.values() for sentence in outlook(items)] if items else []

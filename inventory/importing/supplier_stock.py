@@ -70,6 +70,10 @@ def import_supplier_stock(table: Table, options: ImportOptions, actor: Actor) ->
             reader.refuse("", cut_off[supplier.pk])
         quantity = _supplier_quantity(reader, item) if item else None
         day = reader.read("confirmed_on", read_date)
+        if day is not None and day > timezone.localdate():
+            reader.refuse(
+                "confirmed_on", f"{day} has not come yet, so such a figure would never age. Give a day up to today."
+            )
         if row is None or quantity is None or not reader.is_clean:
             report.add(reader.number, Outcome.REFUSED, label)
             continue

@@ -17,6 +17,7 @@ from inventory.importing.headers import Field
 from inventory.importing.reports import Change, Outcome, Report
 from inventory.importing.rows import RowReader, is_total
 from inventory.importing.tables import canonical
+from inventory.operations.describing import tell_described
 from inventory.operations.posting import Actor
 from inventory.quantities import as_text
 
@@ -141,6 +142,8 @@ def write(model: type[M], entries: Sequence[Entry[M]], *, actor: Actor) -> None:
     if changed:
         names = sorted({name for entry in changed for name in entry.fields})
         bulk_update_with_history([entry.instance for entry in changed], model, names, **options)
+        for name in names:  # each for itself: a file that corrects one expiry is no news of a thousand lots
+            tell_described(instances=[entry.instance for entry in changed if name in entry.fields], fields=[name])
 
 
 def tell(report: Report, readers: Iterable[RowReader], entries: Iterable[Entry[Any]], *, label: str) -> Report:

@@ -4,10 +4,12 @@ from decimal import Decimal
 from typing import Self
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Upper
+from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from inventory.models.items import Item
@@ -110,6 +112,12 @@ class SupplierStock(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity:f} for {self.supplier_item}"
+
+    def clean(self) -> None:
+        if self.confirmed_at is not None and self.confirmed_at > timezone.now():
+            raise ValidationError(
+                {"confirmed_at": "It lies in the future; a figure says what was. Give a time up to now."}
+            )
 
 
 class PurchaseOrderState(models.TextChoices):

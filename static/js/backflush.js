@@ -55,6 +55,13 @@
     watchToast(toast);
   };
 
+  /* A slider over a percent says it while it is dragged. */
+  document.addEventListener("input", (event) => {
+    const slider = event.target.closest?.("input[type=range]");
+    const text = slider && document.querySelector(`[data-shows="${slider.id}"]`);
+    if (text) text.textContent = slider.value;
+  });
+
   /* A slider over days names the day while it is dragged; what it finds comes when it is let go. */
   document.addEventListener("input", (event) => {
     const slider = event.target.closest?.("input[data-days-back]");

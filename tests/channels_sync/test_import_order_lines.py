@@ -128,4 +128,4 @@ def test_a_whole_file_of_the_data_set_is_read_with_all_its_columns():
     report = take(head + "".join(lines[:2_000]))
 
     assert report.problems == []
-    assert set(report.used_columns.values()) == {"item", "at", "quantity", "order"}
+    assert set(report.used_columns.values()) == {"item", "at", "quantity", "price", "order"}

@@ -7,10 +7,12 @@ import pytest
 from channels_sync.models import AllocationPolicy, ChannelDemand
 from channels_sync.operations.allocating import set_policy
 from channels_sync.operations.recomputing import absorb_changes
+from channels_sync.reads import policy_effect
 from inventory.importing.running import Mode, kind_named, run_import
-from inventory.models import ItemCategory
+from inventory.models import ItemCategory, SupplierItem
 from tests.channels_sync.factories import make_channel, make_listing, push_of
-from tests.factories import make_item, make_location, put_on_hand
+from tests.factories import make_item, make_location, make_supplier, put_on_hand
+from tests.production.factories import make_bom
 
 pytestmark = pytest.mark.django_db
 DEMAND = "Channel,Item,Day,Quantity\nshop,CANDLE,2026-01-02,3\nshop,CANDLE,2026-01-03,0\n"
@@ -47,6 +49,7 @@ def test_a_check_of_rules_tells_what_channels_would_show_and_keeps_nothing(listi
     assert report.summary == [
         "Other: 0 of 1 listings show another figure, 100 → 100 in all; 0 go to zero, 0 come back.",
         "Shop: 1 of 1 listings show another figure, 100 → 0 in all; 1 go to zero, 0 come back.",
+        "The largest changes: CANDLE on Shop 100 → 0.",
     ]
     assert not AllocationPolicy.objects.exists()
     assert push_of(listing).wanted == 100
@@ -128,3 +131,66 @@ def test_demand_that_cannot_be_is_refused_in_words(row, words):
 
     assert any(words in message for message in messages(report)), messages(report)
     assert not ChannelDemand.objects.exists()
+
+
+# --- What an import changes on channels -------------------------------------------------------------------------------
+
+
+def test_only_what_the_file_touches_is_worked_out_and_what_shows_most_comes_first(listing, monkeypatch):
+    """Other listings have smaller ids; with room for two, those of the file that show most are looked at."""
+    site = make_location()
+    others = [make_listing(channel=listing.channel, item=make_item(sku=f"B{n}", is_sellable=True)) for n in range(4)]
+    for number, other in enumerate(others):
+        put_on_hand(other.item, site, str(10 + number))
+    while absorb_changes():
+        pass
+    monkeypatch.setattr(policy_effect, "LISTINGS_OF_ACT_MAX", 2)
+
+    report = bring("policies", "Channel,Item,Percent\nshop,B0,0\nshop,B2,0\nshop,B3,0\n", Mode.CHECK)
+
+    assert report.summary == [
+        "Shop: 2 of 2 listings show another figure, 25 → 0 in all; 2 go to zero, 0 come back.",
+        "The largest changes: B3 on Shop 13 → 0, B2 on Shop 12 → 0.",
+        "Of 3 listings the 2 that show most were looked at.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("opening_stock", "SKU,Location,Quantity\nCANDLE,NEW,20\n"),
+        ("adjustments", "SKU,Location,Quantity,Reason\nCANDLE,MAIN,20,found\n"),
+        ("supplier_stock", "Supplier,SKU,Quantity\nWAXCO,CANDLE,20\n"),
+        ("external_stock", "Location,SKU,Quantity\n3PL,CANDLE,20\n"),
+    ],
+)
+def test_a_check_of_quantities_tells_what_channels_would_show(listing, kind, text):
+    put_on_hand(listing.item, make_location(code="MAIN"), "1")
+    make_location(code="NEW")
+    make_location(code="3PL", kind="3pl")
+    SupplierItem.objects.create(supplier=make_supplier(code="WAXCO"), item=listing.item)
+    set_policy(supplier_percent=Decimal(100), actor=None)
+    while absorb_changes():
+        pass
+
+    report = bring(kind, text, Mode.CHECK)
+
+    assert report.problems == []
+    assert report.summary[-2:] == [
+        "Shop: 1 of 1 listings show another figure, 101 → 121 in all; 0 go to zero, 0 come back.",
+        "The largest changes: CANDLE on Shop 101 → 121.",
+    ]
+    assert push_of(listing).wanted == 101
+
+
+def test_a_check_of_a_component_tells_what_is_made_of_it(listing):
+    wax = make_item(sku="WAX")
+    put_on_hand(wax, make_location(code="MAIN"), "5")
+    make_bom(item=listing.item, lines=[(wax, "1")])
+    set_policy(basis="buildable", actor=None)
+    while absorb_changes():
+        pass
+
+    report = bring("adjustments", "SKU,Location,Quantity,Reason\nWAX,MAIN,-3,broken\n", Mode.CHECK)
+
+    assert report.summary[-1] == "The largest changes: CANDLE on Shop 105 → 102."
