@@ -15,7 +15,7 @@ from tests.production.operations.ordering import make_bench, order_for
 
 pytestmark = pytest.mark.usefixtures("ledger_stays_true")
 
-MIGRATION = import_module("production.migrations.0054_pegs_of_earlier_orders")
+MIGRATION = import_module("production.migrations.0013_pegs_of_earlier_orders")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("channels_sync", "0020_lines_by_time"),
+        ("channels_sync", "0021_figures_that_are_kept"),
     ]
 
     operations = [

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("inventory", "0011_countline_recent"),
+        ("inventory", "0012_lapsed_promises_and_old_answers"),
     ]
 
     operations = [

@@ -52,6 +52,6 @@ def note_what_was_handed_out(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("production", "0053_workorderpeg_served")]
+    dependencies = [("production", "0012_workorderpeg_served")]
 
     operations = [migrations.RunPython(note_what_was_handed_out, migrations.RunPython.noop)]
