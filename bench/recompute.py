@@ -273,7 +273,7 @@ def after_completions(catalogue: Catalogue, *, times: int, with_screw: bool) -> 
 
     from bench.report import rounded
     from channels_sync.models import PublicationLine
-    from channels_sync.operations.recomputing import absorb_changes
+    from channels_sync.operations.absorbing import absorb_changes
     from inventory.models import StockChange
 
     chance = random.Random(11)
@@ -307,8 +307,8 @@ def rule_of_a_channel(catalogue: Catalogue) -> dict[str, Any]:
     """A new rule of one channel, worked through by one worker as a task does it: seconds, transactions, the longest of them."""
     from bench.report import rounded
     from channels_sync.models import Channel, ListingPush
+    from channels_sync.operations.absorbing import absorb_changes, absorb_wide
     from channels_sync.operations.allocating import set_policy
-    from channels_sync.operations.recomputing import absorb_changes, absorb_wide
 
     channel = Channel.objects.get(pk=1)
     before = dict(ListingPush.objects.filter(channel=channel).values_list("listing_id", "version"))

@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from celery import Task, shared_task
 from django.utils import timezone
 
+from channels_sync.operations.absorbing import absorb_changes, absorb_wide
 from channels_sync.operations.confirming import confirm_sent
 from channels_sync.operations.publishing import publish_due
 from channels_sync.operations.ranking import refresh_sold_per_day
 from channels_sync.operations.reading_back import read_everything, read_sample
-from channels_sync.operations.recomputing import absorb_changes, absorb_wide, recompute_all
+from channels_sync.operations.recomputing import recompute_all
 from channels_sync.operations.remembering import forget_old_maxima as forget_maxima
 from channels_sync.operations.simulating import waiting_simulations, work_on_simulations
 from channels_sync.operations.sweeping import sweep

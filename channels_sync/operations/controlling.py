@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from channels_sync.credentials import Secrets, encrypt, rotate
 from channels_sync.models import SENDING, Channel, ChannelMode, Listing, ListingPush, PublicationLine, PublicationState
+from channels_sync.operations.absorbing import renew_figures
 from channels_sync.operations.guarding import RECENT_DAYS
 from channels_sync.operations.metering import try_account_now
 from channels_sync.operations.pieces import Width
-from channels_sync.operations.recomputing import renew_figures, tell_items_changed
+from channels_sync.operations.recomputing import tell_items_changed
 from channels_sync.operations.second_looks import check_typed
 from inventory.errors import WrongState
 from inventory.operations.posting import Actor

@@ -27,7 +27,8 @@ from channels_sync.models import (
 from channels_sync.operations.channel_settings import save_settings
 from channels_sync.operations.controlling import pause_channel, resume_channel
 from channels_sync.operations.holding import end_holds, tell_holds, tell_kept
-from channels_sync.operations.recomputing import Cause, RecomputeResult, recompute_locked, tell_items_changed
+from channels_sync.operations.recomputing import RecomputeResult, recompute_locked, tell_items_changed
+from channels_sync.operations.run_plans import Cause
 from channels_sync.operations.second_looks import check_typed
 from inventory.arrays import numbers
 from inventory.errors import SecondPersonRequired, WrongState

@@ -21,8 +21,8 @@ from channels_sync.models import (
     Hold,
     HoldState,
 )
-from channels_sync.operations.recomputing import Cause as RunCause
 from channels_sync.operations.recomputing import recompute_locked
+from channels_sync.operations.run_plans import Cause as RunCause
 from inventory.arrays import numbers, texts
 from inventory.models import ExceptionCase, Severity
 from inventory.operations.exceptions import report_exception, resolve_by_fingerprint

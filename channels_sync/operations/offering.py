@@ -19,10 +19,11 @@ from channels_sync.adapters.base import (
 )
 from channels_sync.errors import ChannelRejected
 from channels_sync.models import Channel, Listing, ListingPush
+from channels_sync.operations.absorbing import renew_figures
 from channels_sync.operations.opening import open_channel
 from channels_sync.operations.outbox import Claim, Refused, Settlement
 from channels_sync.operations.pieces import Width, forget_shown
-from channels_sync.operations.recomputing import renew_figures, tell_items_changed
+from channels_sync.operations.recomputing import tell_items_changed
 from inventory.errors import InvalidQuantity, WrongState
 from inventory.models import Item
 from inventory.operations.posting import Actor

@@ -9,8 +9,8 @@ from django.db import connection, transaction
 
 from channels_sync.guard import Change, Effect, effect_of
 from channels_sync.models import Channel, ChannelMode, Hold, PublicationLine, PublishRun
+from channels_sync.operations.absorbing import absorb_pieces_of
 from channels_sync.operations.controlling import set_channel_mode
-from channels_sync.operations.recomputing import absorb_pieces_of
 from inventory.operations.transactions import run_in_transaction
 
 LISTINGS_MAX = 5_000

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from channels_sync.models import Freeze, Listing, RecomputePiece
 from channels_sync.operations.allocating import tell_dated_rules
 from channels_sync.operations.giving_up import tell_trouble
-from channels_sync.operations.recomputing import Cause, recompute_ids
+from channels_sync.operations.recomputing import recompute_ids
+from channels_sync.operations.run_plans import Cause
 from channels_sync.reads.publishing import due_channel_ids, unconfirmed_channel_ids
 from inventory.models import StockChange
 

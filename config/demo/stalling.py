@@ -7,9 +7,9 @@ from decimal import Decimal
 from itertools import islice
 
 from channels_sync.models import Channel
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.confirming import confirm_sent
 from channels_sync.operations.publishing import publish_due
-from channels_sync.operations.recomputing import absorb_changes
 from config.demo.catalogue import FINISHED, SITE, place
 from config.demo.steps import is_done, item, key_of
 from inventory.models import Location

@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
-from channels_sync.operations.recomputing import absorb_changes
+from channels_sync.operations.absorbing import absorb_changes
 from inventory.models import Movement
 from production.operations.reversing import reverse_completion
 from tests.channels_sync.factories import make_channel, make_listing

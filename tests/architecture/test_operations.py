@@ -65,5 +65,5 @@ def test_the_verbs_of_all_apps_were_found():
     assert {
         "inventory.operations.receiving.receive_stock",
         "production.operations.completing.complete_production",
-        "channels_sync.operations.recomputing.absorb_changes",
+        "channels_sync.operations.absorbing.absorb_changes",
     } <= set(OPERATIONS)

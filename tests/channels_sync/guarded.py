@@ -4,8 +4,8 @@ from decimal import Decimal
 from uuid import uuid4
 
 from channels_sync.models import Hold, HoldState, PublishRun
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.publishing import publish_due
-from channels_sync.operations.recomputing import absorb_changes
 from inventory.operations.adjusting import adjust_stock
 from inventory.operations.receiving import ReceiptLine, receive_stock
 from tests.channels_sync.factories import make_channel, make_listing

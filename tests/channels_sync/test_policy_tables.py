@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 from channels_sync.models import AllocationPolicy, ChannelDemand
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.allocating import set_policy
-from channels_sync.operations.recomputing import absorb_changes
 from channels_sync.reads import policy_effect
 from inventory.importing.running import Mode, kind_named, run_import
 from inventory.models import ItemCategory, SupplierItem

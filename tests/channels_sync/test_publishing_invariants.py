@@ -1,8 +1,8 @@
 import pytest
 
 from channels_sync.models import ListingPush, PublicationLine
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.publishing import publish_due
-from channels_sync.operations.recomputing import absorb_changes
 from tests.channels_sync.conftest import broken
 from tests.channels_sync.factories import make_channel, make_listing
 from tests.factories import make_location, put_on_hand

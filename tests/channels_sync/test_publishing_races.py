@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.publishing import publish_due
-from channels_sync.operations.recomputing import absorb_changes
 from channels_sync.reads import figures
 from inventory.models import StockChange
 from tests.channels_sync.conftest import broken

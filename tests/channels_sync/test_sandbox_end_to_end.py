@@ -7,10 +7,10 @@ from django.core.management import call_command
 
 from channels_sync.credentials import Secrets, encrypt
 from channels_sync.models import PublicationState
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.confirming import confirm_sent
 from channels_sync.operations.offering import channel_locations
 from channels_sync.operations.publishing import publish_due
-from channels_sync.operations.recomputing import absorb_changes
 from channels_sync.sandbox.process import SandboxProcess
 from tests.channels_sync.conftest import broken
 from tests.channels_sync.factories import line_of, make_channel, make_listing, push_of, time_passes

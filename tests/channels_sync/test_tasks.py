@@ -3,7 +3,7 @@ from django.apps import apps
 from django_celery_beat.models import PeriodicTask
 
 from channels_sync import tasks
-from channels_sync.operations.recomputing import absorb_changes
+from channels_sync.operations.absorbing import absorb_changes
 from inventory.models import StockChange
 from tests.channels_sync.factories import make_channel, make_listing, push_of, time_passes
 from tests.factories import make_location, put_on_hand

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from channels_sync.models import ListingPush
-from channels_sync.operations.recomputing import absorb_changes
+from channels_sync.operations.absorbing import absorb_changes
 from inventory.errors import DomainError
 from inventory.reads.availability import availability
 from production.models import Disposition, InspectionDecision, InspectionVerdict

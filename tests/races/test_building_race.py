@@ -8,8 +8,8 @@ from django.db import connection
 
 from channels_sync.allocation.terms import BUILDABLE
 from channels_sync.operations import recomputing
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.allocating import set_policy
-from channels_sync.operations.recomputing import absorb_changes
 from tests.channels_sync.conftest import broken
 from tests.channels_sync.factories import let_all_flow, make_channel, make_listing, push_of
 from tests.factories import make_item, make_location, put_on_hand
@@ -44,7 +44,7 @@ def test_a_component_that_rises_while_the_other_one_is_taken_in_is_not_missed(co
         pass
     assert push_of(listing).wanted == 5
     has_worked_out, may_write = threading.Event(), threading.Event()
-    write = recomputing._write
+    write = recomputing.write_lines
 
     def wait_and_write(*args, **named):
         if not has_worked_out.is_set():
@@ -52,7 +52,7 @@ def test_a_component_that_rises_while_the_other_one_is_taken_in_is_not_missed(co
             assert may_write.wait(PATIENCE_SECONDS)
         return write(*args, **named)
 
-    monkeypatch.setattr(recomputing, "_write", wait_and_write)
+    monkeypatch.setattr(recomputing, "write_lines", wait_and_write)
 
     put_on_hand(wax, site, "15")
     with ThreadPoolExecutor(2) as pool:

@@ -9,11 +9,11 @@ import pytest
 from channels_sync.drift import Response
 from channels_sync.models import Difference, Done, DriftSetting
 from channels_sync.operations import deciding_differences, opening, reading_back
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.confirming import confirm_sent
 from channels_sync.operations.deciding_differences import decide_difference
 from channels_sync.operations.publishing import publish_due
 from channels_sync.operations.reading_back import read_everything
-from channels_sync.operations.recomputing import absorb_changes
 from inventory.errors import WrongState
 from tests.channels_sync.conftest import broken
 from tests.channels_sync.factories import FakeShop, let_all_flow, make_channel, make_listing, push_of

@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from channels_sync.models import SendingAccount
 from channels_sync.operations import opening
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.metering import account_silent, ensure_account, enter, meter_of
 from channels_sync.operations.outbox import Accepted, claim_due, settle
 from channels_sync.operations.publishing import publish_due
-from channels_sync.operations.recomputing import absorb_changes
 from tests.channels_sync.conftest import broken
 from tests.channels_sync.factories import FakeShop, let_all_flow, make_channel, make_listing, push_of, time_passes
 from tests.channels_sync.test_publishing_races import PATIENCE_SECONDS, in_thread

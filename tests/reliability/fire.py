@@ -30,9 +30,9 @@ from channels_sync.adapters.base import (
 from channels_sync.errors import ChannelThrottled, ChannelUnavailable
 from channels_sync.models import ListingPush, SendingAccount
 from channels_sync.operations import metering, opening, outbox, outbox_confirmed
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.confirming import confirm_sent
 from channels_sync.operations.publishing import publish_due
-from channels_sync.operations.recomputing import absorb_changes
 from inventory.models import StockChange
 from tests.channels_sync.factories import PLACE, let_all_flow, make_channel, make_listing
 from tests.factories import make_item, make_location, put_on_hand

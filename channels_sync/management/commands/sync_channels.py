@@ -6,9 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from channels_sync.models import SENDING, Channel
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.confirming import confirm_sent
 from channels_sync.operations.publishing import publish_due
-from channels_sync.operations.recomputing import absorb_changes, recompute_all
+from channels_sync.operations.recomputing import recompute_all
 from channels_sync.reads.publishing import channel_health
 
 BATCHES_MAX = 10_000

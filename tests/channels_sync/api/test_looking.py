@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from channels_sync.models import DriftSetting, PublicationLine
-from channels_sync.operations.recomputing import absorb_changes
+from channels_sync.operations.absorbing import absorb_changes
 from inventory.operations.issuing import issue_stock
 from tests.channels_sync.factories import make_channel, make_listing
 from tests.channels_sync.views.test_buffer_pages import make_pair, measured

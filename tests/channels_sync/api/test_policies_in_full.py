@@ -7,8 +7,8 @@ import pytest
 from django.utils import timezone
 
 from channels_sync.models import AllocationPolicy, Campaign
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.allocating import set_policy
-from channels_sync.operations.recomputing import absorb_changes
 from inventory.models import ItemCategory
 from tests.channels_sync.factories import make_channel, make_listing, push_of
 from tests.factories import make_item, make_location, put_on_hand

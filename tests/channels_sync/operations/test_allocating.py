@@ -3,8 +3,8 @@ from decimal import Decimal
 import pytest
 
 from channels_sync.models import AllocationPolicy
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.allocating import set_policy
-from channels_sync.operations.recomputing import absorb_changes
 from inventory.errors import InvalidQuantity
 from inventory.models import StockChange
 from tests.channels_sync.factories import make_channel, make_listing, push_of

@@ -4,6 +4,7 @@ from cryptography.fernet import Fernet
 from channels_sync.credentials import Secrets, account_of, decrypt
 from channels_sync.errors import ChannelAuthFailed
 from channels_sync.models import ChannelMode, ListingPush, PublicationState
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.controlling import (
     pause_channel,
     resume_channel,
@@ -14,7 +15,6 @@ from channels_sync.operations.controlling import (
     set_location,
 )
 from channels_sync.operations.publishing import publish_due
-from channels_sync.operations.recomputing import absorb_changes
 from inventory.errors import WrongState
 from tests.channels_sync.factories import line_of, make_channel, make_listing, push_of
 from tests.factories import make_location, make_user, put_on_hand

@@ -13,11 +13,12 @@ from channels_sync.models import (
     PublicationLine,
     PublishRun,
 )
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.allocating import set_policy
 from channels_sync.operations.controlling import pause_channel, resume_channel, set_channel_mode
 from channels_sync.operations.deciding import approve_run, freeze, lift, refuse_run, undo_run
 from channels_sync.operations.publishing import publish_due
-from channels_sync.operations.recomputing import absorb_changes, recompute_all
+from channels_sync.operations.recomputing import recompute_all
 from channels_sync.operations.sweeping import sweep
 from channels_sync.reads.publishing import explanation
 from inventory.errors import SecondPersonRequired

@@ -8,8 +8,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.allocating import set_policy
-from channels_sync.operations.recomputing import absorb_changes
 from inventory.importing.running import Mode, kind_named, run_import
 from inventory.models import Item, ItemCategory, Location, Lot, StockChange, SupplierItem, SupplierStock
 from tests.api.client import ApiClient

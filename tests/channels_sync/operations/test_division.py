@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from channels_sync.allocation import Derivation, recompute
 from channels_sync.allocation.terms import BUILDABLE
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.allocating import set_policy
 from channels_sync.operations.demand import DaySold, record_demand
-from channels_sync.operations.recomputing import absorb_changes
 from channels_sync.reads import division
 from inventory.models import ItemKind, StockChange
 from tests.channels_sync.factories import let_all_flow, line_of, make_channel, make_listing, push_of

@@ -22,6 +22,7 @@ from channels_sync.models import (
     SendingWindow,
 )
 from channels_sync.models.sending import WindowScope
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.allocating import set_policy
 from channels_sync.operations.controlling import retry_listing, set_channel_mode
 from channels_sync.operations.deciding import (
@@ -36,7 +37,7 @@ from channels_sync.operations.deciding import (
 )
 from channels_sync.operations.giving_up import retry_given_up
 from channels_sync.operations.publishing import publish_due
-from channels_sync.operations.recomputing import absorb_changes, tell_items_changed
+from channels_sync.operations.recomputing import tell_items_changed
 from channels_sync.operations.second_looks import TypedConfirmationRequired
 from channels_sync.reads.publishing import explanation
 from inventory.errors import SecondPersonRequired, WrongState

@@ -11,10 +11,10 @@ from django.db import transaction
 from channels_sync.invariants import accepted_lines_were_sent, nothing_sent_is_forgotten
 from channels_sync.models import PublicationState
 from channels_sync.operations import opening
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.confirming import confirm_sent
 from channels_sync.operations.controlling import pause_channel, resume_channel
 from channels_sync.operations.publishing import publish_due
-from channels_sync.operations.recomputing import absorb_changes
 from channels_sync.reads.publishing import due_channel_ids, unconfirmed_channel_ids
 from inventory.operations.issuing import issue_stock
 from inventory.reads.availability import availability

@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 
 from channels_sync.models import ListingPush
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.publishing import publish_due
-from channels_sync.operations.recomputing import absorb_changes
 from inventory.importing.running import Mode, kind_named, run_import
 from tests.api.client import ApiClient
 from tests.channels_sync.factories import make_channel, make_listing, push_of

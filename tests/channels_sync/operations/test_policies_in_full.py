@@ -11,10 +11,11 @@ from django.utils import timezone
 
 from channels_sync.allocation import Derivation, recompute
 from channels_sync.models import AllocationPolicy
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.allocating import set_policy, tell_dated_rules, withdraw_policy
 from channels_sync.operations.campaigns import CampaignRule, add_campaign_rule, end_campaign, plan_campaign
 from channels_sync.operations.demand import DaySold, record_demand
-from channels_sync.operations.recomputing import absorb_changes, recompute_listings
+from channels_sync.operations.recomputing import recompute_listings
 from channels_sync.operations.sweeping import sweep
 from channels_sync.reads.figures import figures_of
 from channels_sync.reads.publishing import counted_in_ledger

@@ -1,10 +1,10 @@
 import pytest
 
 from channels_sync.models import Channel, PublicationState
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.confirming import confirm_sent
 from channels_sync.operations.metering import backoff_seconds, ensure_account
 from channels_sync.operations.publishing import publish_due
-from channels_sync.operations.recomputing import absorb_changes
 from channels_sync.reads.publishing import (
     CONFIRM_ATTEMPTS_MAX,
     channel_health,

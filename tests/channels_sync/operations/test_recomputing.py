@@ -5,8 +5,9 @@ import pytest
 from channels_sync.allocation import Derivation, recompute
 from channels_sync.models import ChannelMode, PublicationLine, PublicationState, PublishRun
 from channels_sync.operations import recomputing
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.allocating import set_policy
-from channels_sync.operations.recomputing import absorb_changes, recompute_listings
+from channels_sync.operations.recomputing import recompute_listings
 from inventory.models import StockChange
 from inventory.operations.reserving import reserve_stock
 from tests.channels_sync.factories import line_of, make_channel, make_listing, push_of
@@ -70,7 +71,7 @@ def test_news_survives_a_failure_of_what_follows_from_it(monkeypatch):
         raise RuntimeError("the machine stopped")
 
     with monkeypatch.context() as broken:
-        broken.setattr(recomputing, "_write", fail)
+        broken.setattr(recomputing, "write_lines", fail)
         with pytest.raises(RuntimeError):
             absorb_changes()
 

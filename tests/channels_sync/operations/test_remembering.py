@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from channels_sync.models import ListingPush, PublicationLine
 from channels_sync.operations import remembering
-from channels_sync.operations.recomputing import absorb_changes
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.remembering import forget_old_maxima
 from channels_sync.tasks import forget_old_maxima as task
 from tests.channels_sync.factories import let_all_flow, make_channel, make_listing, push_of

@@ -10,13 +10,13 @@ from django.utils import timezone
 from channels_sync.errors import ChannelThrottled
 from channels_sync.models import ChannelDemand, ListingPush, PublicationState, SendingAccount, WindowKind, WindowScope
 from channels_sync.models.pushes import SEND_ATTEMPTS_MAX
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.controlling import pause_channel, resume_channel
 from channels_sync.operations.deciding import pause_all, resume_all
 from channels_sync.operations.giving_up import retry_given_up, tell_trouble
 from channels_sync.operations.outbox import Accepted, Postponed, claim_due, settle
 from channels_sync.operations.publishing import publish_due
 from channels_sync.operations.ranking import refresh_sold_per_day
-from channels_sync.operations.recomputing import absorb_changes
 from channels_sync.operations.scheduling import add_window, remove_window
 from channels_sync.operations.sweeping import sweep
 from channels_sync.reads import sending as reads

@@ -9,10 +9,12 @@ from django.utils import timezone
 
 from channels_sync.models import AllocationPolicy, ChannelMode, Hold, HoldState, PublishRun, SendingWindow
 from channels_sync.models.sending import WindowScope
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.allocating import set_policy, tell_dated_rules
 from channels_sync.operations.campaigns import CampaignRule, end_campaign, plan_campaign
 from channels_sync.operations.controlling import pause_channel, resume_channel, set_channel_mode
-from channels_sync.operations.recomputing import Cause, absorb_changes, recompute_locked, tell_items_changed
+from channels_sync.operations.recomputing import recompute_locked, tell_items_changed
+from channels_sync.operations.run_plans import Cause
 from inventory.models import SupplierItem, SupplierStock
 from tests.channels_sync.factories import make_channel, make_listing, push_of
 from tests.channels_sync.guarded import empty, forget_window, offers, receive, settle, waits

@@ -12,9 +12,10 @@ from django.utils import timezone
 
 from channels_sync.allocation.terms import BUILDABLE
 from channels_sync.models import AllocationPolicy, Listing, ListingPush
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.allocating import set_policy
 from channels_sync.operations.deciding import freeze
-from channels_sync.operations.recomputing import absorb_changes, recompute_all
+from channels_sync.operations.recomputing import recompute_all
 from channels_sync.reads.figures import figures_of
 from channels_sync.reads.screening import Screen
 from inventory.models import ItemCategory, ItemKind, StockBalance, StockChange

@@ -6,11 +6,11 @@ import pytest
 from django.db import connection
 
 from channels_sync.models import ChannelMode, Hold, Listing, ListingPush, PublicationLine, PublishRun, RecomputePiece
-from channels_sync.operations import pieces, recomputing
+from channels_sync.operations import absorbing, pieces, recomputing
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.allocating import set_policy
 from channels_sync.operations.controlling import set_channel_mode, set_location
 from channels_sync.operations.outbox import claim_due
-from channels_sync.operations.recomputing import absorb_changes
 from channels_sync.operations.sweeping import sweep
 from inventory.models import StockChange
 from inventory.operations.telling import tell_changed
@@ -24,7 +24,7 @@ ITEMS = 24
 def small_pieces(monkeypatch):
     """Pieces of six listings, and news of more than three items is news of many."""
     monkeypatch.setattr(pieces, "LISTINGS_PER_PIECE", 6)
-    monkeypatch.setattr(recomputing, "ITEMS_OF_SINGLE_ACTS", 3)
+    monkeypatch.setattr(absorbing, "ITEMS_OF_SINGLE_ACTS", 3)
 
 
 def make_company(**channel):
@@ -83,7 +83,7 @@ def test_while_one_piece_is_worked_out_everything_else_is_free(committed_db, sma
     set_half(shop)
     while StockChange.objects.exists():
         absorb_changes()
-    write, looked = recomputing._write, []
+    write, looked = recomputing.write_lines, []
 
     def free_rows():
         with connection.cursor() as cursor:
@@ -98,7 +98,7 @@ def test_while_one_piece_is_worked_out_everything_else_is_free(committed_db, sma
                 looked.append(pool.submit(free_rows).result(30))
         return write(*args, **named)
 
-    monkeypatch.setattr(recomputing, "_write", look_and_write)
+    monkeypatch.setattr(recomputing, "write_lines", look_and_write)
     assert RecomputePiece.objects.exists()
     absorb_all()
 
@@ -115,7 +115,7 @@ def test_a_worker_that_dies_in_between_loses_nothing_and_keeps_what_it_did(
     shop, market, _ = make_company()
     set_half(shop)
     set_half(market)
-    write, written = recomputing._write, []
+    write, written = recomputing.write_lines, []
 
     def die(*args, **named):
         write(*args, **named)
@@ -124,7 +124,7 @@ def test_a_worker_that_dies_in_between_loses_nothing_and_keeps_what_it_did(
             raise WorkerKilled
 
     with monkeypatch.context() as broken:
-        broken.setattr(recomputing, "_write", die)
+        broken.setattr(recomputing, "write_lines", die)
         with pytest.raises(WorkerKilled):
             absorb_all()
     done = PublicationLine.objects.filter(version=2).count()

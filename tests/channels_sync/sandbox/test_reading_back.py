@@ -28,11 +28,11 @@ from channels_sync.models import (
     PublicationLine,
 )
 from channels_sync.operations import opening
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.confirming import confirm_sent
 from channels_sync.operations.deciding_differences import decide_difference
 from channels_sync.operations.publishing import publish_due
 from channels_sync.operations.reading_back import ReadBackResult, read_everything, read_sample
-from channels_sync.operations.recomputing import absorb_changes
 from inventory.errors import WrongState
 from inventory.models import ExceptionCase, Movement
 from tests.channels_sync.conftest import broken

@@ -7,9 +7,9 @@ from django.urls import reverse
 
 from channels_sync.credentials import Secrets, decrypt, encrypt
 from channels_sync.models import AllocationPolicy, Channel, ChannelMode, Listing
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.allocating import set_policy
 from channels_sync.operations.offering import create_listing
-from channels_sync.operations.recomputing import absorb_changes
 from tests.factories import make_item, make_location, put_on_hand
 
 pytestmark = pytest.mark.django_db

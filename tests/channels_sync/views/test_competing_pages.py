@@ -11,9 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from channels_sync.models import AllocationPolicy, ChannelDemand
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.allocating import set_policy
 from channels_sync.operations.demand import DaySold, record_demand
-from channels_sync.operations.recomputing import absorb_changes
 from channels_sync.reads.competing import competing_groups
 from inventory.importing.running import Mode, kind_named, run_import
 from inventory.models import Location

@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.utils.html import strip_tags
 
 from channels_sync.models import Difference, Done, DriftSetting, Freeze, ListingReading
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.confirming import confirm_sent
 from channels_sync.operations.publishing import publish_due
-from channels_sync.operations.recomputing import absorb_changes
 from tests.channels_sync.factories import make_channel, make_listing, push_of
 from tests.factories import make_item, make_location, make_user, put_on_hand
 

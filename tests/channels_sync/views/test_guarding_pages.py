@@ -22,9 +22,9 @@ from channels_sync.models import (
     PublicationLine,
     PublishRun,
 )
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.controlling import set_channel_mode
 from channels_sync.operations.deciding import freeze
-from channels_sync.operations.recomputing import absorb_changes
 from inventory.operations.adjusting import adjust_stock
 from tests.channels_sync.factories import make_channel, make_listing, push_of
 from tests.channels_sync.guarded import forget_window

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from channels_sync.forensics import Gap
 from channels_sync.models import PublicationLine
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.controlling import pause_channel
-from channels_sync.operations.recomputing import absorb_changes
 from channels_sync.reads.oversell import inquire
 from inventory.operations.issuing import issue_stock
 from tests.channels_sync.factories import make_channel, make_listing

@@ -7,8 +7,8 @@ from django.urls import reverse
 
 from channels_sync.models import Channel, ListingPush, SendingAccount, SendingWindow
 from channels_sync.models.pushes import SEND_ATTEMPTS_MAX
+from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.metering import ensure_account
-from channels_sync.operations.recomputing import absorb_changes
 from tests.channels_sync.factories import make_channel, make_listing, push_of
 from tests.factories import make_location, make_user, put_on_hand
 

@@ -1,0 +1,126 @@
+"""Taking in news of stock, and wide work piece by piece: what they touch is worked out anew."""
+
+from __future__ import annotations
+
+from django.db import connection
+from django.utils import timezone
+
+from channels_sync.causes import joined
+from channels_sync.models import Channel
+from channels_sync.operations.building import touched_by
+from channels_sync.operations.news import ACTOR
+from channels_sync.operations.pieces import Width, forget_shown, leave_pieces, take_piece
+from channels_sync.operations.recomputing import recompute_locked
+from channels_sync.operations.run_plans import Cause, persons
+from inventory.operations.posting import Actor
+from inventory.operations.transactions import operation
+from inventory.wakeups import wake_after_commit
+
+ITEMS_OF_SINGLE_ACTS = 100
+"""News that names more items comes after news that names fewer, one row at a time."""
+
+
+@operation
+def absorb_changes(*, rows_max: int = 200) -> int:
+    """Take in up to `rows_max` rows of news about stock and recompute what they touch. Returns the rows or pieces taken in.
+
+    What single acts changed comes first; only when there is none of it, the work of `absorb_wide`. What touches more listings
+    than LISTINGS_PER_PIECE is cut into pieces, which later calls take. News and pieces are deleted in the transaction that
+    writes what follows from them: nothing is lost when the process dies, and nobody remembers how far they read. Several may
+    do this at once.
+    """
+    if rows_max < 1:
+        raise ValueError(f"rows_max must be positive, not {rows_max}")
+    return _absorb_news(rows_max, of_many=False) or absorb_wide()
+
+
+@operation
+def absorb_wide() -> int:
+    """Take in one row of news that names many items, or one piece of wide work. Returns 1, or 0 when there is none.
+
+    Whoever works for long calls this in turn with `absorb_changes`, so that it gets on however much single news there is.
+    """
+    return _absorb_news(1, of_many=True) or _absorb_piece()
+
+
+def _absorb_news(rows_max: int, *, of_many: bool) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH n AS (DELETE FROM inventory_stockchange WHERE id = ANY(ARRAY(SELECT id FROM inventory_stockchange"
+            f" WHERE cardinality(items) {'>' if of_many else '<='} %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED))"
+            " RETURNING items, posting_id, cause, recorded_at, actor_id)"
+            f" SELECT n.items, n.posting_id, n.cause, n.recorded_at, {ACTOR} FROM n",
+            [ITEMS_OF_SINGLE_ACTS, rows_max],
+        )
+        news = cursor.fetchall()
+    if not news:
+        return 0
+    items = touched_by(items={item_id for touched, *_ in news for item_id in touched}, now=timezone.now())
+    cause = Cause(
+        words=joined(cause for _, _, cause, *_ in news),
+        posting_id=max((posting_id for _, posting_id, *_ in news if posting_id is not None), default=None),
+        changed_at=min(recorded_at for _, _, _, recorded_at, _ in news),
+        actors=frozenset(actor_id for *_, actor_id in news if actor_id is not None),
+    )
+    _recompute_or_leave(Width.of_items(items), cause=cause, is_wide=of_many)
+    return len(news)
+
+
+def absorb_pieces_of(channel: Channel) -> None:
+    """Work through all pieces that keep a channel back, within the present transaction."""
+    while _absorb_piece(keeps_back=channel):
+        pass
+
+
+def _absorb_piece(*, keeps_back: Channel | None = None) -> int:
+    piece = take_piece(keeps_back=keeps_back)
+    if piece is None:
+        return 0
+    cause = Cause(piece.words, piece.posting_id, piece.changed_at, frozenset(piece.actors))
+    recompute_locked(listing_ids=piece.listings, cause=cause, send_again=piece.send_again)
+    if piece.forgets_shown:
+        forget_shown(piece.listings)
+    return 1
+
+
+def _recompute_or_leave(width: Width, *, cause: Cause, is_wide: bool) -> None:
+    """At once where one transaction can bear it, else in pieces."""
+    listing_ids = width.listing_ids()
+    if listing_ids is not None:
+        recompute_locked(listing_ids=listing_ids, cause=cause)
+    else:
+        leave_pieces(
+            width,
+            words=cause.words,
+            posting_id=cause.posting_id,
+            changed_at=cause.changed_at,
+            actors=cause.actors,
+            is_wide=is_wide,
+        )
+
+
+@operation
+def renew_figures(
+    *, width: Width, cause: str, actor: Actor, forgets_shown: bool = False, keeps_back: Channel | None = None
+) -> None:
+    """Make a new version of each of these listings, also where the figure is the same, so that it is sent once more.
+
+    More of them than one transaction bears are left to the workers. `forgets_shown` has each read before it is sent;
+    `keeps_back` has that channel wait until all were worked out.
+    """
+    actors = persons(actor)
+    listing_ids = width.listing_ids()
+    if listing_ids is None:
+        leave_pieces(
+            width,
+            words=cause,
+            actors=actors,
+            send_again=True,
+            forgets_shown=forgets_shown,
+            keeps_back=keeps_back,
+        )
+        return
+    recompute_locked(listing_ids=listing_ids, cause=Cause(cause, actors=actors), send_again=True)
+    if forgets_shown:
+        forget_shown(listing_ids)
+    wake_after_commit()
