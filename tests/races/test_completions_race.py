@@ -11,14 +11,17 @@ import pytest
 from django.db import connection, connections
 
 from inventory import locks
-from inventory.errors import AlreadyReversed, DomainError, InsufficientStock, ReversalBlocked
+from inventory.errors import AlreadyReversed, DomainError, InsufficientStock, ReservedByOther, ReversalBlocked
 from inventory.models import CostPool, Posting, StockBalance
 from inventory.operations import posting as posting_module
 from inventory.operations.issuing import issue_stock
+from inventory.operations.reserving import reserve_stock
+from inventory.operations.shipping import ShipmentLine, ship_stock
 from production.models import Completion
 from production.operations.reversing import reverse_completion
+from tests.api.client import ApiClient
 from tests.conftest import broken_invariants
-from tests.factories import make_item, make_location, on_hand, put_on_hand
+from tests.factories import make_item, make_location, make_user, on_hand, put_on_hand
 from tests.production.factories import complete, make_bom
 
 pytestmark = pytest.mark.race
@@ -94,27 +97,70 @@ def test_without_the_lock_the_pool_loses_an_update(workshop, monkeypatch):
     assert any(finding.startswith("pools") for finding in broken_invariants())
 
 
+class Rival:
+    """A client who takes one piece at a time: at the service, over HTTP, and as an order that is promised and shipped."""
+
+    def __init__(self, item, part, place, user):
+        self.item, self.part, self.place = item, part, place
+        self.api = ApiClient(user)
+        self.ways = [self.completes, self.issues, self.completes_over_http, self.issues_over_http, self.orders]
+
+    def completes(self):
+        complete(self.item, "1", into=self.place)
+        return True
+
+    def issues(self):
+        issue_stock(key=uuid4(), item=self.part, location=self.place, quantity=Decimal(1), actor=None)
+        return True
+
+    def completes_over_http(self):
+        return self._answered("completions/", {"item": self.item.sku, "good": "1", "destination": self.place.code})
+
+    def issues_over_http(self):
+        return self._answered("issues/", {"item": self.part.sku, "location": self.place.code, "quantity": "1"})
+
+    def orders(self):
+        demand = ("order", str(uuid4()))
+        reserve_stock(
+            item=self.part,
+            location=self.place,
+            quantity=Decimal(1),
+            demand_kind=demand[0],
+            demand_ref=demand[1],
+            actor=None,
+        )
+        line = ShipmentLine(item=self.part, location=self.place, quantity=Decimal(1))
+        ship_stock(key=uuid4(), lines=[line], demand=demand, actor=None)
+        return True
+
+    def _answered(self, path, body):
+        answer = self.api.post(path, body)
+        assert answer.status_code == 201 or answer.json()["code"] in {"INSUFFICIENT_STOCK", "RESERVED_BY_OTHER"}
+        return answer.status_code == 201
+
+    def takes(self, way):
+        try:
+            return self.ways[way % len(self.ways)]()
+        except (InsufficientStock, ReservedByOther):
+            return False
+
+
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_many_clients_sell_exactly_what_there_is(workshop, seed):
-    """F3: 16 clients (BACKFLUSH_RACE_CLIENTS) on stock for fewer, by completion and by issue at once."""
+    """F3: 16 clients (BACKFLUSH_RACE_CLIENTS) on stock for fewer, by completions and issues at the service and over HTTP, and by
+    orders that are promised and shipped, at once."""
     item, part, place = workshop
+    user = make_user(role="Administrator")
+    rivals = [Rival(item, part, place, user) for _ in range(CLIENTS)]
     stock = CLIENTS + seed
     put_on_hand(part, place, str(stock), value=f"{stock}.00")
 
-    def client(number):
-        taken = 0
-        for turn in range(3):
-            try:
-                if (number + turn) % 2:
-                    complete(item, "1", into=place)
-                else:
-                    issue_stock(key=uuid4(), item=part, location=place, quantity=Decimal(1), actor=None)
-                taken += 1
-            except InsufficientStock:
-                pass
-        return taken
-
-    taken = together([lambda number=number: client(number) for number in range(CLIENTS)])
+    taken = together(
+        [
+            lambda rival=rival, number=number: sum(rival.takes(number + turn) for turn in range(3))
+            for number, rival in enumerate(rivals)
+        ]
+    )
 
     assert sum(taken) == stock
     assert on_hand(part) == 0
@@ -169,6 +215,26 @@ def test_reversal_against_completion_that_uses_the_output(workshop):
     assert isinstance(refusals[0], (ReversalBlocked, InsufficientStock))
     assert on_hand(item) in {Decimal(0), Decimal(3)}
     assert broken_invariants() == []
+
+
+def test_without_the_lock_the_output_is_used_and_taken_back(workshop, monkeypatch):
+    """The negative control of the test above: both have read the five before either writes."""
+    item, part, place = workshop
+    gift = make_item(sku="GIFT")
+    make_bom(item=gift, lines=[(item, "1")])
+    put_on_hand(part, place, "5", value="5.00")
+    made = complete(item, "5", into=place).completion
+    take_out_the_locks(monkeypatch)
+
+    results = together(
+        [
+            lambda: reverse_completion(key=uuid4(), completion=made, actor=None),
+            lambda: complete(gift, "2", into=place),
+        ]
+    )
+
+    assert [r for r in results if isinstance(r, DomainError)] == []
+    assert broken_invariants() or on_hand(item) < 0
 
 
 def test_two_reversals_of_one_completion_take_it_back_once(workshop):
