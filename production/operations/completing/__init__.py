@@ -14,8 +14,8 @@ from inventory.operations.transactions import operation
 from inventory.quantities import as_text
 from production.facts import Recipe
 from production.models import Completion, WorkOrder
+from production.operations.completing.lots_made import receive_outputs
 from production.operations.completing.nesting import make_missing, may_nest
-from production.operations.completing.outputs import receive_outputs
 from production.operations.completing.plans import order_of, plan_completion, recipe_for
 from production.operations.completing.promising import free_the_rest, promise_output
 from production.operations.completing.refusing import check_request

@@ -10,13 +10,12 @@ from django.conf import settings
 from inventory.errors import DomainError, InvalidQuantity
 from inventory.models import CostEntryKind, Item, Location, StockStatus, Tracking
 from inventory.operations.checking import check_location
-from inventory.operations.lots import LotSpec, check_lot_code, ensure_lots, lots_answered, refuse_serials_on_hand
-from inventory.operations.posting import Draft
+from inventory.operations.lots import check_lot_code
 from inventory.quantities import ZERO, check_step, round_half_up, share_out, total_of
 from production.explosion import OutputFact, by_product_values, operation_costs
 from production.facts import OutputItem, Recipe
 from production.models import OperationKind
-from production.operations.completing.requests import CompletionPlan, CompletionRequest, PlannedOutput, item_of
+from production.operations.completing.requests import CompletionRequest, PlannedOutput, item_of
 
 OPERATION_ENTRIES = {
     OperationKind.LABOUR: CostEntryKind.LABOUR,
@@ -164,13 +163,9 @@ def _main_outputs(
     item = item_of(request)
     lots: Sequence[tuple[str, Decimal, date | None]]
     if request.output_lots:
-        lots = [
-            (lot.code.strip(), lot.quantity, lot.expires_on or output_expiry(request, item, on=on))
-            for lot in request.output_lots
-        ]
+        lots = [(lot.code.strip(), lot.quantity, lot.expires_on or request.expires_on) for lot in request.output_lots]
     else:
-        code = output_lot_code(request, item, on=on, posting_id=posting_id)
-        lots = [(code, request.good, output_expiry(request, item, on=on))]
+        lots = [(output_lot_code(request, item, on=on, posting_id=posting_id), request.good, request.expires_on)]
     if value is None or len(lots) == 1:
         values: Sequence[Decimal | None] = [value] * len(lots)
     else:
@@ -184,10 +179,11 @@ def _main_outputs(
             location=target,
             status=_arrival(item.inspection_required),
             lot_code=code,
-            expires_on=expires_on,
+            expires_on=output_expiry(item, expires_on, on=on),
             quantity=quantity,
             value=worth,
             is_main=True,
+            is_expiry_given=expires_on is not None,
         )
         for (code, quantity, expires_on), worth in zip(lots, values, strict=True)
     ]
@@ -203,54 +199,8 @@ def output_lot_code(request: CompletionRequest, item: Item, *, on: date, posting
     return check_lot_code(item, request.output_lot_code or automatic, request.good)
 
 
-def output_expiry(request: CompletionRequest, item: Item, *, on: date) -> date | None:
-    if item.tracking == Tracking.NONE:
-        return None
-    if request.expires_on is not None or item.shelf_life_days is None:
-        return request.expires_on
-    return on + timedelta(days=item.shelf_life_days)
-
-
-def usual_lot(request: CompletionRequest, recipe: Recipe, *, on: date, posting_id: int | None) -> list[LotSpec]:
-    """The one lot of a completion that has no other output; empty for any other, whose lots are made when they are known."""
-    if not request.good or request.output_lots or request.by_products or (recipe.extras and recipe.extras.outputs):
-        return []
-    item = item_of(request)
-    code = output_lot_code(request, item, on=on, posting_id=posting_id)
-    return [LotSpec(item, code, on, output_expiry(request, item, on=on))]
-
-
-def receive_outputs(draft: Draft, plan: CompletionPlan, *, item: Item, on: date, usual: Sequence[LotSpec]) -> list[int]:
-    """Put everything that came out into stock with the value it carries; return its lot ids in order.
-
-    `usual` is the lot that was made when the rows were locked, if one was.
-
-    Without a good unit the whole cost is scrap expense (rule S8).
-    """
-    for kind, cost in plan.operation_costs.items():
-        draft.expense(item.pk, OPERATION_ENTRIES[OperationKind(kind)], -cost)
-    if not plan.good:
-        whole = None if plan.consumed_value is None else plan.consumed_value + plan.operation_value
-        draft.expense(item.pk, CostEntryKind.SCRAP, whole)
-    if not plan.outputs:
-        return []
-    if usual:
-        lots = lots_answered(usual, draft.rows.answer)
-        refuse_serials_on_hand(usual, lots)
-        lot_ids = [lots[spec.key] for spec in usual]
-    else:
-        lot_ids = _lots_of(plan.outputs, item=item, on=on)
-    for output, lot_id in zip(plan.outputs, lot_ids, strict=True):
-        draft.receive((output.item_id, output.location.pk, lot_id, output.status), output.quantity, output.value)
-    return lot_ids
-
-
-def _lots_of(outputs: Sequence[PlannedOutput], *, item: Item, on: date) -> list[int]:
-    items = {item.pk: item}
-    others = [output.item_id for output in outputs if output.item_id != item.pk]
-    if others:
-        items.update(Item.objects.in_bulk(others))
-    specs = [LotSpec(items[output.item_id], output.lot_code, on, output.expires_on) for output in outputs]
-    lots = ensure_lots(specs)
-    refuse_serials_on_hand(specs, lots)
-    return [lots[spec.key] for spec in specs]
+def output_expiry(item: Item, given: date | None, *, on: date) -> date | None:
+    """What a new lot of the output gets: the day that was given, else the shelf life counted from the completion."""
+    if given is not None and item.tracking != Tracking.NONE:
+        return given
+    return _expiry(item.tracking, item.shelf_life_days, on=on)

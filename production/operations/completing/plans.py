@@ -17,13 +17,12 @@ from inventory.quantities import ZERO, as_text
 from production.errors import InvalidSubstitute, OrderClosed
 from production.facts import ComponentFact, Recipe, recipe_of_bom, recipe_of_work_order
 from production.models import ConsumptionBasis, WorkOrder, WorkOrderState
+from production.operations.completing.lots_made import usual_lot, with_lots_there
 from production.operations.completing.outputs import (
     expected_by_products,
     operations_of,
-    output_expiry,
     output_lot_code,
     plan_outputs,
-    usual_lot,
 )
 from production.operations.completing.refusing import (
     refuse_deviation,
@@ -143,6 +142,8 @@ def plan_completion(
         posting_id=posting_id,
     )
     problems.extend(wrong)
+    if not lock:
+        outputs = with_lots_there(outputs, item=item, on=on, problems=problems)
     main = None if total is None or carried is None else total - carried
     held = [c for c in rows.of_item(item.pk, status=str(status)) if c.location_id == target.pk]
     plan = CompletionPlan(
@@ -160,7 +161,7 @@ def plan_completion(
         source_location=source,
         output_location=target,
         output_lot_code=output_lot_code(request, item, on=on, posting_id=posting_id),
-        output_expires_on=output_expiry(request, item, on=on),
+        output_expires_on=next((output.expires_on for output in outputs if output.is_main), None),
         output_status=str(status),
         output_on_hand=sum((cell.quantity for cell in held), ZERO),
         completable=completable,

@@ -102,6 +102,8 @@ class PlannedOutput:
     value: Decimal | None
     is_main: bool
     expected: Decimal = ZERO
+    is_expiry_given: bool = False
+    """Whether somebody said the expiry; else a lot that exists keeps its own, and a new one gets this."""
 
 
 @dataclass(slots=True)
