@@ -125,6 +125,18 @@ class WorkOrder(models.Model):
     def is_open(self) -> bool:
         return self.state == WorkOrderState.OPEN
 
+    @property
+    def allowance_left(self) -> Decimal:
+        """What may still be started, the allowance above the plan included, in whole steps of the item; stock unit."""
+        limit = self.planned * (100 + self.over_completion_percent) / 100
+        left = max(limit - self.good - self.scrapped, Decimal(0))
+        return left - left % self.item.step
+
+    @property
+    def takes_completions(self) -> bool:
+        """Whether more can be completed: it is open, or done with a part of its allowance left (rule S5)."""
+        return self.is_open or (self.state == WorkOrderState.DONE and self.allowance_left > 0)
+
 
 class WorkOrderLine(models.Model):
     """One component of a work order, frozen at release: phantoms exploded, lines of the same component added.

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import uuid4
 
-from django.db import transaction
-
 from inventory.errors import DomainError
 from inventory.models import Reservation, StockBalance
 from inventory.operations.posting import Actor
+from inventory.operations.transactions import try_out
 from inventory.quantities import ZERO
 from production.models import Completion, CompletionLine, CompletionReversal, CompletionReversalLine
 from production.operations.outputs_back import main_outputs_left
@@ -51,11 +50,7 @@ def preview_reversal(*, completion: Completion, actor: Actor, good: Decimal | No
     lines: list[ReturnedLine] = []
     problem: DomainError | None = None
     try:
-        with transaction.atomic():
-            result = reverse_completion(key=uuid4(), completion=completion, actor=actor, good=good)
-            back = CompletionReversalLine.objects.filter(reversal=result.reversal).order_by("line_id")
-            lines = [ReturnedLine(row.line, row.actual) for row in back.select_related("line__component")]
-            transaction.set_rollback(True)
+        lines = try_out(lambda: _returned_lines(completion, actor=actor, good=good))
     except DomainError as error:
         problem = error
     return ReversalPlan(
@@ -67,6 +62,12 @@ def preview_reversal(*, completion: Completion, actor: Actor, good: Decimal | No
         lines=lines,
         problem=problem,
     )
+
+
+def _returned_lines(completion: Completion, *, actor: Actor, good: Decimal | None) -> list[ReturnedLine]:
+    result = reverse_completion(key=uuid4(), completion=completion, actor=actor, good=good)
+    back = CompletionReversalLine.objects.filter(reversal=result.reversal).order_by("line_id")
+    return [ReturnedLine(row.line, row.actual) for row in back.select_related("line__component")]
 
 
 def _returnable(completion: Completion) -> Decimal:

@@ -10,8 +10,9 @@ from django.db import connection
 
 from inventory.errors import AlreadyReversed, InvalidQuantity, ReversalBlocked
 from inventory.locks import CellKey
-from inventory.models import CostEntry, CostEntryKind, Item, Movement, Posting, PostingKind
+from inventory.models import CostEntry, CostEntryKind, Item, Movement, Posting, PostingKind, StockStatus
 from inventory.operations.checking import check_quantity
+from inventory.operations.pinning import Pin, pin_cells
 from inventory.operations.posting import Actor, Draft, claim_posting, post
 from inventory.operations.reserving import release_pins
 from inventory.operations.reversing import cell_key, lock_for_reversal, refuse_blocked
@@ -25,8 +26,10 @@ from production.models import (
     CompletionReversalLine,
     Disassembly,
     WorkOrder,
+    WorkOrderState,
 )
 from production.operations.completing.promising import demands_of
+from production.operations.completing.requests import DEMAND_KIND
 from production.operations.outputs_back import OutputBack, outputs_to_take_back
 
 ABSORBED = frozenset({CostEntryKind.CONSUMABLES, CostEntryKind.LABOUR, CostEntryKind.MACHINE, CostEntryKind.OVERHEAD})
@@ -115,6 +118,8 @@ def reverse_completion(
     _take_outputs_back(draft, back, value=value, absorbed=absorbed, posting_id=original.pk)
     post(posting=claim.posting, draft=draft)
     reversal = _write(claim.posting, done, order, returned, good=taken, is_whole=is_whole)
+    if order is not None:
+        _pin_on_the_floor(order, draft, done, what=str(original), actor=actor)
     if is_whole:
         _reverse_nested(claim.posting, done, actor=actor, reason=reason)
     return CompletionReversalResult(claim.posting, reversal, replayed=False)
@@ -147,6 +152,32 @@ def _reverse_nested(posting: Posting, completion: Completion, *, actor: Actor, r
             reverse_completion(
                 key=uuid5(posting.key, f"nested {nested.pk}"), completion=nested, actor=actor, reason=reason
             )
+
+
+def _pin_on_the_floor(order: WorkOrder, draft: Draft, completion: Completion, *, what: str, actor: Actor) -> None:
+    """What goes back to the floor of an order that is still made stands there for it again, as it was issued.
+
+    What was made for the completion in the same step stays free, since it goes back as well.
+    """
+    if order.floor_location_id is None or not WorkOrder.objects.filter(pk=order.pk, state=WorkOrderState.OPEN).exists():
+        return
+    made = set(Completion.objects.filter(parent=completion).values_list("item_id", flat=True))
+    back: dict[CellKey, Decimal] = {}
+    for line in draft.lines:
+        if line.quantity > ZERO and line.location_id == order.floor_location_id and line.item_id not in made:
+            back[line.key] = back.get(line.key, ZERO) + line.quantity
+    pin_cells(
+        [
+            Pin(item_id, location_id, lot_id, quantity)
+            for (item_id, location_id, lot_id, status), quantity in back.items()
+            if status == StockStatus.AVAILABLE
+        ],
+        demand_kind=DEMAND_KIND,
+        demand_ref=order.number,
+        rank=order.rank,
+        actor=actor,
+        reason=f"{what} reversed",
+    )
 
 
 def _locked_order(completion: Completion) -> WorkOrder | None:

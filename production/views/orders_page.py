@@ -20,7 +20,7 @@ from production.operations.completing import CompletionPlan, CompletionRequest, 
 from production.operations.reshaping import UNFINISHED
 from production.operations.sub_orders import missing_sub_assemblies, sub_orders_of
 from production.order_forms import ScheduleForm, rank_name
-from production.planning import PlannedLine
+from production.planned import PlannedLine
 from production.reads.order_needs import LineNeed, needs_of_order
 from production.reads.order_stages import stage_of
 from production.reads.shortages import shortages_of

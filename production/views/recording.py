@@ -343,7 +343,10 @@ def _last_of(request: HttpRequest) -> dict[str, str] | None:
     if done is None:
         return None
     order = done.work_order
-    return {"code": order.number if order and order.is_open else done.item.sku, "posting_id": str(done.posting_id)}
+    return {
+        "code": order.number if order and order.takes_completions else done.item.sku,
+        "posting_id": str(done.posting_id),
+    }
 
 
 def _recent() -> Sequence[Completion]:

@@ -16,6 +16,7 @@ from inventory.operations.taking import check_negative
 from inventory.quantities import ZERO, as_text
 from production.errors import InvalidSubstitute, OrderClosed
 from production.facts import ComponentFact, Recipe, recipe_of_bom, recipe_of_work_order
+from production.issued import IssuedStock, stand_ins
 from production.models import ConsumptionBasis, WorkOrder, WorkOrderState
 from production.operations.completing.lots_made import usual_lot, with_lots_there
 from production.operations.completing.outputs import (
@@ -31,7 +32,8 @@ from production.operations.completing.refusing import (
     refuse_unusual,
 )
 from production.operations.completing.requests import DEMAND_KIND, CompletionPlan, CompletionRequest, item_of
-from production.planning import LinePlan, PlanInput, Substitution, Usage, largest_completable, plan_lines, standards_of
+from production.planned import Substitution, Usage
+from production.planning import LinePlan, PlanInput, largest_completable, plan_lines, standards_of
 
 
 def recipe_for(request: CompletionRequest, order: WorkOrder | None, *, on: date) -> Recipe:
@@ -49,10 +51,11 @@ def order_of(request: CompletionRequest, *, lock: bool) -> WorkOrder | None:
     if lock:
         orders = orders.select_for_update(of=("self",), no_key=True)
     order = orders.get(pk=request.work_order.pk)
-    if not order.is_open:
+    if not order.takes_completions:
+        advice = {WorkOrderState.PLANNED: "Release it", WorkOrderState.DONE: "Reopen it by raising its plan"}
         raise OrderClosed(
             f"{order.number} is {order.get_state_display().lower()}. "
-            f"{'Release' if order.state == WorkOrderState.PLANNED else 'Reopen'} it, or complete {order.item.sku} without it.",
+            f"{advice.get(WorkOrderState(order.state), 'Reopen it')}, or complete {order.item.sku} without it.",
             work_order=order.number,
             state=order.state,
         )
@@ -84,6 +87,8 @@ def plan_completion(
     status = StockStatus.QC_HOLD if item.inspection_required else StockStatus.AVAILABLE
     stocked = {r.component_id for r in recipe.rates if not r.is_consumable} | set(extras)
     stocked |= {other.component.id for others in substitutions.values() for other in others}
+    if order is not None and order.basis == ConsumptionBasis.ISSUED and recipe.extras is not None:
+        stocked.update(item_id for others in recipe.extras.substitutes.values() for item_id in others)
     usual = usual_lot(request, recipe, on=on, posting_id=posting_id) if lock else []
     started_before = order.good + order.scrapped if order else ZERO
     started = request.good + request.scrapped
@@ -115,8 +120,10 @@ def plan_completion(
         issued_at=floor,
     )
     if order is not None and order.basis == ConsumptionBasis.ISSUED:
-        given.issued = _issued(rows, source.path if source else "/")
-        given.remaining = max(order.planned - started_before, ZERO)
+        given.issued = IssuedStock(
+            _issued(rows, order.floor_location_id), started, max(order.planned - started_before, ZERO)
+        )
+        _use_stand_ins(request, given, given.issued)
     if request.may_go_below:
         _allow_below(request, given, recipe, actor=actor, lock=lock)
     lines = plan_lines(given)
@@ -224,14 +231,31 @@ def _skus(ratios: dict[int, Decimal]) -> Sequence[str]:
     return list(Item.objects.filter(pk__in=ratios).order_by("sku").values_list("sku", flat=True)) if ratios else []
 
 
-def _issued(rows: StockRows, path: str) -> dict[int, Decimal]:
-    """What was issued to the order and is left: its own stock on the floor, by component (rule S4)."""
+def _issued(rows: StockRows, floor_id: int | None) -> dict[int, Decimal]:
+    """What was issued to the order and is left: its own stock on the floor, by item (rule S4). Nothing without a floor."""
     left: dict[int, Decimal] = {}
     for cell in rows.cells.values():
         own = rows.own_quantity(cell.id)
-        if own and cell.path.startswith(path):
+        if own and cell.location_id == floor_id:
             left[cell.item_id] = left.get(cell.item_id, ZERO) + own
     return left
+
+
+def _use_stand_ins(request: CompletionRequest, given: PlanInput, issued: IssuedStock) -> None:
+    """Approved substitutes that were issued are used for their component, unless somebody entered what became of them."""
+    extras = given.recipe.extras
+    if extras is None:
+        return
+    found = stand_ins(given.recipe.rates, extras.substitutes, issued.left)
+    entered = {actual.component.pk for actual in request.actuals}
+    items = Item.objects.in_bulk(item_id for item_id in found if item_id not in entered) if found else {}
+    for item_id, item in sorted(items.items()):
+        quantity = issued.share(item_id, step=item.step)
+        if quantity:
+            component_id = found[item_id]
+            ratio = extras.substitutes[component_id][item_id]
+            instead = Substitution(ComponentFact.of(item), Usage(quantity), ratio, is_issued=True)
+            given.substitutions.setdefault(component_id, []).append(instead)
 
 
 def _allow_below(request: CompletionRequest, given: PlanInput, recipe: Recipe, *, actor: Actor, lock: bool) -> None:

@@ -10,7 +10,7 @@ from inventory.models import Item, Location, Lot, Posting
 from inventory.quantities import ZERO
 from production.facts import OutputItem
 from production.models import Bom, Completion, WorkOrder
-from production.planning import PlannedLine
+from production.planned import PlannedLine
 
 DEMAND_KIND = "work_order"
 """The demand kind of stock that is reserved for a work order; the reference is its number."""

@@ -354,8 +354,8 @@ def test_a_tracked_output_gets_a_lot_with_its_expiry(place):
 def test_more_goes_into_a_lot_on_a_later_day_and_the_lot_keeps_its_expiry(place):
     part, item = make_item(), make_item(tracking=Tracking.LOT, shelf_life_days=30)
     make_bom(item=item, lines=[(part, "1")])
-    put_on_hand(part, place, "5")
     yesterday = timezone.now() - timedelta(days=1)
+    put_on_hand(part, place, "5", effective_at=yesterday)
     complete(item, "2", into=place, output_lot_code="B-7", effective_at=yesterday)
 
     seen = preview(item, "1", into=place, output_lot_code="b-7")
@@ -385,9 +385,10 @@ def test_another_expiry_than_a_lot_has_is_told_by_the_preview_and_refused(place)
 def test_a_by_product_of_a_later_day_goes_into_the_lot_it_is_named_for(place):
     part, item, rest = make_item(), make_item(), make_item(tracking=Tracking.LOT, shelf_life_days=5)
     make_bom(item=item, lines=[(part, "1")], outputs=[(rest, "1", "10")])
-    put_on_hand(part, place, "5")
+    yesterday = timezone.now() - timedelta(days=1)
+    put_on_hand(part, place, "5", effective_at=yesterday)
     into_it = [ByProduct(rest, Decimal(1), lot_code="R-1")]
-    complete(item, "1", into=place, by_products=into_it, effective_at=timezone.now() - timedelta(days=1))
+    complete(item, "1", into=place, by_products=into_it, effective_at=yesterday)
 
     complete(item, "1", into=place, by_products=into_it)
 

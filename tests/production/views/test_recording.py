@@ -564,7 +564,8 @@ def test_a_form_without_a_key_still_posts(as_operator, workshop):
 def lot_tracked(workshop):
     soap = make_item(sku="SOAP", tracking="lot", shelf_life_days=730, kind="product")
     make_bom(item=soap, lines=[(workshop.wick, "1")])
-    complete(soap, "2", into=workshop.finished, output_lot_code="B-7", effective_at=timezone.now() - timedelta(days=1))
+    tomorrow = timezone.localdate() + timedelta(days=1)
+    complete(soap, "2", into=workshop.finished, output_lot_code="B-7", expires_on=tomorrow)
     return soap
 
 
