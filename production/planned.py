@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from inventory.quantities import ZERO
+from production.explosion import MANUAL
 from production.facts import ComponentFact
 
 NOTHING = Fraction(0)
@@ -90,6 +91,8 @@ class PlannedLine(NamedTuple):
 
     def deviates(self, tolerance: Decimal) -> bool:
         """Whether actual differs from standard by more than the share `tolerance` of it."""
+        if self.issue_method == MANUAL or self.is_optional:  # expected nowhere: that some was used is as designed
+            return False
         if self.needed is not None and self.lacking > Fraction(self.needed) * Fraction(tolerance):
             return True
         if self.replaced or self.substitute_for is not None:

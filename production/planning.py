@@ -112,7 +112,8 @@ def plan_lines(given: PlanInput) -> LinePlan:
         for other in instead:
             alone = Rate(other.component.id, Fraction(0))
             line = _plan_line(other.component, alone, ZERO, other.usage, given, draft, {})
-            lines.append(line._replace(substitute_for=component))
+            # Not of the order's line of its own, should it be a component as well.
+            lines.append(line._replace(substitute_for=component, work_order_line_id=None))
     for component_id, usage in entered.items():
         extra = Rate(component_id, Fraction(0))
         lines.append(_plan_line(given.extras[component_id], extra, ZERO, usage, given, draft, usable))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 
 from django.conf import settings
 
@@ -14,6 +15,7 @@ from inventory.operations.lots import LotSpec, ensure_lots, lots_statement
 from inventory.operations.posting import Actor
 from inventory.operations.taking import check_negative
 from inventory.quantities import ZERO, as_text
+from inventory.trips import rows_of
 from production.errors import InvalidSubstitute, OrderClosed
 from production.facts import ComponentFact, Recipe, recipe_of_bom, recipe_of_work_order
 from production.issued import IssuedStock, stand_ins
@@ -34,6 +36,7 @@ from production.operations.completing.refusing import (
 from production.operations.completing.requests import DEMAND_KIND, CompletionPlan, CompletionRequest, item_of
 from production.planned import Substitution, Usage
 from production.planning import LinePlan, PlanInput, largest_completable, plan_lines, standards_of
+from production.ran import Event, Ran, ran_through
 
 
 def recipe_for(request: CompletionRequest, order: WorkOrder | None, *, on: date) -> Recipe:
@@ -136,7 +139,8 @@ def plan_completion(
         problems.append(lines.shortage)
         limit = largest_completable(given, lines, output_step=item.step)
         completable = None if limit is None else max(limit - request.scrapped, ZERO)
-    operations = operations_of(recipe, started_before=started_before, started=given.started)
+    ran = _ran_before(order, recipe)
+    operations = operations_of(recipe, ran=ran, started=given.started)
     consumed = lines.consumed_value
     total = None if consumed is None else consumed + sum(operations.values(), ZERO)
     outputs, carried, wrong = plan_outputs(
@@ -144,7 +148,7 @@ def plan_completion(
         recipe,
         target=target,
         total=total,
-        started_before=started_before,
+        ran=ran,
         on=on,
         posting_id=posting_id,
     )
@@ -176,12 +180,43 @@ def plan_completion(
         outputs=outputs,
         operation_costs=operations,
         by_product_value=carried,
-        by_products=expected_by_products(recipe, started_before=started_before, started=given.started),
+        by_products=expected_by_products(recipe, ran=ran, started=given.started),
         substitutes={} if recipe.extras is None else recipe.extras.substitutes,
         deviation_policy=recipe.deviation_policy,
         deviation_tolerance_percent=recipe.deviation_tolerance_percent,
     )
     return plan, lines, usual
+
+
+_RUN = """
+SELECT e.completion_id, e.is_reversal, e.good, e.scrapped FROM (
+  SELECT posting_id AS id, posting_id AS completion_id, false AS is_reversal, good, scrapped
+  FROM production_completion WHERE work_order_id = %(order)s
+  UNION ALL
+  SELECT r.posting_id, r.completion_id, true, r.good, r.scrapped
+  FROM production_completionreversal r JOIN production_completion c ON c.posting_id = r.completion_id
+  WHERE c.work_order_id = %(order)s
+) e WHERE EXISTS (
+  SELECT 1 FROM production_completionreversal r JOIN production_completion c ON c.posting_id = r.completion_id
+  WHERE c.work_order_id = %(order)s
+) ORDER BY e.id
+"""
+
+
+def _ran_before(order: WorkOrder | None, recipe: Recipe) -> Ran:
+    """What the order's standing completions carry; its history is read only where something was taken back."""
+    started = order.good + order.scrapped if order is not None else ZERO
+    if order is None or not started:
+        return Ran()
+    extras = recipe.extras
+    if extras is None or not (extras.outputs or extras.operations):
+        return Ran(started, Fraction(1))
+    steps = {item_id: item.step for item_id, item in extras.output_items.items()}
+    history = rows_of(_RUN, {"order": order.pk})
+    if history:
+        return ran_through(map(Event._make, history), extras.outputs, steps)
+    booked = {output.item_id: output.yielded(started, step=steps[output.item_id]) for output in extras.outputs}
+    return Ran(started, Fraction(1), booked)
 
 
 def _entered(

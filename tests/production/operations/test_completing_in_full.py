@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from inventory.errors import InsufficientStock, LotMismatch, NegativeNotAllowed, WrongState
+from inventory.errors import DuplicateSerial, InsufficientStock, LotMismatch, NegativeNotAllowed, WrongState
 from inventory.models import CostEntry, CostPool, ExceptionCase, Movement, Posting, Reservation, StockBalance
 from inventory.operations.reserving import reserve_stock
 from production.errors import ConsumptionVariance, InvalidSubstitute, OrderClosed, OverCompletion, UnusualQuantity
@@ -271,6 +271,96 @@ def test_lots_must_add_up_to_what_is_good(place):
         complete(item, "3", into=place, output_lots=[OutputLot("A", Decimal(2))])
 
     assert not Completion.objects.exists()
+
+
+# --- Set-up and by-products after an undo ---
+
+
+@pytest.fixture
+def run_of_20(place):
+    """An order for 20 with a set-up of an hour at 60.00; half an offcut each."""
+    part, offcut, item = make_item(sku="PART"), make_item(sku="OFFCUT"), make_item(sku="ITEM")
+    put_on_hand(part, place, "100", value="0.00")
+    make_bom(
+        item=item,
+        lines=[(part, "1")],
+        outputs=[(offcut, "0.5", "0")],
+        operations=[
+            {"kind": "labour", "minutes": Decimal(0), "setup_minutes": Decimal(60), "rate_per_hour": Decimal(60)}
+        ],
+    )
+    order = open_work_order(item=item, planned=Decimal(20), output_location=place, actor=None)
+    return order, item, offcut
+
+
+def test_the_set_up_that_an_undo_took_back_is_charged_to_the_next_completion(run_of_20):
+    order, item, _ = run_of_20
+    first = complete(order=order, good="10").completion
+    second = complete(order=order, good="5").completion
+    reverse(first)
+
+    third = complete(order=order, good="10").completion
+    reverse(third, "5")
+    fourth = complete(order=order, good="5").completion
+
+    assert [one.operation_value for one in (first, second, third, fourth)] == [60, 0, 60, 30]
+    assert worth(item) == 60
+
+
+def test_by_products_of_a_run_are_what_its_standing_units_yield(run_of_20):
+    order, _, offcut = run_of_20
+    first = complete(order=order, good="1").completion
+    complete(order=order, good="1")
+    reverse(first)
+    seen = [on_hand(offcut)]
+
+    for good in ("1", "1", "3"):
+        complete(order=order, good=good)
+        seen.append(on_hand(offcut))
+
+    assert seen == [1, 1, 1, 3]
+
+
+def test_scrap_that_was_taken_back_takes_its_set_up_back(run_of_20):
+    order, item, _ = run_of_20
+    scrapped = complete(order=order, good="0", scrapped="2", scrap_reason="burnt").completion
+    complete(order=order, good="2")
+    reverse(scrapped)
+
+    assert complete(order=order, good="1").completion.operation_value == 60
+    assert worth(item) == 60
+
+
+def test_each_piece_of_a_by_product_has_a_serial_number(place):
+    engine, item, core = make_item(sku="ENGINE"), make_item(sku="REBUILT"), make_item(sku="CORE", tracking="serial")
+    put_on_hand(engine, place, "9", value="90.00")
+    make_bom(item=item, lines=[(engine, "1")], outputs=[(core, "1", "10")])
+    named = [ByProduct(core, Decimal(3), lot_code="C-1..C-2, C-9")]
+
+    completion = complete(item, "3", into=place, by_products=named).completion
+    numbered = complete(item, "2", into=place).completion
+    with pytest.raises(DuplicateSerial, match="3 pcs of CORE came out and 2 serial numbers are given"):
+        complete(item, "3", into=place, by_products=[ByProduct(core, Decimal(3), lot_code="C-5 C-6")])
+
+    assert [on_hand(core, lot=code) for code in ("C-1", "C-2", "C-9")] == [1, 1, 1]
+    assert (on_hand(core), worth(core), numbered.by_product_value) == (5, Decimal("5.00"), Decimal("2.00"))
+    reverse(completion, "1")
+    assert [on_hand(core, lot=code) for code in ("C-1", "C-2", "C-9")] == [1, 1, 0]
+    reverse(numbered)
+    assert on_hand(core) == 2
+
+
+@pytest.mark.parametrize("policy", ["reason", "block"])
+def test_what_is_used_by_hand_or_by_choice_is_no_deviation(place, policy):
+    part, glue, extra, item = (make_item(sku=sku) for sku in ("PART", "GLUE", "EXTRA", "ITEM"))
+    for one in (part, glue, extra):
+        put_on_hand(one, place, "10")
+    lines = [(part, "1"), (glue, "1", {"issue_method": "manual"}), (extra, "1", {"is_optional": True})]
+    make_bom(item=item, lines=lines, deviation_policy=policy)
+
+    complete(item, "2", into=place, actuals=[(glue, "3"), (extra, "1")], actor=make_user(role="operator"))
+
+    assert (on_hand(item), on_hand(glue), on_hand(extra)) == (2, 7, 9)
 
 
 # --- Above the plan ---
