@@ -29,9 +29,12 @@ from production.bom_checks import BomLineSpec
 from production.models import Bom, BomLine, BomState, Completion, CompletionLine, IssueMethod, WorkOrder, WorkOrderLine
 from production.operations.boms import (
     activate_bom,
+    check_draft,
     create_draft,
     discard_draft,
     draft_from,
+    lock_graph,
+    locked_versions,
     replace_lines,
     retire_bom,
 )
@@ -227,6 +230,12 @@ class BomLineInline(ShellInline):
 
 
 class BomForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The head of a draft. `opened` is the revision the page was made from: nobody writes over what they have not seen."""
+
+    opened = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    refusal = ""
+    """Why the same form could not be saved a moment ago; it is shown again with everything that was typed."""
+
     class Meta:
         model = Bom
         fields = ("item", "makes", "effective_from", "deviation_policy", "deviation_tolerance_percent", "note")
@@ -236,6 +245,32 @@ class BomForm(forms.ModelForm):  # type: ignore[type-arg]
             "effective_from": "Empty: the day it is activated.",
             "deviation_policy": "When actual use differs from the standard.",
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["opened"] = self.instance.revision
+
+    def clean(self) -> dict[str, Any]:
+        """The draft is locked from here until it is saved, in the order of the operations; the last word is that of now."""
+        values = super().clean() or {}
+        if self.refusal:
+            raise forms.ValidationError(self.refusal)
+        if self.instance.pk:
+            lock_graph()
+            try:
+                now = locked_versions(self.instance)[self.instance.pk]
+                check_draft(now, "changed")
+            except DomainError as error:
+                raise forms.ValidationError(error.message) from error
+            opened = values.get("opened")
+            if opened is not None and opened != now.revision:
+                self.data = {**self.data, "opened": str(now.revision)}  # saving once more means it
+                raise forms.ValidationError(
+                    f"{now} was saved by somebody else since you opened it, and nothing of yours was written. Save again to "
+                    "write yours over it, or load the page again to take theirs."
+                )
+        return values
 
 
 def _share(fraction: Fraction | None) -> str:
@@ -327,9 +362,19 @@ class BomAdmin(ExchangeAdmin, HistoryAdmin):
         try:
             response: HttpResponse = super().changeform_view(request, object_id, form_url, context)
         except DomainError as error:
-            messages.error(request, error.message)
-            return redirect(request.get_full_path())
+            request._bom_refusal = error.message  # type: ignore[attr-defined]
+            response = super().changeform_view(request, object_id, form_url, context)
         return response
+
+    def get_form(self, request: HttpRequest, obj: Bom | None = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        form.refusal = getattr(request, "_bom_refusal", "")
+        return form
+
+    def get_fieldsets(self, request: HttpRequest, obj: Bom | None = None) -> Any:
+        if obj is None or not self.has_change_permission(request, obj):
+            return self.fieldsets
+        return (*self.fieldsets, (None, {"fields": ("opened",), "classes": ("hidden",)}))
 
     def _page_context(self, request: HttpRequest, bom: Bom) -> dict[str, Any]:
         """What stands above and below the form. None of it is needed while a form is being saved."""

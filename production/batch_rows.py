@@ -60,9 +60,17 @@ class Defaults:
 
 
 def request_of_row(
-    row: BatchRow, *, places: Mapping[str, Location], defaults: Defaults, subject: Subject | None = None
+    row: BatchRow,
+    *,
+    places: Mapping[str, Location],
+    defaults: Defaults,
+    subject: Subject | None = None,
+    is_confirmed: bool = True,
 ) -> CompletionRequest:
-    """The completion a row reports. `places` are by code in lower case. Raises RowProblem for a field that cannot be used."""
+    """The completion a row reports. `places` are by code in lower case. Raises RowProblem for a field that cannot be used.
+
+    A row of a file counts as looked at; one that a person types is asked about when its quantity is unusual (`is_confirmed`).
+    """
     found = subject or _subject(row.what)
     item, order = found.item, found.work_order
     packs: Mapping[str, Fraction] = packs_of(item)
@@ -98,6 +106,7 @@ def request_of_row(
         reference=row.reference.strip()[:100],
         note=row.note.strip()[:500],
         effective_at=moment_of(row.made_on),
+        is_confirmed=is_confirmed,
     )
 
 

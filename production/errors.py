@@ -18,7 +18,10 @@ class BomCycle(DomainError):
 
 
 class BomChangedMeanwhile(DomainError):
-    """A draft was saved by somebody else since it was read. `context["revision"]` is what it is at now."""
+    """A draft was saved by somebody else since it was read, or another version was activated since it was drafted.
+
+    `context["revision"]` is what the draft is at now; `context["over"]` is the id of the version that came meanwhile.
+    """
 
     code = "BOM_CHANGED_MEANWHILE"
 

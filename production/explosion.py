@@ -209,9 +209,9 @@ class OperationFact:
 
 
 def operation_costs(
-    operations: Iterable[OperationFact], uses: Iterable[BomUse], *, started: Decimal, is_first: bool
+    operations: Iterable[OperationFact], uses: Iterable[BomUse], *, started: Decimal, set_up: Fraction
 ) -> dict[str, Fraction]:
-    """Exact cost by kind of a completion that started `started` units; set-ups are charged to the first of a run."""
+    """Exact cost by kind of a completion that started `started` units, and of the share `set_up` (0 to 1) of the set-ups."""
     by_bom: dict[int, list[OperationFact]] = {}
     for operation in operations:
         by_bom.setdefault(operation.bom_id, []).append(operation)
@@ -221,8 +221,8 @@ def operation_costs(
             rate = Fraction(operation.rate_per_hour) / 60
             per_batch = Fraction(operation.minutes) * rate + Fraction(operation.amount)
             cost = per_batch * use.batches * Fraction(started)
-            if is_first and started > ZERO:
-                cost += per_batch * use.setup_batches + Fraction(operation.setup_minutes) * rate
+            if set_up and started > ZERO:
+                cost += set_up * (per_batch * use.setup_batches + Fraction(operation.setup_minutes) * rate)
             costs[operation.kind] = costs.get(operation.kind, _NOTHING) + cost
     return costs
 
@@ -237,10 +237,13 @@ class OutputFact:
     cost_share_percent: Decimal
     unit_value: Decimal | None
 
-    def expected(self, *, started_before: Decimal, started: Decimal, step: Decimal) -> Decimal:
-        """What a completion yields: rounded down on the running total of the run (rule S9)."""
-        after = round_down(self.per_unit * Fraction(started_before + started), step)
-        return after - round_down(self.per_unit * Fraction(started_before), step)
+    def yielded(self, started: Decimal, *, step: Decimal) -> Decimal:
+        """What a run yields that started `started` units: rounded down once (rule S9)."""
+        return round_down(self.per_unit * Fraction(started), step)
+
+    def expected(self, *, started_after: Decimal, booked: Decimal, step: Decimal) -> Decimal:
+        """What a completion yields: of the running total of the run, what standing completions were not expected to yield."""
+        return max(self.yielded(started_after, step=step) - booked, ZERO)
 
 
 def by_product_values(

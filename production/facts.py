@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.utils import timezone
 
 from inventory.models import Item, ItemKind
 from inventory.quantities import ZERO
@@ -27,6 +26,7 @@ from production.explosion import (
     uses_of_boms,
 )
 from production.models import WorkOrder
+from production.models.work_orders import exact_setup
 
 
 class ComponentFact(NamedTuple):
@@ -302,7 +302,7 @@ def _read(rows: Sequence[tuple[Any, ...]]) -> dict[int, BomFact]:
 _ORDER_LINES = f"""
 SELECT b.id, b.version, b.deviation_policy, b.deviation_tolerance_percent,
        l.id, l.rate_numerator, l.rate_denominator, l.setup_quantity, l.rounding_multiple, l.issue_method, l.is_consumable,
-       l.is_optional, l.booked, {_COMPONENT}, x.has_extras, b.process_loss_percent
+       l.is_optional, l.booked, {_COMPONENT}, x.has_extras, b.process_loss_percent, l.setup_numerator, l.setup_denominator
 FROM production_workorder o
 JOIN production_bom b ON b.id = o.bom_id
 CROSS JOIN LATERAL (SELECT {_HAS_EXTRAS} OR EXISTS (
@@ -333,7 +333,7 @@ def recipe_of_work_order(order: WorkOrder) -> Recipe:
         rate = Rate(
             component_id=component.id,
             per_unit=Fraction(int(row[5]), int(row[6])),
-            setup=Fraction(row[7]),
+            setup=exact_setup(row[7], row[23], row[24]),
             multiple=None if row[8] is None else Fraction(row[8]),
             issue_method=row[9],
             is_consumable=row[10],
@@ -345,7 +345,7 @@ def recipe_of_work_order(order: WorkOrder) -> Recipe:
     first = rows[0]
     extras, builds = None, frozenset[int]()
     if first[21]:  # what the BOM says beside its lines, by the day the order froze it
-        bom_rows = _bom_rows(item=order.item, on=timezone.localdate(order.created_at), bom_id=first[0])
+        bom_rows = _bom_rows(item=order.item, on=order.frozen_day, bom_id=first[0])
         extras = _extras(_read(bom_rows), first[0]) if any(row[29] for row in bom_rows) else None
         builds = frozenset(row[19] for row in bom_rows if row[27])
     return Recipe(

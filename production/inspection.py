@@ -1,6 +1,6 @@
 """Judging what was found against what the plan says. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
@@ -59,14 +59,28 @@ def judge(check: Check, finding: Finding) -> bool | None:
     return None
 
 
-def missing_checks(checks: Iterable[Check], findings: Sequence[Finding], *, has_file: bool) -> list[str]:
-    """Names of the required checks that nobody has answered."""
-    answered = {finding.check_id for finding in findings if finding.is_answered}
-    return [
-        check.name
-        for check in checks
-        if check.is_required and not (has_file if check.kind == PHOTO else check.pk in answered)
-    ]
+def missing_checks(
+    checks: Iterable[Check],
+    findings: Sequence[Finding],
+    *,
+    samples: int,
+    earlier: Mapping[str, int],
+    has_file: bool,
+) -> list[str]:
+    """Names of the required checks that are not answered, a measurement once for each of `samples`.
+
+    `earlier`: how many answers verdicts that stand have given, by name.
+    """
+    answered = {(finding.check_id, finding.sample) for finding in findings if finding.is_answered}
+    missing = []
+    for check in checks:
+        needed = samples if check.kind == MEASUREMENT else 1
+        found = earlier.get(check.name, 0) + sum(1 for check_id, _ in answered if check_id == check.pk)
+        if check.kind == PHOTO and has_file:
+            found = needed
+        if check.is_required and found < needed:
+            missing.append(f"{check.name} ({found} of {needed} samples)" if found else check.name)
+    return missing
 
 
 def samples_of(sample: Decimal) -> int:

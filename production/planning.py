@@ -1,5 +1,6 @@
 """What a completion will do, computed from facts alone: the same code for the preview and for the posting. Pure."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -7,98 +8,19 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
-from inventory.errors import DomainError, InsufficientStock, ReservedByOther
+from inventory.errors import DomainError
 from inventory.locks import Cell, CellKey, StockRows
 from inventory.models import CostEntryKind, StockStatus
 from inventory.operations.posting import Draft
 from inventory.picking import LotOnHand, Pick, Picks, pick_lots, pick_named
-from inventory.quantities import ZERO, as_text, round_down, round_half_up, round_up
+from inventory.quantities import ZERO, round_down, round_half_up
 from production.explosion import MANUAL, Rate, expected_usage, startable
 from production.facts import ComponentFact, Recipe
+from production.issued import IssuedStock, is_issued
+from production.planned import NOTHING, PlannedLine, PlannedPick, Substitution, Usage
+from production.shortage import shortage_of
 
 _AVAILABLE = StockStatus.AVAILABLE.value
-_NOTHING = Fraction(0)
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """An actual quantity somebody entered for a component, in its stock unit, with hand-picked lots if any."""
-
-    quantity: Decimal
-    reason: str = ""
-    lots: Sequence[tuple[int, Decimal]] = ()
-    scrapped: Decimal = ZERO
-    cause: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Substitution:
-    """What was used instead of a component; `ratio` of its stock units replace one of the component's."""
-
-    component: ComponentFact
-    usage: Usage
-    ratio: Decimal
-
-    @property
-    def replaced(self) -> Fraction:
-        """How much of the original it stands for, exact, in the original's stock unit."""
-        return Fraction(self.usage.quantity) / Fraction(self.ratio)
-
-
-class PlannedPick(NamedTuple):
-    lot_id: int
-    lot_code: str
-    location_id: int
-    quantity: Decimal
-    expires_on: date | None
-
-
-class PlannedLine(NamedTuple):
-    """One component of a completion: standard, actual, where it comes from, what it costs.
-
-    Quantities in the component's stock unit, `value` in base currency (None: unknown). `on_hand` counts available stock at
-    the source; `short` is what is missing.
-    """
-
-    component: ComponentFact
-    expected: Decimal
-    actual: Decimal
-    reason: str
-    issue_method: str
-    is_consumable: bool
-    is_optional: bool
-    picks: Sequence[PlannedPick]
-    on_hand: Decimal
-    free: Decimal
-    short: Decimal
-    value: Decimal | None
-    work_order_line_id: int | None
-    scrapped: Decimal = ZERO
-    cause: str = ""
-    replaced: Fraction = _NOTHING
-    """Of this component, exact, what substitutes stood in for."""
-    substitute_for: ComponentFact | None = None
-
-    @property
-    def on_hand_after(self) -> Decimal:
-        return self.on_hand if self.is_consumable else self.on_hand - self.actual
-
-    @property
-    def variance(self) -> Decimal:
-        return self.actual - self.expected
-
-    def deviates(self, tolerance: Decimal) -> bool:
-        """Whether actual differs from standard by more than the share `tolerance` of it."""
-        if self.replaced or self.substitute_for is not None:
-            return abs(self.deviation) > Fraction(self.expected) * Fraction(tolerance)
-        return self.actual != self.expected and abs(self.actual - self.expected) > self.expected * tolerance
-
-    @property
-    def deviation(self) -> Fraction:
-        """Actual less standard, substitutes counted as what they replace; nothing for a substitute itself."""
-        if self.substitute_for is not None:
-            return Fraction(0)
-        return Fraction(self.actual) + self.replaced - Fraction(self.expected)
 
 
 @dataclass(slots=True)
@@ -124,16 +46,16 @@ class PlanInput:
     """Currency step."""
     substitutions: dict[int, list[Substitution]] = field(default_factory=dict)
     """By the component they replace."""
-    issued: dict[int, Decimal] | None = None
-    """By component, what was issued to the order and is left; None when it consumes by the BOM (rule S4)."""
-    remaining: Decimal = ZERO
-    """Of the order before this completion, stock unit of the output; only with `issued`."""
+    issued: IssuedStock | None = None
+    """What was issued to the order and is left; None when it consumes by the BOM (rule S4)."""
     implicit_lots: dict[int, int] = field(default_factory=dict)
     """By component that may go below zero, its implicit lot."""
     floor_location_id: int = 0
     """The place that goes below zero, with `implicit_lots`."""
     issued_at: int | None = None
     """The place where components stand that were issued to the order before: its own stock there is used first."""
+    repeated: frozenset[int] = frozenset()
+    """Components that several lines take: a later line must not take what an earlier one took. Found by `plan_lines`."""
 
 
 @dataclass(slots=True)
@@ -168,26 +90,58 @@ def plan_lines(given: PlanInput) -> LinePlan:
     usable: dict[tuple[int, bool, bool], Decimal] = {}
     entered = dict(given.usages)
     counted = _counted_lines(given.recipe.rates) if entered or given.substitutions else {}
+    given.repeated = _repeated(given)
     for rate, standard in zip(given.recipe.rates, given.standards, strict=True):
-        expected = standard if given.issued is None else _expected_of_issued(rate, standard, given)
         component = given.recipe.components[rate.component_id]
-        if counted.get(rate.component_id) is not rate:
-            lines.append(_plan_line(component, rate, expected, None, given, draft, usable))
-            continue
-        usage = entered.pop(rate.component_id, None)
-        instead = given.substitutions.get(rate.component_id, [])
-        lines.append(_plan_line(component, rate, expected, usage, given, draft, usable, instead))
+        expected = standard
+        if given.issued is not None and is_issued(rate):
+            expected = given.issued.share(component.id, step=component.step)
+        usage, instead, replaced = None, list[Substitution](), NOTHING
+        if counted.get(rate.component_id) is rate:
+            usage = entered.pop(rate.component_id, None)
+            instead = given.substitutions.get(rate.component_id, [])
+            replaced = sum((other.replaced for other in instead if not other.is_issued), NOTHING)
+            stands_in = sum((other.replaced for other in instead if other.is_issued), NOTHING)
+            if stands_in:  # what was issued instead is what is expected of it
+                part = round_half_up(stands_in, component.step)
+                expected, replaced = expected + part, replaced + Fraction(part)
+        line = _plan_line(component, rate, expected, usage, given, draft, usable, replaced)
+        if given.issued is not None and is_issued(rate) and _lacks(given, rate, instead, line, standard):
+            line = line._replace(needed=standard)
+        lines.append(line)
         for other in instead:
             alone = Rate(other.component.id, Fraction(0))
             line = _plan_line(other.component, alone, ZERO, other.usage, given, draft, {})
-            lines.append(line._replace(substitute_for=component))
+            # Not of the order's line of its own, should it be a component as well.
+            lines.append(line._replace(substitute_for=component, work_order_line_id=None))
     for component_id, usage in entered.items():
         extra = Rate(component_id, Fraction(0))
         lines.append(_plan_line(given.extras[component_id], extra, ZERO, usage, given, draft, usable))
     value: Decimal | None = ZERO
     for line in lines:
         value = None if value is None or line.value is None else value + line.value
-    return LinePlan(lines, draft, value, _shortage(lines, given), usable)
+    return LinePlan(lines, draft, value, shortage_of(lines, source_name=given.source_name), usable)
+
+
+def _lacks(given: PlanInput, rate: Rate, instead: Sequence[Substitution], line: PlannedLine, standard: Decimal) -> bool:
+    """Whether a line that goes by what was issued takes less than the BOM says, because less was issued."""
+    assert given.issued is not None
+    if Fraction(line.actual) + line.replaced >= Fraction(standard):
+        return False
+    booked = given.recipe.booked.get(rate.key, ZERO)
+    return given.issued.lacks(
+        rate, instead, started_before=given.started_before, booked=booked, step=line.component.step
+    )
+
+
+def _repeated(given: PlanInput) -> frozenset[int]:
+    """Components of several lines: counted for one and optional, or a substitute for one or two others."""
+    taken = [rate.component_id for rate in given.recipe.rates if not rate.is_consumable]
+    if not given.substitutions and len(set(taken)) == len(taken):
+        return frozenset()
+    taken += [other.component.id for others in given.substitutions.values() for other in others]
+    taken += given.extras
+    return frozenset(component_id for component_id, times in Counter(taken).items() if times > 1)
 
 
 def _counted_lines(rates: Sequence[Rate]) -> dict[int, Rate]:
@@ -200,20 +154,6 @@ def _counted_lines(rates: Sequence[Rate]) -> dict[int, Rate]:
     return found
 
 
-def _expected_of_issued(rate: Rate, standard: Decimal, given: PlanInput) -> Decimal:
-    """What was issued goes in proportion to what is made of the rest of the order; the last completion takes all (S4)."""
-    assert given.issued is not None
-    if rate.is_consumable or rate.is_optional or rate.issue_method == MANUAL:
-        return standard
-    left = given.issued.get(rate.component_id, ZERO)
-    if given.started >= given.remaining:
-        return left
-    step = given.recipe.components[rate.component_id].step
-    exact = Fraction(left) * Fraction(given.started) / Fraction(given.remaining)
-    rounded = round_up(exact, step) if step == step.to_integral_value() else round_half_up(exact, step)
-    return min(rounded, left)
-
-
 def _plan_line(
     component: ComponentFact,
     rate: Rate,
@@ -222,42 +162,23 @@ def _plan_line(
     given: PlanInput,
     draft: Draft,
     usable: dict[tuple[int, bool, bool], Decimal],
-    instead: Sequence[Substitution] = (),
+    replaced: Fraction = NOTHING,
 ) -> PlannedLine:
-    if usage is None and not instead and not rate.is_consumable:
+    if usage is None and not replaced and not rate.is_consumable and component.id not in given.repeated:
         line = _plan_from_one_lot(component, rate, expected, given, draft, usable)
         if line is not None:
             return line
-    replaced = sum((other.replaced for other in instead), _NOTHING)
     actual = _actual(expected, usage, replaced, component.step)
-    picks: Sequence[PlannedPick] = ()
-    on_hand = free = short = ZERO
-    value: Decimal | None = ZERO
+    offer, taken = _Offer(), _Taken()
     if rate.is_consumable:
         if actual:
-            value = _consumable_value(component, actual, given.step)
-            draft.expense(component.id, CostEntryKind.CONSUMABLES, None if value is None else -value)
+            taken = _Taken(value=_consumable_value(component, actual, given.step))
+            draft.expense(component.id, CostEntryKind.CONSUMABLES, None if taken.value is None else -taken.value)
     else:
-        cells = _source_cells(component.id, given)
-        issued = _issued_cells(component.id, given, besides=cells)
-        lots = []
-        for cell in [*issued, *cells]:
-            lot = cell.as_lot(own=given.rows.own_quantity(cell.id))
-            if cell in issued:
-                lot = lot._replace(free=ZERO)
-            lots.append(lot)
-            on_hand += lot.own if cell in issued else cell.quantity
-            if lot.expires_on is None or lot.expires_on >= given.on:
-                free += lot.free + lot.own
-        usable[rate.key] = free
+        offer = _offered(component.id, given)
+        usable[rate.key] = offer.free
         if actual > ZERO:
-            found = _pick(lots, usage, actual, given)
-            short = found.missing
-            picks = _planned(found, [*issued, *cells])
-            if short and component.id in given.implicit_lots:
-                value, short = _overdraw(draft, component.id, found, given), ZERO
-            else:
-                value = _issue(draft, component.id, found, short)
+            taken = _take(draft, component.id, offer, usage, actual, given)
     return PlannedLine(
         component=component,
         expected=expected,
@@ -266,16 +187,68 @@ def _plan_line(
         issue_method=rate.issue_method,
         is_consumable=rate.is_consumable,
         is_optional=rate.is_optional,
-        picks=picks,
-        on_hand=on_hand,
-        free=free,
-        short=short,
-        value=value,
+        picks=taken.picks,
+        on_hand=offer.on_hand,
+        free=offer.free,
+        short=taken.short,
+        value=taken.value,
         work_order_line_id=given.recipe.line_ids.get(rate.key),
+        expired=offer.expired,
+        overdrawn=taken.overdrawn,
         scrapped=ZERO if usage is None else usage.scrapped,
         cause="" if usage is None else usage.cause,
         replaced=replaced,
     )
+
+
+class _Offer(NamedTuple):
+    """The cells a line may take from, and what there is of it."""
+
+    cells: Sequence[Cell] = ()
+    lots: Sequence[LotOnHand] = ()
+    on_hand: Decimal = ZERO
+    free: Decimal = ZERO
+    expired: Decimal = ZERO
+
+
+class _Taken(NamedTuple):
+    """What a line takes of its offer, and what it is worth (None: unknown)."""
+
+    picks: Sequence[PlannedPick] = ()
+    value: Decimal | None = ZERO
+    short: Decimal = ZERO
+    overdrawn: Decimal = ZERO
+
+
+def _offered(item_id: int, given: PlanInput) -> _Offer:
+    cells = _source_cells(item_id, given)
+    issued = _issued_cells(item_id, given, besides=cells)
+    lots = []
+    on_hand = free = expired = ZERO
+    for cell in [*issued, *cells]:
+        lot = cell.as_lot(own=given.rows.own_quantity(cell.id))
+        if cell in issued:
+            lot = lot._replace(free=ZERO)
+        lots.append(lot)
+        there = lot.own if cell in issued else cell.quantity
+        on_hand += there
+        if lot.expires_on is None or lot.expires_on >= given.on:
+            free += lot.free + lot.own
+        else:
+            expired += there
+    return _Offer([*issued, *cells], lots, on_hand, free, expired)
+
+
+def _take(draft: Draft, item_id: int, offer: _Offer, usage: Usage | None, actual: Decimal, given: PlanInput) -> _Taken:
+    found = _pick(offer.lots, usage, actual, given)
+    picks = _planned(found, offer.cells)
+    if found.missing and item_id in given.implicit_lots:
+        taken = _Taken(picks, _overdraw(draft, item_id, found, given), overdrawn=found.missing)
+    else:
+        taken = _Taken(picks, _issue(draft, item_id, found, found.missing), found.missing)
+    if item_id in given.repeated:
+        _note_taken(given.rows, item_id, found)
+    return taken
 
 
 def _plan_from_one_lot(
@@ -415,40 +388,10 @@ def _issue(draft: Draft, item_id: int, found: Picks, short: Decimal) -> Decimal 
     return None if short > ZERO else value
 
 
-def _shortage(lines: Sequence[PlannedLine], given: PlanInput) -> DomainError | None:
-    """One refusal that lists every short component, not only the first."""
-    short = [line for line in lines if line.short > ZERO]
-    if not short:
-        return None
-    only_reserved = all(line.on_hand >= line.actual for line in short)
-    sentences = [_short_sentence(line, given) for line in short]
-    error = ReservedByOther if only_reserved else InsufficientStock
-    advice = "Release a reservation" if only_reserved else "Receive more"
-    return error(
-        f"{' '.join(sentences)} {advice}, choose other lots or quantities, or complete fewer.",
-        short=[
-            {
-                "item": line.component.sku,
-                "location": given.source_name,
-                "needed": as_text(line.actual),
-                "on_hand": as_text(line.on_hand),
-                "free": as_text(line.free),
-                "short": as_text(line.short),
-                "unit": line.component.stock_unit,
-            }
-            for line in short
-        ],
-    )
-
-
-def _short_sentence(line: PlannedLine, given: PlanInput) -> str:
-    unit = line.component.stock_unit
-    unusable = line.on_hand - line.free
-    part = f" ({as_text(unusable)} reserved or expired)" if unusable > ZERO else ""
-    return (
-        f"{given.source_name} holds {as_text(line.on_hand)} {unit} of {line.component.sku}{part}; "
-        f"this completion needs {as_text(line.actual)} {unit}."
-    )
+def _note_taken(rows: StockRows, item_id: int, found: Picks) -> None:
+    """Let later lines of the same component see what this one took."""
+    for pick in found.picks:
+        rows.note_chosen((item_id, pick.location_id, pick.lot_id, _AVAILABLE), pick.quantity, own=pick.own)
 
 
 def largest_completable(given: PlanInput, plan: LinePlan, *, output_step: Decimal) -> Decimal | None:

@@ -14,13 +14,17 @@ from inventory.trips import Rows, Statement, in_one_trip
 
 @dataclass(frozen=True, slots=True)
 class LotSpec:
-    """A lot to find or make. An empty code is the item's implicit lot."""
+    """A lot to find or make. An empty code is the item's implicit lot.
+
+    `expires_on` is what somebody said, and a lot that exists must agree; `expires_on_if_new` is what a new one gets otherwise.
+    """
 
     item: Item
     code: str
     received_on: date
     expires_on: date | None = None
     supplier_lot: str = ""
+    expires_on_if_new: date | None = None
 
     @property
     def key(self) -> tuple[int, str]:
@@ -88,7 +92,8 @@ def lots_statement(specs: Sequence[LotSpec]) -> Statement:
     """What `ensure_lots` executes, to be sent along with something else; `lots_answered` reads the answer."""
     ordered = _ordered(specs)
     items, codes = numbers(s.item.pk for s in ordered), texts(s.code for s in ordered)
-    received, expires = days(s.received_on for s in ordered), days(s.expires_on for s in ordered)
+    received = days(s.received_on for s in ordered)
+    expires = days(s.expires_on or s.expires_on_if_new for s in ordered)
     return _ENSURE, [items, codes, received, expires, texts(s.supplier_lot for s in ordered), items, codes]
 
 
@@ -96,20 +101,36 @@ def lots_answered(specs: Sequence[LotSpec], rows: Rows) -> dict[tuple[int, str],
     """The lots by the answer to `lots_statement`, as ensure_lots returns them. Raises LotMismatch."""
     ordered = _ordered(specs)
     if len(rows) < len(ordered):  # a rival made one meanwhile; a statement sees only what was there when it began
-        (rows,) = in_one_trip((_FIND, [numbers(s.item.pk for s in ordered), texts(s.code for s in ordered)]))
+        (rows,) = in_one_trip(_find_statement(ordered))
     wanted = {spec.key: spec for spec in ordered}
     for _, item_id, code, expires_on in rows:
-        spec = wanted[(item_id, code)]
-        if spec.expires_on is not None and spec.expires_on != expires_on:
-            raise LotMismatch(
-                f"Lot {spec.code} of {spec.item.sku} exists and "
-                f"{f'expires on {expires_on}' if expires_on else 'has no expiry'}, not {spec.expires_on}. "
-                "Leave the expiry empty to add to that lot, or use another lot code.",
-                item=spec.item.sku,
-                lot=spec.code,
-                expires_on=str(expires_on),
-            )
+        refuse_other_expiry(wanted[(item_id, code)], expires_on)
     return {(item_id, code): lot_id for lot_id, item_id, code, _ in rows}
+
+
+def lots_there(specs: Sequence[LotSpec]) -> dict[tuple[int, str], tuple[int, date | None]]:
+    """Id and expiry of those lots that exist, by (item id, code in upper case); nothing is made or compared."""
+    if not specs:
+        return {}
+    (rows,) = in_one_trip(_find_statement(_ordered(specs)))
+    return {(item_id, code): (lot_id, expires_on) for lot_id, item_id, code, expires_on in rows}
+
+
+def refuse_other_expiry(spec: LotSpec, expires_on: date | None) -> None:
+    """Refuse another expiry than the lot has that exists (`expires_on`). Raises LotMismatch."""
+    if spec.expires_on is not None and spec.expires_on != expires_on:
+        raise LotMismatch(
+            f"Lot {spec.code} of {spec.item.sku} exists and "
+            f"{f'expires on {expires_on}' if expires_on else 'has no expiry'}, not {spec.expires_on}. "
+            "Leave the expiry empty to add to that lot, or use another lot code.",
+            item=spec.item.sku,
+            lot=spec.code,
+            expires_on=str(expires_on),
+        )
+
+
+def _find_statement(ordered: Sequence[LotSpec]) -> Statement:
+    return _FIND, [numbers(s.item.pk for s in ordered), texts(s.code for s in ordered)]
 
 
 def _ordered(specs: Sequence[LotSpec]) -> list[LotSpec]:

@@ -53,6 +53,18 @@ def _with_retries(work: Callable[[], R]) -> R:
             attempt += 1
 
 
+def try_out(work: Callable[[], R]) -> R:
+    """Run `work` to see what it would do, and keep nothing of it; repeated like an operation, since it takes the same locks."""
+
+    def attempt() -> R:
+        with transaction.atomic():
+            result = work()
+            transaction.set_rollback(True)
+        return result
+
+    return run_in_transaction(attempt)
+
+
 def is_within_operation() -> bool:
     """Whether operations called now belong to the transaction of one that is running: a refusal undoes nothing by itself."""
     return _is_joined.get()

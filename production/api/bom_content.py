@@ -95,6 +95,13 @@ class ReplaceInputSerializer(Body):
 class ActivateReplacementSerializer(Body):
     replacement = Whole(minimum=1, help_text="Id of the replacement.")
     effective_from = Day(required=False, allow_null=True, default=None)
+    over_bom_ids = serializers.ListField(
+        child=Whole(minimum=1),
+        required=False,
+        default=list,
+        max_length=200,
+        help_text="Versions that were activated since the drafts were made, and that are written over all the same.",
+    )
 
 
 class DiscardReplacementSerializer(Body):

@@ -122,7 +122,9 @@ class BomResource(ListOne, Resource):
     def activate(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Put a draft in force from a day on."""
         bom: Bom = self.get_object()
-        activate_bom(bom=bom, effective_from=self.values()["effective_from"], actor=request.user)
+        values = self.values()
+        over = [] if values["over_bom_id"] is None else [values["over_bom_id"]]
+        activate_bom(bom=bom, effective_from=values["effective_from"], actor=request.user, over=over)
         return self.answer(WITH_LINES.get(pk=bom.pk))
 
     @action(detail=True, methods=["post"])
@@ -213,7 +215,12 @@ class BomResource(ListOne, Resource):
         values = self.values()
         name = values["replacement"]
         record = find_one(BomReplacement, "id", where=("replacement",), name=name, what="replacement")
-        activate_replacement(replacement=record, effective_from=values["effective_from"], actor=request.user)
+        activate_replacement(
+            replacement=record,
+            effective_from=values["effective_from"],
+            actor=request.user,
+            over=values["over_bom_ids"],
+        )
         return self.answer(_replacement(record.pk))
 
     @action(detail=False, methods=["post"], url_path="discard-replacement")

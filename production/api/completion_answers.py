@@ -16,7 +16,7 @@ from inventory.quantities import PLACES, ZERO, as_text, round_half_up
 from production.api.completion_serializers import CompletionDetailSerializer
 from production.models import Completion, CompletionLine, CompletionOutput
 from production.operations.completing import CompletionPlan, CompletionResult, PlannedOutput
-from production.planning import PlannedLine, PlannedPick
+from production.planned import PlannedLine, PlannedPick
 
 SUMMARIES = Completion.objects.select_related(
     "posting__actor", "item", "bom", "work_order", "scrap_location", "source_location", "output_location", "output_lot"

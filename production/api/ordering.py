@@ -84,7 +84,9 @@ class ReleasedOrderSerializer(serializers.Serializer[Any]):
     """A released order and what is short of it."""
 
     work_order = WorkOrderSummarySerializer(source="order", read_only=True)
-    has_new_bom = FlagOut(help_text="Whether another version was frozen than the one it was planned by.")
+    has_new_bom = FlagOut(
+        help_text="Whether it consumes by something else than it was planned by: another version, or one of a phantom below."
+    )
     missing = MissingComponentSerializer(many=True, read_only=True)
 
 

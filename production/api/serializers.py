@@ -137,6 +137,13 @@ class ActivateSerializer(Body):
     effective_from = Day(
         required=False, allow_null=True, default=None, help_text="First day of use; today when left out."
     )
+    over_bom_id = Whole(
+        minimum=1,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="The version that was activated since this one was drafted, and that is written over all the same.",
+    )
 
 
 class FieldChangeSerializer(serializers.Serializer[Any]):

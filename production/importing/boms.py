@@ -373,7 +373,9 @@ def _save_bom(
     old = [spec_of(line) for line in current.lines.all()] if current else []
     specs = _specs(group, items, old)
     if current is not None and specs == old and makes == current.makes:
-        return _results(group, specs, specs, Outcome.UNCHANGED, _version_name(current, "in force"))
+        starts = current.effective_from
+        standing = "in force" if starts is None or starts <= today else f"planned from {starts}"
+        return _results(group, specs, specs, Outcome.UNCHANGED, _version_name(current, standing))
     draft = next((v for v in reversed(versions) if v.is_draft and _holds(v, specs, makes)), None)
     is_made = draft is None
     if draft is None:

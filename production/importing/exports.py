@@ -167,5 +167,5 @@ BOMS_OUT = ExportKind(
     ),
     rows=_boms,
     count=lambda: _lines().count(),
-    note="The version in force of each item; drafts and earlier versions are left out.",
+    note="The newest active version of each item, also one that is planned for later; drafts and earlier ones are left out.",
 )

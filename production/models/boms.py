@@ -107,7 +107,17 @@ class Bom(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     activated_at = models.DateTimeField(null=True, editable=False)
 
-    history = HistoricalRecords(excluded_fields=["revision", "replacement"])
+    drafted_from = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        help_text="The version of the same item it began as a copy of.",
+    )
+
+    history = HistoricalRecords(excluded_fields=["revision", "replacement", "drafted_from"])
     objects = BomQuerySet.as_manager()
 
     class Meta:

@@ -1,12 +1,15 @@
 """Work orders: an instruction to make a quantity, with the BOM as it was when it was released."""
 
+from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from typing import Self
 
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from inventory.models import Item, Location
 from production.models.boms import Bom, IssueMethod
@@ -100,6 +103,12 @@ class WorkOrder(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     released_at = models.DateTimeField(null=True, blank=True, editable=False)
+    frozen_on = models.DateField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="The day whose BOMs its lines were frozen by; empty: the day it was made.",
+    )
     closed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = WorkOrderQuerySet.as_manager()
@@ -130,6 +139,23 @@ class WorkOrder(models.Model):
     def is_open(self) -> bool:
         return self.state == WorkOrderState.OPEN
 
+    @property
+    def frozen_day(self) -> date:
+        """The day whose BOMs it goes by, with those of the phantoms below."""
+        return self.frozen_on or timezone.localdate(self.created_at)
+
+    @property
+    def allowance_left(self) -> Decimal:
+        """What may still be started, the allowance above the plan included, in whole steps of the item; stock unit."""
+        limit = self.planned * (100 + self.over_completion_percent) / 100
+        left = max(limit - self.good - self.scrapped, Decimal(0))
+        return left - left % self.item.step
+
+    @property
+    def takes_completions(self) -> bool:
+        """Whether more can be completed: it is open, or done with a part of its allowance left (rule S5)."""
+        return self.is_open or (self.state == WorkOrderState.DONE and self.allowance_left > 0)
+
 
 class WorkOrderLine(models.Model):
     """One component of a work order, frozen at release: phantoms exploded, lines of the same component added.
@@ -144,6 +170,10 @@ class WorkOrderLine(models.Model):
     rate_numerator = models.DecimalField(max_digits=60, decimal_places=0)
     rate_denominator = models.DecimalField(max_digits=60, decimal_places=0)
     setup_quantity = models.DecimalField(max_digits=18, decimal_places=6, default=Decimal(0), help_text="Stock unit.")
+    setup_numerator = models.DecimalField(
+        max_digits=60, decimal_places=0, null=True, help_text="Set-up exactly; empty: as `setup_quantity` says."
+    )
+    setup_denominator = models.DecimalField(max_digits=60, decimal_places=0, null=True)
     rounding_multiple = models.DecimalField(max_digits=18, decimal_places=6, null=True, help_text="Stock unit.")
     issue_method = models.CharField(max_length=10, choices=IssueMethod, default=IssueMethod.BACKFLUSH)
     is_consumable = models.BooleanField(default=False)
@@ -165,6 +195,18 @@ class WorkOrderLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.component} for {self.work_order}"
+
+    @property
+    def setup(self) -> Fraction:
+        """What a run needs once, exact, in the component's stock unit."""
+        return exact_setup(self.setup_quantity, self.setup_numerator, self.setup_denominator)
+
+
+def exact_setup(rounded: Decimal, numerator: Decimal | None, denominator: Decimal | None) -> Fraction:
+    """The set-up of an order's line; lines that were frozen before it was kept exactly have it with six places."""
+    if numerator is None or denominator is None:
+        return Fraction(rounded)
+    return Fraction(int(numerator), int(denominator))
 
 
 class WorkOrderPeg(models.Model):

@@ -6,7 +6,7 @@ The versions of an item follow each other without overlap: each is in force from
 next one's. Nothing leads back to draft; changing what is active means a new draft of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -22,7 +22,7 @@ from inventory.operations.posting import Actor
 from inventory.operations.transactions import operation
 from inventory.wakeups import wake_after_commit
 from production.bom_checks import BomLineSpec, BomProblem, line_factor, raise_problems
-from production.errors import BomCycle, InvalidBom
+from production.errors import BomChangedMeanwhile, BomCycle, InvalidBom
 from production.models import Bom, BomLine, BomState, DeviationPolicy
 from production.operations.bom_lines import copy_lines, remove_lines, write_lines
 from production.operations.bom_parts import copy_attachments, copy_parts, copy_substitutes
@@ -88,6 +88,7 @@ def create_draft(
         capacity_per_day=source.capacity_per_day if source else None,
         instructions=source.instructions if source else "",
         created_by_id=getattr(actor, "pk", None),
+        drafted_from=source if source is not None and source.item_id == item.pk else None,
     )
     save_version(draft, actor)
     if copied:
@@ -136,16 +137,21 @@ def discard_draft(*, bom: Bom, actor: Actor) -> None:
 
 
 @operation
-def activate_bom(*, bom: Bom, effective_from: date | None = None, actor: Actor) -> Activation:
+def activate_bom(
+    *, bom: Bom, effective_from: date | None = None, actor: Actor, over: Collection[int] = ()
+) -> Activation:
     """Put a draft in force from a day on: `effective_from`, else the day on the draft, else today.
 
     A future day is a plan. The version in force before ends on that day; one that begins on the very same day is replaced;
-    one planned for later stays planned and ends this one. Raises WrongState when it is no draft, InvalidBom when the day lies
-    before a version that has already come into force or when something below is not usable, BomCycle for a loop.
+    one planned for later stays planned and ends this one. `over` names versions that somebody has looked at and writes over
+    though the draft does not come from them. Raises WrongState when it is no draft, BomChangedMeanwhile when another version
+    was activated since it was drafted, InvalidBom when the day lies before a version that has already come into force or
+    when something below is not usable, BomCycle for a loop.
     """
     versions = locked_versions(bom)
     draft = versions[bom.pk]
     check_draft(draft, "activated")
+    refuse_overtaken(draft, list(versions.values()), over=over)
     today = timezone.localdate()
     start = effective_from or max(draft.effective_from or today, today)
     _check_activation(draft, start)
@@ -242,6 +248,38 @@ def spec_of(line: BomLine) -> BomLineSpec:
         builds_shortage=line.builds_shortage,
         reference=line.reference,
         note=line.note,
+    )
+
+
+def overtaken_by(draft: Bom, versions: Iterable[Bom]) -> Bom | None:
+    """The version of the same item that was activated since `draft` began as a copy of another one; None: there is none."""
+    if draft.drafted_from_id is None or not draft.is_draft:
+        return None
+    later = [
+        one
+        for one in versions
+        if one.state == BomState.ACTIVE
+        and one.pk != draft.drafted_from_id
+        and one.activated_at is not None
+        and one.activated_at > draft.created_at
+    ]
+    return max(later, key=lambda one: (one.activated_at, one.pk), default=None)
+
+
+def refuse_overtaken(draft: Bom, versions: Sequence[Bom], *, over: Collection[int]) -> None:
+    """Refuse to write over a version nobody has looked at. Raises BomChangedMeanwhile."""
+    meanwhile = overtaken_by(draft, versions)
+    if meanwhile is None or meanwhile.pk in over:
+        return
+    began = next((one.version for one in versions if one.pk == draft.drafted_from_id), None)
+    raise BomChangedMeanwhile(
+        f"BOM v{meanwhile.version} of {draft.item.sku} was activated since v{draft.version} was drafted"
+        f"{f' from v{began}' if began else ''}, and what it changed would be lost. Compare the two, take over what is to stay, "
+        f"and activate v{draft.version} over it.",
+        item=draft.item.sku,
+        version=draft.version,
+        over=meanwhile.pk,
+        over_version=meanwhile.version,
     )
 
 

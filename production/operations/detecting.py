@@ -54,8 +54,8 @@ def _report(one: Missed, actor: Actor) -> None:
         ),
         MissedKind.NOT_RECORDED: (
             f"Probably {quantity} {unit} of {sku} were made and not recorded",
-            f"Counts differ in the proportions of its BOM ({shown}). Counts have put stock right already: before you record "
-            "the completion, reverse them or count again after it.",
+            f"Counts differ in the proportions of its BOM ({shown}). Counts have put stock right already: record "
+            "the completion and count again after it.",
             Severity.NORMAL,
         ),
         MissedKind.NOT_MADE: (

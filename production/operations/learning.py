@@ -37,8 +37,9 @@ class DraftedProposal:
 def accept_proposal(*, bom: Bom, component: Item, quantity: Decimal, measured: int, actor: Actor) -> DraftedProposal:
     """Draft a new version of `bom` in which the line of `component` needs `quantity` (the line's unit, per batch).
 
-    Nothing changes for completions until the draft is activated. The same proposal again gives the same draft while it is
-    one. Raises WrongState when `bom` is no longer active, InvalidBom when the component is not on exactly one line.
+    A draft that another accepted proposal about `bom` made and nobody activated takes this one too, so that they do not undo
+    each other. Nothing changes for completions until the draft is activated. The same proposal again gives the same draft
+    while it is one. Raises WrongState when `bom` is no longer active, InvalidBom when the component is not on exactly one line.
     """
     _check_quantity(quantity)
     line = _line_of(bom, component)
@@ -55,7 +56,7 @@ def accept_proposal(*, bom: Bom, component: Item, quantity: Decimal, measured: i
     )
     if known is not None and known.draft is not None:
         return _drafted(known, known.draft, replayed=True)
-    draft = create_draft(item=bom.item, copy_of=bom, actor=actor)
+    draft = _open_draft(bom) or create_draft(item=bom.item, copy_of=bom, actor=actor)
     lines = list(draft.lines.select_related("component").order_by("position", "id"))
     specs = [
         replace(spec_of(one), quantity=quantity) if one.component_id == component.pk else spec_of(one) for one in lines
@@ -133,6 +134,15 @@ def _line_of(bom: Bom, component: Item) -> BomLine:
             component=component.sku,
         )
     return lines[0]
+
+
+def _open_draft(bom: Bom) -> Bom | None:
+    """The newest draft that accepted proposals about a version made."""
+    accepted = BomProposal.objects.filter(
+        bom=bom, decision=ProposalDecision.ACCEPTED, draft__state=BomState.DRAFT, draft__drafted_from=bom
+    )
+    newest = accepted.select_related("draft__item").order_by("-pk").first()
+    return newest.draft if newest is not None else None
 
 
 def _drafted(decision: BomProposal, draft: Bom, *, replayed: bool) -> DraftedProposal:

@@ -88,17 +88,19 @@ def outputs_to_take_back(
         dict(Item.objects.filter(pk__in=[put.item_id for put in others]).values_list("pk", "step")) if others else {}
     )
     stays = left - taken
+    going: dict[int, Decimal] = {}  # by item, for a serial-tracked one came in piece by piece
     for put in others:
-        kept = (
-            round_down(Fraction(put.quantity) * Fraction(stays) / Fraction(completion.good), steps[put.item_id])
-            if stays
-            else ZERO
-        )
-        part = put.quantity - put.gone - kept
+        going[put.item_id] = going.get(put.item_id, ZERO) + put.quantity - put.gone
+    for item_id in going if stays else ():
+        made = sum((put.quantity for put in others if put.item_id == item_id), ZERO)
+        going[item_id] -= round_down(Fraction(made) * Fraction(stays) / Fraction(completion.good), steps[item_id])
+    for put in reversed(others):
+        part = min(put.quantity - put.gone, going[put.item_id])
         if part > ZERO:
+            going[put.item_id] -= part
             value = None
             if put.value is not None:
-                value = _part(put, put.quantity - put.gone) - _part(put, kept)
+                value = _part(put, put.quantity - put.gone) - _part(put, put.quantity - put.gone - part)
             back.append(OutputBack(*put.key, part, value, is_main=False))
     return back
 

@@ -17,7 +17,7 @@ from production.errors import OrderClosed
 from production.facts import recipe_of_bom
 from production.models import WorkOrder, WorkOrderState
 from production.operations.completing import DEMAND_KIND
-from production.operations.freezing import refreeze
+from production.operations.freezing import goes_by, refreeze
 from production.operations.work_orders import locked_order
 from production.reads.order_needs import needs_of_order
 
@@ -36,7 +36,7 @@ class ReleaseResult:
     missing: Sequence[Missing]
     """Components of which less was free than is needed; empty when nothing was to be reserved."""
     has_new_bom: bool
-    """Whether another version was frozen than the one it was planned by."""
+    """Whether it consumes by something else than it was planned by: another version of its BOM, or of a phantom below."""
 
 
 @operation
@@ -63,18 +63,20 @@ def release_work_order(
         )
     check_item(order.item)
     check_location(order.output_location)
-    planned_by = order.bom_id
+    has_new_bom = False
     if not keeps_bom:
         recipe = recipe_of_bom(item=order.item, on=timezone.localdate())
-        if recipe.bom_id != planned_by:
+        has_new_bom = not goes_by(order, recipe)
+        if has_new_bom:
             refreeze(order, recipe)
+        order.frozen_on = timezone.localdate()  # with the same lines too: the work of phantoms is that of the day
     order.state = WorkOrderState.OPEN
     order.released_at = timezone.now()
-    order.save(update_fields=["state", "released_at"])
+    order.save(update_fields=["state", "released_at", "frozen_on"])
     missing = reserve_for(order, actor=actor) if reserves or needs_everything else []
     if missing and needs_everything:
         raise _short(order, missing)
-    return ReleaseResult(order, missing, has_new_bom=order.bom_id != planned_by)
+    return ReleaseResult(order, missing, has_new_bom=has_new_bom)
 
 
 @operation

@@ -1,6 +1,6 @@
 """Replacing one component by another in many BOMs: drafts for all of them at once, looked at together, activated together."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -77,11 +77,12 @@ def replace_component(*, boms: Sequence[Bom], exchange: Exchange, note: str = ""
 
 @operation
 def activate_replacement(
-    *, replacement: BomReplacement, effective_from: date | None = None, actor: Actor
+    *, replacement: BomReplacement, effective_from: date | None = None, actor: Actor, over: Collection[int] = ()
 ) -> list[Activation]:
     """Put all drafts of a replacement in force from one day on (default today); all of them, or none.
 
-    Drafts that were discarded meanwhile are left out. Raises WrongState when none is left, and what activating raises.
+    Drafts that were discarded meanwhile are left out. `over`: as for `activate_bom`. Raises WrongState when none is left, and
+    what activating raises.
     """
     record, drafts = _locked(replacement)
     if not drafts:
@@ -89,7 +90,7 @@ def activate_replacement(
             f"No draft of {record} is left to activate. They were activated or discarded before.", replacement=record.pk
         )
     day = effective_from or timezone.localdate()
-    activations = [activate_bom(bom=draft, effective_from=day, actor=actor) for draft in drafts]
+    activations = [activate_bom(bom=draft, effective_from=day, actor=actor, over=over) for draft in drafts]
     record.activated_at = timezone.now()
     record.save(update_fields=["activated_at"])
     return activations

@@ -203,6 +203,7 @@ def _split_off(
         note=order.note,
         created_by_id=getattr(actor, "pk", None),
         released_at=order.released_at,
+        frozen_on=order.frozen_day,
     )
     number_order(new)
     copy_lines(order, new)

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import uuid4
 
-from django.db import transaction
-
 from inventory.errors import DomainError
 from inventory.models import Reservation, StockBalance
 from inventory.operations.posting import Actor
-from inventory.operations.transactions import run_in_transaction
+from inventory.operations.transactions import try_out
 from inventory.quantities import ZERO
 from production.models import Completion, CompletionLine, CompletionReversal, CompletionReversalLine, WorkOrderPeg
 from production.operations.outputs_back import main_outputs_left
@@ -51,16 +49,8 @@ def preview_reversal(*, completion: Completion, actor: Actor, good: Decimal | No
     good_left = completion.good - completion.reversed_good
     lines: list[ReturnedLine] = []
     problem: DomainError | None = None
-
-    def work() -> list[ReturnedLine]:
-        result = reverse_completion(key=uuid4(), completion=completion, actor=actor, good=good)
-        back = CompletionReversalLine.objects.filter(reversal=result.reversal).order_by("line_id")
-        found = [ReturnedLine(row.line, row.actual) for row in back.select_related("line__component")]
-        transaction.set_rollback(True)
-        return found
-
     try:
-        lines = run_in_transaction(work)  # it takes the locks of the reversal, and waits for them as that does
+        lines = try_out(lambda: _returned_lines(completion, actor=actor, good=good))
     except DomainError as error:
         problem = error
     return ReversalPlan(
@@ -72,6 +62,12 @@ def preview_reversal(*, completion: Completion, actor: Actor, good: Decimal | No
         lines=lines,
         problem=problem,
     )
+
+
+def _returned_lines(completion: Completion, *, actor: Actor, good: Decimal | None) -> list[ReturnedLine]:
+    result = reverse_completion(key=uuid4(), completion=completion, actor=actor, good=good)
+    back = CompletionReversalLine.objects.filter(reversal=result.reversal).order_by("line_id")
+    return [ReturnedLine(row.line, row.actual) for row in back.select_related("line__component")]
 
 
 def _returnable(completion: Completion) -> Decimal:

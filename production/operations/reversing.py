@@ -1,6 +1,6 @@
 """Undoing a completion, whole or by quantity: the exact inverse, last picked lot first (rule S14)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID, uuid5
@@ -10,21 +10,24 @@ from django.db import connection
 
 from inventory.errors import AlreadyReversed, InvalidQuantity, ReversalBlocked
 from inventory.locks import CellKey
-from inventory.models import CostEntry, CostEntryKind, Item, Movement, Posting, PostingKind, StockStatus
+from inventory.models import CostEntry, CostEntryKind, Item, Movement, Posting, PostingKind, StockBalance, StockStatus
 from inventory.operations.checking import check_quantity
 from inventory.operations.kept_counts import kept_counts
+from inventory.operations.pinning import Pin, pin_cells
 from inventory.operations.posting import Actor, Draft, claim_posting, post
 from inventory.operations.reversing import cell_key, lock_for_reversal, refuse_blocked
 from inventory.operations.transactions import operation
 from inventory.quantities import ZERO, as_text, proportion, share_out, total_of
 from production.explosion import kept_after_reversal
 from production.models import (
+    DEMAND_KIND,
     Completion,
     CompletionLine,
     CompletionReversal,
     CompletionReversalLine,
     Disassembly,
     WorkOrder,
+    WorkOrderState,
 )
 from production.operations.outputs_back import OutputBack, outputs_to_take_back
 from production.operations.pegs import take_back
@@ -121,6 +124,8 @@ def reverse_completion(
     post(posting=claim.posting, draft=draft)
     kept.undo_rest(kept.whole() if is_whole else _components_back(draft), reversal=claim.posting)
     reversal = _write(claim.posting, done, order, returned, good=taken, is_whole=is_whole)
+    if order is not None:
+        _pin_on_the_floor(order, draft, done, what=str(original), actor=actor)
     if is_whole:
         _reverse_nested(claim.posting, done, actor=actor, reason=reason)
     return CompletionReversalResult(claim.posting, reversal, replayed=False)
@@ -144,6 +149,42 @@ def _reverse_nested(posting: Posting, completion: Completion, *, actor: Actor, r
             reverse_completion(
                 key=uuid5(posting.key, f"nested {nested.pk}"), completion=nested, actor=actor, reason=reason
             )
+
+
+def _pin_on_the_floor(order: WorkOrder, draft: Draft, completion: Completion, *, what: str, actor: Actor) -> None:
+    """What goes back to the floor of an order that is still made stands there for it again, as it was issued.
+
+    What was made for the completion in the same step stays free, since it goes back as well.
+    """
+    if order.floor_location_id is None or not WorkOrder.objects.filter(pk=order.pk, state=WorkOrderState.OPEN).exists():
+        return
+    made = set(Completion.objects.filter(parent=completion).values_list("item_id", flat=True))
+    back: dict[CellKey, Decimal] = {}
+    for line in draft.lines:
+        if line.quantity > ZERO and line.location_id == order.floor_location_id and line.item_id not in made:
+            back[line.key] = back.get(line.key, ZERO) + line.quantity
+    free = _free_at(order.floor_location_id, {item_id for item_id, *_ in back})  # a count may have kept what went back
+    pin_cells(
+        [
+            Pin(item_id, location_id, lot_id, min(quantity, free[item_id, lot_id]))
+            for (item_id, location_id, lot_id, status), quantity in back.items()
+            if status == StockStatus.AVAILABLE and free.get((item_id, lot_id), ZERO) > ZERO
+        ],
+        demand_kind=DEMAND_KIND,
+        demand_ref=order.number,
+        rank=order.rank,
+        actor=actor,
+        reason=f"{what} reversed",
+    )
+
+
+def _free_at(location_id: int, items: Collection[int]) -> dict[tuple[int, int], Decimal]:
+    """What is available there and promised to nobody, by item and lot."""
+    rows = StockBalance.objects.filter(location=location_id, item__in=items, status=StockStatus.AVAILABLE)
+    return {
+        (item_id, lot_id): quantity - reserved
+        for item_id, lot_id, quantity, reserved in rows.values_list("item_id", "lot_id", "quantity", "reserved")
+    }
 
 
 def _locked_order(completion: Completion) -> WorkOrder | None:

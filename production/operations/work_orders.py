@@ -64,6 +64,7 @@ def open_work_order(
         ),
         state=WorkOrderState.PLANNED if is_planned else WorkOrderState.OPEN,
         released_at=None if is_planned else timezone.now(),
+        frozen_on=timezone.localdate(),
         source_location=source_location,
         output_location=output_location,
         floor_location=floor_location,

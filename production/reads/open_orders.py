@@ -11,6 +11,7 @@ from inventory.arrays import numbers
 from inventory.quantities import ZERO
 from production.explosion import MANUAL, Rate, expected_usage
 from production.models import DEMAND_KIND, WorkOrder
+from production.models.work_orders import exact_setup
 
 
 def open_outputs(*, items: Sequence[int], places: Sequence[int] | None = None) -> dict[int, Decimal]:
@@ -27,8 +28,8 @@ def open_outputs(*, items: Sequence[int], places: Sequence[int] | None = None) -
 
 
 _NEEDS = """
-SELECT l.component_id, c.step, l.rate_numerator, l.rate_denominator, l.setup_quantity, l.rounding_multiple,
-       CASE WHEN l.issue_method = %s THEN l.used ELSE l.booked END,
+SELECT l.component_id, c.step, l.rate_numerator, l.rate_denominator, l.setup_quantity, l.setup_numerator, l.setup_denominator,
+       l.rounding_multiple, CASE WHEN l.issue_method = %s THEN l.used ELSE l.booked END,
        o.planned, coalesce(r.quantity, 0), row_number() OVER (PARTITION BY o.id, l.component_id ORDER BY l.id)
 FROM production_workorderline l
 JOIN production_workorder o ON o.id = l.work_order_id AND o.state = 'open' AND o.planned > o.good + o.scrapped
@@ -52,11 +53,11 @@ def open_needs(*, items: Sequence[int], places: Sequence[int] | None = None) -> 
     found: dict[int, Decimal] = {}
     with connection.cursor() as cursor:
         cursor.execute(_NEEDS, [MANUAL, DEMAND_KIND, numbers(items), wanted, wanted])
-        for component, step, top, bottom, setup, multiple, done, planned, reserved, number in cursor.fetchall():
+        for component, step, top, bottom, *setup, multiple, done, planned, reserved, number in cursor.fetchall():
             rate = Rate(
                 component_id=component,
                 per_unit=Fraction(int(top), int(bottom)),
-                setup=Fraction(setup),
+                setup=exact_setup(*setup),
                 multiple=None if multiple is None else Fraction(multiple),
             )
             need = expected_usage(rate, started_after=planned, booked=done, step=step)

@@ -55,7 +55,7 @@ def rate_of(line: WorkOrderLine) -> Rate:
     return Rate(
         component_id=line.component_id,
         per_unit=Fraction(int(line.rate_numerator), int(line.rate_denominator)),
-        setup=Fraction(line.setup_quantity),
+        setup=line.setup,
         multiple=None if line.rounding_multiple is None else Fraction(line.rounding_multiple),
         issue_method=line.issue_method,
         is_consumable=line.is_consumable,

@@ -1,12 +1,13 @@
 """What replacing a component in many BOMs does: each draft against the version it would follow, and the products above."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
 from inventory.reads.availability import availability
-from production.models import Bom, BomReplacement
+from production.models import Bom, BomReplacement, BomState
+from production.operations.boms import overtaken_by
 from production.reads.bom_content import head_of
 from production.reads.bom_diff import BomDiff, Side, compare, stored_substitutes
 from production.reads.cost_rollup import CostBook, as_unit_cost, cost_book
@@ -21,6 +22,8 @@ class DraftReview:
     draft: Bom
     before: Bom | None
     difference: BomDiff | None
+    meanwhile: Bom | None = None
+    """The version that was activated since the draft was made of another one: what it changed is undone by the draft."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,12 @@ def replacement_review(*, replacement: BomReplacement) -> ReplacementReview:
         above += [use for use in where_used(item_id=replacement.replacement_id).above if use.item_id not in known]
     items = sorted({draft.item_id for draft in drafts} | {use.item_id for use in above})
     structures = load_structures(items=items, boms=[draft.pk for draft in drafts])
-    before_ids = _before(drafts)
+    others = _others(drafts)
+    before_ids = _before(drafts, others)
     missing = [bom_id for bom_id in before_ids.values() if bom_id not in structures.boms]
     if missing:
         structures = load_structures(items=items, boms=[*(draft.pk for draft in drafts), *missing])
+    overtaken = {draft.pk: overtaken_by(draft, others.get(draft.item_id, ())) for draft in drafts}
     befores = Bom.objects.select_related("item").in_bulk(list(before_ids.values()))
     book = cost_book(structures)
     stock = availability(items=list(structures.items))
@@ -77,7 +82,7 @@ def replacement_review(*, replacement: BomReplacement) -> ReplacementReview:
                 old=Side(before.pk, head_of(before), substitutes),
                 new=Side(draft.pk, head_of(draft), substitutes),
             )
-        reviews.append(DraftReview(draft, before, difference))
+        reviews.append(DraftReview(draft, before, difference, overtaken.get(draft.pk)))
     rolled = {item_id for item_id in items if item_id in structures.in_force}
     averages = {item_id: value for item_id, value in book.averages.items() if item_id not in rolled}
     in_force = dict(structures.in_force)
@@ -92,15 +97,20 @@ def replacement_review(*, replacement: BomReplacement) -> ReplacementReview:
     return ReplacementReview(reviews, sorted(effects, key=lambda effect: (effect.level, effect.item.sku)))
 
 
-def _before(drafts: Sequence[Bom]) -> dict[int, int]:
-    """For each draft the newest earlier version that is, or was, in force."""
-    others = Bom.objects.filter(item__in=[draft.item_id for draft in drafts]).exclude(state="draft")
+def _others(drafts: Sequence[Bom]) -> dict[int, list[Bom]]:
+    """By item the versions that are, or were, in force, in the order of their first days."""
+    others = Bom.objects.filter(item__in=[draft.item_id for draft in drafts]).exclude(state=BomState.DRAFT)
     by_item: dict[int, list[Bom]] = {}
     for bom in others.order_by("effective_from", "version"):
         by_item.setdefault(bom.item_id, []).append(bom)
+    return by_item
+
+
+def _before(drafts: Sequence[Bom], by_item: Mapping[int, list[Bom]]) -> dict[int, int]:
+    """For each draft the version it follows: of one that waits the newest that was activated, else the one before."""
     found = {}
     for draft in drafts:
-        earlier = [bom.pk for bom in by_item.get(draft.item_id, []) if bom.version < draft.version]
+        earlier = [bom.pk for bom in by_item.get(draft.item_id, []) if draft.is_draft or bom.version < draft.version]
         if earlier:
             found[draft.pk] = earlier[-1]
     return found

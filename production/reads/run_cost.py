@@ -103,13 +103,13 @@ def _run(book: CostBook, bom_id: int, costs: Sequence[tuple[Rate, Decimal, Fract
             rounding += (taken - net - rate.setup) * cost
     uses = uses_of_boms(structures.boms[bom_id], _in_place(structures, bom_id))
     operations = [one for bom in {use.bom_id for use in uses} for one in book.extras.operations.get(bom, ())]
-    with_set_up = sum(operation_costs(operations, uses, started=quantity, is_first=True).values(), NOTHING)
-    work = sum(operation_costs(operations, uses, started=quantity, is_first=False).values(), NOTHING)
+    with_set_up = sum(operation_costs(operations, uses, started=quantity, set_up=Fraction(1)).values(), NOTHING)
+    work = sum(operation_costs(operations, uses, started=quantity, set_up=NOTHING).values(), NOTHING)
     set_up += with_set_up - work
     before = components + set_up + rounding + work
     left = before
     for output in book.extras.outputs.get(bom_id, ()):
-        expected = output.expected(started_before=ZERO, started=quantity, step=book.extras.items[output.item_id].step)
+        expected = output.yielded(quantity, step=book.extras.items[output.item_id].step)
         if expected == ZERO:
             carried = NOTHING  # nothing came out, so nothing is carried
         elif output.unit_value is not None:

@@ -226,7 +226,7 @@ def _planned_unit(
         [one for use in _uses(structures, bom_id) for one in operations.get(use.bom_id, ())],
         _uses(structures, bom_id),
         started=Decimal(1),
-        is_first=False,
+        set_up=_NOTHING,
     ).items():
         part = _PART_OF_KIND[OperationKind(kind)]
         parts[part] = _sum(parts[part], cost)

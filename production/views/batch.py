@@ -15,6 +15,7 @@ from inventory.models import Location
 from inventory.quantities import as_text
 from inventory.web import Crumb, go_to, part_for, render_page
 from production.batch_rows import COLUMNS, BatchRow, Defaults, RowProblem, request_of_row
+from production.errors import UnusualQuantity
 from production.forms import SCRAP_REASONS, new_key, own_places
 from production.models import Completion
 from production.operations.completing import CompletionPlan, CompletionRequest
@@ -69,6 +70,15 @@ class GridRow:
     variances: str = ""
     """Components of which another quantity is used than the standard, in words."""
     is_posted: bool = False
+    is_unusual: bool = False
+    """Whether its quantity is asked about."""
+    is_confirmed: bool = False
+    """Whether somebody said that this very quantity is right."""
+
+    @property
+    def confirmation(self) -> str:
+        """What a confirmation of the row carries: it holds for these figures alone."""
+        return "|".join((self.key, *(self.cells.get(name, "").strip() for name in ("what", "good", "scrapped"))))
 
     @property
     def is_empty(self) -> bool:
@@ -130,11 +140,14 @@ def complete_many(request: HttpRequest) -> HttpResponse:
 def _rows(data: QueryDict) -> list[GridRow]:
     """The rows as posted, in order."""
     keys = data.getlist("key")[:ROWS_MAX]
+    confirmed = set(data.getlist("confirmed"))
     columns = {name: data.getlist(name) for name in COLUMNS}
     rows = []
     for number, key in enumerate(keys):
         cells = {name: texts[number][: WIDTHS[name]] if number < len(texts) else "" for name, texts in columns.items()}
-        rows.append(GridRow(_key(key), cells))
+        row = GridRow(_key(key), cells)
+        row.is_confirmed = row.confirmation in confirmed
+        rows.append(row)
     return rows
 
 
@@ -190,7 +203,7 @@ def _request(row: GridRow, places: Mapping[str, Location], defaults: Defaults) -
             used=row.cells.get("used", ""),
             scrap_place=row.cells.get("scrap_place", ""),
         )
-        return request_of_row(typed, places=places, defaults=defaults)
+        return request_of_row(typed, places=places, defaults=defaults, is_confirmed=row.is_confirmed)
     except RowProblem as problem:
         row.problems[problem.field] = problem.message
         return None
@@ -199,6 +212,7 @@ def _request(row: GridRow, places: Mapping[str, Location], defaults: Defaults) -
 def _note(row: GridRow, outcome: BatchOutcome, *, is_kept: bool) -> None:
     if outcome.problem is not None:
         row.problems[""] = outcome.problem.message
+        row.is_unusual = isinstance(outcome.problem, UnusualQuantity)
     elif outcome.result is not None:
         row.done, row.is_posted = outcome.result.completion, is_kept
         if outcome.result.plan is not None:

@@ -33,7 +33,7 @@ from production.reads.bom_diff import BomDiff, bom_diff
 from production.reads.cost_rollup import as_unit_cost
 from production.reads.replacements import ReplacementReview, replacement_review
 from production.reads.where_used import WhereUsed, where_used
-from production.views.boms import bom_named, compared_version, crumbs_of, state_badge, title_of, versions_of
+from production.views.boms import bom_named, compared_version, crumbs_of, over_of, state_badge, title_of, versions_of
 
 REPLACEMENTS_SHOWN_MAX = 10
 
@@ -175,6 +175,7 @@ def _review(request: HttpRequest, pk: int, *, refusal: str = "") -> HttpResponse
             )
             for one in review.drafts
         ],
+        overtaken=[one for one in review.drafts if one.meanwhile is not None],
         open_count=sum(1 for one in review.drafts if one.draft.state == BomState.DRAFT),
         effects=review.effects,
         unknown=_unknown(review),
@@ -199,7 +200,9 @@ def activate_all(request: HttpRequest, pk: int) -> HttpResponse:
     """Put all drafts of a replacement in force together."""
     record = get_object_or_404(BomReplacement, pk=pk)
     try:
-        done = activate_replacement(replacement=record, effective_from=_day(request), actor=request.user)
+        done = activate_replacement(
+            replacement=record, effective_from=_day(request), actor=request.user, over=over_of(request.POST)
+        )
     except DomainError as error:
         return _review(request, pk, refusal=error.message)
     count = len(done)

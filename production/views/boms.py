@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -23,7 +23,7 @@ from inventory.templatetags.figures import badge
 from inventory.web import Crumb, export_table, go_to, is_htmx, render_page
 from production.costing import KIND_WORDS, CostKind
 from production.models import Bom, BomOperation, BomOutput, BomState
-from production.operations.boms import activate_bom, create_draft, discard_draft, draft_from, retire_bom
+from production.operations.boms import activate_bom, create_draft, discard_draft, draft_from, overtaken_by, retire_bom
 from production.reads.bom_check import problems_of
 from production.reads.bom_content import contents_of
 from production.reads.bom_list import bom_rows
@@ -186,8 +186,14 @@ def bom_response(request: HttpRequest, bom: Bom, *, refusal: str = "") -> HttpRe
         operations=list(BomOperation.objects.filter(bom=bom).order_by("position", "id")),
         attachments=list(bom.attachments.select_related("uploaded_by").order_by("name", "id")),
         compared=compared_version(bom),
+        meanwhile=overtaken_by(bom, Bom.objects.filter(item_id=bom.item_id)) if bom.is_draft else None,
         today=timezone.localdate(),
     )
+
+
+def over_of(data: QueryDict) -> set[int]:
+    """The versions a form says somebody has looked at and writes over."""
+    return {int(text) for text in data.getlist("over") if text.isascii() and text.isdigit() and len(text) < 19}
 
 
 def kinds_of(rollup: CostRollup) -> list[tuple[str, Any]]:
@@ -280,7 +286,7 @@ def activate(request: HttpRequest, pk: int) -> HttpResponse:
             day = parse_date(text) if text else None
         except ValueError:
             day = None
-        done = activate_bom(bom=bom, effective_from=day, actor=request.user)
+        done = activate_bom(bom=bom, effective_from=day, actor=request.user, over=over_of(request.POST))
         replaced = ", ".join(f"v{old.version}" for old in done.replaced)
         words = f"{title_of(bom)} is in force from {done.bom.effective_from}"
         return reverse("production:bom", args=[pk]), f"{words}{f' and follows {replaced}' if replaced else ''}."

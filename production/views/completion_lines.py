@@ -13,7 +13,7 @@ from production.errors import ConsumptionVariance
 from production.facts import ComponentFact
 from production.forms import shown
 from production.operations.completing import CompletionPlan
-from production.planning import PlannedLine, PlannedPick
+from production.planned import PlannedLine, PlannedPick
 from production.views.completion_lots import LotChoice, lot_choices, lots_on_offer
 from production.views.completion_substitutes import SubstituteChoice, substitute_choices
 from production.views.completion_typed import TypedLine, TypedLines

@@ -11,7 +11,7 @@ from inventory.models import StockBalance, StockStatus
 from inventory.quantities import ZERO
 from production.forms import shown
 from production.operations.completing import CompletionPlan
-from production.planning import PlannedLine
+from production.planned import PlannedLine
 
 LOTS_SHOWN_MAX = 40
 CELLS_MAX = 2_000

@@ -56,6 +56,11 @@ class Outlook:
     can_go_below: bool = False
     carried: Sequence[tuple[str, str]] = ()
 
+    def tells(self, error: DomainError) -> bool:
+        """Whether it shows already that something of this kind stands in the way."""
+        told = [*(self.plan.problems if self.plan else ()), *([self.refusal] if self.refusal else [])]
+        return any(problem.code == error.code for problem in told)
+
     @property
     def given_text(self) -> str:
         """All that would be started, as the confirmation of an unusual quantity carries it."""

@@ -12,7 +12,7 @@ from django.http import QueryDict
 
 from inventory.errors import DomainError
 from inventory.models import Item, Tracking
-from inventory.quantities import ZERO
+from inventory.quantities import ZERO, total_of
 from inventory.whole_numbers import whole_number
 from production.forms import packs_by_item, shown
 from production.operations.completing import ByProduct, CompletionPlan
@@ -116,10 +116,13 @@ def _read(text: str, item: Item, packs: Mapping[str, Fraction]) -> Decimal:
 
 def output_rows(plan: CompletionPlan, typed: TypedOutputs) -> Sequence[OutputRow]:
     """The by-products of the plan with what was typed in them."""
-    planned = {output.item_id: output for output in plan.outputs if not output.is_main}
+    values: dict[int, list[Decimal | None]] = {}
+    for output in plan.outputs:
+        if not output.is_main:
+            values.setdefault(output.item_id, []).append(output.value)
     rows = []
     for item, expected in plan.by_products:
-        line, output = typed.lines.get(item.id), planned.get(item.id)
+        line = typed.lines.get(item.id)
         is_typed = line is not None and line.is_touched
         rows.append(
             OutputRow(
@@ -132,7 +135,7 @@ def output_rows(plan: CompletionPlan, typed: TypedOutputs) -> Sequence[OutputRow
                 text=line.text if line is not None and is_typed else shown(expected),
                 lot_code=line.lot_code if line is not None else "",
                 error=line.error if line is not None else "",
-                value=output.value if output is not None else ZERO,
+                value=total_of(values.get(item.id, [])),
             )
         )
     return rows

@@ -11,7 +11,7 @@ from inventory.models import Item
 from inventory.quantities import ZERO, round_down, round_up
 from production.forms import shown
 from production.operations.completing import CompletionPlan
-from production.planning import PlannedLine
+from production.planned import PlannedLine
 from production.views.completion_lots import cells_at_source
 
 

@@ -122,7 +122,7 @@ def accept(request: HttpRequest, bom: int, component: int) -> HttpResponse:
             )
             if done.cost_before is not None and done.cost_after is not None:
                 words += f" A unit costs {grouped(done.cost_after)} instead of {grouped(done.cost_before)}."
-            return go_to(request, "admin:production_bom_change", done.draft.pk, message=words)
+            return go_to(request, "production:edit_bom", done.draft.pk, message=words)
     return _line_page(request, _line(bom, component), refused=form)
 
 

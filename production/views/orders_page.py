@@ -14,13 +14,15 @@ from inventory.errors import DomainError
 from inventory.models import Item, StockBalance
 from inventory.quantities import ZERO
 from inventory.web import Crumb, render_page
+from production.facts import recipe_of_bom
 from production.forms import PlanForm, shown
 from production.models import Bom, Completion, WorkOrder, WorkOrderLine, WorkOrderState
 from production.operations.completing import CompletionPlan, CompletionRequest, preview_completion
+from production.operations.freezing import goes_by
 from production.operations.reshaping import UNFINISHED
 from production.operations.sub_orders import missing_sub_assemblies, sub_orders_of
 from production.order_forms import ScheduleForm, rank_name
-from production.planning import PlannedLine
+from production.planned import PlannedLine
 from production.reads.order_needs import LineNeed, needs_of_order
 from production.reads.order_stages import stage_of
 from production.reads.shortages import shortages_of
@@ -109,6 +111,7 @@ def order_page(
         sub_orders=sub_orders_of(order),
         pegs=list(order.pegs.order_by("id")),
         new_version=in_force if in_force is not None and in_force.pk != order.bom_id else None,
+        has_new_parts=in_force is not None and in_force.pk == order.bom_id and _has_new_parts(order),
         is_unfinished=order.state in UNFINISHED,
         on_floor=any(line.fact.issued for line in lines),
         is_reserved=bool(lines) and all(not line.fact.to_reserve for line in lines),
@@ -124,6 +127,16 @@ def _version_in_force(order: WorkOrder) -> Bom | None:
     if order.state not in UNFINISHED:
         return None
     return Bom.objects.in_force(on=timezone.localdate()).filter(item=order.item_id).first()
+
+
+def _has_new_parts(order: WorkOrder) -> bool:
+    """Whether a phantom below has another version in force than the one the order froze."""
+    if order.good or order.scrapped:
+        return False
+    try:
+        return not goes_by(order, recipe_of_bom(item=order.item, on=timezone.localdate()))
+    except DomainError:
+        return False
 
 
 def _on_hand(item: Item) -> Decimal:

@@ -39,6 +39,7 @@ from production.views.recording_buttons import with_button, with_new_key
 
 RECENT_MAX = 10
 PLACE_IN_SESSION = "completion_output_location"
+# What the preview shows as well needs no second place, unless things changed between the posting and it.
 SHOWN_BY_THE_PREVIEW = (
     InsufficientStock,
     ReservedByOther,
@@ -73,6 +74,7 @@ def record_completion(request: HttpRequest) -> HttpResponse:
     is_valid = form.is_valid()
     _add_extra(request, data, typed, form)
     _resolve(request, form, typed, made)
+    refusal: DomainError | None = None
     if request.POST.get("action") == "complete" and "fill" not in request.POST:
         if form.is_empty:
             form.add_error("good", "How many were made? Type a quantity.")
@@ -86,9 +88,13 @@ def record_completion(request: HttpRequest) -> HttpResponse:
                     "This form was posted before with other figures. Check what was recorded below; "
                     "press the button again to record these figures as well.",
                 )
+            except SHOWN_BY_THE_PREVIEW as error:
+                refusal = error
             except DomainError as error:
-                _show_refusal(form, error)
+                form.add_error("good" if isinstance(error, InvalidQuantity) else None, error.message)
         outlook = outlook_of(request, form, typed, made, places)
+        if refusal is not None and not outlook.tells(refusal):
+            form.add_error(None, refusal.message)
         return _page(request, what=subject.code, subject=subject, form=form, typed=typed, outlook=outlook, status=422)
     outlook = outlook_of(request, form, typed, made, places)
     return _page(request, what=subject.code, subject=subject, form=form, typed=typed, outlook=outlook, status=200)
@@ -264,12 +270,6 @@ def _message(result: CompletionResult, *, to_inspect: str) -> str:
     return format_html('{} · <a href="{}">Inspect</a>', said, to_inspect) if to_inspect else said
 
 
-def _show_refusal(form: CompletionForm, error: DomainError) -> None:
-    """A refusal the preview shows as well needs no second place; any other stands above the form."""
-    if not isinstance(error, SHOWN_BY_THE_PREVIEW):
-        form.add_error("good" if isinstance(error, InvalidQuantity) else None, error.message)
-
-
 # --- The page ---------------------------------------------------------------------------------------------------------
 
 
@@ -344,7 +344,10 @@ def _last_of(request: HttpRequest) -> dict[str, str] | None:
     if done is None:
         return None
     order = done.work_order
-    return {"code": order.number if order and order.is_open else done.item.sku, "posting_id": str(done.posting_id)}
+    return {
+        "code": order.number if order and order.takes_completions else done.item.sku,
+        "posting_id": str(done.posting_id),
+    }
 
 
 def _recent() -> Sequence[Completion]:

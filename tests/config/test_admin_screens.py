@@ -10,9 +10,11 @@ from django.urls import reverse
 from inventory.models import CostLayer, Item, Movement, Posting
 from inventory.operations.issuing import issue_stock
 from inventory.operations.reserving import reserve_stock
+from production.admin import BomAdmin
 from production.bom_checks import BomLineSpec
+from production.errors import InvalidBom
 from production.models import Bom, BomState
-from production.operations.boms import activate_bom, create_draft
+from production.operations.boms import activate_bom, create_draft, replace_lines
 from tests.conftest import broken_invariants
 from tests.factories import make_item, make_location, make_supplier, make_unit, put_on_hand
 
@@ -203,6 +205,60 @@ def test_a_draft_is_made_edited_and_activated(as_administrator):
     bom.refresh_from_db()
     assert (draft.state, bom.state) == (BomState.ACTIVE, BomState.RETIRED)
     assert [(row.component, row.quantity) for row in draft.lines.all()] == [(other, 3)]
+
+
+def test_a_draft_that_somebody_else_saved_is_written_over_only_when_it_is_meant(as_administrator):
+    item, component, theirs, mine = make_item(), make_item(), make_item(), make_item()
+    draft = create_draft(item=item, lines=[line(component, 1)], actor=None)
+    url = reverse("admin:production_bom_change", args=[draft.pk])
+    opened = as_administrator.get(url).context["adminform"].form["opened"].value()
+    replace_lines(bom=draft, lines=[line(theirs, 2)], actor=None)
+
+    told = as_administrator.post(url, bom_fields(item, [(mine, "3", "")], opened=str(opened)))
+    lines_then = [row.component for row in draft.lines.all()]
+    form = told.context["adminform"].form
+    meant = as_administrator.post(url, bom_fields(item, [(mine, "3", "")], opened=form["opened"].value()))
+
+    assert (told.status_code, lines_then, meant.status_code) == (200, [theirs], 302)
+    assert "saved by somebody else since you opened it" in told.content.decode()
+    assert 'name="opened"' in told.content.decode()
+    assert [row.component for row in draft.lines.all()] == [mine]
+
+
+def test_a_draft_that_was_activated_meanwhile_is_refused_with_everything_that_was_typed(as_administrator, monkeypatch):
+    item, component, mine = make_item(), make_item(), make_item(sku="MINE")
+    draft = create_draft(item=item, lines=[line(component, 1)], actor=None)
+    stale = Bom.objects.get(pk=draft.pk)
+    activate_bom(bom=draft, actor=None)
+    monkeypatch.setattr(BomAdmin, "get_object", lambda *_, **__: stale)
+
+    response = as_administrator.post(
+        reverse("admin:production_bom_change", args=[draft.pk]), bom_fields(item, [(mine, "3", "")])
+    )
+
+    assert response.status_code == 200
+    assert "only a draft can be changed" in response.content.decode()
+    assert response.context["inline_admin_formsets"][0].formset.forms[0]["component"].value() == str(mine.pk)
+
+
+def test_a_refusal_while_saving_keeps_everything_that_was_typed(as_administrator, monkeypatch):
+    item, component, mine = make_item(), make_item(), make_item(sku="MINE")
+    draft = create_draft(item=item, lines=[line(component, 1)], actor=None)
+
+    def refuse(**_):
+        raise InvalidBom("MINE went out of use a moment ago.")
+
+    monkeypatch.setattr("production.admin.replace_lines", refuse)
+
+    response = as_administrator.post(
+        reverse("admin:production_bom_change", args=[draft.pk]), bom_fields(item, [(mine, "3", "")])
+    )
+
+    assert response.status_code == 200
+    assert "MINE went out of use a moment ago." in response.content.decode()
+    assert response.context["inline_admin_formsets"][0].formset.forms[0]["quantity"].value() == "3"
+    draft.refresh_from_db()
+    assert (draft.revision, draft.lines.get().component) == (1, component)
 
 
 def test_activation_needs_its_permission(client, operator):

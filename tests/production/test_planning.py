@@ -15,7 +15,8 @@ from inventory.valuation import Pool
 from production import planning
 from production.explosion import BACKFLUSH, MANUAL, Rate
 from production.facts import ComponentFact, Recipe
-from production.planning import PlanInput, Usage, plan_lines, standards_of
+from production.planned import Usage
+from production.planning import PlanInput, plan_lines, standards_of
 
 TODAY = date(2026, 5, 4)
 UNITS = st.integers(0, 12).map(Decimal)

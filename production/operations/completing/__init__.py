@@ -3,19 +3,18 @@
 from datetime import date
 from uuid import UUID, uuid4
 
-from django.db import transaction
 from django.utils import timezone
 
 from inventory.errors import DomainError
 from inventory.models import Posting, PostingKind
 from inventory.operations.exceptions import report_exception
 from inventory.operations.posting import Actor, claim_posting, post
-from inventory.operations.transactions import operation
+from inventory.operations.transactions import operation, try_out
 from inventory.quantities import as_text
 from production.facts import Recipe
 from production.models import DEMAND_KIND, Completion, WorkOrder
-from production.operations.completing.nesting import make_missing, may_nest
-from production.operations.completing.outputs import receive_outputs
+from production.operations.completing.lots_made import receive_outputs
+from production.operations.completing.nesting import is_short, make_missing, may_nest
 from production.operations.completing.plans import order_of, plan_completion, recipe_for
 from production.operations.completing.promising import free_the_rest, promise_output
 from production.operations.completing.refusing import check_request
@@ -61,18 +60,24 @@ def preview_completion(*, request: CompletionRequest, actor: Actor) -> Completio
     if not may_nest(request, recipe):
         return plan_completion(request, order, recipe, actor=actor, on=day, lock=False)[0]
     plan, *_ = plan_completion(request, order, recipe, actor=actor, on=day, lock=False)
+    if not is_short(plan):
+        return plan
     try:
-        with transaction.atomic():
-            claim = claim_posting(
-                key=uuid4(), kind=PostingKind.COMPLETION, request={}, actor=actor, effective_at=request.effective_at
-            )
-            nested = _nested(claim.posting, request, order, recipe, actor=actor, on=day, depth=0)
-            if nested:
-                plan, *_ = plan_completion(request, order, recipe, actor=actor, on=day, lock=False)
-                plan.nested = nested
-            transaction.set_rollback(True)
+        return try_out(lambda: _plan_with_nested(request, order, recipe, actor=actor, on=day))
     except DomainError as error:
         plan.problems = [*plan.problems, error]
+    return plan
+
+
+def _plan_with_nested(
+    request: CompletionRequest, order: WorkOrder | None, recipe: Recipe, *, actor: Actor, on: date
+) -> CompletionPlan:
+    claim = claim_posting(
+        key=uuid4(), kind=PostingKind.COMPLETION, request={}, actor=actor, effective_at=request.effective_at
+    )
+    nested = _nested(claim.posting, request, order, recipe, actor=actor, on=on, depth=0)
+    plan, *_ = plan_completion(request, order, recipe, actor=actor, on=on, lock=False)
+    plan.nested = nested
     return plan
 
 
@@ -147,7 +152,14 @@ def _nested(
 
     return list(
         make_missing(
-            posting=posting, request=request, order=order, recipe=recipe, on=on, depth=depth, complete=complete
+            posting=posting,
+            request=request,
+            order=order,
+            recipe=recipe,
+            actor=actor,
+            on=on,
+            depth=depth,
+            complete=complete,
         )
     )
 
@@ -155,14 +167,14 @@ def _nested(
 def _report_below_zero(posting: Posting, plan: CompletionPlan, *, actor: Actor) -> None:
     """Stock below zero is allowed for a reason and never forgotten: it opens an exception for each item."""
     for line in plan.lines:
-        if line.actual > line.on_hand and not line.is_consumable:
+        if line.overdrawn:
             report_exception(
                 kind="negative_stock",
                 area="production",
                 fingerprint=f"negative_stock:{line.component.id}",
                 title=f"{line.component.sku} went below zero",
-                reason=f"{posting} used {as_text(line.actual)} {line.component.stock_unit}; {as_text(line.on_hand)} were on "
-                f"hand. Reason given: {posting.reason}.",
+                reason=f"{posting} used {as_text(line.actual)} {line.component.stock_unit}; "
+                f"{as_text(line.actual - line.overdrawn)} were free. Reason given: {posting.reason}.",
                 evidence={"posting": posting.pk, "item": line.component.sku, "used": as_text(line.actual)},
                 subject=line.component.sku,
                 url=f"/stock/items/{line.component.id}/",

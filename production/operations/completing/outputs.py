@@ -7,16 +7,17 @@ from functools import lru_cache
 
 from django.conf import settings
 
-from inventory.errors import DomainError, InvalidQuantity
+from inventory.errors import DomainError, DuplicateSerial, InvalidQuantity
 from inventory.models import CostEntryKind, Item, Location, StockStatus, Tracking
 from inventory.operations.checking import check_location
-from inventory.operations.lots import LotSpec, check_lot_code, ensure_lots, lots_answered, refuse_serials_on_hand
-from inventory.operations.posting import Draft
-from inventory.quantities import ZERO, check_step, round_half_up, share_out, total_of
+from inventory.operations.lots import check_lot_code
+from inventory.quantities import ZERO, as_text, check_step, round_half_up, share_out, total_of
 from production.explosion import OutputFact, by_product_values, operation_costs
 from production.facts import OutputItem, Recipe
 from production.models import OperationKind
-from production.operations.completing.requests import CompletionPlan, CompletionRequest, PlannedOutput, item_of
+from production.operations.completing.requests import CompletionRequest, PlannedOutput, item_of
+from production.output_lots import read_serials
+from production.ran import Ran
 
 OPERATION_ENTRIES = {
     OperationKind.LABOUR: CostEntryKind.LABOUR,
@@ -27,13 +28,11 @@ OPERATION_ENTRIES = {
 """Cost entries of what goes into the output beside components."""
 
 
-def operations_of(recipe: Recipe, *, started_before: Decimal, started: Decimal) -> dict[str, Decimal]:
+def operations_of(recipe: Recipe, *, ran: Ran, started: Decimal) -> dict[str, Decimal]:
     """Labour, machines and overhead of this completion by kind, each rounded once, in base currency (rule S20)."""
     if recipe.extras is None or not recipe.extras.operations:
         return {}
-    exact = operation_costs(
-        recipe.extras.operations, recipe.extras.uses, started=started, is_first=started_before == ZERO
-    )
+    exact = operation_costs(recipe.extras.operations, recipe.extras.uses, started=started, set_up=1 - ran.set_up)
     rounded = {kind: round_half_up(cost, settings.CURRENCY_STEP) for kind, cost in exact.items()}
     return {kind: cost for kind, cost in rounded.items() if cost}
 
@@ -44,7 +43,7 @@ def plan_outputs(
     *,
     target: Location,
     total: Decimal | None,
-    started_before: Decimal,
+    ran: Ran,
     on: date,
     posting_id: int | None,
 ) -> tuple[list[PlannedOutput], Decimal | None, list[DomainError]]:
@@ -53,7 +52,7 @@ def plan_outputs(
     Without a good unit the whole cost is an expense and by-products come in at nothing (rule S9).
     """
     problems: list[DomainError] = []
-    others = _by_products(request, recipe, started_before=started_before, problems=problems)
+    others = _by_products(request, recipe, ran=ran, problems=problems)
     values: list[Decimal | None] = [ZERO] * len(others)
     if request.good:
         values = by_product_values(total, [(fact, q) for fact, q, _, _ in others], step=settings.CURRENCY_STEP)
@@ -63,8 +62,10 @@ def plan_outputs(
         rest = None if total is None or carried is None else total - carried
         planned = _main_outputs(request, target=target, value=rest, on=on, posting_id=posting_id)
     for (fact, quantity, item, place), value in zip(others, values, strict=True):
-        if quantity:
-            assert recipe.extras is not None
+        if not quantity:
+            continue
+        expected = _expected(fact, item, ran=ran, started=request.good + request.scrapped)
+        for lot_code, part, worth in _parts_of(request, item, quantity, value, on, posting_id, problems):
             planned.append(
                 PlannedOutput(
                     item_id=item.id,
@@ -73,30 +74,32 @@ def plan_outputs(
                     tracking=item.tracking,
                     location=place or target,
                     status=_arrival(item.inspection_required),
-                    lot_code=_by_product_lot(request, item, on=on, posting_id=posting_id),
+                    lot_code=lot_code,
                     expires_on=_expiry(item.tracking, item.shelf_life_days, on=on),
-                    quantity=quantity,
-                    value=value,
+                    quantity=part,
+                    value=worth,
                     is_main=False,
-                    expected=fact.expected(
-                        started_before=started_before, started=request.good + request.scrapped, step=item.step
-                    ),
+                    expected=expected,
                 )
             )
+            expected = ZERO  # of several pieces the first says what was expected of all
     return planned, carried, problems
 
 
-def expected_by_products(
-    recipe: Recipe, *, started_before: Decimal, started: Decimal
-) -> list[tuple[OutputItem, Decimal]]:
+def expected_by_products(recipe: Recipe, *, ran: Ran, started: Decimal) -> list[tuple[OutputItem, Decimal]]:
     """What the BOM says comes out beside the item itself, with what is expected of it, in its stock unit."""
     extras = recipe.extras
     found = []
     for fact in extras.outputs if extras is not None else ():
         assert extras is not None
         item = extras.output_items[fact.item_id]
-        found.append((item, fact.expected(started_before=started_before, started=started, step=item.step)))
+        found.append((item, _expected(fact, item, ran=ran, started=started)))
     return found
+
+
+def _expected(fact: OutputFact, item: OutputItem, *, ran: Ran, started: Decimal) -> Decimal:
+    booked = ran.booked.get(fact.item_id, ZERO)
+    return fact.expected(started_after=ran.started + started, booked=booked, step=item.step)
 
 
 def _arrival(inspection_required: bool) -> str:
@@ -110,7 +113,7 @@ def _expiry(tracking: str, shelf_life_days: int | None, *, on: date) -> date | N
 
 
 def _by_products(
-    request: CompletionRequest, recipe: Recipe, *, started_before: Decimal, problems: list[DomainError]
+    request: CompletionRequest, recipe: Recipe, *, ran: Ran, problems: list[DomainError]
 ) -> list[tuple[OutputFact, Decimal, OutputItem, Location | None]]:
     """By-products of the BOM with what came out: as reported, else as expected."""
     extras = recipe.extras
@@ -121,9 +124,7 @@ def _by_products(
         item = extras.output_items[fact.item_id]
         by = reported.pop(fact.item_id, None)
         if by is None:
-            quantity = fact.expected(
-                started_before=started_before, started=request.good + request.scrapped, step=item.step
-            )
+            quantity = _expected(fact, item, ran=ran, started=request.good + request.scrapped)
         else:
             quantity = by.quantity
             if quantity:
@@ -140,11 +141,40 @@ def _by_products(
     return found
 
 
-def _by_product_lot(request: CompletionRequest, item: OutputItem, *, on: date, posting_id: int | None) -> str:
+def _parts_of(
+    request: CompletionRequest,
+    item: OutputItem,
+    quantity: Decimal,
+    value: Decimal | None,
+    on: date,
+    posting_id: int | None,
+    problems: list[DomainError],
+) -> list[tuple[str, Decimal, Decimal | None]]:
+    """The lots a by-product goes into, with quantity and value of each: one, or as many serial numbers as there are pieces."""
     if item.tracking == Tracking.NONE:
-        return ""
-    given = next((by.lot_code for by in request.by_products if by.item.pk == item.id), "")
-    return given or automatic_lot_code(on=on, posting_id=posting_id)
+        return [("", quantity, value)]
+    given = next((by.lot_code.strip() for by in request.by_products if by.item.pk == item.id), "")
+    automatic = automatic_lot_code(on=on, posting_id=posting_id)
+    if item.tracking != Tracking.SERIAL:
+        return [(given or automatic, quantity, value)]
+    pieces = int(quantity)
+    codes = read_serials(given.replace(",", "\n").replace(";", "\n"))
+    if not codes:
+        codes = [automatic] if pieces == 1 else [f"{automatic}-{number}" for number in range(1, pieces + 1)]
+    if len({code.upper() for code in codes}) != pieces:
+        problems.append(
+            DuplicateSerial(
+                f"{as_text(quantity)} {item.stock_unit} of {item.sku} came out and {len(codes)} serial numbers are given. Name "
+                "each piece once, or none to have them numbered.",
+                item=item.sku,
+                given=len(codes),
+                needed=as_text(quantity),
+            )
+        )
+        return []
+    ones = [Decimal(1)] * pieces
+    values = [None] * pieces if value is None else share_out(value, ones, step=settings.CURRENCY_STEP)
+    return list(zip(codes, ones, values, strict=True))
 
 
 def automatic_lot_code(*, on: date, posting_id: int | None) -> str:
@@ -164,13 +194,9 @@ def _main_outputs(
     item = item_of(request)
     lots: Sequence[tuple[str, Decimal, date | None]]
     if request.output_lots:
-        lots = [
-            (lot.code.strip(), lot.quantity, lot.expires_on or output_expiry(request, item, on=on))
-            for lot in request.output_lots
-        ]
+        lots = [(lot.code.strip(), lot.quantity, lot.expires_on or request.expires_on) for lot in request.output_lots]
     else:
-        code = output_lot_code(request, item, on=on, posting_id=posting_id)
-        lots = [(code, request.good, output_expiry(request, item, on=on))]
+        lots = [(output_lot_code(request, item, on=on, posting_id=posting_id), request.good, request.expires_on)]
     if value is None or len(lots) == 1:
         values: Sequence[Decimal | None] = [value] * len(lots)
     else:
@@ -184,10 +210,11 @@ def _main_outputs(
             location=target,
             status=_arrival(item.inspection_required),
             lot_code=code,
-            expires_on=expires_on,
+            expires_on=output_expiry(item, expires_on, on=on),
             quantity=quantity,
             value=worth,
             is_main=True,
+            is_expiry_given=expires_on is not None,
         )
         for (code, quantity, expires_on), worth in zip(lots, values, strict=True)
     ]
@@ -203,54 +230,8 @@ def output_lot_code(request: CompletionRequest, item: Item, *, on: date, posting
     return check_lot_code(item, request.output_lot_code or automatic, request.good)
 
 
-def output_expiry(request: CompletionRequest, item: Item, *, on: date) -> date | None:
-    if item.tracking == Tracking.NONE:
-        return None
-    if request.expires_on is not None or item.shelf_life_days is None:
-        return request.expires_on
-    return on + timedelta(days=item.shelf_life_days)
-
-
-def usual_lot(request: CompletionRequest, recipe: Recipe, *, on: date, posting_id: int | None) -> list[LotSpec]:
-    """The one lot of a completion that has no other output; empty for any other, whose lots are made when they are known."""
-    if not request.good or request.output_lots or request.by_products or (recipe.extras and recipe.extras.outputs):
-        return []
-    item = item_of(request)
-    code = output_lot_code(request, item, on=on, posting_id=posting_id)
-    return [LotSpec(item, code, on, output_expiry(request, item, on=on))]
-
-
-def receive_outputs(draft: Draft, plan: CompletionPlan, *, item: Item, on: date, usual: Sequence[LotSpec]) -> list[int]:
-    """Put everything that came out into stock with the value it carries; return its lot ids in order.
-
-    `usual` is the lot that was made when the rows were locked, if one was.
-
-    Without a good unit the whole cost is scrap expense (rule S8).
-    """
-    for kind, cost in plan.operation_costs.items():
-        draft.expense(item.pk, OPERATION_ENTRIES[OperationKind(kind)], -cost)
-    if not plan.good:
-        whole = None if plan.consumed_value is None else plan.consumed_value + plan.operation_value
-        draft.expense(item.pk, CostEntryKind.SCRAP, whole)
-    if not plan.outputs:
-        return []
-    if usual:
-        lots = lots_answered(usual, draft.rows.answer)
-        refuse_serials_on_hand(usual, lots)
-        lot_ids = [lots[spec.key] for spec in usual]
-    else:
-        lot_ids = _lots_of(plan.outputs, item=item, on=on)
-    for output, lot_id in zip(plan.outputs, lot_ids, strict=True):
-        draft.receive((output.item_id, output.location.pk, lot_id, output.status), output.quantity, output.value)
-    return lot_ids
-
-
-def _lots_of(outputs: Sequence[PlannedOutput], *, item: Item, on: date) -> list[int]:
-    items = {item.pk: item}
-    others = [output.item_id for output in outputs if output.item_id != item.pk]
-    if others:
-        items.update(Item.objects.in_bulk(others))
-    specs = [LotSpec(items[output.item_id], output.lot_code, on, output.expires_on) for output in outputs]
-    lots = ensure_lots(specs)
-    refuse_serials_on_hand(specs, lots)
-    return [lots[spec.key] for spec in specs]
+def output_expiry(item: Item, given: date | None, *, on: date) -> date | None:
+    """What a new lot of the output gets: the day that was given, else the shelf life counted from the completion."""
+    if given is not None and item.tracking != Tracking.NONE:
+        return given
+    return _expiry(item.tracking, item.shelf_life_days, on=on)

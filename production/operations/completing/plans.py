@@ -1,8 +1,9 @@
 """Working out what a completion will do: the same code for the preview and for the posting."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 
 from django.conf import settings
 
@@ -14,16 +15,17 @@ from inventory.operations.lots import LotSpec, ensure_lots, lots_statement
 from inventory.operations.posting import Actor
 from inventory.operations.taking import check_negative
 from inventory.quantities import ZERO, as_text
+from inventory.trips import rows_of
 from production.errors import InvalidSubstitute, OrderClosed
 from production.facts import ComponentFact, Recipe, recipe_of_bom, recipe_of_work_order
+from production.issued import IssuedStock, stand_ins
 from production.models import DEMAND_KIND, ConsumptionBasis, WorkOrder, WorkOrderState
+from production.operations.completing.lots_made import usual_lot, with_lots_there
 from production.operations.completing.outputs import (
     expected_by_products,
     operations_of,
-    output_expiry,
     output_lot_code,
     plan_outputs,
-    usual_lot,
 )
 from production.operations.completing.refusing import (
     refuse_deviation,
@@ -32,7 +34,9 @@ from production.operations.completing.refusing import (
     refuse_unusual,
 )
 from production.operations.completing.requests import CompletionPlan, CompletionRequest, item_of
-from production.planning import LinePlan, PlanInput, Substitution, Usage, largest_completable, plan_lines, standards_of
+from production.planned import Substitution, Usage
+from production.planning import LinePlan, PlanInput, largest_completable, plan_lines, standards_of
+from production.ran import Event, Ran, ran_through
 
 
 def recipe_for(request: CompletionRequest, order: WorkOrder | None, *, on: date) -> Recipe:
@@ -50,10 +54,11 @@ def order_of(request: CompletionRequest, *, lock: bool) -> WorkOrder | None:
     if lock:
         orders = orders.select_for_update(of=("self",), no_key=True)
     order = orders.get(pk=request.work_order.pk)
-    if not order.is_open:
+    if not order.takes_completions:
+        advice = {WorkOrderState.PLANNED: "Release it", WorkOrderState.DONE: "Reopen it by raising its plan"}
         raise OrderClosed(
             f"{order.number} is {order.get_state_display().lower()}. "
-            f"{'Release' if order.state == WorkOrderState.PLANNED else 'Reopen'} it, or complete {order.item.sku} without it.",
+            f"{advice.get(WorkOrderState(order.state), 'Reopen it')}, or complete {order.item.sku} without it.",
             work_order=order.number,
             state=order.state,
         )
@@ -85,8 +90,7 @@ def plan_completion(
     problems: list[DomainError] = []
     usages, substitutions, extras = _entered(request, recipe, problems)
     status = StockStatus.QC_HOLD if item.inspection_required else StockStatus.AVAILABLE
-    stocked = {r.component_id for r in recipe.rates if not r.is_consumable} | set(extras)
-    stocked |= {other.component.id for others in substitutions.values() for other in others}
+    stocked = _taken_from(recipe, extras, substitutions, order)
     usual = usual_lot(request, recipe, on=on, posting_id=posting_id) if lock else []
     started_before = order.good + order.scrapped if order else ZERO
     started = request.good + request.scrapped
@@ -118,8 +122,10 @@ def plan_completion(
         issued_at=floor,
     )
     if order is not None and order.basis == ConsumptionBasis.ISSUED:
-        given.issued = _issued(rows, source.path if source else "/")
-        given.remaining = max(order.planned - started_before, ZERO)
+        given.issued = IssuedStock(
+            _issued(rows, order.floor_location_id), started, max(order.planned - started_before, ZERO)
+        )
+        _use_stand_ins(request, given, given.issued)
     if request.may_go_below:
         _allow_below(request, given, recipe, actor=actor, lock=lock)
     lines = plan_lines(given)
@@ -132,7 +138,8 @@ def plan_completion(
         problems.append(lines.shortage)
         limit = largest_completable(given, lines, output_step=item.step)
         completable = None if limit is None else max(limit - request.scrapped, ZERO)
-    operations = operations_of(recipe, started_before=started_before, started=given.started)
+    ran = _ran_before(order, recipe)
+    operations = operations_of(recipe, ran=ran, started=given.started)
     consumed = lines.consumed_value
     total = None if consumed is None else consumed + sum(operations.values(), ZERO)
     outputs, carried, wrong = plan_outputs(
@@ -140,11 +147,13 @@ def plan_completion(
         recipe,
         target=target,
         total=total,
-        started_before=started_before,
+        ran=ran,
         on=on,
         posting_id=posting_id,
     )
     problems.extend(wrong)
+    if not lock:
+        outputs = with_lots_there(outputs, item=item, on=on, problems=problems)
     main = None if total is None or carried is None else total - carried
     held = [c for c in rows.of_item(item.pk, status=str(status)) if c.location_id == target.pk]
     plan = CompletionPlan(
@@ -162,7 +171,7 @@ def plan_completion(
         source_location=source,
         output_location=target,
         output_lot_code=output_lot_code(request, item, on=on, posting_id=posting_id),
-        output_expires_on=output_expiry(request, item, on=on),
+        output_expires_on=next((output.expires_on for output in outputs if output.is_main), None),
         output_status=str(status),
         output_on_hand=sum((cell.quantity for cell in held), ZERO),
         completable=completable,
@@ -170,12 +179,57 @@ def plan_completion(
         outputs=outputs,
         operation_costs=operations,
         by_product_value=carried,
-        by_products=expected_by_products(recipe, started_before=started_before, started=given.started),
+        by_products=expected_by_products(recipe, ran=ran, started=given.started),
         substitutes={} if recipe.extras is None else recipe.extras.substitutes,
         deviation_policy=recipe.deviation_policy,
         deviation_tolerance_percent=recipe.deviation_tolerance_percent,
     )
     return plan, lines, usual
+
+
+def _taken_from(
+    recipe: Recipe,
+    extras: Mapping[int, ComponentFact],
+    substitutions: Mapping[int, Sequence[Substitution]],
+    order: WorkOrder | None,
+) -> set[int]:
+    """Items whose stock the completion may take. What stands issued may have been issued as an approved substitute."""
+    stocked = {rate.component_id for rate in recipe.rates if not rate.is_consumable} | set(extras)
+    stocked |= {other.component.id for others in substitutions.values() for other in others}
+    if order is not None and order.basis == ConsumptionBasis.ISSUED and recipe.extras is not None:
+        stocked.update(item_id for others in recipe.extras.substitutes.values() for item_id in others)
+    return stocked
+
+
+_RUN = """
+SELECT e.completion_id, e.is_reversal, e.good, e.scrapped FROM (
+  SELECT posting_id AS id, posting_id AS completion_id, false AS is_reversal, good, scrapped
+  FROM production_completion WHERE work_order_id = %(order)s
+  UNION ALL
+  SELECT r.posting_id, r.completion_id, true, r.good, r.scrapped
+  FROM production_completionreversal r JOIN production_completion c ON c.posting_id = r.completion_id
+  WHERE c.work_order_id = %(order)s
+) e WHERE EXISTS (
+  SELECT 1 FROM production_completionreversal r JOIN production_completion c ON c.posting_id = r.completion_id
+  WHERE c.work_order_id = %(order)s
+) ORDER BY e.id
+"""
+
+
+def _ran_before(order: WorkOrder | None, recipe: Recipe) -> Ran:
+    """What the order's standing completions carry; its history is read only where something was taken back."""
+    started = order.good + order.scrapped if order is not None else ZERO
+    if order is None or not started:
+        return Ran()
+    extras = recipe.extras
+    if extras is None or not (extras.outputs or extras.operations):
+        return Ran(started, Fraction(1))
+    steps = {item_id: item.step for item_id, item in extras.output_items.items()}
+    history = rows_of(_RUN, {"order": order.pk})
+    if history:
+        return ran_through(map(Event._make, history), extras.outputs, steps)
+    booked = {output.item_id: output.yielded(started, step=steps[output.item_id]) for output in extras.outputs}
+    return Ran(started, Fraction(1), booked)
 
 
 def _entered(
@@ -225,14 +279,31 @@ def _skus(ratios: dict[int, Decimal]) -> Sequence[str]:
     return list(Item.objects.filter(pk__in=ratios).order_by("sku").values_list("sku", flat=True)) if ratios else []
 
 
-def _issued(rows: StockRows, path: str) -> dict[int, Decimal]:
-    """What was issued to the order and is left: its own stock on the floor, by component (rule S4)."""
+def _issued(rows: StockRows, floor_id: int | None) -> dict[int, Decimal]:
+    """What was issued to the order and is left: its own stock on the floor, by item (rule S4). Nothing without a floor."""
     left: dict[int, Decimal] = {}
     for cell in rows.cells.values():
         own = rows.own_quantity(cell.id)
-        if own and cell.path.startswith(path):
+        if own and cell.location_id == floor_id:
             left[cell.item_id] = left.get(cell.item_id, ZERO) + own
     return left
+
+
+def _use_stand_ins(request: CompletionRequest, given: PlanInput, issued: IssuedStock) -> None:
+    """Approved substitutes that were issued are used for their component, unless somebody entered what became of them."""
+    extras = given.recipe.extras
+    if extras is None:
+        return
+    found = stand_ins(given.recipe.rates, extras.substitutes, issued.left)
+    entered = {actual.component.pk for actual in request.actuals}
+    items = Item.objects.in_bulk(item_id for item_id in found if item_id not in entered) if found else {}
+    for item_id, item in sorted(items.items()):
+        quantity = issued.share(item_id, step=item.step)
+        if quantity:
+            component_id = found[item_id]
+            ratio = extras.substitutes[component_id][item_id]
+            instead = Substitution(ComponentFact.of(item), Usage(quantity), ratio, is_issued=True)
+            given.substitutions.setdefault(component_id, []).append(instead)
 
 
 def _allow_below(request: CompletionRequest, given: PlanInput, recipe: Recipe, *, actor: Actor, lock: bool) -> None:

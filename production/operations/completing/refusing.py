@@ -13,7 +13,7 @@ from production.errors import ConsumptionVariance, OverCompletion, UnusualQuanti
 from production.facts import Recipe
 from production.models import Completion, DeviationPolicy, WorkOrder
 from production.operations.completing.requests import CompletionRequest, item_of
-from production.planning import PlannedLine
+from production.planned import PlannedLine
 
 
 def check_request(request: CompletionRequest, *, actor: Actor) -> Item:
@@ -110,12 +110,10 @@ def refuse_over_completion(request: CompletionRequest, order: WorkOrder | None, 
         return
     before = order.good + order.scrapped
     after = before + request.good + request.scrapped
-    limit = order.planned * (100 + order.over_completion_percent) / 100
+    left = order.allowance_left
     unit = order.item.stock_unit
     made = f"{order.number} plans {as_text(order.planned)} {unit} of {order.item.sku}, {as_text(before)} are done"
-    if after > limit:
-        left = max(limit - before, ZERO)
-        left -= left % order.item.step
+    if after - before > left:
         problems.append(
             OverCompletion(
                 f"{made}; at most {as_text(left)} more may be completed. Complete fewer, or raise the plan of the order.",
@@ -147,9 +145,10 @@ def refuse_deviation(
 ) -> None:
     """Actual against standard by the BOM's policy (rule S6); extra components are deviations from zero."""
     if recipe.deviation_policy == DeviationPolicy.FREE:
-        return
-    tolerance = recipe.deviation_tolerance_percent / 100
-    outside = [line for line in lines if line.deviates(tolerance)]
+        outside = [line for line in lines if line.is_left_out]
+    else:
+        tolerance = recipe.deviation_tolerance_percent / 100
+        outside = [line for line in lines if line.deviates(tolerance)]
     if not outside:
         return
     blocked = recipe.deviation_policy == DeviationPolicy.BLOCK
@@ -157,15 +156,15 @@ def refuse_deviation(
     unexplained = [line for line in outside if not line.reason and not request.reason.strip()]
     if not unexplained and not (blocked and not privileged):
         return
-    described = "; ".join(
-        f"{line.component.sku}: standard {as_text(line.expected)}, actual {as_text(line.actual)} {line.component.stock_unit}"
-        for line in (outside if blocked and not privileged else unexplained)
-    )
+    shown = outside if blocked and not privileged else unexplained
+    described = "; ".join(_deviation_text(line) for line in shown)
     advice = (
         "This BOM allows no deviation: use the standard, or ask somebody with the privilege."
         if blocked and not privileged
         else "Give a reason for each, or one for the completion."
     )
+    if any(line.needed is not None for line in shown):
+        advice = f"Issue what is missing to the order first. {advice}"
     problems.append(
         ConsumptionVariance(
             f"{described}. {advice}",
@@ -181,6 +180,14 @@ def refuse_deviation(
             ],
         )
     )
+
+
+def _deviation_text(line: PlannedLine) -> str:
+    unit = line.component.stock_unit
+    if line.needed is not None:
+        used = f"{as_text(line.actual)} {unit} of what was issued"
+        return f"{line.component.sku}: the BOM needs {as_text(line.needed)} {unit}, this uses {used}"
+    return f"{line.component.sku}: standard {as_text(line.expected)}, actual {as_text(line.actual)} {unit}"
 
 
 def refuse_lots(request: CompletionRequest, on: date, problems: list[DomainError]) -> None:

@@ -10,7 +10,7 @@ from inventory.models import Item, Location, Lot, Posting
 from inventory.quantities import ZERO
 from production.facts import OutputItem
 from production.models import Bom, Completion, WorkOrder
-from production.planning import PlannedLine
+from production.planned import PlannedLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,8 @@ class PlannedOutput:
     value: Decimal | None
     is_main: bool
     expected: Decimal = ZERO
+    is_expiry_given: bool = False
+    """Whether somebody said the expiry; else a lot that exists keeps its own, and a new one gets this."""
 
 
 @dataclass(slots=True)

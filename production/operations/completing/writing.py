@@ -31,7 +31,7 @@ FROM head, used u RETURNING 1
 _BOOKED = """, counted AS (
   UPDATE production_workorder SET good = good + %s, scrapped = scrapped + %s,
     state = CASE WHEN good + scrapped + %s >= planned THEN 'done' ELSE state END,
-    closed_at = CASE WHEN good + scrapped + %s >= planned THEN %s ELSE closed_at END
+    closed_at = CASE WHEN state = 'open' AND good + scrapped + %s >= planned THEN %s ELSE closed_at END
   WHERE id = %s
 ), booked AS (
   UPDATE production_workorderline l SET booked = l.booked + u.expected, used = l.used + u.actual

@@ -1,5 +1,6 @@
 """The parts of a verdict: what was asked, what moves, and what must have been checked before goods are released."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -25,11 +26,10 @@ from inventory.models import (
 from inventory.operations.posting import Actor, Draft, claim_posting, post
 from inventory.quantities import ZERO, as_text
 from production.errors import InspectionIncomplete, OverInspection
-from production.inspection import Finding, judge, missing_checks
+from production.inspection import Finding, judge, missing_checks, samples_of
 from production.models import (
     Disposition,
     Inspection,
-    InspectionCheck,
     InspectionDecision,
     InspectionPlan,
     InspectionResult,
@@ -256,11 +256,13 @@ def refuse_unchecked(
         return
     if goods.plan is not None and goods.is_due:
         Inspection.objects.filter(pk=inspection.pk).update(plan=goods.plan)
-        earlier = _answered_before(inspection, exclude=verdict)
-        checks: list[InspectionCheck] = [
-            check for check in goods.plan.checks.order_by("position", "id") if check.name not in earlier
-        ]
-        missing = missing_checks(checks, findings, has_file=inspection.files.exists())
+        missing = missing_checks(
+            goods.plan.checks.order_by("position", "id"),
+            findings,
+            samples=1 if goods.plan.sample_quantity is None else samples_of(goods.sample),
+            earlier=_answered_before(inspection, exclude=verdict),
+            has_file=inspection.files.exists(),
+        )
         if missing:
             raise InspectionIncomplete(
                 f"{len(missing)} required {'check is' if len(missing) == 1 else 'checks are'} not answered: "
@@ -277,10 +279,10 @@ def refuse_unchecked(
         )
 
 
-def _answered_before(inspection: Inspection, *, exclude: InspectionVerdict) -> set[str]:
-    """Names of the checks that verdicts which still stand have answered."""
+def _answered_before(inspection: Inspection, *, exclude: InspectionVerdict) -> Mapping[str, int]:
+    """How many answers verdicts that still stand have given, by the name of the check."""
     standing = InspectionDecision.objects.filter(verdict__inspection=inspection).standing().values("verdict_id")
-    return set(
+    return Counter(
         InspectionResult.objects.filter(verdict__in=standing)
         .exclude(verdict=exclude)
         .values_list("check_name", flat=True)

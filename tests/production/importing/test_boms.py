@@ -1,12 +1,14 @@
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from inventory.importing.errors import UnreadableTable
 from inventory.importing.running import ImportOptions, Mode, kind_named, run_import
 from inventory.models import Item
 from production.models import Bom
+from production.operations.boms import activate_bom, create_draft
 from tests.factories import make_item
 from tests.production.factories import make_bom
 
@@ -263,3 +265,17 @@ def test_fractions_of_whole_things_give_new_items_a_finer_step():
 
     steps = dict(Item.objects.values_list("sku", "step"))
     assert (steps["SPOOL"], steps["BOLT"]) == (Decimal("0.001"), Decimal(1))
+
+
+def test_a_file_that_says_what_a_planned_version_says_is_told_so():
+    run(TREE)
+    candle = Item.objects.get(sku="CANDLE")
+    draft = create_draft(item=candle, copy_of=Bom.objects.get(item=candle), makes=Decimal(2), actor=None)
+    start = timezone.localdate() + timedelta(days=30)
+    activate_bom(bom=draft, effective_from=start, actor=None)
+
+    report = run("Parent,Component,Qty,Unit,Makes\nCANDLE,WAX,190,g,2\nCANDLE,WICK,1,,2\n")
+
+    assert {(str(one.outcome), one.group) for one in report.results} == {
+        ("unchanged", f"CANDLE v2 for 2 pcs, planned from {start}")
+    }

@@ -21,7 +21,14 @@ from inventory.operations.issuing import issue_stock
 from inventory.operations.reserving import reserve_stock
 from production.errors import ConsumptionVariance, InvalidBom, OrderClosed, OverCompletion
 from production.models import BomState, Completion, CompletionLine, DeviationPolicy, IssueMethod
-from production.operations.completing import Actual, CompletionRequest, complete_production, preview_completion
+from production.operations.completing import (
+    Actual,
+    ByProduct,
+    CompletionRequest,
+    OutputLot,
+    complete_production,
+    preview_completion,
+)
 from production.operations.work_orders import close_work_order, open_work_order
 from tests.factories import lot_of, make_item, make_location, make_user, on_hand, put_on_hand
 from tests.production.factories import complete, make_bom
@@ -342,6 +349,61 @@ def test_a_tracked_output_gets_a_lot_with_its_expiry(place):
     assert automatic.completion.output_lot.expires_on == today + timedelta(30)
     assert Lot.objects.get(code="BATCH-7").expires_on == date(2035, 1, 1)
     assert named.completion.output_lot.code == "BATCH-7"
+
+
+def test_more_goes_into_a_lot_on_a_later_day_and_the_lot_keeps_its_expiry(place):
+    part, item = make_item(), make_item(tracking=Tracking.LOT, shelf_life_days=30)
+    make_bom(item=item, lines=[(part, "1")])
+    yesterday = timezone.now() - timedelta(days=1)
+    put_on_hand(part, place, "5", effective_at=yesterday)
+    complete(item, "2", into=place, output_lot_code="B-7", effective_at=yesterday)
+
+    seen = preview(item, "1", into=place, output_lot_code="b-7")
+    complete(item, "1", into=place, output_lot_code="B-7")
+    complete(item, "1", into=place, output_lots=[OutputLot("B-7", Decimal(1))])
+
+    lot = Lot.objects.get(item=item)
+    assert lot.expires_on == timezone.localdate(yesterday) + timedelta(30) == seen.output_expires_on
+    assert (seen.problems, on_hand(item)) == ([], 4)
+
+
+def test_another_expiry_than_a_lot_has_is_told_by_the_preview_and_refused(place):
+    part, item = make_item(), make_item(tracking=Tracking.LOT, shelf_life_days=30)
+    make_bom(item=item, lines=[(part, "1")])
+    put_on_hand(part, place, "5")
+    complete(item, "2", into=place, output_lot_code="B-7", expires_on=date(2035, 1, 1))
+    fields = {"into": place, "output_lot_code": "B-7", "expires_on": date(2036, 1, 1)}
+
+    (problem,) = preview(item, "1", **fields).problems
+    with pytest.raises(LotMismatch, match="expires on 2035-01-01, not 2036-01-01") as refusal:
+        complete(item, "1", **fields)
+
+    assert problem.message == refusal.value.message
+    assert on_hand(item) == 2
+
+
+def test_a_by_product_of_a_later_day_goes_into_the_lot_it_is_named_for(place):
+    part, item, rest = make_item(), make_item(), make_item(tracking=Tracking.LOT, shelf_life_days=5)
+    make_bom(item=item, lines=[(part, "1")], outputs=[(rest, "1", "10")])
+    yesterday = timezone.now() - timedelta(days=1)
+    put_on_hand(part, place, "5", effective_at=yesterday)
+    into_it = [ByProduct(rest, Decimal(1), lot_code="R-1")]
+    complete(item, "1", into=place, by_products=into_it, effective_at=yesterday)
+
+    complete(item, "1", into=place, by_products=into_it)
+
+    assert on_hand(rest) == 2
+
+
+def test_the_preview_tells_a_serial_number_that_is_on_hand(place):
+    part, item = make_item(), make_item(tracking=Tracking.SERIAL)
+    make_bom(item=item, lines=[(part, "1")])
+    put_on_hand(part, place, "5")
+    complete(item, "1", into=place, output_lot_code="S-1")
+
+    (problem,) = preview(item, "1", into=place, output_lot_code="S-1").problems
+
+    assert problem.code == "DUPLICATE_SERIAL"
 
 
 def test_consumables_are_costed_and_not_counted(place):

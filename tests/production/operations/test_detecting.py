@@ -75,6 +75,7 @@ def test_a_case_is_opened_once_and_leads_to_the_completion(shop):
     assert case.title == "Probably 40 pcs of CANDLE were made and not recorded"
     assert case.action_url == "/make/complete/?what=CANDLE&good=40"
     assert case.evidence == {"WAX": "-8", "WICK": "-40", "CANDLE": "40"}
+    assert case.reason.endswith("record the completion and count again after it."), "a count cannot be reversed"
 
 
 def test_a_case_is_closed_when_nothing_shows_it_any_more(shop):

@@ -535,3 +535,19 @@ def test_what_waits_costs_three_queries(django_assert_num_queries, place, count)
 
     with django_assert_num_queries(3):
         assert len(held_goods()) == count
+
+
+def test_a_measurement_is_asked_for_every_sample_before_the_release(item, place):
+    plan_with_checks(item, sample_quantity=Decimal(3))
+    goods = received(item, place)
+    label, weight = goods.plan.checks.order_by("position")
+    first = [Finding(label.pk, is_ok=True), Finding(weight.pk, sample=1, measured=Decimal(100))]
+
+    with pytest.raises(InspectionIncomplete, match=r"Weight \(1 of 3 samples\)"):
+        decide(goods, outcome("release", "10"), findings=first)
+    assert on_hand(item, status=AVAILABLE) == 0
+    decide(goods, outcome("quarantine", "1", "stained"), findings=first)
+    more = [Finding(weight.pk, sample=number, measured=Decimal(100)) for number in (2, 3)]
+    decide(goods, outcome("release", "9"), findings=more)
+
+    assert on_hand(item, status=AVAILABLE) == 9

@@ -5,11 +5,14 @@ import pytest
 
 from inventory.errors import IdempotencyMismatch, InsufficientStock, ReservedByOther, WrongState
 from inventory.models import Posting, Reservation
-from production.errors import InvalidSubstitute, OrderClosed
+from production.errors import ConsumptionVariance, InvalidSubstitute, OrderClosed
+from production.models import Bom, Completion
 from production.operations.issuing_components import IssueLine, issue_components
 from production.operations.releasing import release_work_order
+from production.operations.reversing import reverse_completion
+from production.operations.work_orders import close_work_order
 from tests.factories import lot_of, make_item, make_location, on_hand, put_on_hand
-from tests.production.factories import complete
+from tests.production.factories import complete, make_bom
 from tests.production.operations.ordering import give_back, issue, make_bench, order_for, pinned
 
 pytestmark = pytest.mark.usefixtures("ledger_stays_true")
@@ -185,3 +188,94 @@ def test_the_basis_of_what_was_issued_spreads_it_over_the_order(bench):
     ]
     assert used == [{"WAX": Decimal("8.8"), "WICK": 4}, {"WAX": Decimal("13.2"), "WICK": 6}]
     assert pinned(order, bench.wax) == 0
+
+
+def test_an_undo_gives_the_order_back_what_was_issued_to_it(bench):
+    order = order_for(bench, basis="issued")
+    issue(bench, order, (bench.wax, "20"), (bench.wick, "10"))
+    before = Completion.objects.get(pk=complete(order=order, good="10").completion.pk)
+
+    reverse_completion(key=uuid4(), completion=before, actor=None)
+
+    assert (pinned(order, bench.wax, bench.floor), pinned(order, bench.wick, bench.floor)) == (20, 10)
+    again = complete(order=order, good="10").completion
+    assert again.consumed_value == before.consumed_value
+    assert (on_hand(bench.wax, location=bench.floor), pinned(order, bench.wax)) == (0, 0)
+
+
+def test_a_part_that_is_undone_stands_on_the_floor_for_the_order_again(bench):
+    order = order_for(bench)
+    issue(bench, order, (bench.wax, "20"), (bench.wick, "10"))
+    completion = complete(order=order, good="10").completion
+
+    reverse_completion(key=uuid4(), completion=completion, good=Decimal(4), actor=None)
+
+    assert (pinned(order, bench.wax, bench.floor), pinned(order, bench.wick, bench.floor)) == (8, 4)
+    give_back(bench, order, (bench.wax, "8"), (bench.wick, "4"))
+    close_work_order(work_order=order, actor=None)
+
+
+def test_what_is_undone_for_a_closed_order_is_free(bench):
+    order = order_for(bench)
+    issue(bench, order, (bench.wax, "20"), (bench.wick, "10"))
+    completion = complete(order=order, good="10").completion
+    close_work_order(work_order=order, actor=None)
+
+    reverse_completion(key=uuid4(), completion=completion, actor=None)
+
+    assert (pinned(order, bench.wax), on_hand(bench.wax, location=bench.floor)) == (0, 20)
+
+
+@pytest.mark.parametrize("policy", ["free", "reason", "block"])
+def test_nothing_is_made_of_components_that_were_never_issued(bench, policy):
+    Bom.objects.filter(item=bench.candle).update(deviation_policy=policy)
+    order = order_for(bench, basis="issued")
+    issue(bench, order, (bench.wax, "20"))
+
+    with pytest.raises(ConsumptionVariance, match="WICK: the BOM needs 10 pcs, this uses 0 pcs of what was issued"):
+        complete(order=order, good="10")
+
+    assert (on_hand(bench.candle), on_hand(bench.wax, location=bench.floor)) == (0, 20)
+    assert complete(order=order, good="10", reason="made without a wick").completion.good == 10
+
+
+def test_pins_on_the_shelf_were_not_issued(bench):
+    order = order_for(bench, basis="issued", is_planned=True)
+    release_work_order(work_order=order, actor=None)
+
+    with pytest.raises(ConsumptionVariance, match="WAX: the BOM needs 20 kg, this uses 0 kg"):
+        complete(order=order, good="10")
+
+    assert pinned(order, bench.wax) == 20
+
+
+def test_less_issued_than_the_rest_needs_asks_and_a_whole_issue_does_not(bench):
+    order = order_for(bench, basis="issued")
+    issue(bench, order, (bench.wax, "10"), (bench.wick, "10"))
+
+    with pytest.raises(ConsumptionVariance, match="WAX: the BOM needs 10 kg, this uses 5 kg of what was issued"):
+        complete(order=order, good="5")
+    issue(bench, order, (bench.wax, "10"))
+    complete(order=order, good="5")
+
+    assert on_hand(bench.wax, location=bench.floor) == 10
+
+
+def test_a_substitute_that_was_issued_is_used_for_its_component(bench):
+    soy = make_item(sku="SOY", unit="kg", step="0.001")
+    put_on_hand(soy, bench.shelf, "30", value="30.00")
+    lamp = make_item(sku="LAMP", kind="product")
+    make_bom(item=lamp, lines=[(bench.wax, "2", {"substitutes": [(soy, "1.5")]}), (bench.wick, "1")])
+    order = order_for(bench, item=lamp, basis="issued")
+    issue(bench, order, (soy, "15"), (bench.wax, "10"), (bench.wick, "10"))
+
+    first = complete(order=order, good="4").completion
+    complete(order=order, good="6")
+
+    used = [
+        (line.component.sku, line.expected, line.actual, line.substitute_for_id)
+        for line in first.lines.select_related("component").order_by("id")
+    ]
+    assert used == [("WAX", 8, 4, None), ("SOY", 0, 6, bench.wax.pk), ("WICK", 4, 4, None)]
+    assert (on_hand(soy, location=bench.floor), on_hand(bench.wax, location=bench.floor)) == (0, 0)
+    assert pinned(order, soy) == 0

@@ -7,7 +7,7 @@ import pytest
 from inventory.errors import WrongState
 from production.errors import InvalidBom
 from production.models import Bom, BomProposal, BomState
-from production.operations.boms import discard_draft
+from production.operations.boms import activate_bom, discard_draft
 from production.operations.learning import accept_proposal, dismiss_proposal
 from tests.factories import make_item, make_location, put_on_hand
 from tests.production.factories import make_bom
@@ -99,3 +99,23 @@ def test_dismissing_twice_for_the_same_reason_is_one_decision(candle):
 
     assert refuse(bom, wax, "new pump") == refuse(bom, wax, " new pump ")
     assert BomProposal.objects.get().standard == 120
+
+
+def test_proposals_about_one_version_go_into_one_draft(candle):
+    bom, wax = candle
+    wick = bom.lines.exclude(component=wax).get().component
+    first = take(bom, wax)
+
+    second = take(bom, wick, "2")
+
+    assert second.draft == first.draft
+    lines = {line.component.sku: line.quantity for line in second.draft.lines.select_related("component")}
+    assert (lines, Bom.objects.count()) == ({"WAX": 127, "WICK": 2}, 2)
+
+
+def test_a_proposal_after_the_draft_came_into_force_is_about_the_new_version(candle):
+    bom, wax = candle
+    activate_bom(bom=take(bom, wax).draft, actor=None)
+
+    with pytest.raises(WrongState, match="proposals are about the active"):
+        take(bom, wax, "130")

@@ -1,10 +1,13 @@
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from inventory.errors import InsufficientStock, WrongState
 from inventory.models import Reservation
-from production.errors import OrderClosed
+from production.errors import InvalidBom, OrderClosed
+from production.models import WorkOrder
 from production.operations.releasing import release_work_order, reserve_components
 from production.operations.work_orders import (
     cancel_work_order,
@@ -13,7 +16,9 @@ from production.operations.work_orders import (
     reopen_work_order,
     reschedule_work_order,
 )
-from tests.factories import put_on_hand
+from production.reads.open_orders import open_needs
+from production.reads.order_needs import needs_of_order
+from tests.factories import make_item, put_on_hand
 from tests.production.factories import complete, make_bom
 from tests.production.operations.ordering import issue, make_bench, order_for, pinned
 
@@ -222,3 +227,71 @@ def test_dates_and_rank_change_and_stay_in_order(bench):
             due_on=order.created_at.date().replace(year=2020),
             actor=None,
         )
+
+
+@pytest.fixture
+def with_kit(bench):
+    """A lamp of one kit, a phantom of two wicks, and a new version of the kit of three that can be put in force."""
+    kit, lamp = make_item(sku="KIT", kind="phantom"), make_item(sku="LAMP", kind="product")
+    old = make_bom(item=kit, lines=[(bench.wick, "2")])
+    make_bom(item=lamp, lines=[(kit, "1")])
+
+    def put_in_force():
+        old.state, old.effective_to = "retired", "2020-02-01"
+        old.save()
+        make_bom(
+            item=kit,
+            lines=[(bench.wick, "3")],
+            operations=[{"kind": "labour", "minutes": Decimal(1), "rate_per_hour": Decimal(60)}],
+        )
+
+    return lamp, put_in_force
+
+
+def test_release_freezes_the_phantoms_in_force_that_day(bench, with_kit):
+    lamp, put_in_force = with_kit
+    order = order_for(bench, item=lamp, is_planned=True)
+    kept = order_for(bench, item=lamp, is_planned=True)
+    put_in_force()
+    yesterday = timezone.localdate() - timedelta(days=1)
+    WorkOrder.objects.update(frozen_on=yesterday, created_at=timezone.now() - timedelta(days=1))
+
+    result = release(order)
+    keeping = release(kept, keeps_bom=True)
+
+    assert (result.has_new_bom, order.lines.get().rate_numerator, result.order.frozen_on) == (
+        True,
+        3,
+        timezone.localdate(),
+    )
+    assert (keeping.has_new_bom, kept.lines.get().rate_numerator, keeping.order.frozen_on) == (False, 2, yesterday)
+    assert (pinned(order, bench.wick), pinned(kept, bench.wick)) == (30, 20)
+    assert complete(order=order, good="10").completion.operation_value == 10
+
+
+def test_the_set_up_of_a_phantom_is_frozen_exactly(bench):
+    part, lamp = make_item(sku="PART", kind="phantom"), make_item(sku="LAMP", kind="product")
+    make_bom(item=part, makes="3", lines=[(bench.wick, "1")])
+    make_bom(item=lamp, lines=[(part, "1", {"setup_quantity": Decimal(2)})])
+    order = order_for(bench, "1", item=lamp)
+
+    assert [need.need for need in needs_of_order(order)] == [1]
+    assert open_needs(items=[bench.wick.pk]) == {bench.wick.pk: 1}
+    complete(order=order, good="1")
+
+    assert order.lines.get().booked == 1
+
+
+def test_a_rate_that_is_too_long_to_be_kept_is_refused(bench):
+    below = bench.wick
+    for _ in range(10):
+        phantom = make_item(kind="phantom")
+        make_bom(item=phantom, makes="9999999.999997", lines=[(below, "1.000003", {"scrap_percent": Decimal("3.7")})])
+        below = phantom
+    lamp = make_item(sku="LAMP", kind="product")
+    make_bom(item=lamp, lines=[(below, "1")])
+
+    with pytest.raises(InvalidBom, match="more than 60 digits"):
+        order_for(bench, item=lamp)
+
+    assert not WorkOrder.objects.exists()

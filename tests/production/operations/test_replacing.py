@@ -5,9 +5,9 @@ from decimal import Decimal
 import pytest
 
 from inventory.errors import InvalidQuantity, WrongState
-from production.errors import BomCycle, InvalidBom
+from production.errors import BomChangedMeanwhile, BomCycle, InvalidBom
 from production.models import Bom, BomReplacement, BomState
-from production.operations.boms import discard_draft
+from production.operations.boms import activate_bom, discard_draft, draft_from
 from production.operations.replacing import Exchange, activate_replacement, discard_replacement, replace_component
 from production.reads.bom_content import content_of
 from production.reads.replacements import replacement_review
@@ -194,3 +194,21 @@ def test_the_review_costs_the_same_queries_for_1_and_20_drafts(shop, django_asse
     many = swap(shop, boms=boms)
     with django_assert_num_queries(10):
         replacement_review(replacement=many)
+
+
+def test_drafts_do_not_undo_a_version_that_came_meanwhile(shop):
+    record = swap(shop, boms=shop["boms"][:1])
+    newer = draft_from(bom=shop["boms"][0], actor=None)
+    activate_bom(bom=newer, actor=None)
+
+    (review,) = replacement_review(replacement=record).drafts
+    with pytest.raises(
+        BomChangedMeanwhile, match="BOM v3 of SMALL was activated since v2 was drafted from v1"
+    ) as refusal:
+        activate_replacement(replacement=record, actor=None)
+
+    assert (review.before, review.meanwhile, refusal.value.context["over"]) == (newer, newer, newer.pk)
+    newer.refresh_from_db()
+    assert newer.state == BomState.ACTIVE
+    (done,) = activate_replacement(replacement=record, actor=None, over=[newer.pk])
+    assert [bom.pk for bom in done.replaced] == [newer.pk]

@@ -7,6 +7,7 @@ import pytest
 
 from production.models import Completion
 from tests.factories import make_item, make_location, on_hand
+from tests.production.factories import complete
 
 pytestmark = pytest.mark.usefixtures("ledger_stays_true")
 
@@ -161,3 +162,19 @@ def test_a_row_says_where_its_scrap_was_put(as_operator, workshop):
     assert "There is no own place NOWHERE." in told(unknown)[0][0]
     first, second = Completion.objects.order_by("pk")
     assert (first.scrap_location.code, second.scrap_location) == ("BIN", None)
+
+
+def test_a_row_far_above_the_usual_quantity_is_asked_about_and_holds_for_that_figure(as_operator, workshop):
+    for _ in range(3):
+        complete(workshop.candle, "1", into=workshop.finished)
+    keys, many = [str(uuid4())], ("CANDLE", "30", "", "", "FINISHED")
+
+    asked = send(as_operator, [many], "all", keys=keys)
+    (row,) = asked.context["rows"]
+    other = send(as_operator, [("CANDLE", "31", "", "", "FINISHED")], "all", keys=keys, confirmed=row.confirmation)
+    posted = send(as_operator, [many], "all", keys=keys, confirmed=row.confirmation)
+
+    assert ("far more than the usual 1" in row.message, row.is_unusual) == (True, True)
+    assert 'name="confirmed"' in asked.content.decode()
+    assert (asked.status_code, other.status_code, posted.status_code) == (422, 422, 302)
+    assert on_hand(workshop.candle) == 33

@@ -251,7 +251,11 @@ def decided(goods):
             Outcome("rework", Decimal(3), "label crooked"),
             Outcome("scrap", Decimal(1), "cracked"),
         ],
-        findings=[Finding(label.pk, is_ok=False), Finding(weight.pk, measured=Decimal("94.5"))],
+        findings=[
+            Finding(label.pk, is_ok=False),
+            Finding(weight.pk, measured=Decimal("94.5")),
+            Finding(weight.pk, sample=2, measured=Decimal("99")),
+        ],
         actor=None,
     ).verdict
 

@@ -75,7 +75,7 @@ def test_a_planner_drafts_the_proposal(as_planner, proposed):
 
     draft = Bom.objects.get(state=BomState.DRAFT)
     assert response.status_code == 302
-    assert response.url == f"/admin/production/bom/{draft.pk}/change/"
+    assert response.url == f"/make/boms/{draft.pk}/edit/"
     assert draft.lines.get(component=proposed.wax).quantity == 210
 
 

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from inventory.errors import LotMismatch
 from inventory.models import Posting, PostingKind
 from production.models import Completion, WorkOrderState
 from production.operations.work_orders import close_work_order, open_work_order
@@ -554,3 +555,34 @@ def test_a_form_without_a_key_still_posts(as_operator, workshop):
 
     assert response.status_code == 302
     assert on_hand(workshop.candle) == 5
+
+
+# --- Lots that exist --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lot_tracked(workshop):
+    soap = make_item(sku="SOAP", tracking="lot", shelf_life_days=730, kind="product")
+    make_bom(item=soap, lines=[(workshop.wick, "1")])
+    tomorrow = timezone.localdate() + timedelta(days=1)
+    complete(soap, "2", into=workshop.finished, output_lot_code="B-7", expires_on=tomorrow)
+    return soap
+
+
+def test_more_is_recorded_into_the_lot_of_yesterday(as_operator, workshop, lot_tracked):
+    response = post(as_operator, workshop, "3", item=str(lot_tracked.pk), what="SOAP", output_lot_code="B-7")
+
+    assert response.status_code == 302
+    assert on_hand(lot_tracked, lot="B-7") == 5
+
+
+def test_a_refusal_that_the_preview_does_not_know_is_shown_all_the_same(as_operator, workshop, monkeypatch):
+    def refuse(**_):
+        raise LotMismatch("Lot B-7 went elsewhere a moment ago.")
+
+    monkeypatch.setattr("production.views.recording.complete_production", refuse)
+
+    response = post(as_operator, workshop, "3")
+
+    assert response.status_code == 422
+    assert "Lot B-7 went elsewhere a moment ago." in response.content.decode()
