@@ -54,6 +54,8 @@ class PlanInput:
     """The place that goes below zero, with `implicit_lots`."""
     issued_at: int | None = None
     """The place where components stand that were issued to the order before: its own stock there is used first."""
+    expired_lots: frozenset[int] = frozenset()
+    """Lots past their last day that were named: they are taken from what is set to expired too (rule S15)."""
     repeated: frozenset[int] = frozenset()
     """Components that several lines take: a later line must not take what an earlier one took. Found by `plan_lines`."""
 
@@ -175,7 +177,7 @@ def _plan_line(
             taken = _Taken(value=_consumable_value(component, actual, given.step))
             draft.expense(component.id, CostEntryKind.CONSUMABLES, None if taken.value is None else -taken.value)
     else:
-        offer = _offered(component.id, given)
+        offer = _offered(component.id, given, usage)
         usable[rate.key] = offer.free
         if actual > ZERO:
             taken = _take(draft, component.id, offer, usage, actual, given)
@@ -220,11 +222,13 @@ class _Taken(NamedTuple):
     overdrawn: Decimal = ZERO
 
 
-def _offered(item_id: int, given: PlanInput) -> _Offer:
+def _offered(item_id: int, given: PlanInput, usage: Usage | None) -> _Offer:
     cells = _source_cells(item_id, given)
     issued = _issued_cells(item_id, given, besides=cells)
-    lots = []
-    on_hand = free = expired = ZERO
+    marked = _cells_set_to_expired(item_id, given, usage)
+    lots = [cell.as_lot()._replace(received_on=date.min) for cell in marked]  # of a lot, they go first
+    on_hand = expired = sum((cell.quantity for cell in marked), ZERO)
+    free = ZERO
     for cell in [*issued, *cells]:
         lot = cell.as_lot(own=given.rows.own_quantity(cell.id))
         if cell in issued:
@@ -236,7 +240,7 @@ def _offered(item_id: int, given: PlanInput) -> _Offer:
             free += lot.free + lot.own
         else:
             expired += there
-    return _Offer([*issued, *cells], lots, on_hand, free, expired)
+    return _Offer([*marked, *issued, *cells], lots, on_hand, free, expired)
 
 
 def _take(draft: Draft, item_id: int, offer: _Offer, usage: Usage | None, actual: Decimal, given: PlanInput) -> _Taken:
@@ -245,9 +249,9 @@ def _take(draft: Draft, item_id: int, offer: _Offer, usage: Usage | None, actual
     if found.missing and item_id in given.implicit_lots:
         taken = _Taken(picks, _overdraw(draft, item_id, found, given), overdrawn=found.missing)
     else:
-        taken = _Taken(picks, _issue(draft, item_id, found, found.missing), found.missing)
+        taken = _Taken(picks, _issue(draft, item_id, found, offer.cells), found.missing)
     if item_id in given.repeated:
-        _note_taken(given.rows, item_id, found)
+        _note_taken(given.rows, found, offer.cells)
     return taken
 
 
@@ -321,12 +325,20 @@ def _consumable_value(component: ComponentFact, quantity: Decimal, step: Decimal
     return round_half_up(Fraction(quantity) * Fraction(component.standard_cost), step)
 
 
-def _source_cells(item_id: int, given: PlanInput) -> list[Cell]:
-    cells = given.rows.of_item(item_id, status=_AVAILABLE)
+def _source_cells(item_id: int, given: PlanInput, status: str = _AVAILABLE) -> list[Cell]:
+    cells = given.rows.of_item(item_id, status=status)
     path = given.source_path
     if path is None:
         return [cell for cell in cells if cell.is_pickable and cell.is_own]
     return [cell for cell in cells if cell.path.startswith(path) and (cell.is_pickable or cell.path == path)]
+
+
+def _cells_set_to_expired(item_id: int, given: PlanInput, usage: Usage | None) -> list[Cell]:
+    """At the source, of the lots that were named."""
+    named = set() if usage is None else given.expired_lots.intersection(lot_id for lot_id, _ in usage.lots)
+    if not named:
+        return []
+    return [cell for cell in _source_cells(item_id, given, StockStatus.EXPIRED) if cell.lot_id in named]
 
 
 def _issued_cells(item_id: int, given: PlanInput, *, besides: Sequence[Cell]) -> list[Cell]:
@@ -375,23 +387,22 @@ def _planned(found: Picks, cells: Sequence[Cell]) -> list[PlannedPick]:
     return planned
 
 
-def _issue(draft: Draft, item_id: int, found: Picks, short: Decimal) -> Decimal | None:
+def _issue(draft: Draft, item_id: int, found: Picks, cells: Sequence[Cell]) -> Decimal | None:
     """Issue what was found; the value of the whole line is not known while a part is missing."""
-    status = _AVAILABLE
-    taken: list[tuple[CellKey, Decimal]] = [
-        ((item_id, p.location_id, p.lot_id, status), p.quantity) for p in found.picks
-    ]
+    keys = {cell.id: cell.key for cell in cells}
+    taken = [(keys[pick.cell_id], pick.quantity) for pick in found.picks]
     value = draft.issue(item_id, taken) if taken else None
     for (key, _), pick in zip(taken, found.picks, strict=True):
         if pick.own:
             draft.fulfil(key, pick.cell_id, pick.own)
-    return None if short > ZERO else value
+    return None if found.missing > ZERO else value
 
 
-def _note_taken(rows: StockRows, item_id: int, found: Picks) -> None:
+def _note_taken(rows: StockRows, found: Picks, cells: Sequence[Cell]) -> None:
     """Let later lines of the same component see what this one took."""
+    keys = {cell.id: cell.key for cell in cells}
     for pick in found.picks:
-        rows.note_chosen((item_id, pick.location_id, pick.lot_id, _AVAILABLE), pick.quantity, own=pick.own)
+        rows.note_chosen(keys[pick.cell_id], pick.quantity, own=pick.own)
 
 
 def largest_completable(given: PlanInput, plan: LinePlan, *, output_step: Decimal) -> Decimal | None:

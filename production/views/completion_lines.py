@@ -92,12 +92,20 @@ class LineRow:
 
 
 def rows_of(
-    plan: CompletionPlan, typed: TypedLines, *, places: Mapping[int, Location], is_editable: bool
+    plan: CompletionPlan,
+    typed: TypedLines,
+    *,
+    places: Mapping[int, Location],
+    is_editable: bool,
+    expired_too: bool = False,
 ) -> list[LineRow]:
-    """The plan's lines with what was typed in them. A statement more when lots are chosen, two when substitutes are."""
+    """The plan's lines with what was typed in them. A statement more when lots are chosen, two when substitutes are.
+
+    Among the lots to choose are expired ones only with `expired_too`.
+    """
     main = _lines_with_input(plan.lines)
     explained = _skus_to_explain(plan)
-    offered = lots_on_offer(plan, typed.open) if typed.open else {}
+    offered = lots_on_offer(plan, typed.open, expired_too=expired_too) if typed.open else {}
     entered_of = {component_id: typed.lines.get(component_id) for component_id in main}
     instead = {component_id: line.instead for component_id, line in typed.lines.items()}
     open_lines = {

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from inventory.models import StockBalance, StockStatus
 from inventory.quantities import ZERO
@@ -31,10 +32,12 @@ class LotChoice:
     was: str
 
 
-def cells_at_source(plan: CompletionPlan, items: Collection[int]) -> QuerySet[StockBalance]:
-    """Available stock of the items where the plan takes its components from, in picking order."""
+def cells_at_source(
+    plan: CompletionPlan, items: Collection[int], *, statuses: Collection[str] = (StockStatus.AVAILABLE,)
+) -> QuerySet[StockBalance]:
+    """Stock of the items where the plan takes its components from, in picking order; available stock unless said otherwise."""
     cells = StockBalance.objects.filter(
-        item_id__in=items, status=StockStatus.AVAILABLE, quantity__gt=0, location__is_active=True
+        item_id__in=items, status__in=statuses, quantity__gt=0, location__is_active=True
     ).select_related("lot", "location")
     if plan.source_location is not None:
         cells = cells.filter(location__path__startswith=plan.source_location.path)
@@ -43,10 +46,15 @@ def cells_at_source(plan: CompletionPlan, items: Collection[int]) -> QuerySet[St
     return cells.order_by("item_id", "lot__expires_on", "lot__received_on", "lot_id", "id")
 
 
-def lots_on_offer(plan: CompletionPlan, components: Collection[int]) -> dict[int, list[StockBalance]]:
-    """Stock of the components at the source, by component, in picking order. One statement."""
+def lots_on_offer(
+    plan: CompletionPlan, components: Collection[int], *, expired_too: bool
+) -> dict[int, list[StockBalance]]:
+    """Stock of the components at the source, by component, in picking order; what has expired comes last. One statement."""
     offered: dict[int, list[StockBalance]] = {}
-    for cell in cells_at_source(plan, components)[:CELLS_MAX]:
+    statuses = [StockStatus.AVAILABLE, *([StockStatus.EXPIRED] if expired_too else [])]
+    cells = list(cells_at_source(plan, components, statuses=statuses)[:CELLS_MAX])
+    today = timezone.localdate()
+    for cell in sorted(cells, key=lambda cell: cell.lot.is_expired(on=today)):
         offered.setdefault(cell.item_id, []).append(cell)
     return offered
 

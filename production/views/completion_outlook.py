@@ -9,8 +9,17 @@ from django.db.models import Sum
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
-from inventory.errors import DomainError, InsufficientStock, InvalidQuantity, NegativeNotAllowed, ReservedByOther
+from inventory.errors import (
+    DomainError,
+    InsufficientStock,
+    InvalidQuantity,
+    LotExpired,
+    NegativeNotAllowed,
+    ReservedByOther,
+)
 from inventory.models import Item, Location, StockBalance, StockStatus
+from inventory.operations.posting import Actor
+from inventory.operations.taking import may_use_expired
 from inventory.quantities import ZERO
 from production.errors import ConsumptionVariance, OverCompletion, UnusualQuantity
 from production.forms import CompletionForm, moment_of, shown
@@ -191,7 +200,7 @@ def outlook_of(
         except DomainError as error:
             outlook.refusal = error
     if outlook.refusal is None and outlook.plan is not None:
-        _fill(outlook, form, typed, places)
+        _fill(outlook, form, typed, places, actor=actor)
         if not outlook.is_basis:
             _fill_outputs(outlook, made)
             _offer_ways_out(outlook, request)
@@ -217,11 +226,15 @@ def _as_querydict(data: Any) -> QueryDict:
     return data
 
 
-def _fill(outlook: Outlook, form: CompletionForm, typed: TypedLines, places: Mapping[str, Location]) -> None:
+def _fill(
+    outlook: Outlook, form: CompletionForm, typed: TypedLines, places: Mapping[str, Location], *, actor: Actor
+) -> None:
     plan = outlook.plan
     assert plan is not None
     by_id = {place.pk: place for place in places.values()}
-    outlook.rows = rows_of(plan, typed, places=by_id, is_editable=not outlook.is_basis)
+    outlook.rows = rows_of(
+        plan, typed, places=by_id, is_editable=not outlook.is_basis, expired_too=may_use_expired(actor)
+    )
     outlook.short = [] if outlook.is_basis else [row for row in outlook.rows if row.is_short]
     outlook.on_hand = StockBalance.objects.filter(item=plan.item).aggregate(sum=Sum("quantity"))["sum"] or ZERO
     rollup = cost_rollups(boms=[plan.bom_id]).get(plan.bom_id)
@@ -242,7 +255,7 @@ def _fill(outlook: Outlook, form: CompletionForm, typed: TypedLines, places: Map
             outlook.allowed = max(Decimal(str(problem.context["allowed"])) - plan.scrapped, ZERO)
         if isinstance(problem, OverCompletion) and problem.context.get("needs") == "reason":
             outlook.asks_reason = True
-        if isinstance(problem, ConsumptionVariance):
+        if isinstance(problem, ConsumptionVariance | LotExpired):
             outlook.asks_reason = True
     outlook.is_postable = plan.is_postable and not typed.has_errors and not form.errors
     if has_publication_outlook():

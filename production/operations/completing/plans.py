@@ -28,6 +28,7 @@ from production.operations.completing.outputs import (
     plan_outputs,
 )
 from production.operations.completing.refusing import (
+    expired_lots,
     refuse_deviation,
     refuse_lots,
     refuse_over_completion,
@@ -92,6 +93,7 @@ def plan_completion(
     status = StockStatus.QC_HOLD if item.inspection_required else StockStatus.AVAILABLE
     stocked = _taken_from(recipe, extras, substitutions, order)
     usual = usual_lot(request, recipe, on=on, posting_id=posting_id) if lock else []
+    expired = expired_lots(request, on=on)
     started_before = order.good + order.scrapped if order else ZERO
     started = request.good + request.scrapped
     standards = standards_of(recipe, started_after=started_before + started)
@@ -101,7 +103,7 @@ def plan_completion(
         pools_of=[item.pk, *by_products],
         within=source.path if source else "/",
         locations=[target.pk] if floor is None else [target.pk, floor],
-        statuses=[StockStatus.AVAILABLE, status] if status != StockStatus.AVAILABLE else [status],
+        statuses=sorted({StockStatus.AVAILABLE, status, *([StockStatus.EXPIRED] if expired else [])}),
         demand=(DEMAND_KIND, order.number) if order else None,
         then=lots_statement(usual) if usual else None,
         lock=lock,
@@ -120,6 +122,7 @@ def plan_completion(
         step=settings.CURRENCY_STEP,
         substitutions=substitutions,
         issued_at=floor,
+        expired_lots=expired,
     )
     if order is not None and order.basis == ConsumptionBasis.ISSUED:
         given.issued = IssuedStock(
@@ -132,7 +135,7 @@ def plan_completion(
     refuse_over_completion(request, order, problems)
     refuse_unusual(request, item, problems)
     refuse_deviation(request, recipe, lines.lines, actor, problems)
-    refuse_lots(request, on, problems)
+    refuse_lots(request, actor, on, problems)
     completable = None
     if lines.shortage is not None:
         problems.append(lines.shortage)

@@ -8,6 +8,7 @@ from inventory.models import Item
 from inventory.operations.checking import check_effective_at, check_item, check_location, check_quantity
 from inventory.operations.lots import check_lot_code
 from inventory.operations.posting import Actor
+from inventory.operations.taking import may_use_expired
 from inventory.quantities import ZERO, as_text, check_step
 from production.errors import ConsumptionVariance, OverCompletion, UnusualQuantity
 from production.facts import Recipe
@@ -190,8 +191,17 @@ def _deviation_text(line: PlannedLine) -> str:
     return f"{line.component.sku}: standard {as_text(line.expected)}, actual {as_text(line.actual)} {unit}"
 
 
-def refuse_lots(request: CompletionRequest, on: date, problems: list[DomainError]) -> None:
-    """Hand-picked lots belong to their component, are in date, and add up to the actual quantity."""
+def expired_lots(request: CompletionRequest, *, on: date) -> frozenset[int]:
+    """The lots that were named and are past their last day."""
+    named = (lot for actual in request.actuals for lot, _ in actual.lots)
+    return frozenset(lot.pk for lot in named if lot.is_expired(on=on))
+
+
+def refuse_lots(request: CompletionRequest, actor: Actor, on: date, problems: list[DomainError]) -> None:
+    """Hand-picked lots belong to their component and add up to the actual quantity.
+
+    Expired ones need the privilege and a reason, of the line or of the completion (rule S15).
+    """
     for actual in request.actuals:
         if not actual.lots:
             continue
@@ -208,10 +218,12 @@ def refuse_lots(request: CompletionRequest, on: date, problems: list[DomainError
                 )
             )
         expired = [lot for lot, _ in actual.lots if lot.is_expired(on=on)]
-        if expired:
+        reason = actual.reason.strip() or request.reason
+        if expired and not (reason.strip() and may_use_expired(actor)):
+            advice = "Say why it is used all the same" if may_use_expired(actor) else "Choose another lot"
             problems.append(
                 LotExpired(
-                    f"Lot {expired[0]} of {component.sku} expired on {expired[0].expires_on}. Choose another lot.",
+                    f"Lot {expired[0]} of {component.sku} expired on {expired[0].expires_on}. {advice}.",
                     item=component.sku,
                     lot=expired[0].code,
                     expires_on=str(expired[0].expires_on),

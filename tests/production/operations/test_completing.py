@@ -16,9 +16,21 @@ from inventory.errors import (
     ReservedByOther,
     WrongState,
 )
-from inventory.models import CostEntry, CostPool, Lot, Movement, Posting, Reservation, StockChange, Tracking
+from inventory.models import (
+    CostEntry,
+    CostPool,
+    Lot,
+    Movement,
+    Posting,
+    Reservation,
+    StockBalance,
+    StockChange,
+    StockStatus,
+    Tracking,
+)
 from inventory.operations.issuing import issue_stock
 from inventory.operations.reserving import reserve_stock
+from inventory.operations.transferring import change_status
 from production.errors import ConsumptionVariance, InvalidBom, OrderClosed, OverCompletion
 from production.models import BomState, Completion, CompletionLine, DeviationPolicy, IssueMethod
 from production.operations.completing import (
@@ -29,6 +41,7 @@ from production.operations.completing import (
     complete_production,
     preview_completion,
 )
+from production.operations.reversing import reverse_completion
 from production.operations.work_orders import close_work_order, open_work_order
 from tests.factories import lot_of, make_item, make_location, make_user, on_hand, put_on_hand
 from tests.production.factories import complete, make_bom
@@ -272,6 +285,82 @@ def test_chosen_lots_must_be_in_date_and_add_up(place, lot, quantity, refusal):
 
     with pytest.raises(refusal):
         complete_production(key=uuid4(), request=request, actor=None)
+
+
+def expired_oil(place):
+    """Soap of oil, of which 5 (10.00) are past their day, 3 of them set to expired already, and 9 (9.00) are good."""
+    oil, soap = make_item(sku="OIL", tracking=Tracking.LOT), make_item(sku="SOAP")
+    make_bom(item=soap, lines=[(oil, "1")])
+    today = timezone.localdate()
+    put_on_hand(oil, place, "5", lot="GONE", expires_on=today - timedelta(1), value="10.00")
+    put_on_hand(oil, place, "9", lot="GOOD", expires_on=today + timedelta(9), value="9.00")
+    gone = lot_of(oil, "GONE")
+    change_status(
+        key=uuid4(),
+        item=oil,
+        location=place,
+        quantity=Decimal(3),
+        from_status=StockStatus.AVAILABLE,
+        to_status=StockStatus.EXPIRED,
+        lots=[(gone, Decimal(3))],
+        reason="past its day",
+        actor=None,
+    )
+    return oil, soap, gone
+
+
+def use_expired(soap, place, actual, **rest):
+    request = CompletionRequest(item=soap, good=actual.quantity, output_location=place, actuals=[actual], **rest)
+    return request, lambda actor: complete_production(key=uuid4(), request=request, actor=actor)
+
+
+def test_an_expired_lot_is_used_by_name_with_a_reason_what_is_set_to_expired_first_and_undone_exactly(
+    place, ledger_stays_true
+):
+    oil, soap, gone = expired_oil(place)
+    actual = Actual(oil, Decimal(4), lots=[(gone, Decimal(4))], reason="tested, still good")
+    request, post_it = use_expired(soap, place, actual)
+    plan = preview_completion(request=request, actor=None)
+
+    done = post_it(make_user(role="administrator")).completion
+
+    def left():
+        return dict(StockBalance.objects.filter(item=oil, lot=gone).values_list("status", "quantity"))
+
+    assert (plan.problems, plan.lines[0].on_hand, plan.lines[0].on_hand_after) == ([], 14, 10)
+    assert left() == {"expired": 0, "available": 1}
+    assert on_hand(oil, lot="GOOD") == 9
+    reverse_completion(key=uuid4(), completion=done, actor=None)
+    assert left() == {"expired": 3, "available": 2}
+
+
+@pytest.mark.parametrize(
+    ("reason", "role", "words"),
+    [(" ", "administrator", "Say why"), ("still good", "operator", "Choose another lot")],
+    ids=["no reason", "no privilege"],
+)
+def test_an_expired_lot_needs_a_reason_and_a_privilege(place, reason, role, words):
+    oil, soap, gone = expired_oil(place)
+    actual = Actual(oil, Decimal(4), lots=[(gone, Decimal(4))], reason=reason)
+    _, post_it = use_expired(soap, place, actual)
+    before = Posting.objects.count()
+
+    with pytest.raises(LotExpired, match=words):
+        post_it(make_user(role=role))
+
+    assert Posting.objects.count() == before
+    assert on_hand(oil) == 14
+
+
+def test_more_of_an_expired_lot_than_there_is_is_short(place):
+    oil, soap, gone = expired_oil(place)
+    actual = Actual(oil, Decimal(6), lots=[(gone, Decimal(6))], reason="still good")
+    _, post_it = use_expired(soap, place, actual)
+
+    with pytest.raises(ReservedByOther, match="choose other lots"):
+        post_it(None)
+
+    assert on_hand(oil) == 14
 
 
 def test_components_come_from_below_the_source_only(candle):

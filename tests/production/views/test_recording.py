@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from inventory.errors import LotMismatch
-from inventory.models import Posting, PostingKind
+from inventory.models import Posting, PostingKind, StockStatus
 from production.models import Completion, WorkOrderState
 from production.operations.work_orders import close_work_order, open_work_order
 from production.panels import PublishedChange, register_publication_outlook, unregister_publication_outlook
@@ -284,6 +284,21 @@ def test_lots_are_offered_and_can_be_chosen(as_operator, workshop):
 
     assert [(lot.code, lot.text) for lot in rows_of(opened)["WAX"].lots] == [("L-1", "1"), ("L-2", "")]
     assert [(pick.lot_code, pick.quantity) for pick in rows_of(chosen)["WAX"].picks] == [("L-2", Decimal(1))]
+
+
+@pytest.mark.parametrize("may", [True, False])
+def test_expired_lots_are_offered_last_and_only_to_who_may_use_them(client, workshop, may):
+    client.force_login(make_user(role="planner" if may else "operator"))
+    wax, yesterday = workshop.wax.pk, timezone.localdate() - timedelta(days=1)
+    put_on_hand(workshop.wax, workshop.place, "5", lot="OLD", expires_on=yesterday, status=StockStatus.EXPIRED)
+
+    opened = client.post(URL, {**body(workshop, "5"), "choose": str(wax)}, headers=PREVIEW)
+    chosen = preview(client, workshop, "5", open=str(wax), **{f"lot-{wax}-{lot_of(workshop.wax, 'OLD').pk}": "1"})
+
+    offered = ["L-1", "L-2", "OLD"] if may else ["L-1", "L-2"]
+    assert [lot.code for lot in rows_of(opened)["WAX"].lots] == offered
+    assert ("Say why it is used all the same" in chosen.content.decode()) is may
+    assert chosen.context["outlook"].is_postable is False
 
 
 def test_lots_nobody_changed_follow_the_quantity(as_operator, workshop):
