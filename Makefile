@@ -3,7 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON_BIN := $(CURDIR)/.venv/bin/python
 EMBEDDED := $(PYTHON_BIN) -m config.embedded
-PYTEST_ARGS ?= -n 2 --dist loadfile
+# The order of the files is that of tests/conftest.py: the longest first.
+PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 BENCH_ARGS ?=
 DEMO_ARGS ?=
 

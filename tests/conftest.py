@@ -1,5 +1,6 @@
 """Fixtures every test may use: the ledger check, a database of its own for tests that really commit, people."""
 
+import gc
 import os
 import uuid
 from collections import Counter
@@ -12,12 +13,48 @@ from django.test.utils import setup_databases, teardown_databases
 from config.invariants import INVARIANTS
 from tests import factories
 
+LONG = (
+    "tests/api/test_schemathesis.py",
+    "tests/architecture/test_migrations.py",
+    "tests/reliability/test_kill_nine.py",
+    "tests/config/test_permission_matrix.py",
+    "tests/properties/test_ledger_machine.py",
+    "tests/properties/test_movement_machine.py",
+    "tests/channels_sync/operations/test_interleavings.py",
+    "tests/reliability/test_outbox_under_fire.py",
+    "tests/bench/test_scale.py",
+    "tests/bench/test_recompute.py",
+    "tests/bench/test_bench.py",
+    "tests/config/test_load_demo.py",
+)
+"""Files that take long, the longest first. Begun late, the last of them would run while the other processes have nothing left."""
 
-def pytest_collection_modifyitems(items):
-    """Refuse two tests of one name: processes that share the work would run one of them and count both."""
+
+def pytest_collection_modifyitems(config, items):
+    """Long files first, then those with most tests, each in its own order.
+
+    Two tests of one name are refused: processes that share the work would run one of them and count both.
+    """
     twice = [name for name, times in Counter(item.nodeid for item in items).items() if times > 1]
     if twice:
         raise pytest.UsageError(f"Several tests have one name, so only one of them would run: {', '.join(twice)}.")
+    gone = [name for name in LONG if not (config.rootpath / name).is_file()]
+    if gone:
+        raise pytest.UsageError(f"There are no such files: {', '.join(gone)}. Mend LONG in tests/conftest.py.")
+    file_of = {item: item.nodeid.partition("::")[0] for item in items}
+    tests_in = Counter(file_of.values())
+    rank = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: (rank.get(file_of[item], len(LONG)), -tests_in[file_of[item]], file_of[item]))
+
+
+def pytest_collection_finish():
+    """What is loaded by now stays to the end: it is not looked through for garbage, and the rest less often.
+
+    Thousands of short-lived models of migrations, templates and requests let Python search its whole memory over and over.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture(scope="session")
