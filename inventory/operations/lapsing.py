@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from inventory.arrays import numbers
 from inventory.locks import lock_for_posting
-from inventory.models import Item, Reservation, ReservationChange, StockChange
+from inventory.models import Item, Reservation, ReservationChange
+from inventory.operations.telling import tell_changed
 from inventory.operations.transactions import operation
 from inventory.quantities import ZERO
-from inventory.wakeups import wake_after_commit
 
 REASON = "time is over"
 RESERVATIONS_MAX = 1_000
@@ -77,6 +77,5 @@ def release_lapsed_of(*, item: Item, at: datetime) -> list[LapsedReservation]:
         ReservationChange(reservation=row, quantity=-row.quantity, reason=REASON) for row in rows
     )
     Reservation.objects.filter(pk__in=[row.pk for row in rows]).update(quantity=ZERO)
-    StockChange.objects.create(items=[item.pk], cause="reservation")
-    wake_after_commit()
+    tell_changed(items=[item.pk], cause="reservation")
     return [LapsedReservation(row, item) for row in rows]

@@ -1,6 +1,6 @@
 """Pinning many items for one demand under one lock, pinning cells that a posting has just filled, and letting go again."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -10,12 +10,12 @@ from django.utils import timezone
 from inventory.arrays import numbers
 from inventory.errors import WrongState
 from inventory.locks import ANYWHERE, lock_for_posting
-from inventory.models import Item, Location, Reservation, ReservationChange, StockChange, StockStatus
+from inventory.models import Item, Location, Reservation, ReservationChange, StockStatus
 from inventory.operations.posting import Actor
+from inventory.operations.telling import tell_changed
 from inventory.operations.transactions import operation
 from inventory.picking import pick_lots
 from inventory.quantities import ZERO, as_text
-from inventory.wakeups import wake_after_commit
 
 
 class Pin(NamedTuple):
@@ -108,7 +108,7 @@ def pin_for_demands(
         )
         for row in made
     )
-    _tell(pin.item_id for pin, _ in pins)
+    tell_changed(items=(pin.item_id for pin, _ in pins), cause="reservation", actor=actor)
 
 
 @operation
@@ -234,9 +234,4 @@ def _let_go(changes: Sequence[tuple[Reservation, Decimal]], *, reason: str, acto
         ReservationChange(reservation=row, quantity=-quantity, reason=reason[:100], actor_id=getattr(actor, "pk", None))
         for row, quantity in changes
     )
-    _tell(row.item_id for row, _ in changes)
-
-
-def _tell(items: Iterable[int]) -> None:
-    StockChange.objects.create(items=sorted(set(items)), cause="reservation")
-    wake_after_commit()
+    tell_changed(items=(row.item_id for row, _ in changes), cause="reservation", actor=actor)

@@ -15,11 +15,11 @@ from django.db import connection, transaction
 
 from inventory.errors import DomainError
 from inventory.locks import ANYWHERE, lock_for_posting
-from inventory.models import NEUTRAL_KINDS, VALUE_KINDS, CostMethod, Item, PostingKind, StockChange, StockStatus
+from inventory.models import NEUTRAL_KINDS, VALUE_KINDS, CostMethod, Item, PostingKind, StockStatus
+from inventory.operations.telling import tell_changed
 from inventory.operations.transactions import run_in_transaction
 from inventory.quantities import ZERO, as_text
 from inventory.valuation import Pool, UnitCost, put, put_back, take, take_back
-from inventory.wakeups import wake_after_commit
 
 ITEMS_PER_TRANSACTION = 200
 
@@ -81,9 +81,7 @@ def _rebuild(items: list[int], *, dry_run: bool) -> tuple[list[Difference], list
     elif cells or pools:
         _write_cells(cells)
         _write_pools(pools)
-        changed = sorted({row["item_id"] for row in (*cells, *pools)})
-        StockChange.objects.create(items=changed, cause="rebuild")
-        wake_after_commit()
+        tell_changed(items={row["item_id"] for row in (*cells, *pools)}, cause="rebuild")
     return _differences(cells, pools), damaged
 
 

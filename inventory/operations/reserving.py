@@ -17,16 +17,15 @@ from inventory.models import (
     Reservation,
     ReservationChange,
     StockBalance,
-    StockChange,
     StockStatus,
 )
 from inventory.operations.checking import check_item, check_quantity, check_source
 from inventory.operations.posting import Actor
 from inventory.operations.taking import Wanted, check_named
+from inventory.operations.telling import tell_changed
 from inventory.operations.transactions import operation
 from inventory.picking import pick_lots, pick_named
 from inventory.quantities import ZERO, as_text
-from inventory.wakeups import wake_after_commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ def reserve_stock(
             expires_at=expires_at,
         )
         _log([(made, quantity)], reason="reserved", actor=actor)
-        _tell([item.pk])
+        tell_changed(items=[item.pk], cause="reservation", actor=actor)
         return ReservationResult([made], quantity, ZERO)
 
     rows = lock_for_posting(items=[item.pk], within=location.path)
@@ -110,7 +109,7 @@ def reserve_stock(
     for pick in found.picks:
         StockBalance.objects.filter(pk=pick.cell_id).update(reserved=F("reserved") + pick.quantity)
     _log([(row, row.quantity) for row in made_rows], reason="reserved", actor=actor)
-    _tell([item.pk])
+    tell_changed(items=[item.pk], cause="reservation", actor=actor)
     return ReservationResult(made_rows, quantity - found.missing, found.missing)
 
 
@@ -138,7 +137,7 @@ def release_reservations(
             StockBalance.objects.filter(pk=cell.id).update(reserved=F("reserved") - row.quantity)
     _log([(row, -row.quantity) for row in released], reason=reason, actor=actor)
     Reservation.objects.filter(pk__in=[row.pk for row in released]).update(quantity=ZERO)
-    _tell(sorted(items))
+    tell_changed(items=items, cause="reservation", actor=actor)
     return sum((row.quantity for row in released), ZERO)
 
 
@@ -147,8 +146,3 @@ def _log(changes: Sequence[tuple[Reservation, Decimal]], *, reason: str, actor: 
         ReservationChange(reservation=row, quantity=quantity, reason=reason, actor_id=getattr(actor, "pk", None))
         for row, quantity in changes
     )
-
-
-def _tell(items: list[int]) -> None:
-    StockChange.objects.create(items=items, cause="reservation")
-    wake_after_commit()

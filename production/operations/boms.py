@@ -17,10 +17,10 @@ from django.db.models import Max
 from django.utils import timezone
 
 from inventory.errors import WrongState
-from inventory.models import Item, ItemKind, StockChange
+from inventory.models import Item, ItemKind
 from inventory.operations.posting import Actor
+from inventory.operations.telling import tell_changed
 from inventory.operations.transactions import operation
-from inventory.wakeups import wake_after_commit
 from production.bom_checks import BomLineSpec, BomProblem, line_factor, raise_problems
 from production.errors import BomChangedMeanwhile, BomCycle, InvalidBom
 from production.models import Bom, BomLine, BomState, DeviationPolicy
@@ -176,7 +176,7 @@ def activate_bom(
     draft.effective_to = planned[0].effective_from if planned else None
     draft.activated_at = timezone.now()
     save_version(draft, actor)
-    tell([draft.item_id])
+    tell_changed(items=[draft.item_id], cause="bom", actor=actor)
     return Activation(draft, replaced, draft.effective_to)
 
 
@@ -209,7 +209,7 @@ def retire_bom(*, bom: Bom, actor: Actor) -> Bom:
     if goes_on and before is not None:
         before.effective_to = after
         save_version(before, actor)
-    tell([active.item_id])
+    tell_changed(items=[active.item_id], cause="bom", actor=actor)
     return active
 
 
@@ -228,7 +228,7 @@ def apply_effective_dates(*, on: date | None = None) -> int:
         changed.add(bom.item_id)
     changed |= set(Bom.objects.filter(state=BomState.ACTIVE, effective_from=day).values_list("item_id", flat=True))
     if changed:
-        tell(sorted(changed))
+        tell_changed(items=changed, cause="bom")
     return len(changed)
 
 
@@ -383,8 +383,3 @@ def _remember(bom: Bom, actor: Actor) -> None:
     """Name the person in the history row that saving or deleting writes."""
     if isinstance(actor, get_user_model()):
         bom._history_user = actor  # type: ignore[attr-defined]  # read by simple_history
-
-
-def tell(items: list[int]) -> None:
-    StockChange.objects.create(items=items, cause="bom")
-    wake_after_commit()

@@ -6,8 +6,9 @@ from django.utils import timezone
 
 from inventory.errors import LotExpired, LotMismatch, OverReservation
 from inventory.models import Reservation, ReservationChange, StockBalance, StockChange
+from inventory.operations.pinning import pin_stock, unpin_stock
 from inventory.operations.reserving import release_reservations, reserve_stock
-from tests.factories import lot_of, make_item, make_location, put_on_hand
+from tests.factories import lot_of, make_item, make_location, make_user, put_on_hand
 
 pytestmark = pytest.mark.usefixtures("ledger_stays_true")
 
@@ -110,3 +111,19 @@ def test_expired_lots_are_not_promised_by_name_either():
 
     assert (part.quantity, part.missing) == (4, 2)
     assert reserved(item) == 4
+
+
+def test_the_news_of_promises_names_who_made_and_who_freed_them():
+    item, place = make_item(), make_location()
+    put_on_hand(item, place, "5")
+    StockChange.objects.all().delete()
+    seller, packer = make_user(), make_user()
+    demand = {"demand_kind": "order", "demand_ref": "1"}
+
+    reserve_stock(item=item, location=place, quantity=Decimal(2), actor=seller, **demand)
+    pin_stock(wanted=[(item, Decimal(1))], within=place, actor=seller, **demand)
+    unpin_stock(reason="cancelled", actor=packer, **demand)
+    release_reservations(reason="cancelled", actor=packer, **demand)
+
+    told = StockChange.objects.order_by("pk").values_list("items", "actor_id")
+    assert list(told) == [([item.pk], one.pk) for one in (seller, seller, packer, packer)]

@@ -24,7 +24,7 @@ from production.operations.boms import (
     retire_bom,
 )
 from production.reads.structures import load_structures
-from tests.factories import make_item, make_unit
+from tests.factories import make_item, make_unit, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -251,16 +251,17 @@ def test_a_discarded_draft_is_gone_and_its_number_is_free():
 def test_activation_today_retires_what_was_active():
     candle, wax = make_item(), make_item()
     first = active(candle, wax, on=date(2025, 1, 1))
+    planner = make_user()
     StockChange.objects.all().delete()
 
-    result = activate_bom(bom=draft(candle, wax), actor=None)
+    result = activate_bom(bom=draft(candle, wax), actor=planner)
 
     first.refresh_from_db()
     assert (result.bom.state, result.bom.effective_from, result.bom.effective_to) == (BomState.ACTIVE, TODAY, None)
     assert [old.pk for old in result.replaced] == [first.pk]
     assert (first.state, first.effective_to) == (BomState.RETIRED, TODAY)
-    assert [(change.items, change.cause, change.posting_id) for change in StockChange.objects.all()] == [
-        ([candle.pk], "bom", None)
+    assert [(change.items, change.cause, change.actor_id) for change in StockChange.objects.all()] == [
+        ([candle.pk], "bom", planner.pk)
     ]
     assert [in_force(candle, day) for day in (date(2024, 12, 31), date(2025, 6, 15), TODAY)] == [None, 1, 2]
 
