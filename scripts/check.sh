@@ -19,13 +19,25 @@ with_production_settings() {
     ALLOWED_HOSTS=stock.example.com CSRF_TRUSTED_ORIGINS=https://stock.example.com "$@"
 }
 
+# The longest check uses one processor; the others are done meanwhile, and its report comes after theirs.
+types="$(mktemp)"
+trap 'rm -f "$types"' EXIT
+python -m mypy >"$types" 2>&1 &
+mypy=$!
+report_of_mypy() {
+  local code=0
+  wait "$mypy" || code=$?
+  cat "$types"
+  return "$code"
+}
+
 step "ruff check" python -m ruff check --quiet .
 step "ruff format" python -m ruff format --check --quiet .
-step "mypy" python -m mypy
 step "import contracts" lint-imports
 if [ -d templates ]; then step "templates" djlint --quiet --lint templates; fi
 step "migrations are complete" python manage.py makemigrations --check --dry-run
 step "deployment settings" with_production_settings python manage.py check --deploy --fail-level WARNING
+step "mypy" report_of_mypy
 
 if [ ${#failed[@]} -gt 0 ]; then
   printf 'Failed:'
