@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, get_script_prefix, get_urlconf, reverse
 from django.utils.module_loading import import_string
 
 
@@ -187,19 +188,19 @@ MENU = (
     ),
 )
 
-ALTERNATIVES = {"production:work_orders": "admin:production_workorder_changelist"}
-"""Where an entry leads as long as it has no page of its own."""
-
 
 def address(target: str) -> str | None:
     """The address of a named page; None when there is no such page."""
-    for name in (target, ALTERNATIVES.get(target)):
-        if name:
-            try:
-                return reverse(name)
-            except NoReverseMatch:
-                continue
-    return None
+    return _address(target, get_urlconf(), get_script_prefix())
+
+
+@cache
+def _address(target: str, _urls: str | None, _prefix: str) -> str | None:
+    """Worked out once for a set of addresses: a page asks for those of the whole menu."""
+    try:
+        return reverse(target)
+    except NoReverseMatch:
+        return None
 
 
 def menu_for(request: HttpRequest) -> Iterator[tuple[Group, list[tuple[Entry, str]]]]:
