@@ -21,6 +21,7 @@ from inventory.form_fields import SUGGESTIONS_MAX
 from inventory.models import Item
 from inventory.templatetags.figures import badge
 from inventory.web import Crumb, export_table, go_to, is_htmx, render_page
+from inventory.whole_numbers import whole_numbers
 from production.costing import KIND_WORDS, CostKind
 from production.models import Bom, BomOperation, BomOutput, BomState
 from production.operations.boms import activate_bom, create_draft, discard_draft, draft_from, overtaken_by, retire_bom
@@ -193,7 +194,7 @@ def bom_response(request: HttpRequest, bom: Bom, *, refusal: str = "") -> HttpRe
 
 def over_of(data: QueryDict) -> set[int]:
     """The versions a form says somebody has looked at and writes over."""
-    return {int(text) for text in data.getlist("over") if text.isascii() and text.isdigit() and len(text) < 19}
+    return set(whole_numbers(data.getlist("over")))
 
 
 def kinds_of(rollup: CostRollup) -> list[tuple[str, Any]]:

@@ -2,7 +2,7 @@
 
 Whatever happens, as of the moment of the scan the book holds what was counted, and now that plus what moved since; what was
 recorded after the count for a time before it leaves quantity and value as they were when it is undone. Cases:
-BACKFLUSH_COUNT_HISTORIES (100 by default). Mutations that were tried and are found: posting the counted less the expected
+BACKFLUSH_COUNT_HISTORIES (60 by default). Mutations that were tried and are found: posting the counted less the expected
 quantity whatever was recorded meanwhile for earlier times; dating the posting now instead of at the scan; leaving out the
 compensation of the writer (keep_counts), or its undoing (kept_counts); valuing it at the average of what is left.
 """
@@ -27,7 +27,7 @@ from tests.factories import make_item, make_location, on_hand, put_on_hand
 from tests.inventory.operations.counting_steps import approve, count_for_sure, line_of, open_sheet, submit
 from tests.properties.sizes import histories
 
-HISTORIES = histories("BACKFLUSH_COUNT_HISTORIES", usual=100)
+HISTORIES = histories("BACKFLUSH_COUNT_HISTORIES", usual=60)
 
 moves = st.lists(
     st.one_of(

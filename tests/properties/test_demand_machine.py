@@ -52,7 +52,7 @@ from tests.conftest import broken_invariants
 from tests.factories import make_item, make_location, put_on_hand
 from tests.production.factories import make_bom
 
-STEPS = int(os.environ.get("BACKFLUSH_MACHINE_STEPS", "600"))
+STEPS = int(os.environ.get("BACKFLUSH_MACHINE_STEPS", "250"))
 STEPS_PER_HISTORY = 40
 ZERO = Decimal(0)
 

@@ -50,7 +50,7 @@ from inventory.operations.transit import (
 from tests.conftest import broken_invariants
 from tests.factories import make_item, make_location
 
-STEPS = int(os.environ.get("BACKFLUSH_MACHINE_STEPS", "2000"))
+STEPS = int(os.environ.get("BACKFLUSH_MACHINE_STEPS", "1200"))
 STEPS_PER_HISTORY = 50
 CENT = Decimal("0.01")
 ZERO = Decimal(0)

@@ -31,7 +31,7 @@ from tests.channels_sync.factories import (
 )
 from tests.factories import make_location, put_on_hand
 
-SCHEDULES = int(os.environ.get("BACKFLUSH_TEST_SCHEDULES", "200"))
+SCHEDULES = int(os.environ.get("BACKFLUSH_TEST_SCHEDULES", "100"))
 FIRST = int(os.environ.get("BACKFLUSH_TEST_SCHEDULES_FROM", "0"))
 STEPS = 14
 FAULTS = ("ok", "ok", "refuse", "unavailable", "throttled", "lose_answer", "lose_answer", "twice", "later")
