@@ -35,8 +35,9 @@ def sections_of_run(run: PublishRun) -> Iterator[Section]:
     touched = Listing.objects.filter(Q(pk__in=lines.values("listing_id")) | Q(pk__in=holds.values("listing_id")))
     listings = list(touched.order_by("pk").values_list("pk", flat=True)[:ROWS_MAX])
     yield from _of_listings(listings)
-    yield "postings", Posting.objects.filter(pk=run.posting_id)
-    yield "movements", Movement.objects.filter(posting_id=run.posting_id).order_by("pk")
+    caused = [] if run.posting_id is None else [run.posting_id]
+    yield "postings", Posting.objects.filter(pk__in=caused)
+    yield "movements", Movement.objects.filter(posting__in=caused).order_by("pk")
     people = Q(pk__in=run.actors) | Q(pk__in=holds.filter(decided_by__isnull=False).values("decided_by_id"))
     yield "people", _people(people)
 

@@ -15,7 +15,7 @@ from inventory.importing.stock_rows import (
     named_lots,
 )
 from inventory.importing.tables import Table
-from inventory.models import Posting, Reservation, StockStatus
+from inventory.models import Posting, StockStatus
 from inventory.operations.issuing import issue_stock
 from inventory.operations.posting import Actor
 from inventory.operations.shipping import SHELF_LIFE_DAYS_MAX, ShipmentLine, ship_stock
@@ -34,6 +34,8 @@ DEMAND_REF = Field(
     ("demand number", "demand reference", "demand ref", "demand", "order number", "sales order"),
     help_text="What is promised to it is used up by the shipment.",
 )
+DEMAND_LENGTHS = {"demand_kind": 24, "demand_ref": 64}
+"""The most characters, as a reservation has them."""
 SHELF_LIFE = Field(
     "shelf_life_days",
     "Good for at least (days)",
@@ -69,9 +71,8 @@ def _issue(row: StockRow, places: Places, actor: Actor) -> Posting | None:  # no
 
 def _demand(row: StockRow) -> tuple[str, str] | None:
     """What the row is promised to, in the words of the promise; notes a problem where one of the two is missing or too long."""
-    for name in ("demand_kind", "demand_ref"):
-        length_max = Reservation._meta.get_field(name).max_length
-        if length_max is not None and len(row.reader.text(name)) > length_max:
+    for name, length_max in DEMAND_LENGTHS.items():
+        if len(row.reader.text(name)) > length_max:
             row.reader.refuse(name, f"it has more than {length_max} characters. Name the demand as its promise does.")
     kind, reference = row.reader.text("demand_kind"), row.reader.text("demand_ref")
     if bool(kind) != bool(reference):
