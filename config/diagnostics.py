@@ -1,4 +1,4 @@
-"""All that concerns one item in one file, so that somebody who helps can see what happened without an account here.
+"""All that concerns one item, order, push or listing in one file, for somebody who helps and has no account here.
 
 It holds rows as they stand in the tables, with exact figures as text, and no credentials: accounts of channels, tokens and
 passwords are in none of these tables.
@@ -45,6 +45,22 @@ from production.models import Bom, BomLine, Completion, CompletionLine, WorkOrde
 
 ROWS_MAX = 1000
 """Rows of one table, the newest; each table says whether there are more."""
+
+SHOWN = {
+    "people": ("username",),
+    "channels": (
+        "code",
+        "name",
+        "adapter",
+        "mode",
+        "is_paused",
+        "pause_reason",
+        "paused_at",
+        "last_error",
+        "last_error_at",
+    ),
+}
+"""Tables of which only these fields are written."""
 
 Section = tuple[str, QuerySet[Any]]
 
@@ -96,8 +112,8 @@ def tables(sections: Iterable[Section]) -> dict[str, dict[str, Any]]:
     found = {}
     for name, rows in sections:
         read = list(rows[: ROWS_MAX + 1])
-        fields = ("username",) if name == "people" else None
-        found[name] = {"rows": [_plain(row, fields) for row in read[:ROWS_MAX]], "has_more": len(read) > ROWS_MAX}
+        written = [_plain(row, SHOWN.get(name)) for row in read[:ROWS_MAX]]
+        found[name] = {"rows": written, "has_more": len(read) > ROWS_MAX}
     return found
 
 
@@ -106,21 +122,26 @@ def _plain(row: Model, fields: tuple[str, ...] | None) -> dict[str, Any]:
     return {"id": written["pk"], **written["fields"]}
 
 
+def file_of(request: HttpRequest, *, what: str, name: str, sections: Iterable[Section]) -> HttpResponse:
+    """A JSON file of the tables that concern one thing: `what` it is, as `item`, and its name."""
+    now = timezone.localtime()
+    content = {
+        "made_at": now.isoformat(),
+        "made_by": request.user.get_username(),
+        what.replace(" ", "_"): name,
+        "tables": tables(sections),
+    }
+    safe = "".join(c if (c.isascii() and c.isalnum()) or c in "-_." else "-" for c in name)
+    return HttpResponse(
+        json.dumps(content, cls=DjangoJSONEncoder, indent=1),
+        content_type="application/json",
+        headers={"Content-Disposition": f'attachment; filename="{what.capitalize()} {safe} {now:%Y-%m-%d %H%M}.json"'},
+    )
+
+
 @require_GET
 @permission_required("inventory.read_audit", raise_exception=True)
 def item_file(request: HttpRequest, pk: int) -> HttpResponse:
     """A JSON file of everything about one item; a fixed number of statements."""
     item = get_object_or_404(Item, pk=pk)
-    now = timezone.localtime()
-    content = {
-        "made_at": now.isoformat(),
-        "made_by": request.user.get_username(),
-        "item": item.sku,
-        "tables": tables(sections_of(item)),
-    }
-    safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in item.sku)
-    return HttpResponse(
-        json.dumps(content, cls=DjangoJSONEncoder, indent=1),
-        content_type="application/json",
-        headers={"Content-Disposition": f'attachment; filename="Item {safe} {now:%Y-%m-%d %H%M}.json"'},
-    )
+    return file_of(request, what="item", name=item.sku, sections=sections_of(item))

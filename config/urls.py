@@ -5,6 +5,8 @@ from django.utils.module_loading import autodiscover_modules
 from config import views
 from config.audit.views import audit
 from config.diagnostics import item_file
+from config.diagnostics_of_orders import purchase_order_file, work_order_file
+from config.diagnostics_of_pushes import listing_file, run_file
 from config.integrity import views as integrity
 
 autodiscover_modules("panels")
@@ -18,6 +20,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.today, name="today"),
     path("search/", views.search, name="search"),
     path("stock/items/<int:pk>/file/", item_file, name="item_file"),  # before codes of items, which may hold anything
+    path("make/orders/<str:number>/file/", work_order_file, name="work_order_file"),
+    path("buy/orders/<str:number>/file/", purchase_order_file, name="purchase_order_file"),
+    path("channels/runs/<int:pk>/file/", run_file, name="run_file"),
+    path("channels/listings/<int:pk>/file/", listing_file, name="listing_file"),
     path("stock/", include("inventory.urls")),
     path("buy/", include("inventory.urls_buying")),
     path("make/", include("production.urls")),

@@ -6,6 +6,7 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
+from inventory.errors import WrongState
 from inventory.form_fields import FigureField, LocationField
 from inventory.forms.stock import (
     StockForm,
@@ -17,8 +18,8 @@ from inventory.forms.stock import (
     unit_field,
     when_field,
 )
-from inventory.models import Posting, PostingKind, StockStatus
-from inventory.whole_numbers import whole_number
+from inventory.models import PostingKind, StockStatus
+from inventory.reads.returning import find_origin
 
 RETURN_REASONS = ("Did not fit", "Damaged on the way", "Wrong article sent", "Not as described", "Changed their mind")
 SENT_BACK_REASONS = ("Damaged on arrival", "Failed inspection", "Wrong article delivered", "Supplier recall")
@@ -37,20 +38,10 @@ class OriginField(forms.CharField):
         text = cast(str, super().clean(value))
         if not text:
             return None
-        postings = Posting.objects.filter(kind=self.kind)
-        number = whole_number(text)
-        if number is not None:
-            found = list(postings.filter(pk=number))
-            if found:
-                return found[0]
-        found = list(postings.filter(reference__iexact=text).order_by("-pk")[:6])
-        if len(found) == 1:
-            return found[0]
-        word = self.kind.label.lower()
-        if not found:
-            raise ValidationError(f"There is no {word} with number or reference “{text}”. Look it up in the ledger.")
-        numbers = ", ".join(str(one.pk) for one in found)
-        raise ValidationError(f"Several {word}s have the reference “{text}”: {numbers}. Type the number of one.")
+        try:
+            return find_origin(kind=self.kind, text=text)
+        except WrongState as error:
+            raise ValidationError(error.message) from error
 
 
 class CustomerReturnForm(StockForm):

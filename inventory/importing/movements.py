@@ -54,11 +54,12 @@ TAIL = (HAPPENED_ON, NOTE, KEY)
 AGAIN = "The same file again changes nothing, and a key is used once."
 
 
-def _status(row: StockRow, default: str) -> str:
-    return row.reader.read("status", lambda text: read_choice(text, STATUS_WORDS, what="status")) or default
+def read_status(row: StockRow, default: str, name: str = "status") -> str:
+    """The status that a cell names, in any of its words."""
+    return row.reader.read(name, lambda text: read_choice(text, STATUS_WORDS, what="status")) or default
 
 
-def _value(row: StockRow) -> Decimal | None:
+def read_value(row: StockRow) -> Decimal | None:
     """What all of the row is worth; None when the file does not say. A unit price is rounded once, to the currency."""
     currency, reader = settings.BASE_CURRENCY, row.reader
     total = reader.read("value", lambda text: read_price(text, currency=currency))
@@ -77,7 +78,7 @@ def _value(row: StockRow) -> Decimal | None:
 
 
 def _receive(row: StockRow, places: Places, actor: Actor) -> Posting | None:  # noqa: ARG001
-    value, status = _value(row), _status(row, "")
+    value, status = read_value(row), read_status(row, "")
     expires_on = row.reader.read("expires_on", read_date)
     if not row.reader.is_clean or row.location is None:
         return None
@@ -102,7 +103,7 @@ def _receive(row: StockRow, places: Places, actor: Actor) -> Posting | None:  # 
 
 
 def _transfer(row: StockRow, places: Places, actor: Actor) -> Posting | None:
-    target, status, lots = places.read(row.reader, "target"), _status(row, StockStatus.AVAILABLE), named_lots(row)
+    target, status, lots = places.read(row.reader, "target"), read_status(row, StockStatus.AVAILABLE), named_lots(row)
     if not row.reader.is_clean or row.location is None or target is None:
         return None
     return transfer_stock(
@@ -122,7 +123,7 @@ def _transfer(row: StockRow, places: Places, actor: Actor) -> Posting | None:
 
 def _adjust(row: StockRow, places: Places, actor: Actor) -> Posting | None:  # noqa: ARG001
     is_found = row.quantity > ZERO
-    value, status = _value(row), _status(row, StockStatus.AVAILABLE)
+    value, status = read_value(row), read_status(row, StockStatus.AVAILABLE)
     expires_on = row.reader.read("expires_on", read_date)
     lots = () if is_found else named_lots(row)
     if not row.reader.is_clean or row.location is None:
@@ -146,7 +147,7 @@ def _adjust(row: StockRow, places: Places, actor: Actor) -> Posting | None:  # n
 
 
 def _scrap(row: StockRow, places: Places, actor: Actor) -> Posting | None:  # noqa: ARG001
-    status, lots = _status(row, StockStatus.AVAILABLE), named_lots(row)
+    status, lots = read_status(row, StockStatus.AVAILABLE), named_lots(row)
     if not row.reader.is_clean or row.location is None:
         return None
     return scrap_stock(

@@ -348,7 +348,7 @@ def _is_what_moved(row: StockRow, posting: Posting, moved: Sequence[_Moved]) -> 
     given = timezone.localdate(row.effective_at or posting.recorded_at)
     return (
         row.quantity == _moved_quantity(row, moved)
-        and posting.reference == row.text("reference")
+        and (posting.reference == row.text("reference") or not (row.text("reference") or posting.related_id is None))
         and posting.reason == row.text("reason")
         and given == timezone.localdate(posting.effective_at)
         and (row.location is None or any(one.path.startswith(row.location.path) for one in moved))
@@ -398,6 +398,7 @@ def _column_of(error: DomainError, reader: RowReader) -> str:
         "LOT_REQUIRED": "lot",
         "LOT_MISMATCH": "lot",
         "LOT_EXPIRED": "lot",
+        "OVER_RETURN": "quantity",
         "DUPLICATE_SERIAL": "lot",
         "LOCATION_BLOCKED": "location",
         "BACKDATING_NOT_ALLOWED": "happened_on",
@@ -405,6 +406,8 @@ def _column_of(error: DomainError, reader: RowReader) -> str:
         "PERIOD_LOCKED": "happened_on",
     }
     wanted = columns.get(error.code, "item")
+    if error.code == "WRONG_STATE":  # of what the row comes from, or goes to
+        wanted = next((name for name in ("shipment", "receipt", "to_status") if reader.has(name)), wanted)
     if "reason" in error.message and not reader.has("reason"):
         wanted = "reason"
     return wanted

@@ -5,8 +5,10 @@ from decimal import Decimal
 
 from django.db import connection
 
-from inventory.models import Posting
+from inventory.errors import WrongState
+from inventory.models import Posting, PostingKind
 from inventory.quantities import proportion
+from inventory.whole_numbers import whole_number
 
 
 @dataclass(slots=True)
@@ -54,3 +56,21 @@ def left_to_return(posting: Posting) -> list[LeftToReturn]:
     with connection.cursor() as cursor:
         cursor.execute(_LEFT, {"posting": posting.pk})
         return [LeftToReturn(*row) for row in cursor.fetchall()]
+
+
+def find_origin(*, kind: PostingKind, text: str) -> Posting:
+    """The posting of a kind that a person names by its number, or by its reference when only one has it.
+
+    Raises WrongState when there is none, or several.
+    """
+    postings, number = Posting.objects.filter(kind=kind), whole_number(text)
+    found = list(postings.filter(pk=number)) if number is not None else []
+    if not found:
+        found = list(postings.filter(reference__iexact=text).order_by("-pk")[:6])
+    if len(found) == 1:
+        return found[0]
+    word = kind.label.lower()
+    if not found:
+        raise WrongState(f"There is no {word} with number or reference “{text}”. Look it up in the ledger.")
+    numbers = ", ".join(str(one.pk) for one in found)
+    raise WrongState(f"Several {word}s have the reference “{text}”: {numbers}. Type the number of one.")

@@ -94,7 +94,7 @@ def _place_on_hand(row: BoardRow, place: PlaceRow, _around: Surroundings) -> Saf
 
 
 def _available(row: BoardRow, _around: Surroundings) -> SafeString:
-    shown = quantity(row.available, row.item)
+    shown = _door(item_url(row.item, tab="available"), quantity(row.available, row.item))
     if row.is_low:
         shown = format_html("{} {}", badge("Low", "look", "trending_down"), shown)
     if row.shortage:

@@ -24,7 +24,6 @@ from inventory.models import (
     Location,
     Lot,
     Movement,
-    Reservation,
     StockBalance,
     StockStatus,
 )
@@ -41,6 +40,7 @@ from inventory.reads.trend import on_hand_trend
 from inventory.templatetags.figures import grouped, money, quantity, unit_cost
 from inventory.views.as_of import CELLS_PER_PAGE, moment_context
 from inventory.views.board_columns import kind_mark
+from inventory.views.item_available import available_context, open_promises
 from inventory.views.sparkline import spark_of
 from inventory.web import Crumb, render_page
 from inventory.whole_numbers import whole_number
@@ -100,6 +100,7 @@ def item_page(request: HttpRequest, pk: int) -> HttpResponse:
 def _tabs(request: HttpRequest) -> list[ItemTab]:
     own = [
         ItemTab("where", "Where", "inventory/_item_where.html", _where, 10),
+        ItemTab("available", "Available", "inventory/_item_available.html", available_context, 15),
         ItemTab("ledger", "Ledger", "inventory/_item_ledger.html", _ledger, 20),
         ItemTab("lots", "Lots", "inventory/_item_lots.html", _lots, 25, "inventory.view_lot"),
         ItemTab("cost", "Cost", "inventory/_item_cost.html", _cost, 40),
@@ -139,14 +140,16 @@ def _figures(request: HttpRequest, item: Item) -> list[Figure]:
         Figure(
             "Available",
             quantity(available, item),
-            "where",
+            "available",
             hint,
             "blocked" if shortage else "look" if is_low else "",
         ),
-        Figure("Reserved", quantity(reserved, item), "where"),
+        Figure("Reserved", quantity(reserved, item), "available"),
     ]
     if withheld:
-        figures.append(Figure("Not for sale", quantity(withheld, item), "where", "held, damaged, expired or elsewhere"))
+        figures.append(
+            Figure("Not for sale", quantity(withheld, item), "available", "held, damaged, expired or elsewhere")
+        )
     figures += _coming(request, item, available + shortage)
     figures += [
         Figure("Unit cost", unit_cost(worth.unit_cost), "cost") if worth.quantity else Figure("Unit cost", "–", "cost"),
@@ -192,12 +195,6 @@ def _where(request: HttpRequest, item: Item) -> dict[str, Any]:
     pool = item.cost_pools.filter(lot__isnull=True).first()
     places = LocationChoices()
     fresh = freshness_of_places(places.locations)
-    reservations = list(
-        Reservation.objects.filter(item=item)
-        .open(at=timezone.now())
-        .select_related("location", "lot")
-        .order_by("rank", "pk")[:100]
-    )
     return {
         "cells": [
             CellRow(
@@ -215,7 +212,8 @@ def _where(request: HttpRequest, item: Item) -> dict[str, Any]:
             (row, supplier_freshness(row.confirmed_at)) for row in supply_of(items=[item.pk])[item.pk].suppliers
         ],
         "total": held.aggregate(total=Sum("quantity"))["total"] or ZERO,
-        "reservations": reservations,
+        "reservations": open_promises(item),
+        "promised_tab": "where",
         "today": timezone.localdate(),
         "has_moved": bool(cells) or Movement.objects.for_item(item).exists(),
         **moment_context(request, item),

@@ -108,6 +108,11 @@ def test_an_operator_imports_opening_stock_but_no_items(as_operator):
         "receipts",
         "transfers",
         "scraps",
+        "issues",
+        "shipments",
+        "status_changes",
+        "customer_returns",
+        "supplier_returns",
         "completions",
     ]
     assert send(as_operator, ITEMS).status_code == 403
