@@ -105,6 +105,7 @@ def committed_clone(django_db_blocker):
         connection.close()
         with connection._nodb_cursor() as cursor:
             cursor.execute(f'CREATE DATABASE "{clone}" TEMPLATE "{template}"')
+            cursor.execute(f'ALTER DATABASE "{clone}" SET synchronous_commit TO off')  # it outlives no crash
         connection.settings_dict["NAME"] = clone
         connections.settings["default"]["NAME"] = clone
         os.environ["BACKFLUSH_TEST_DATABASE"] = clone

@@ -38,7 +38,7 @@ from tests.factories import (
 )
 from tests.production.factories import complete, make_bom
 
-EXAMPLES = int(os.environ.get("API_EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("API_EXAMPLES", "2"))
 
 CONFIG = SchemathesisConfig.from_dict(
     {

@@ -179,15 +179,14 @@ def test_a_completion_sends_the_same_few_statements_for_any_lines_and_lots(commi
 
 @pytest.mark.slow
 @pytest.mark.skipif(not os.environ.get("DATABASE_OWNER_URL"), reason="DATABASE_OWNER_URL names no server")
-def test_the_bench_runs_and_writes_its_figures(tmp_path):
+def test_the_bench_runs_and_writes_its_figures(bench_environment, tmp_path):
     output = tmp_path / "bench.json"
-    environment = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
     words = ["--plan", "tiny", "--no-http", "--database", "backflush_bench_test", "--output", str(output)]
 
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "bench", *words],
         cwd=ROOT,
-        env=environment,
+        env=bench_environment,
         capture_output=True,
         text=True,
         check=False,

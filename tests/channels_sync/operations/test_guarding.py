@@ -55,6 +55,7 @@ from tests.channels_sync.factories import (
 )
 from tests.channels_sync.guarded import count_as, empty, forget_window, offers, receive, settle, waits
 from tests.factories import make_location, make_user, on_hand, put_on_hand
+from tests.properties.sizes import histories
 
 pytestmark = pytest.mark.django_db
 
@@ -676,7 +677,10 @@ def push_of_id(pk):
     return ListingPush.objects.get(listing=pk)
 
 
-@pytest.mark.parametrize("seed", range(20))
+STORIES = histories("BACKFLUSH_GUARD_STORIES", usual=12)
+
+
+@pytest.mark.parametrize("seed", range(STORIES))
 def test_a_run_that_waits_never_sends_a_raise(shop, seed):
     """Found when put back: what was worked out in the shadow goes out unseen; a refusal sends what is queued; an older raise goes
     out while a fall waits; an approval lets more pass than was seen; a refused fall falls with the next news."""
