@@ -43,6 +43,7 @@ from production.operations.completing import (
 )
 from production.operations.reversing import reverse_completion
 from production.operations.work_orders import close_work_order, open_work_order
+from tests.conftest import broken_invariants
 from tests.factories import lot_of, make_item, make_location, make_user, on_hand, put_on_hand
 from tests.production.factories import complete, make_bom
 
@@ -762,3 +763,24 @@ def test_services_are_costed_and_not_counted(place):
     result = complete(item, "2", into=place)
 
     assert result.completion.output_value == Decimal("7.00")
+
+
+def test_scrap_whose_components_were_booked_before_moves_nothing_and_can_be_undone(place):
+    """A roll is used whole: the second spoiled piece of a run comes out of what the first one took."""
+    roll, bag = make_item(sku="ROLL"), make_item(sku="BAG")
+    make_bom(item=bag, lines=[(roll, "1", {"rounding_multiple": "6"})])
+    put_on_hand(roll, place, "12", value="12.00")
+    order = make_order(bag, place, "9")
+
+    def spoil():
+        request = CompletionRequest(good=Decimal(0), scrapped=Decimal(1), scrap_reason="torn", work_order=order)
+        return complete_production(key=uuid4(), request=request, actor=None).completion
+
+    first, second = spoil(), spoil()
+
+    assert [one.posting.movements.count() for one in (first, second)] == [1, 0]
+    assert on_hand(roll) == 6
+    assert broken_invariants() == []
+    reverse_completion(key=uuid4(), completion=second, actor=None)
+    reverse_completion(key=uuid4(), completion=first, actor=None)
+    assert on_hand(roll) == 12
