@@ -9,6 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db import DataError, IntegrityError, OperationalError, connection
@@ -249,7 +250,19 @@ def _of_framework(error: exceptions.APIException) -> dict[str, Any]:
         return error_body(code, _in_words(fields), fields)
     if isinstance(error, exceptions.ParseError):
         code = "MALFORMED"
+    if isinstance(error, exceptions.Throttled):
+        return _of_throttle(code, seconds=round(error.wait or 1))
     return error_body(code, str(error.detail))
+
+
+def _of_throttle(code: str, *, seconds: int) -> dict[str, Any]:
+    limit = settings.API_REQUESTS_PER_MINUTE
+    return error_body(
+        code,
+        f"This user has sent its {limit:,} requests of this minute. Nothing was done; go on in {seconds} s. Larger pages "
+        "(page_size) and the addresses that take many at once (completions/batch/) need fewer requests.",
+        {"requests_per_minute": limit, "retry_after_seconds": seconds},
+    )
 
 
 def _of_database(error: Exception) -> dict[str, Any]:

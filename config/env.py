@@ -32,14 +32,18 @@ VARIABLES = {
     "REDIS_URL": "redis://:password@host:6379/0, a Redis or Valkey that wakes the workers",
     "BASE_CURRENCY": "the ISO 4217 code of the currency stock is valued in; USD when not set",
     "TIME_ZONE": "the IANA name of the time zone of the company; UTC when not set",
+    "API_REQUESTS_PER_MINUTE": "how many requests one user may send to the REST API in a minute, a whole number; 6000 when not "
+    "set, 0 for as many as they like",
     "LOG_LEVEL": "DEBUG, INFO, WARNING, ERROR or CRITICAL; INFO when not set",
     "DEBUG": "true or false; false when not set, refused in production",
     "SANDBOX_SHOP_URL": "the address of the sandbox shop, set by the supervisor that starts it",
     "BACKFLUSH_VAR": "the directory of everything that changes, relative to the checkout; var when not set",
 }
 REQUIRED_IN_PRODUCTION = ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL")
+API_REQUESTS_PER_MINUTE = 6000
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 SECRET_KEY_CHARACTERS_MIN = 50
+_DIGITS_MAX = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class Environment:
     redis_url: str | None  # None: the embedded broker has never been started
     base_currency: str
     time_zone: str
+    api_requests_per_minute: int  # per user; 0: no limit
     log_level: str
     sandbox_shop_url: str | None
     var_dir: Path
@@ -85,6 +90,7 @@ def read_environment(*, production: bool | None = None) -> Environment:
         redis_url=servers.get("REDIS_URL"),
         base_currency=_base_currency(env),
         time_zone=_time_zone(env),
+        api_requests_per_minute=_api_requests_per_minute(env),
         log_level=_log_level(env),
         sandbox_shop_url=env.str("SANDBOX_SHOP_URL", default="").rstrip("/") or None,
         var_dir=places.var,
@@ -163,6 +169,15 @@ def _time_zone(env: environ.Env) -> str:
     if name not in available_timezones():
         raise _refuse("TIME_ZONE", repr(name))
     return ZoneInfo(name).key
+
+
+def _api_requests_per_minute(env: environ.Env) -> int:
+    given = str(env.str("API_REQUESTS_PER_MINUTE", default="")).strip()
+    if not given:
+        return API_REQUESTS_PER_MINUTE
+    if not (given.isascii() and given.isdigit() and len(given) <= _DIGITS_MAX):
+        raise _refuse("API_REQUESTS_PER_MINUTE", repr(given))
+    return int(given)
 
 
 def _log_level(env: environ.Env) -> str:

@@ -12,5 +12,6 @@ STORAGES = {
 }
 WAKE_ON_STOCK_CHANGE = ""
 AXES_ENABLED = False
+API_REQUESTS_PER_MINUTE = 10_000_000
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True
 """Static files are served from where they lie; nothing is collected for a test run."""

@@ -34,6 +34,7 @@ ERRORS = {
     "409": "Understood, and refused in the present state of things; for keyed requests also a key that was used otherwise.",
     "413": "The body is too large.",
     "415": "The body is not JSON.",
+    "429": "The user has sent all the requests it may send in a minute; `Retry-After` says when to go on.",
     "503": "Other work holds what this needs. Nothing was written; send it again.",
 }
 
@@ -73,7 +74,7 @@ class ApiSchema(AutoSchema):
 
     def _error_codes(self) -> list[str]:
         endpoint = self._endpoint
-        codes = ["401", "403"]
+        codes = ["401", "403", "429"]
         if "{" in self.path:
             codes.append("404")
         if endpoint.body is not None or self.view.action == "list" or endpoint.query is not None:

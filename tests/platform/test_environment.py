@@ -71,6 +71,7 @@ def test_all_missing_production_values_are_named_at_once():
         ("BASE_CURRENCY", "euro"),
         ("TIME_ZONE", "Europe/Atlantis"),
         ("LOG_LEVEL", "LOUD"),
+        ("API_REQUESTS_PER_MINUTE", "many"),
         ("DEBUG", "true"),
     ],
 )

@@ -2,4 +2,5 @@
 
 from config.settings.dev import *  # noqa: F403
 
+API_REQUESTS_PER_MINUTE = 10_000_000
 INSTALLED_APPS = ["tests.reliability", *INSTALLED_APPS]  # noqa: F405  first, so that its commands win
