@@ -251,7 +251,7 @@ def _of_framework(error: exceptions.APIException) -> dict[str, Any]:
     if isinstance(error, exceptions.ParseError):
         code = "MALFORMED"
     if isinstance(error, exceptions.Throttled):
-        return _of_throttle(code, seconds=round(error.wait or 1))
+        return _of_throttle(code, seconds=round(getattr(error, "wait", None) or 1))
     return error_body(code, str(error.detail))
 
 

@@ -59,6 +59,7 @@ MENU = (
                 "production:order_shortages",
                 ("production.view_workorder",),
             ),
+            Entry("Below reorder point", "low_priority", "production:low_items", ("production.view_workorder",)),
             Entry("Buildable", "construction", "production:buildable", ("production.view_bom",)),
             Entry("Learned from use", "lightbulb", "production:learning", ("production.view_bom",)),
             Entry("Planned and actual cost", "payments", "production:unit_costs", ("inventory.view_costpool",)),

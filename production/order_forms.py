@@ -140,6 +140,17 @@ class DemandForm(forms.Form):
         return data
 
 
+class ReplenishForm(forms.Form):
+    """Where what is made again goes and where its components come from; the items stand beside it."""
+
+    def __init__(self, *args: Any, places: Mapping[str, Location], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["location"] = PlaceField(label="Into", places=places)
+        self.fields["source"] = PlaceField(
+            label="Components come from", places=places, required=False, empty="Any place of our own"
+        )
+
+
 def named_item(text: str) -> Item:
     """The one active item that a text names. Raises ValidationError."""
     text = text.strip()

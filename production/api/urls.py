@@ -11,6 +11,7 @@ from production.api.demands import DemandResource
 from production.api.disassemblies import DisassemblyResource
 from production.api.learning import LearnedResource
 from production.api.quality import InspectionPlanResource, InspectionResource
+from production.api.replenishment import ReplenishmentResource
 from production.api.work_orders import WorkOrderResource
 
 RESOURCES: dict[str, type[Resource]] = {
@@ -21,6 +22,7 @@ RESOURCES: dict[str, type[Resource]] = {
     "learned-usage": LearnedResource,
     "disassemblies": DisassemblyResource,
     "demands": DemandResource,
+    "replenishment": ReplenishmentResource,
     "work-orders": WorkOrderResource,
     "inspections": InspectionResource,
     "inspection-plans": InspectionPlanResource,

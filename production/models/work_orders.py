@@ -20,6 +20,14 @@ REPLENISHMENT = "replenishment"
 """The demand kind of what is made beyond what anybody asked for, up to the reorder point."""
 
 
+REFERENCE_LENGTH_MAX = 64
+
+
+def replenishment_of(item: Item) -> tuple[str, str]:
+    """Kind and reference of what is made of an item for nobody in particular."""
+    return (REPLENISHMENT, item.sku[:REFERENCE_LENGTH_MAX])
+
+
 class WorkOrderState(models.TextChoices):
     PLANNED = "planned", "Planned"
     OPEN = "open", "Open"
@@ -96,7 +104,7 @@ class WorkOrder(models.Model):
     start_on = models.DateField(null=True, blank=True)
     due_on = models.DateField(null=True, blank=True)
     demand_kind = models.CharField(max_length=24, blank=True)
-    demand_ref = models.CharField(max_length=64, blank=True)
+    demand_ref = models.CharField(max_length=REFERENCE_LENGTH_MAX, blank=True)
     note = models.TextField(blank=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", editable=False
@@ -217,7 +225,7 @@ class WorkOrderPeg(models.Model):
 
     work_order = models.ForeignKey(WorkOrder, on_delete=models.CASCADE, related_name="pegs")
     demand_kind = models.CharField(max_length=24, help_text="order, work_order, replenishment, ...")
-    demand_ref = models.CharField(max_length=64)
+    demand_ref = models.CharField(max_length=REFERENCE_LENGTH_MAX)
     quantity = models.DecimalField(max_digits=18, decimal_places=6, help_text="Stock unit of the item.")
     served = models.DecimalField(max_digits=18, decimal_places=6, default=Decimal(0), db_default=Decimal(0))
     needed_on = models.DateField(null=True, blank=True)
@@ -265,7 +273,7 @@ class Demand(models.Model):
     """
 
     demand_kind = models.CharField(max_length=24, help_text="order, plan, ...")
-    demand_ref = models.CharField(max_length=64)
+    demand_ref = models.CharField(max_length=REFERENCE_LENGTH_MAX)
     item = models.ForeignKey(Item, on_delete=models.PROTECT, related_name="+")
     quantity = models.DecimalField(max_digits=18, decimal_places=6, help_text="Asked for, in the stock unit.")
     mode = models.CharField(max_length=8, choices=DemandMode)

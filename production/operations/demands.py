@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from fractions import Fraction
 
 from django.db import connection
 from django.db.models import Min
@@ -17,14 +16,15 @@ from inventory.operations.pinning import pin_stock, unpin_stock
 from inventory.operations.posting import Actor
 from inventory.operations.reserving import release_reservations
 from inventory.operations.transactions import operation
-from inventory.quantities import ZERO, as_text, round_up
+from inventory.quantities import ZERO, as_text
 from inventory.reads.availability import availability
 from production.facts import recipe_of_bom
 from production.models import REPLENISHMENT, Demand, DemandMode, WorkOrder, WorkOrderPeg, WorkOrderState
-from production.models.work_orders import WorkOrderQuerySet
+from production.models.work_orders import WorkOrderQuerySet, replenishment_of
 from production.operations.pegs import add_peg, locked_orders, lower_peg
 from production.operations.work_orders import open_work_order
 from production.reads.demands import UNFINISHED, DemandStanding, coming_by_peg, standings
+from production.replenishing import to_replenish
 
 WINDOW_HOURS = 4
 """Planned orders of the last hours take up further demands for the same item, so that one batch is made of them."""
@@ -70,7 +70,7 @@ def make_for_demand(
     to be made without a BOM, WrongState without a reference.
     """
     _check(demand_kind, demand_ref, item=item, quantity=quantity, location=location)
-    _one_at_a_time(item)
+    one_at_a_time(item)
     demand = Demand.objects.filter(demand_kind=demand_kind, demand_ref=demand_ref, item=item).first()
     is_new = demand is None
     if demand is None:
@@ -105,7 +105,7 @@ def withdraw_demand(*, demand_kind: str, demand_ref: str, item: Item, actor: Act
     Released orders stay as they are; what they make is for whoever asks next. Raises WrongState for a reference that never
     asked for the item. Withdrawing twice changes nothing.
     """
-    _one_at_a_time(item)
+    one_at_a_time(item)
     demand = Demand.objects.filter(demand_kind=demand_kind, demand_ref=demand_ref, item=item).first()
     if demand is None:
         raise WrongState(f"{demand_ref} never asked for {item.sku}. Check the reference.", reference=demand_ref)
@@ -144,7 +144,7 @@ def _check(demand_kind: str, demand_ref: str, *, item: Item, quantity: Decimal, 
     check_location(location)
 
 
-def _one_at_a_time(item: Item) -> None:
+def one_at_a_time(item: Item) -> None:
     """Demands for one item queue up until the transaction ends; it comes before every other lock."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"production.demand:{item.pk}"])
@@ -217,15 +217,12 @@ def _replenishment(item: Item) -> Decimal:
     if item.reorder_point is None:
         return ZERO
     stock = availability(items=[item.pk]).get(item.pk)
-    projected = ZERO if stock is None else stock.available
+    projected = ZERO if stock is None else stock.from_sources(()).available
     unfinished = WorkOrder.objects.filter(item=item, state__in=UNFINISHED)
     for order in unfinished.prefetch_related("pegs"):
         promised = sum((peg.open for peg in order.pegs.all() if peg.demand_kind != REPLENISHMENT), ZERO)
         projected += max(order.remaining - promised, ZERO)
-    if projected > item.reorder_point:
-        return ZERO
-    need = max(item.reorder_quantity or ZERO, item.reorder_point - projected)
-    return round_up(Fraction(need), item.step)
+    return to_replenish(projected, point=item.reorder_point, quantity_min=item.reorder_quantity, step=item.step)
 
 
 def _make(
@@ -240,7 +237,7 @@ def _make(
     """Join a planned order that is young enough, or plan a new one."""
     recipe = recipe_of_bom(item=demand.item, on=timezone.localdate())
     order = next((one for one in young if one.state == WorkOrderState.PLANNED and one.bom_id == recipe.bom_id), None)
-    mine, nobodys = (demand.demand_kind, demand.demand_ref), (REPLENISHMENT, demand.item.sku)
+    mine, nobodys = (demand.demand_kind, demand.demand_ref), replenishment_of(demand.item)
     wanted = [(mine, missing, demand.needed_on), (nobodys, extra, None)]
     wanted = [(key, quantity, day) for key, quantity, day in wanted if quantity > ZERO]
     if order is None:

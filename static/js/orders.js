@@ -16,6 +16,7 @@
     const said = form.querySelector("[data-checkoff-said]");
     const boxes = [...form.querySelectorAll("input[name=row]")];
     const say = (words) => {
+      if (!said) return;
       const left = boxes.filter((box) => !box.checked).length;
       said.textContent = `${words}${words ? " · " : ""}${left ? `${left} left` : "all fetched"}`;
     };
@@ -42,4 +43,5 @@
     });
   };
   document.querySelectorAll("[data-checkoff]").forEach(setUp);
+  document.addEventListener("htmx:afterSwap", (event) => event.target.querySelectorAll("[data-checkoff]").forEach(setUp));
 })();

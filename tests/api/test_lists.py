@@ -113,7 +113,7 @@ def one_more(number):
     """One more row in every list."""
     site = make_location()
     place = make_location(parent=site)
-    part, product = make_item(), make_item(kind=ItemKind.PRODUCT)
+    part, product = make_item(), make_item(kind=ItemKind.PRODUCT, reorder_point=1000)
     make_unit(item=part, name="box", numerator="10")
     ItemCategory.objects.create(name=f"Category {number}")
     make_bom(item=product, lines=[(part, "1")])
@@ -186,6 +186,7 @@ LISTS = [
     "completions/",
     "disassemblies/",
     "work-orders/",
+    "replenishment/",
     "demands/",
     "channels/",
     "listings/",

@@ -184,6 +184,8 @@ ALLOWED = {
     **{("POST", f"work-orders/1/{verb}/"): WORKERS for verb in ("issue", "return-components")},
     **{("GET", f"work-orders/1/{noun}/"): ALL for noun in ("bom-change", "components", "pick-list", "shortages")},
     ("GET", "work-orders/shortages/"): ALL,
+    ("GET", "replenishment/"): ALL,
+    ("POST", "replenishment/"): PLANNERS,
     ("GET", "demands/"): ALL,
     ("GET", "demands/1/"): ALL,
     ("POST", "demands/"): PLANNERS,

@@ -89,7 +89,7 @@ def test_two_orders_released_at_once_share_the_stock(committed_db, monkeypatch):
 
 
 def test_a_demand_that_is_sent_twice_at_once_is_met_once(committed_db, monkeypatch):
-    """Fails without `_one_at_a_time`: both find nothing and plan an order."""
+    """Fails without `one_at_a_time`: both find nothing and plan an order."""
     bench = make_bench()
     slow_down(monkeypatch, demands, "open_work_order")
 
@@ -111,7 +111,7 @@ def test_a_demand_that_is_sent_twice_at_once_is_met_once(committed_db, monkeypat
 
 
 def test_demands_that_come_at_once_join_one_batch(committed_db, monkeypatch):
-    """Fails without `_one_at_a_time`: each plans an order of its own."""
+    """Fails without `one_at_a_time`: each plans an order of its own."""
     bench = make_bench()
     slow_down(monkeypatch, demands, "open_work_order")
 

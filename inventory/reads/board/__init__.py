@@ -5,7 +5,15 @@ items alone. So a page costs the same number of statements whatever the size of 
 """
 
 from inventory.reads.board.choosing import ItemCount, ItemPage, Mark, board_page, count_items, items_matching
-from inventory.reads.board.question import EXPIRY_NOTICE_DAYS, SORTS, UNCOUNTED_DAYS, BoardQuestion, expiring
+from inventory.reads.board.question import (
+    EXPIRY_NOTICE_DAYS,
+    SORTS,
+    UNCOUNTED_DAYS,
+    BoardQuestion,
+    Sql,
+    expiring,
+    free_of_item,
+)
 from inventory.reads.board.rows import BoardRow, Expected, LotRow, PlaceRow, all_rows, board_rows, share_of_pool
 from inventory.reads.board.supply import SupplierRow, Supply
 
@@ -21,6 +29,7 @@ __all__ = [
     "LotRow",
     "Mark",
     "PlaceRow",
+    "Sql",
     "SupplierRow",
     "Supply",
     "all_rows",
@@ -28,6 +37,7 @@ __all__ = [
     "board_rows",
     "count_items",
     "expiring",
+    "free_of_item",
     "items_matching",
     "share_of_pool",
 ]

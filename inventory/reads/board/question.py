@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Q
@@ -163,13 +163,20 @@ _FREE = """(SELECT coalesce(sum(greatest(site.free, 0)), 0) FROM (SELECT sum(par
 lacks is not taken from another."""
 
 
+def free_of_item(*, at: datetime | None = None) -> Sql:
+    """SQL for what is available of the item `i` of a statement, and its parameters."""
+    own = LocationKind.CHANNEL_OWNED.value
+    now = at or timezone.now()
+    return _FREE, [own, timezone.localdate(now), now, own]
+
+
 def _flag(question: BoardQuestion) -> Sql:
     cells, values = cell_conditions(question)
     now, today = timezone.now(), timezone.localdate()
-    own = [LocationKind.CHANNEL_OWNED.value]
     match question.flag:
         case "low":
-            return f"i.reorder_point IS NOT NULL AND i.reorder_point > {_FREE}", [*own, today, now, *own]
+            free, parameters = free_of_item(at=now)
+            return f"i.reorder_point IS NOT NULL AND i.reorder_point > {free}", parameters
         case "negative":
             return f"i.id IN ({_items_with(question, 'b.negative_allowed AND b.quantity < 0', cells)})", values
         case "unknown":
