@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 
 from inventory.errors import WrongState
 from production.models import WorkOrder
@@ -32,11 +33,19 @@ def test_what_is_low_is_planned_once(committed_db, monkeypatch):
     assert sum(isinstance(result, WrongState) for result in results) == 1
 
 
-def test_those_who_name_the_same_items_in_another_order_do_not_wait_for_each_other_for_ever(committed_db):
+def deadlocks():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+        return cursor.fetchone()[0]
+
+
+def test_those_who_name_the_same_items_in_another_order_do_not_wait_for_each_other_for_ever(committed_db, monkeypatch):
     """Fails when items are locked in the order they are named: the rivals deadlock. That was tried."""
+    slow_down(monkeypatch, replenishing, "one_at_a_time")
+    before = deadlocks()
     bench = make_bench()
     items = [bench.candle]
-    for number in range(5):
+    for number in range(2):
         item = make_item(sku=f"LAMP-{number}", kind="product")
         make_bom(item=item, lines=[(bench.wick, "1")])
         items.append(item)
@@ -52,3 +61,4 @@ def test_those_who_name_the_same_items_in_another_order_do_not_wait_for_each_oth
 
     assert WorkOrder.objects.count() == len(items)
     assert sum(isinstance(result, WrongState) for result in results) == 1
+    assert deadlocks() == before
