@@ -150,7 +150,7 @@ def _report_on_road(now: datetime, *, actor: Actor) -> set[str]:
             subject=transfer.number,
             url=f"/stock/transfers/{transfer.number}/",
             action="Receive it",
-            action_url=f"/stock/transfers/{transfer.number}/receive/",
+            action_url=f"/stock/transfers/{transfer.number}/",
             actor=actor,
         )
     return {_on_road(one.transfer) for one in old}

@@ -4,6 +4,7 @@ import stat
 from decimal import Decimal
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from rest_framework.authtoken.models import Token
 
@@ -11,7 +12,8 @@ from channels_sync.models import Difference, Listing, PublicationLine
 from channels_sync.reads.buffers import buffer_book
 from channels_sync.sandbox.process import SandboxProcess
 from config.invariants import verify
-from inventory.models import CountLine, CountSheet, Item, Posting, StockBalance, StockChange
+from inventory.models import CountLine, CountSheet, ExceptionCase, Item, Posting, StockBalance, StockChange
+from inventory.tasks import report_standing_trouble
 from production.models import Bom, Completion, WorkOrder
 from tests.factories import make_item, on_hand
 
@@ -31,7 +33,16 @@ def load(*arguments):
     return said.getvalue()
 
 
-def test_builds_a_company_whose_ledger_verifies(var):
+def dead_doors(client):
+    """Addresses of exceptions, their suggested actions included, that do not open for an administrator."""
+    client.force_login(User.objects.get(username="administrator"))
+    cases = ExceptionCase.objects.all()
+    assert len({case.kind for case in cases}) >= 3
+    addresses = {address for case in cases for address in (case.url, case.action_url) if address}
+    return {address for address in addresses if client.get(address, follow=True).status_code != 200}
+
+
+def test_builds_a_company_whose_ledger_verifies(var, client):
     said = load()
 
     assert [one.invariant.name for one in verify() if one.findings] == []
@@ -56,6 +67,8 @@ def test_builds_a_company_whose_ledger_verifies(var):
     assert [sheet.state for sheet in CountSheet.objects.order_by("pk")] == ["posted", "review", "open"]
     assert CountLine.objects.filter(needs_approval=True, state="counted").count() == 1
     assert "log-in     planner" in said
+    report_standing_trouble()
+    assert dead_doors(client) == set()
 
 
 def test_loading_again_changes_nothing_and_keeps_what_people_changed(var):
