@@ -5,11 +5,12 @@ Without the shared counter nobody is refused: the count protects the service, so
 """
 
 import logging
+from functools import cache
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.core.cache import caches
+from redis import Redis
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _WINDOW_SECONDS = 60
+_TIMEOUT_SECONDS = 0.5
 _PAUSE_SECONDS = 10
 """How long nothing is counted after the counter could not be reached: each try may cost a time-out."""
 
@@ -34,7 +36,7 @@ class RequestsPerMinute(BaseThrottle):
         if not limit or request.user.pk is None:
             return True
         minute = int(time() // _WINDOW_SECONDS)
-        return _count(f"api-requests:{request.user.pk}:{minute}") <= limit
+        return _count(f"backflush:api-requests:{request.user.pk}:{minute}") <= limit
 
     def wait(self) -> float:
         """Seconds until the next minute begins, at least one."""
@@ -46,12 +48,20 @@ def _count(key: str) -> int:
     global _resting_until  # noqa: PLW0603
     if monotonic() < _resting_until:
         return 0
-    shared = caches["shared"]
+    counter = _counter()
     try:
-        if shared.add(key, 1, timeout=2 * _WINDOW_SECONDS):
-            return 1
-        return shared.incr(key)
-    except (RedisError, ValueError) as error:  # ValueError: the key went between the two
+        count = int(counter.incr(key))
+        if count == 1:
+            counter.expire(key, 2 * _WINDOW_SECONDS)
+    except RedisError as error:
         _resting_until = monotonic() + _PAUSE_SECONDS
         logger.warning("api.requests_not_counted", extra={"reason": str(error)})
         return 0
+    return count
+
+
+@cache
+def _counter() -> Redis:
+    return Redis.from_url(
+        settings.API_COUNTER_URL, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS
+    )

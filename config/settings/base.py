@@ -205,16 +205,8 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 API_REQUESTS_PER_MINUTE = ENVIRONMENT.api_requests_per_minute
-CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-    "shared": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": ENVIRONMENT.redis_url or "redis://127.0.0.1:6379/0",
-        "KEY_PREFIX": "backflush",
-        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
-    },
-}
-"""`shared` is what all web processes count in; nothing that must last is kept there."""
+API_COUNTER_URL = ENVIRONMENT.redis_url or "redis://127.0.0.1:6379/0"
+"""Where all web processes count the requests of each user; nothing that must last is kept there."""
 SPECTACULAR_SETTINGS = {
     "TITLE": "Backflush API",
     "DESCRIPTION": "Stock, BOMs, completions, work orders and listings. Quantities and money are strings of exact decimals.",

@@ -1,7 +1,6 @@
 """A client that runs wild is told to wait; a counter that is away stops nobody."""
 
 import pytest
-from django.core.cache import caches
 from redis.exceptions import ConnectionError as NotReachable
 
 from config import throttling
@@ -24,7 +23,7 @@ def nothing_counted(clock):
     def forget():
         minute = int(clock["now"] // 60)
         for key in counted:
-            caches["shared"].delete_many([f"{key}:{minute + one}" for one in range(-1, 2)])
+            throttling._counter().delete(*(f"{key}:{minute + one}" for one in range(-1, 2)))
 
     counted = set()
     yield counted
@@ -34,7 +33,7 @@ def nothing_counted(clock):
 @pytest.fixture
 def three_a_minute(settings, nothing_counted, as_viewer, as_planner, viewer, planner):
     settings.API_REQUESTS_PER_MINUTE = 3
-    nothing_counted.update(f"api-requests:{user.pk}" for user in (viewer, planner))
+    nothing_counted.update(f"backflush:api-requests:{user.pk}" for user in (viewer, planner))
 
 
 def codes(client, times):
@@ -89,7 +88,7 @@ def test_without_the_counter_nobody_is_refused_and_it_is_left_alone_for_a_while(
         asked.append(1)
         raise NotReachable("Connection refused.")
 
-    monkeypatch.setattr(caches["shared"], "add", away)
+    monkeypatch.setattr(throttling._counter(), "incr", away)
 
     assert codes(as_viewer, 5) == [200] * 5
     assert len(asked) == 1
