@@ -14,7 +14,7 @@ def clock(monkeypatch):
     """Seconds that stand still until a test moves them; counted from a minute nobody else counts in."""
     seconds = {"now": 32_503_680_000.0}
     monkeypatch.setattr(throttling, "time", lambda: seconds["now"])
-    monkeypatch.setattr(throttling, "_resting_until", 0.0)
+    monkeypatch.setattr(throttling, "_allowance", throttling._Allowance())
     return seconds
 
 
@@ -61,6 +61,25 @@ def test_each_user_has_a_count_of_its_own(three_a_minute, as_viewer, as_planner)
     assert codes(as_planner, 3) == [200, 200, 200]
 
 
+def test_processes_share_the_count_and_most_requests_ask_nobody(
+    as_viewer, viewer, settings, nothing_counted, monkeypatch
+):
+    settings.API_REQUESTS_PER_MINUTE = 1_000
+    nothing_counted.add(f"backflush:api-requests:{viewer.pk}")
+    asked = []
+    real = throttling._counter().incrby
+    monkeypatch.setattr(throttling._counter(), "incrby", lambda *given: asked.append(1) or real(*given))
+    one, other = throttling._Allowance(), throttling._Allowance()
+    minute = int(throttling.time() // 60)
+
+    passed = sum(
+        process.take(user_id=viewer.pk, minute=minute, limit=1_000) for _ in range(600) for process in (one, other)
+    )
+
+    assert passed == 1_000
+    assert len(asked) <= 1_000 / 5 + 200  # five at a time, then one try for each that is refused
+
+
 def test_a_refused_request_does_nothing_and_its_key_may_be_used_again(three_a_minute, as_planner, clock):
     key = "6a1f4c5e-1111-4a5b-8c6d-000000000001"
     codes(as_planner, 3)
@@ -88,7 +107,7 @@ def test_without_the_counter_nobody_is_refused_and_it_is_left_alone_for_a_while(
         asked.append(1)
         raise NotReachable("Connection refused.")
 
-    monkeypatch.setattr(throttling._counter(), "incr", away)
+    monkeypatch.setattr(throttling._counter(), "incrby", away)
 
     assert codes(as_viewer, 5) == [200] * 5
     assert len(asked) == 1
