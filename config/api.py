@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
@@ -22,6 +23,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
+from inventory.arrays import numbers
 from inventory.errors import DomainError
 from inventory.operations.transactions import RETRIED
 from inventory.quantities import as_text
@@ -37,13 +39,18 @@ logger = logging.getLogger(__name__)
 _TOKEN = re.compile(r"[0-9a-f]{40}")
 _ALLOWED_TO = """
 SELECT u.id, u.is_superuser, u.username, u.is_staff, u.is_active, (
-  SELECT string_agg(t.app_label || '.' || p.codename, ' ')
-  FROM auth_permission p JOIN django_content_type t ON t.id = p.content_type_id
-  WHERE p.id IN (SELECT permission_id FROM auth_user_user_permissions WHERE user_id = u.id
-                 UNION ALL
-                 SELECT g.permission_id FROM auth_group_permissions g
-                 JOIN auth_user_groups m ON m.group_id = g.group_id WHERE m.user_id = u.id))
+  SELECT string_agg(permission_id::text, ' ') FROM (
+    SELECT permission_id FROM auth_user_user_permissions WHERE user_id = u.id
+    UNION ALL
+    SELECT g.permission_id FROM auth_group_permissions g
+    JOIN auth_user_groups m ON m.group_id = g.group_id WHERE m.user_id = u.id
+  ) given)
 FROM authtoken_token k JOIN auth_user u ON u.id = k.user_id WHERE k.key = %s
+"""
+"""The rights are named by id: what the names are does not change while a process runs."""
+_NAMES = """
+SELECT p.id, t.app_label || '.' || p.codename
+FROM auth_permission p JOIN django_content_type t ON t.id = p.content_type_id WHERE p.id = ANY(%s::bigint[])
 """
 _OF_USER = ["id", "is_superuser", "username", "is_staff", "is_active"]
 """What is read of a user with every request, in the order of the model; the rest follows when something asks for it."""
@@ -68,8 +75,18 @@ class TokenAuthentication(authentication.TokenAuthentication):
         user = get_user_model().from_db(connection.alias, _OF_USER, values)
         if user.is_active and not user.is_superuser:
             # where ModelBackend keeps what it has read
-            user._perm_cache = set((allowed or "").split())  # type: ignore[attr-defined]
+            user._perm_cache = _rights(connection.settings_dict["NAME"], allowed or "")  # type: ignore[attr-defined]
         return user
+
+
+@lru_cache(maxsize=500)
+def _rights(_database: str, ids: str) -> frozenset[str]:
+    """The names of rights that are given by their ids, parted by spaces. One statement the first time."""
+    return (
+        frozenset(name for _, name in rows_of(_NAMES, [numbers(int(one) for one in ids.split())]))
+        if ids
+        else frozenset()
+    )
 
 
 # --- Who may ----------------------------------------------------------------------------------------------------------

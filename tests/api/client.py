@@ -6,6 +6,8 @@ from uuid import uuid4
 from django.test import Client
 from rest_framework.authtoken.models import Token
 
+from config.api import TokenAuthentication
+
 
 class ApiClient:
     """Speaks JSON to /api/v1/ as one user; None is nobody."""
@@ -16,6 +18,7 @@ class ApiClient:
         if user is not None:
             token, _ = Token.objects.get_or_create(user=user)
             self.headers = {"Authorization": f"Token {token.key}"}
+            TokenAuthentication().authenticate_credentials(token.key)  # what rights are called is read once a process
 
     def get(self, path, **parameters):
         return self.client.get(f"/api/v1/{path}", parameters, headers=self.headers)
