@@ -111,6 +111,10 @@ class RuleName(StrEnum):
     WAITS = "waits"
 
 
+RULES_ACROSS_PLANS = frozenset({RuleName.SHARE_CHANGED, RuleName.TO_ZERO, RuleName.AFTER_BULK})
+"""They count what changed shortly before as well; the more that was, the sooner they trip."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trip:
     """A rule that says no, in words with its figures. `listing_id` is None for a rule of the whole plan."""

@@ -20,6 +20,7 @@ from config.embedded.files import keep_once
 from config.embedded.places import Places, read_dotenv
 from config.embedded.servers import server_environment
 from config.embedded.supervisor import running_supervisor
+from inventory.whole_numbers import whole_number
 
 VARIABLES = {
     "SECRET_KEY": "a long random text, at least 50 characters, that signs sessions",
@@ -175,9 +176,10 @@ def _api_requests_per_minute(env: environ.Env) -> int:
     given = str(env.str("API_REQUESTS_PER_MINUTE", default="")).strip()
     if not given:
         return API_REQUESTS_PER_MINUTE
-    if not (given.isascii() and given.isdigit() and len(given) <= _DIGITS_MAX):
+    requests = whole_number(given, digits_max=_DIGITS_MAX)
+    if requests is None:
         raise _refuse("API_REQUESTS_PER_MINUTE", repr(given))
-    return int(given)
+    return requests
 
 
 def _log_level(env: environ.Env) -> str:

@@ -298,7 +298,16 @@ def startable(rate: Rate, *, usable: Decimal, step: Decimal, output_step: Decima
     if rate.per_unit == 0:
         return None if rate.requirement(output_step, step=step) <= usable else ZERO
     low = 0  # fits: nothing started needs nothing
-    high = int((Fraction(usable) + Fraction(step)) / rate.per_unit / Fraction(output_step)) + 1  # does not fit
+    room = Fraction(usable) + Fraction(step) - rate.setup
+    high = max(int(room / rate.per_unit / Fraction(output_step)), 0) + 1  # does not fit
+    stride = 1
+    while low == 0 and high > 1:  # what fits is nearly always just below: look there first, then ever farther away
+        middle = max(high - stride, 1)
+        if rate.requirement(middle * output_step, step=step) <= usable:
+            low = middle
+        else:
+            high = middle
+            stride *= 2
     while high - low > 1:
         middle = (low + high) // 2
         if rate.requirement(middle * output_step, step=step) <= usable:

@@ -11,7 +11,7 @@ from django.db import connection
 
 from channels_sync.allocation import Derivation
 from channels_sync.causes import BULK_CAUSES, bulk_in_words
-from channels_sync.guard import Change, Limits, Setting, Verdict, judge
+from channels_sync.guard import RULES_ACROSS_PLANS, Change, Limits, Setting, Verdict, judge
 from channels_sync.models import ChannelGuard, ChannelMode, Listing
 from channels_sync.reads.possible import exceeds_its_stock, possible_packs
 from inventory.arrays import numbers, texts
@@ -82,7 +82,10 @@ def judge_plans(
     now: datetime,
     approved: Mapping[int, int],
 ) -> dict[int, Verdict]:
-    """The verdict on each plan, by channel id; `plans` are mode and changes by channel. A fixed number of statements.
+    """The verdict on each plan, by channel id; `plans` are mode and changes by channel. A bounded number of statements.
+
+    What happened shortly before is first taken as the sum over its runs, which is never less than the number of listings: a rule
+    that does not trip by that does not trip. Only where one does are the listings counted.
 
     `causes` are the words of what made the figures change; `approved` says up to which quantity a person let listings rise.
     """
@@ -106,31 +109,42 @@ def judge_plans(
         channel_id: [change for one in planned if (change := one.as_change(approved, possible, late)) is not None]
         for channel_id, (_, planned) in plans.items()
     }
-    window = _window_of({one: found for one, found in changes.items() if _asks_before(limits[one])}, now=now)
-    totals = _totals(
-        {
-            channel_id: changed
-            for channel_id, found in changes.items()
-            if (changed := len(found) + window.get(channel_id, _NOTHING_BEFORE).changed)
-            >= limits[channel_id].changed_min
-            and limits[channel_id].share_changed is not None
-        },
-        limits,
-    )
-    return {
-        channel_id: judge(
-            found,
-            limits=limits[channel_id],
-            setting=_setting(
-                window.get(channel_id, _NOTHING_BEFORE),
-                listings=totals.get(channel_id, 0),
-                causes=causes,
-                stale=stale.get(channel_id, ()),
-                mode=plans[channel_id][0],
-            ),
+
+    def verdicts(of: Mapping[int, Sequence[Change]], before: Mapping[int, _Before]) -> dict[int, Verdict]:
+        totals = _totals(
+            {
+                channel_id: changed
+                for channel_id, found in of.items()
+                if (changed := len(found) + before.get(channel_id, _NOTHING_BEFORE).changed)
+                >= limits[channel_id].changed_min
+                and limits[channel_id].share_changed is not None
+            },
+            limits,
         )
-        for channel_id, found in changes.items()
+        return {
+            channel_id: judge(
+                found,
+                limits=limits[channel_id],
+                setting=_setting(
+                    before.get(channel_id, _NOTHING_BEFORE),
+                    listings=totals.get(channel_id, 0),
+                    causes=causes,
+                    stale=stale.get(channel_id, ()),
+                    mode=plans[channel_id][0],
+                ),
+            )
+            for channel_id, found in of.items()
+        }
+
+    at_most = _window_at_most([one for one in changes if _asks_before(limits[one])], now=now)
+    judged = verdicts(changes, at_most)
+    unsure = {
+        channel_id: changes[channel_id]
+        for channel_id, verdict in judged.items()
+        if at_most.get(channel_id, _NOTHING_BEFORE).changed
+        and any(trip.rule in RULES_ACROSS_PLANS for trip in verdict.trips)
     }
+    return judged | verdicts(unsure, _window_of(unsure, now=now)) if unsure else judged
 
 
 def _setting(before: _Before, *, listings: int, causes: str, stale: Sequence[str], mode: str) -> Setting:
@@ -172,6 +186,26 @@ def _limits_of(plans: Mapping[int, object]) -> dict[int, Limits]:
 def _asks_before(limits: Limits) -> bool:
     """Whether a limit counts what changed shortly before."""
     return limits.share_changed is not None or limits.to_zero_max is not None or limits.after_bulk
+
+
+_WINDOW_AT_MOST = """
+SELECT r.channel_id, sum(r.listings_changed)::int,
+  coalesce(max(r.cause) FILTER (WHERE r.cause LIKE ANY(%(bulk)s::text[])), '')
+FROM channels_sync_publishrun r WHERE r.channel_id = ANY(%(channels)s::bigint[]) AND r.recorded_at > %(since)s
+GROUP BY 1
+"""
+
+
+def _window_at_most(channels: Collection[int], *, now: datetime) -> dict[int, _Before]:
+    """No less than what happened on each channel within the window: a listing counts with every run that changed it."""
+    if not channels:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _WINDOW_AT_MOST,
+            {"bulk": texts(f"{one}%" for one in BULK_CAUSES), "channels": numbers(channels), "since": now - WINDOW},
+        )
+        return {channel_id: _Before(changed, changed, changed, bulk) for channel_id, changed, bulk in cursor.fetchall()}
 
 
 _WINDOW = """

@@ -57,11 +57,12 @@ def exposure_of(
                 supply[item_id] = counted.available
     if unseen := wanted - supply.keys():
         supply |= {item_id: one.available for item_id, one in availability(items=unseen, at=now).items()}
+    shown_before, shown_after = _Shown.of(facts, {}), _Shown.of(facts, after)
     return {
         channel_id: Exposure(
             sum((supply[item_id] + beside.get(item_id, ZERO) for item_id in of_channel), ZERO),
-            _shown(of_channel, channel_id, facts, {}),
-            _shown(of_channel, channel_id, facts, after),
+            shown_before.by(channel_id, of_channel),
+            shown_after.by(channel_id, of_channel),
         )
         for channel_id, of_channel in items.items()
     }
@@ -80,13 +81,29 @@ def _layers(terms: Terms) -> tuple[object, ...]:
     )
 
 
-def _shown(items: set[int], channel_id: int, facts: Sequence[Facts], after: Mapping[int, int]) -> Decimal:
-    """Stock units that channels which send show of items, and this one, which may only watch."""
-    return sum(
-        (
-            after.get(one.listing_id, one.wanted or 0) * one.offer.pack_size
-            for one in facts
-            if one.item_id in items and (one.mode in SENDING or one.channel_id == channel_id)
-        ),
-        ZERO,
-    )
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """Stock units that channels show: of each item on all that send, and on each that only watches."""
+
+    sent: Mapping[int, Decimal]
+    watched: Mapping[tuple[int, int], Decimal]
+
+    @classmethod
+    def of(cls, facts: Sequence[Facts], after: Mapping[int, int]) -> _Shown:
+        """`after` is what listings are going to show, the others show what they do."""
+        sent: dict[int, Decimal] = {}
+        watched: dict[tuple[int, int], Decimal] = {}
+        for one in facts:
+            units = after.get(one.listing_id, one.wanted or 0) * one.offer.pack_size
+            if one.mode in SENDING:
+                sent[one.item_id] = sent.get(one.item_id, ZERO) + units
+            else:
+                key = (one.channel_id, one.item_id)
+                watched[key] = watched.get(key, ZERO) + units
+        return cls(sent, watched)
+
+    def by(self, channel_id: int, items: set[int]) -> Decimal:
+        """Of items, by all that send and this one, which may only watch."""
+        return sum(
+            (self.sent.get(item_id, ZERO) + self.watched.get((channel_id, item_id), ZERO) for item_id in items), ZERO
+        )

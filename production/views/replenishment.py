@@ -14,6 +14,7 @@ from inventory.errors import DomainError
 from inventory.models import Item, Location
 from inventory.quantities import as_text, from_text
 from inventory.web import Crumb, add_refusal, export_table, go_to, render_page
+from inventory.whole_numbers import whole_numbers
 from production.forms import own_places
 from production.models import REPLENISHMENT, WorkOrder
 from production.operations.replenishing import LINES_MAX, ReplenishLine, replenish_items
@@ -23,7 +24,6 @@ from production.reads.replenishment import ITEMS_MAX, ItemLevel, items_low
 from production.typed import read_quantity
 
 NUMBERS_NAMED_MAX = 3
-IDS_DIGITS_MAX = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +137,7 @@ def _lines(request: HttpRequest, found: Sequence[ItemLevel], problems: dict[int,
 
 def _refuse_gone(request: HttpRequest, form: ReplenishForm, found: Sequence[ItemLevel]) -> None:
     """Ticked items that are not listed any more: the form was sent twice, or somebody else planned them."""
-    ticked = [int(pk) for pk in request.POST.getlist("row") if pk.isdecimal() and len(pk) <= IDS_DIGITS_MAX]
-    gone = set(ticked) - {level.item.pk for level in found}
+    gone = set(whole_numbers(request.POST.getlist("row"))) - {level.item.pk for level in found}
     skus = list(Item.objects.filter(pk__in=gone).order_by("sku").values_list("sku", flat=True)[:NUMBERS_NAMED_MAX])
     if skus:
         more = " and others" if len(gone) > len(skus) else ""

@@ -1,12 +1,13 @@
 """The circuit breaker: which changes of a plan wait. Pure."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels_sync.guard import Change, Limits, RuleName, Setting, effect_of, judge
+from channels_sync.guard import RULES_ACROSS_PLANS, Change, Limits, RuleName, Setting, effect_of, judge
 
 USUAL = Setting(listings=100)
 
@@ -262,6 +263,22 @@ def test_what_flows_is_within_every_limit_that_is_on(changes, limits, setting):
     if limits.to_zero_max is not None and limits.zeroing_waits:
         zeros = sum(change.is_to_zero for change in flowing)
         assert not zeros or zeros + setting.zeroed_before <= limits.to_zero_max
+
+
+@given(plans, limits, settings, st.tuples(*[st.integers(0, 60)] * 3))
+def test_what_does_not_trip_with_more_before_does_not_trip_with_less(changes, limits, setting, more):
+    """So the guard may first take an upper bound of what happened before, and count only where that trips a rule."""
+    changed, zeroed, raised = more
+    larger = replace(
+        setting,
+        changed_before=setting.changed_before + changed,
+        zeroed_before=setting.zeroed_before + zeroed,
+        raised_before=setting.raised_before + raised,
+    )
+    verdict = judge(changes, limits=limits, setting=larger)
+
+    if not RULES_ACROSS_PLANS.intersection(rules(verdict)):
+        assert judge(changes, limits=limits, setting=setting) == verdict
 
 
 @given(plans, limits, settings, st.randoms())
