@@ -286,6 +286,12 @@ class MovementFilter(Filters):
 class PostingFilter(Filters):
     kind = WordFilter(PostingKind)
     reference = TextFilter(field_name="reference")
+    demand_kind = TextFilter(field_name="demand_kind")
+    demand_ref = TextFilter(
+        field_name="demand_ref",
+        lookup_expr="exact",
+        help_text="Number of what goods were shipped or issued for, exactly.",
+    )
     key = KeyFilter(field_name="key")
     search = SearchFilter(method="find", help_text="Part of reference, reason or note.")
     effective_from = MomentFilter(field_name="effective_at", lookup_expr="gte")

@@ -91,7 +91,7 @@ class LotEndSerializer(serializers.Serializer[Any]):
     posting_id = IdOut()
     kind = ChoiceOut(PostingKind.choices)
     reference = TextOut()
-    demands = WordsOut(help_text="Whom it was reserved for.")
+    demands = WordsOut(help_text="Whom it went to: what was named with the shipment, else whom it was reserved for.")
     supplier = TextOut()
     effective_at = MomentOut()
     quantity = DecimalOut()

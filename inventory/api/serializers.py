@@ -323,6 +323,8 @@ class PostingSerializer(serializers.Serializer[Any]):
     reference = TextOut()
     reason = TextOut()
     note = TextOut()
+    demand_kind = TextOut(help_text="What the goods were shipped or issued for; empty when nothing was named.")
+    demand_ref = TextOut(help_text="Its number.")
     actor = TextOut(source="actor.username", allow_null=True, default=None)
     reverses_id = IdOut(allow_null=True)
     related_id = IdOut(allow_null=True, help_text="What it follows from: the shipment that came back, the receipt ...")

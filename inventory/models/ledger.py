@@ -63,6 +63,10 @@ class Posting(models.Model):
     reference = models.CharField(max_length=100, blank=True, help_text="Number of the document behind it.")
     reason = models.CharField(max_length=100, blank=True)
     note = models.CharField(max_length=500, blank=True)
+    demand_kind = models.CharField(
+        max_length=24, blank=True, default="", db_default="", help_text="What goods were shipped or issued for: order."
+    )
+    demand_ref = models.CharField(max_length=64, blank=True, default="", db_default="", help_text="Its number.")
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.DO_NOTHING,
@@ -120,10 +124,16 @@ class Posting(models.Model):
             BrinIndex(fields=("recorded_at",), pages_per_range=32, name="inventory_posting_recorded"),
             models.Index(fields=("reverses",), condition=Q(reverses__isnull=False), name="inventory_posting_reversals"),
             models.Index(fields=("related",), condition=Q(related__isnull=False), name="inventory_posting_related"),
+            models.Index(fields=("demand_ref",), condition=~Q(demand_ref=""), name="inventory_posting_demand"),
         )
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.pk}"
+
+    @property
+    def demand(self) -> str:
+        """`order 1042`, as people read it; empty when it names none."""
+        return f"{self.demand_kind.replace('_', ' ')} {self.demand_ref}".strip()
 
 
 class MovementQuerySet(models.QuerySet["Movement"]):

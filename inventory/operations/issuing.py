@@ -83,6 +83,7 @@ def issue_stock(
         reference=reference,
         reason=reason,
         note=note,
+        demand=demand,
     )
     if not claim.is_new:
         return IssueResult(claim.posting, issued_value(claim.posting), replayed=True)

@@ -88,6 +88,7 @@ def ship_stock(
         reference=reference,
         reason=reason,
         note=note,
+        demand=demand,
     )
     if not claim.is_new:
         return ShipmentResult(claim.posting, issued_value(claim.posting), replayed=True)

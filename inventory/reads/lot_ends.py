@@ -23,7 +23,7 @@ class LotEnd:
     effective_at: datetime
     quantity: Decimal  # signed, stock unit
     demands: tuple[str, ...]
-    """Whom it was reserved for: "order 1042". The reference of the posting says the rest."""
+    """Whom it went to: "order 1042". What its posting names, else what the log of reservations says of it."""
     supplier: str
     """Name of the supplier whose purchase order it came from; empty when there was none."""
 
@@ -40,9 +40,10 @@ WITH moved AS (
   GROUP BY 1, 2 HAVING sum(m.quantity) <> 0
 )
 SELECT m.lot_id, o.id, o.kind, o.reference, o.reason, o.effective_at, m.quantity,
-  ARRAY(SELECT DISTINCT r.demand_kind || ' ' || r.demand_ref FROM inventory_reservation r
+  CASE WHEN o.demand_ref <> '' THEN ARRAY[o.demand_kind || ' ' || o.demand_ref]
+  ELSE ARRAY(SELECT DISTINCT r.demand_kind || ' ' || r.demand_ref FROM inventory_reservation r
         JOIN inventory_reservationchange c ON c.reservation_id = r.id
-        WHERE r.lot_id = m.lot_id AND c.reason = 'fulfilled by posting ' || o.id),
+        WHERE r.lot_id = m.lot_id AND c.reason = 'fulfilled by posting ' || o.id) END,
   coalesce((SELECT max(s.name) FROM inventory_purchasereceiptline l JOIN inventory_purchaseorderline pl ON pl.id = l.line_id
             JOIN inventory_purchaseorder po ON po.id = pl.order_id JOIN inventory_supplier s ON s.id = po.supplier_id
             WHERE l.posting_id = o.id), '')

@@ -76,7 +76,9 @@ def _movements(chosen: LedgerFilter) -> QuerySet[Movement]:
     if chosen.kind:
         movements = movements.filter(posting__kind=chosen.kind)
     if chosen.reference:
-        movements = movements.filter(posting__reference__icontains=chosen.reference)
+        movements = movements.filter(
+            Q(posting__reference__icontains=chosen.reference) | Q(posting__demand_ref__icontains=chosen.reference)
+        )
     if chosen.person:
         movements = movements.filter(posting__actor=chosen.person.pk)
     if chosen.since_at:
@@ -92,6 +94,7 @@ EXPORT_HEADER = [
     "Posting",
     "Kind",
     "Reference",
+    "For",
     "Reason",
     "SKU",
     "Location",
@@ -112,6 +115,7 @@ def _export_rows(movements: QuerySet[Movement]) -> Iterator[list[Cell]]:
             posting.pk,
             posting.get_kind_display(),
             posting.reference,
+            posting.demand,
             posting.reason,
             movement.item.sku,
             movement.location.code,

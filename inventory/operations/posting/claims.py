@@ -55,6 +55,7 @@ def claim_posting(
     note: str = "",
     reverses: Posting | None = None,
     related: Posting | None = None,
+    demand: tuple[str, str] | None = None,
 ) -> Claim:
     """Insert the posting under `key`, or find the one that used the key before.
 
@@ -69,6 +70,7 @@ def claim_posting(
             effective_at=effective_at.isoformat(),
         )
     fingerprint = request_hash(kind, request)
+    demand_kind, demand_ref = demand or ("", "")
     posting = Posting(
         key=key,
         request_hash=fingerprint,
@@ -76,6 +78,8 @@ def claim_posting(
         reference=reference,
         reason=reason,
         note=note,
+        demand_kind=demand_kind,
+        demand_ref=demand_ref,
         actor_id=getattr(actor, "pk", None),
         reverses=reverses,
         related=related,
@@ -83,8 +87,9 @@ def claim_posting(
         recorded_at=now,
     )
     made = rows_of(
-        "INSERT INTO inventory_posting (key, request_hash, kind, reference, reason, note, actor_id, reverses_id,"
-        " related_id, effective_at, recorded_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        "INSERT INTO inventory_posting (key, request_hash, kind, reference, reason, note, demand_kind,"
+        " demand_ref, actor_id, reverses_id, related_id, effective_at, recorded_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (key) DO NOTHING RETURNING id",
         [
             key,
@@ -93,6 +98,8 @@ def claim_posting(
             reference,
             reason,
             note,
+            demand_kind,
+            demand_ref,
             posting.actor_id,
             posting.reverses_id,
             posting.related_id,

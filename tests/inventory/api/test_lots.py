@@ -1,9 +1,11 @@
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 
-from inventory.models import LocationKind, Posting
+from inventory.models import Location, LocationKind, Posting
 from inventory.operations.reserving import reserve_stock
+from inventory.operations.shipping import ShipmentLine, ship_stock
 from tests.factories import lot_of, make_item, make_location, on_hand, put_on_hand
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("ledger_stays_true")]
@@ -109,3 +111,18 @@ def test_a_report_of_our_own_place_is_refused(as_administrator):
     )
 
     assert (answer.status_code, answer.json()["code"]) == (409, "WRONG_STATE")
+
+
+def test_recall_genealogy_and_posting_name_the_order_a_lot_went_to(as_viewer, wax):
+    lot = lot_of(wax, "A")
+    line = ShipmentLine(wax, Location.objects.get(code="SHELF"), Decimal(2), ((lot, Decimal(2)),))
+    ship_stock(key=uuid4(), lines=[line], demand=("order", "1042"), actor=None)
+
+    found = as_viewer.get("lots/recall/", lots=str(lot.pk)).json()
+    family = as_viewer.get(f"lots/{lot.pk}/genealogy/").json()
+    postings = as_viewer.get("postings/", demand_kind="order", demand_ref="1042").json()["results"]
+
+    assert [one["demands"] for one in found["shipments"]] == [["order 1042"]]
+    assert [one["demands"] for one in family["ends"]] == [["order 1042"]]
+    assert [(one["kind"], one["demand_kind"], one["demand_ref"]) for one in postings] == [("shipment", "order", "1042")]
+    assert as_viewer.get("postings/", demand_ref="1043").json()["results"] == []

@@ -12,10 +12,13 @@ from inventory.errors import (
     PickReasonRequired,
     ReservedByOther,
 )
-from inventory.models import CostPool, Posting, Reservation, ReservationChange
+from inventory.models import CostPool, Posting, Reservation, ReservationChange, StockBalance
+from inventory.operations import shipping
+from inventory.operations.posting import claim_posting
 from inventory.operations.reserving import reserve_stock
 from inventory.operations.reversing import reverse_posting
 from inventory.operations.shipping import ShipmentLine, ship_stock
+from inventory.reads.lot_ends import lot_ends
 from tests.factories import lot_of, make_item, make_location, make_user, on_hand, put_on_hand
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("ledger_stays_true")]
@@ -217,3 +220,36 @@ def test_what_goes_beyond_a_sites_own_promise_uses_up_those_elsewhere(site):
     ship(line(item, site, 5), line(item, other, 4), demand=("order", "1"))
 
     assert promised() == [(False, 0), (False, 1)]
+
+
+def test_keeps_what_it_was_for_whether_or_not_anything_was_promised(site):
+    item = make_item(sku="JAR")
+    put_on_hand(item, site, "9")
+    promise(item, site, "2", ref="SOFT")
+    promise(item, site, "2", ref="PINNED", pinned=True)
+
+    kept = [
+        ship(line(item, site, 2), demand=("order", reference)).posting.pk for reference in ("SOFT", "PINNED", "NONE")
+    ]
+    nameless = ship(line(item, site, 1)).posting
+
+    wanted = ["order SOFT", "order PINNED", "order NONE"]
+    assert [Posting.objects.get(pk=pk).demand for pk in kept] == wanted
+    assert Posting.objects.get(pk=nameless.pk).demand == ""
+    lot = StockBalance.objects.filter(item=item).first().lot
+    assert [end.demands for end in lot_ends(lots=[lot]) if end.kind == "shipment"] == [
+        *((name,) for name in wanted),
+        (),
+    ]
+
+
+def test_a_shipment_of_before_says_what_the_log_of_its_promises_says(site, monkeypatch):
+    item = make_item(sku="JAR")
+    put_on_hand(item, site, "9")
+    promise(item, site, "2", ref="OLD", pinned=True)
+    monkeypatch.setattr(shipping, "claim_posting", lambda **values: claim_posting(**{**values, "demand": None}))
+
+    ship(line(item, site, 2), demand=("order", "OLD"))
+
+    lot = StockBalance.objects.filter(item=item).first().lot
+    assert [end.demands for end in lot_ends(lots=[lot])] == [(), ("order OLD",)]

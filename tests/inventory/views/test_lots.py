@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from inventory.models import Lot, Posting, Reservation, StockBalance
 from inventory.operations.reserving import reserve_stock
+from inventory.operations.shipping import ShipmentLine, ship_stock
 from tests.factories import lot_of, make_item, make_location, on_hand, put_on_hand
 
 pytestmark = pytest.mark.django_db
@@ -185,3 +186,28 @@ def test_letting_go_of_promises_needs_the_right_to(as_operator, as_planner, wax)
 def test_stopping_needs_the_permission(as_viewer, wax):
     assert stop(as_viewer, lot_of(wax, "A-1")).status_code == 403
     assert on_hand(wax, status="quarantine") == 0
+
+
+def test_pages_and_export_name_the_order_a_lot_went_to_though_nothing_was_promised(as_viewer, wax):
+    lot = lot_of(wax, "A-1")
+    shelf = StockBalance.objects.get(lot=lot).location
+    line = ShipmentLine(wax, shelf, Decimal(2), ((lot, Decimal(2)),))
+    posting = ship_stock(key=uuid4(), lines=[line], demand=("order", "1042"), actor=None).posting
+
+    answer = as_viewer.get(f"{recall_url(lot)}&export=csv")
+    pages = [
+        as_viewer.get(url).content.decode()
+        for url in (
+            recall_url(lot),
+            f"{URL}{lot.pk}/?tab=became",
+            reverse("inventory:posting", args=[posting.pk]),
+            f"{reverse('inventory:ledger')}?reference=1042",
+        )
+    ]
+
+    rows = csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig")))
+    shipped = [row for row in rows if row["What"] == "Shipped or issued"]
+    assert [(row["Demand"], row["Quantity"], row["Posting"]) for row in shipped] == [
+        ("order 1042", "2", str(posting.pk))
+    ]
+    assert all("order 1042" in page for page in pages)
