@@ -65,11 +65,11 @@ def request_of_row(
     places: Mapping[str, Location],
     defaults: Defaults,
     subject: Subject | None = None,
-    is_confirmed: bool = True,
+    is_confirmed: bool,
 ) -> CompletionRequest:
     """The completion a row reports. `places` are by code in lower case. Raises RowProblem for a field that cannot be used.
 
-    A row of a file counts as looked at; one that a person types is asked about when its quantity is unusual (`is_confirmed`).
+    `is_confirmed` says that an unusual quantity was looked at; else the completion is refused for it.
     """
     found = subject or _subject(row.what)
     item, order = found.item, found.work_order

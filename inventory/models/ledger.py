@@ -389,6 +389,7 @@ class CostEntryKind(models.TextChoices):
     LABOUR = "labour", "Labour absorbed"
     MACHINE = "machine", "Machine time absorbed"
     OVERHEAD = "overhead", "Overhead absorbed"
+    PACKAGING = "packaging", "Packaging work absorbed"
     WASTE = "waste", "Not recovered when taken apart"
     PURCHASE_VARIANCE = "purchase_variance", "Purchase variance"
     NEGATIVE_VARIANCE = "negative_variance", "Negative stock variance"

@@ -4,14 +4,15 @@ The key of a row is made from what its column `key` says, or from the file and t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID, uuid5
 
 from django.db import connection, transaction
 from django.db.models import Sum
+from django.utils import timezone
 
 from inventory.errors import DomainError
-from inventory.importing.cells import read_date
+from inventory.importing.cells import read_date, read_yes
 from inventory.importing.errors import TableTooLarge
 from inventory.importing.headers import Field, find_columns
 from inventory.importing.reports import Change, Outcome, Report
@@ -23,6 +24,7 @@ from inventory.models import Location, StockBalance
 from inventory.operations.posting import Actor
 from inventory.quantities import ZERO, as_text
 from production.batch_rows import BatchRow, Defaults, RowProblem, request_of_row
+from production.errors import UnusualQuantity
 from production.forms import own_places
 from production.models import Completion
 from production.operations.completing import CompletionRequest, complete_production, item_of
@@ -64,8 +66,14 @@ LOT = Field(
     ("lot", "batch", "lot code", "serial numbers", "serial"),
     help_text="Several: L-1 20; L-2 20. Serial numbers: A-001..A-040, or parted by spaces.",
 )
+CONFIRMED = Field(
+    "confirmed",
+    "Confirmed",
+    ("confirmed", "checked", "is confirmed"),
+    help_text="yes where a quantity far above the usual one is right.",
+)
 FIELDS = (
-    WHAT, GOOD, SCRAPPED, UNIT, SCRAP_REASON, SCRAP_PLACE, INTO, SOURCE, LOT, USED, REASON, REFERENCE, HAPPENED_ON, NOTE, KEY,
+    WHAT, GOOD, SCRAPPED, UNIT, SCRAP_REASON, SCRAP_PLACE, INTO, SOURCE, LOT, USED, REASON, REFERENCE, HAPPENED_ON, NOTE, CONFIRMED, KEY,
 )  # fmt: skip
 
 
@@ -89,7 +97,7 @@ def import_completions(table: Table, options: ImportOptions, actor: Actor) -> Re
     known = {
         done.posting.key: done
         for done in Completion.objects.filter(posting__key__in=keys.values()).select_related(
-            "posting", "item", "work_order"
+            "posting", "item", "output_location"
         )
     }
     for reader in readers:
@@ -100,7 +108,7 @@ def import_completions(table: Table, options: ImportOptions, actor: Actor) -> Re
         if entry is None:
             continue
         if key in known:
-            _compare(entry, known[key], report)
+            _compare(entry, known[key], actor, report)
         else:
             _record(entry, actor, report)
     for reader in readers:
@@ -138,11 +146,14 @@ def _keys_of(readers: Sequence[RowReader]) -> dict[int, UUID]:
 
 def _read(reader: RowReader, key: UUID, places: Mapping[str, Location], defaults: Defaults) -> _Entry | None:
     made_on = reader.read("happened_on", read_date)
-    texts = {field.name: reader.text(field.name) for field in FIELDS if field.name not in ("happened_on", "key")}
+    is_confirmed = reader.read("confirmed", read_yes) or False
+    others = ("happened_on", "key", "confirmed")
+    texts = {field.name: reader.text(field.name) for field in FIELDS if field.name not in others}
     if not reader.is_clean:
         return None
     try:
-        request = request_of_row(BatchRow(**texts, made_on=made_on), places=places, defaults=defaults)
+        row = BatchRow(**texts, made_on=made_on)
+        request = request_of_row(row, places=places, defaults=defaults, is_confirmed=is_confirmed)
     except RowProblem as problem:
         reader.refuse(problem.field, problem.message)
         return None
@@ -153,6 +164,9 @@ def _record(entry: _Entry, actor: Actor, report: Report) -> None:
     try:
         with transaction.atomic():
             result = complete_production(key=entry.key, request=entry.request, actor=actor)
+    except UnusualQuantity as error:
+        entry.reader.refuse("good", f"{error.message} Write yes into the column Confirmed of this row.")
+        return
     except DomainError as error:
         entry.reader.refuse(_column_of(error), error.message)
         return
@@ -176,22 +190,35 @@ def _record(entry: _Entry, actor: Actor, report: Report) -> None:
     report.add(entry.reader.number, Outcome.NEW, _label(entry), changes=changes)
 
 
-def _compare(entry: _Entry, done: Completion, report: Report) -> None:
-    """A row under a known key: unchanged when it says what was recorded, else refused."""
-    wanted, order = entry.request, entry.request.work_order
-    same = (
-        done.item_id == item_of(wanted).pk
-        and done.work_order_id == (None if order is None else order.pk)
-        and (done.good, done.scrapped) == (wanted.good, wanted.scrapped)
-    )
-    if same:
+def _compare(entry: _Entry, done: Completion, actor: Actor, report: Report) -> None:
+    """A row under a known key: unchanged when it says exactly what was recorded, else refused."""
+    if any(_says_the_same(entry, request, actor) for request in _ways_to_say(entry.request, done)):
         report.add(entry.reader.number, Outcome.UNCHANGED, _label(entry), note=f"recorded as {done.posting}")
         return
     entry.reader.refuse(
         "key",
-        f"this key was used for {as_text(done.good)} good and {as_text(done.scrapped)} scrapped of {done.item.sku} "
-        f"(completion {done.pk}). Give the row a key of its own, or take that completion back.",
+        f"this key was used for {as_text(done.good)} good and {as_text(done.scrapped)} scrapped of {done.item.sku} into "
+        f"{done.output_location.code} (completion {done.pk}), and the row says something else: an item, quantity, place, lot, "
+        "day, reason or used component differs. Give the row a key of its own, or take that completion back.",
     )
+
+
+def _ways_to_say(request: CompletionRequest, done: Completion) -> list[CompletionRequest]:
+    """The row as it is; and without its day, when it was recorded on that very day, for which no time is kept in a request."""
+    ways = [request]
+    day = None if request.effective_at is None else timezone.localdate(request.effective_at)
+    posting = done.posting
+    if day == timezone.localdate(posting.effective_at) == timezone.localdate(posting.recorded_at):
+        ways.append(replace(request, effective_at=None))
+    return ways
+
+
+def _says_the_same(entry: _Entry, request: CompletionRequest, actor: Actor) -> bool:
+    try:
+        with transaction.atomic():
+            return complete_production(key=entry.key, request=request, actor=actor).replayed
+    except DomainError:
+        return False
 
 
 def _label(entry: _Entry) -> str:

@@ -54,8 +54,9 @@ def _report(one: Missed, actor: Actor) -> None:
         ),
         MissedKind.NOT_RECORDED: (
             f"Probably {quantity} {unit} of {sku} were made and not recorded",
-            f"Counts differ in the proportions of its BOM ({shown}). Counts have put stock right already: record "
-            "the completion and count again after it.",
+            f"Counts differ in the proportions of its BOM ({shown}). They have put stock right already: record the completion "
+            f"for {one.before} or earlier, before they were made, and what was counted stays. Without the privilege to record "
+            "for an earlier day, ask somebody who has it.",
             Severity.NORMAL,
         ),
         MissedKind.NOT_MADE: (
@@ -79,9 +80,13 @@ def _report(one: Missed, actor: Actor) -> None:
         url=f"/stock/items/{one.item.id}/?tab=made",
         action="Record the completion" if is_made else "Look at its completions",
         action_url=(
-            f"/make/complete/?{urlencode({'what': sku, 'good': quantity})}"
-            if is_made
-            else f"/make/completions/?{urlencode({'q': sku})}"
+            f"/make/complete/?{urlencode(_filled(one))}" if is_made else f"/make/completions/?{urlencode({'q': sku})}"
         ),
         actor=actor,
     )
+
+
+def _filled(one: Missed) -> dict[str, str]:
+    """What the form is opened with."""
+    day = {} if one.before is None else {"on": one.before.isoformat()}
+    return {"what": one.item.sku, "good": as_text(one.quantity), **day}

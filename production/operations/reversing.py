@@ -32,7 +32,15 @@ from production.models import (
 from production.operations.outputs_back import OutputBack, outputs_to_take_back
 from production.operations.pegs import take_back
 
-ABSORBED = frozenset({CostEntryKind.CONSUMABLES, CostEntryKind.LABOUR, CostEntryKind.MACHINE, CostEntryKind.OVERHEAD})
+ABSORBED = frozenset(
+    {
+        CostEntryKind.CONSUMABLES,
+        CostEntryKind.LABOUR,
+        CostEntryKind.MACHINE,
+        CostEntryKind.OVERHEAD,
+        CostEntryKind.PACKAGING,
+    }
+)
 """Kinds of cost entries by which value went into the output beside components."""
 
 

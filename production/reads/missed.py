@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -30,13 +30,15 @@ class MissedKind(StrEnum):
 class Missed:
     """One item of which a completion of about `quantity` (stock unit, positive) is missing, or is one too many.
 
-    `found` is what shows it: counted less booked by item, or the stock below zero.
+    `found` is what shows it: counted less booked by item, or the stock below zero. `before` is the last day before the first of
+    those counts: a completion that is recorded for it leaves what was counted as it is (rule S17).
     """
 
     kind: MissedKind
     item: ItemFact
     quantity: Decimal
     found: Sequence[tuple[ItemFact, Decimal]]
+    before: date | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -50,7 +52,7 @@ SELECT b.item_id, -sum(b.quantity) FROM inventory_stockbalance b WHERE b.quantit
 GROUP BY b.item_id ORDER BY b.item_id LIMIT %s
 """
 _COUNTED = """
-SELECT m.item_id, sum(m.quantity)
+SELECT m.item_id, sum(m.quantity), min(p.effective_at)
 FROM inventory_movement m JOIN inventory_posting p ON p.id = m.posting_id
 WHERE p.kind = %s AND p.recorded_at >= %s
 GROUP BY m.item_id HAVING sum(m.quantity) <> 0 ORDER BY m.item_id LIMIT %s
@@ -70,7 +72,9 @@ def missed_completions(*, days: int = DAYS_LOOKED_BACK) -> list[Missed]:
         cursor.execute(_BELOW, [today, ITEMS_MAX])
         below: dict[int, Decimal] = dict(cursor.fetchall())
         cursor.execute(_COUNTED, [PostingKind.COUNT.value, timezone.now() - timedelta(days=days), ITEMS_MAX])
-        counted: dict[int, Decimal] = dict(cursor.fetchall())
+        rows = cursor.fetchall()
+        counted: dict[int, Decimal] = {item_id: quantity for item_id, quantity, _ in rows}
+        first = {item_id: at for item_id, _, at in rows}
         cursor.execute(_MAKERS, [today, numbers(counted), ITEMS_MAX])
         makers = [row[0] for row in cursor.fetchall()]
     structures = load_structures(items=[*below, *makers], whole=False)
@@ -89,7 +93,8 @@ def missed_completions(*, days: int = DAYS_LOOKED_BACK) -> list[Missed]:
         if guess is not None:
             kind = MissedKind.NOT_RECORDED if guess.quantity > ZERO else MissedKind.NOT_MADE
             shown = [(structures.items[one], counted[one]) for one in guess.witnesses]
-            found.append(Missed(kind, item, abs(guess.quantity), shown))
+            counted_on = timezone.localdate(min(first[one] for one in guess.witnesses))
+            found.append(Missed(kind, item, abs(guess.quantity), shown, counted_on - timedelta(days=1)))
     return sorted(found, key=lambda one: (one.kind, -one.quantity, one.item.sku))
 
 

@@ -18,6 +18,7 @@ OPERATIONS = {
     CostEntryKind.LABOUR: "Labour",
     CostEntryKind.MACHINE: "Machines",
     CostEntryKind.OVERHEAD: "Overhead",
+    CostEntryKind.PACKAGING: "Packaging work",
 }
 NOT_SAID = "No cause given"
 

@@ -23,7 +23,12 @@ from production.reads.structures import Structures, load_structures
 
 _NOTHING = Fraction(0)
 PARTS = ("material", "packaging", "labour", "overhead", "by_products")
-_PART_OF_KIND = {OperationKind.LABOUR: "labour", OperationKind.MACHINE: "labour", OperationKind.OVERHEAD: "overhead"}
+_PART_OF_KIND = {
+    OperationKind.LABOUR: "labour",
+    OperationKind.MACHINE: "labour",
+    OperationKind.OVERHEAD: "overhead",
+    OperationKind.PACKAGING: "packaging",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +132,17 @@ WITH chosen AS MATERIALIZED (
 ), absorbed AS (
   SELECT e.posting_id,
          -sum(e.amount) FILTER (WHERE e.kind = ANY(%(labour)s)) AS labour,
-         -sum(e.amount) FILTER (WHERE e.kind = %(overhead)s) AS overhead
+         -sum(e.amount) FILTER (WHERE e.kind = %(overhead)s) AS overhead,
+         -sum(e.amount) FILTER (WHERE e.kind = %(packing)s) AS packing
   FROM inventory_costentry e JOIN chosen c ON c.posting_id = e.posting_id GROUP BY e.posting_id
 )
 SELECT c.item_id, c.bom_id, c.is_undone, count(*), sum(c.good), sum(c.scrapped),
-       coalesce(sum(u.material), 0), coalesce(sum(u.packaging), 0), coalesce(sum(a.labour), 0),
+       coalesce(sum(u.material), 0), coalesce(sum(u.packaging), 0) + coalesce(sum(a.packing), 0), coalesce(sum(a.labour), 0),
        coalesce(sum(a.overhead), 0), coalesce(sum(c.by_product_value), 0),
        coalesce(bool_or(u.is_unknown), false) OR bool_or(c.by_product_value IS NULL),
        coalesce(sum(u.spoiled), 0),
        coalesce(sum((coalesce(u.material, 0) + coalesce(u.packaging, 0) + coalesce(a.labour, 0) + coalesce(a.overhead, 0)
-                     - coalesce(u.spoiled, 0)) * c.scrapped / (c.good + c.scrapped)), 0)
+                     + coalesce(a.packing, 0) - coalesce(u.spoiled, 0)) * c.scrapped / (c.good + c.scrapped)), 0)
 FROM chosen c LEFT JOIN used u ON u.completion_id = c.posting_id LEFT JOIN absorbed a ON a.posting_id = c.posting_id
 GROUP BY c.item_id, c.bom_id, c.is_undone
 """
@@ -167,6 +173,7 @@ def true_costs(*, items: Collection[int], since: datetime, until: datetime) -> d
                 "packaging": ItemKind.PACKAGING.value,
                 "labour": [CostEntryKind.LABOUR.value, CostEntryKind.MACHINE.value],
                 "overhead": CostEntryKind.OVERHEAD.value,
+                "packing": CostEntryKind.PACKAGING.value,
             },
         )
         rows = cursor.fetchall()

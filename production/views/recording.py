@@ -38,6 +38,7 @@ from production.views.completion_typed import TypedLine, TypedLines, read_lines,
 from production.views.recording_buttons import with_button, with_new_key
 
 RECENT_MAX = 10
+QUANTITY_LENGTH_MAX = 48
 PLACE_IN_SESSION = "completion_output_location"
 # What the preview shows as well needs no second place, unless things changed between the posting and it.
 SHOWN_BY_THE_PREVIEW = (
@@ -132,6 +133,12 @@ def _show_scanned(request: HttpRequest) -> HttpResponse:
     repeated = _repeated(request, subject)
     if repeated is not None:
         return _show_again(request, subject, repeated, places)
+    proposed = request.GET.get("good", "").strip()[:QUANTITY_LENGTH_MAX]
+    if proposed:
+        filled = {"good": proposed, "output_location": _usual_place(request, subject, places)}
+        if day := request.GET.get("on", "").strip()[:10]:
+            filled["made_on"] = day
+        return _show_filled(request, subject, filled, places)
     outlook = outlook_of(request, form, TypedLines({}, set(), []), TypedOutputs(), places)
     return _page(request, what=subject.code, subject=subject, form=form, outlook=outlook, status=200)
 
@@ -152,16 +159,21 @@ def _show_again(
     request: HttpRequest, subject: Subject, done: Completion, places: Mapping[str, Location]
 ) -> HttpResponse:
     """The form with the quantity and the places of a completion that was recorded before, ready to be posted again."""
+    filled = {
+        "good": shown(done.good),
+        "output_location": done.output_location.code,
+        "source_location": done.source_location.code if done.source_location else "",
+        "note": done.posting.note,
+    }
+    return _show_filled(request, subject, filled, places)
+
+
+def _show_filled(
+    request: HttpRequest, subject: Subject, filled: Mapping[str, str], places: Mapping[str, Location]
+) -> HttpResponse:
+    """The form with fields that are filled in already and previewed; nothing is posted before somebody presses the button."""
     data = QueryDict(mutable=True)
-    data.update(
-        {
-            "key": new_key(),
-            "good": shown(done.good),
-            "output_location": done.output_location.code,
-            "source_location": done.source_location.code if done.source_location else "",
-            "note": done.posting.note,
-        }
-    )
+    data.update({"key": new_key(), **filled})
     form = CompletionForm(data, item=subject.item, work_order=subject.work_order, places=places)
     _show_date_only_to_the_privileged(form, request)
     form.is_valid()

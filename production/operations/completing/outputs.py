@@ -23,7 +23,7 @@ OPERATION_ENTRIES = {
     OperationKind.LABOUR: CostEntryKind.LABOUR,
     OperationKind.MACHINE: CostEntryKind.MACHINE,
     OperationKind.OVERHEAD: CostEntryKind.OVERHEAD,
-    OperationKind.PACKAGING: CostEntryKind.OVERHEAD,
+    OperationKind.PACKAGING: CostEntryKind.PACKAGING,
 }
 """Cost entries of what goes into the output beside components."""
 

@@ -1,8 +1,11 @@
 """The import of completions: checked with a diff, recorded once whatever is imported again."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+import time_machine
+from django.utils import timezone
 
 from inventory.importing.running import Mode, kind_named, run_import
 from production.models import Completion
@@ -98,3 +101,47 @@ def test_each_row_says_what_is_wrong_with_it(thing, row, column, words):
         report.problems
     )
     assert Completion.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["THING,4,,,SHELF,,r1,,", "THING,4,,,BENCH,other reason,r1,,", "THING,4,,,BENCH,,r1,WICK = 9 (spilled),",
+     "THING,4,,,BENCH,,r1,,2020-01-02", "THING,5,,,BENCH,,r1,,"],
+)  # fmt: skip
+def test_a_key_that_recorded_something_else_is_refused_whatever_differs(thing, row):
+    make_location(code="SHELF")
+    head = FILE.splitlines()[0] + ",Used,Date\n"
+    bring(head + "THING,4,,,BENCH,,r1,,\n")
+
+    again = bring(head + row + "\n", Mode.CHECK)
+
+    assert [str(result.outcome) for result in again.results] == ["refused"]
+    assert "the row says something else" in again.problems[0].message
+    assert Completion.objects.count() == 1
+
+
+def test_a_row_of_today_is_the_same_row_tomorrow(thing):
+    text = f"SKU,Quantity,Into,Date,Key\nTHING,2,BENCH,{timezone.localdate()},r1\n"
+    bring(text)
+
+    with time_machine.travel(timezone.now() + timedelta(days=1), tick=False):
+        again = bring(text)
+
+    assert [str(result.outcome) for result in again.results] == ["unchanged"]
+    assert on_hand(thing) == 2
+
+
+def test_an_unusual_quantity_is_refused_until_its_row_is_confirmed(thing):
+    bring("SKU,Quantity,Into\nTHING,1,BENCH\nTHING,2,BENCH\nTHING,2,BENCH\n")
+    slip = "SKU,Quantity,Into,Confirmed,Key\nTHING,20,BENCH,{},slip\n"
+
+    asked = bring(slip.format(""), Mode.CHECK)
+    refused = bring(slip.format("no"))
+    done = bring(slip.format("yes"))
+
+    for report in (asked, refused):
+        assert [str(result.outcome) for result in report.results] == ["refused"]
+        assert "20 pcs of THING is far more than the usual 2" in report.problems[0].message
+        assert "Write yes into the column Confirmed" in report.problems[0].message
+    assert [str(result.outcome) for result in done.results] == ["new"]
+    assert on_hand(thing) == 25

@@ -1,33 +1,40 @@
 """Completions that were probably forgotten open a case, once."""
 
+from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from inventory.models import ExceptionCase, ExceptionState, Item, ItemKind
 from inventory.operations.shipping import ShipmentLine, ship_stock
+from production.models import Completion
 from production.operations.detecting import report_missed_completions
 from production.reads.missed import MissedKind, missed_completions
-from tests.factories import make_item, make_location, make_user, put_on_hand
+from tests.factories import make_item, make_location, make_user, on_hand, put_on_hand
 from tests.inventory.operations.counting_steps import count_for_sure, line_of, open_sheet, scan, submit
 from tests.production.factories import complete, make_bom
 
 pytestmark = pytest.mark.usefixtures("ledger_stays_true")
 
 
-@pytest.fixture
-def shop(db):
+def stock_the_shop(*, since=None):
     place = make_location(code="SHOP")
     wax = make_item(sku="WAX", unit="kg", step="0.001")
     wick, candle = make_item(sku="WICK"), make_item(sku="CANDLE", kind=ItemKind.PRODUCT)
     make_bom(item=candle, lines=[(wax, "0.2"), (wick, "1")])
-    put_on_hand(wax, place, "50", value="200")
-    put_on_hand(wick, place, "500", value="50")
-    put_on_hand(candle, place, "10", value="10")
+    put_on_hand(wax, place, "50", value="200", effective_at=since)
+    put_on_hand(wick, place, "500", value="50", effective_at=since)
+    put_on_hand(candle, place, "10", value="10", effective_at=since)
     return {"place": place, "wax": wax, "wick": wick, "candle": candle}
+
+
+@pytest.fixture
+def shop(db):
+    return stock_the_shop()
 
 
 def count_all(shop, **counted):
@@ -73,9 +80,39 @@ def test_a_case_is_opened_once_and_leads_to_the_completion(shop):
     case = ExceptionCase.objects.get(kind="missed_completion")
     assert (first.reported, again.reported, case.times_seen) == (1, 1, 2)
     assert case.title == "Probably 40 pcs of CANDLE were made and not recorded"
-    assert case.action_url == "/make/complete/?what=CANDLE&good=40"
+    day_before = timezone.localdate() - timedelta(days=1)
+    assert case.action_url == f"/make/complete/?what=CANDLE&good=40&on={day_before}"
     assert case.evidence == {"WAX": "-8", "WICK": "-40", "CANDLE": "40"}
-    assert case.reason.endswith("record the completion and count again after it."), "a count cannot be reversed"
+    assert f"record the completion for {day_before} or earlier" in case.reason, "a count cannot be reversed"
+
+
+def test_the_proposed_completion_leaves_what_was_counted_and_closes_the_case(client, db):
+    shop = stock_the_shop(since=timezone.now() - timedelta(days=30))
+    count_all(shop, wax="42", wick="460", candle="50")
+    report_missed_completions()
+    client.force_login(make_user(role="administrator"))
+
+    page = client.get(ExceptionCase.objects.get(kind="missed_completion").action_url)
+    form = page.context["form"]
+    assert (form["good"].value(), page.context["outlook"].plan.good) == ("40", 40)
+    posted = client.post(
+        "/make/complete/",
+        {
+            "item": str(shop["candle"].pk),
+            "key": form["key"].value(),
+            "good": "40",
+            "made_on": form["made_on"].value(),
+            "output_location": "SHOP",
+            "action": "complete",
+        },
+    )
+
+    assert posted.status_code == 302, posted.content.decode()
+    completion = Completion.objects.get()
+    assert timezone.localdate(completion.posting.effective_at) == timezone.localdate() - timedelta(days=1)
+    assert [on_hand(shop[name]) for name in ("wax", "wick", "candle")] == [42, 460, 50]
+    done = report_missed_completions()
+    assert (done.reported, done.resolved) == (0, 1)
 
 
 def test_a_case_is_closed_when_nothing_shows_it_any_more(shop):

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from inventory.models import ItemKind
+from inventory.models import CostEntry, ItemKind
 from production.operations.reversing import reverse_completion
 from production.reads.true_costs import items_completed, true_costs
 from tests.factories import make_item, make_location, put_on_hand
@@ -60,6 +60,22 @@ def test_a_unit_as_planned_costs_what_the_plan_says_part_by_part(shop):
     )
     assert (unit.by_products, unit.total) == (Fraction("-0.05"), Fraction("3.35"))
     assert (found.difference, found.scrap) == (0, 0)
+
+
+def test_packaging_work_stands_with_packaging_planned_and_actual(shop):
+    make_bom(
+        item=(gift := make_item(sku="GIFT", kind=ItemKind.PRODUCT)),
+        lines=[(shop["wax"], "0.5")],
+        operations=[{"kind": "packaging", "amount": Decimal("0.75")}],
+    )
+    complete(gift, "4", into=shop["place"])
+
+    found = ask(gift)
+
+    assert found.actual_unit == found.planned_unit
+    unit = found.actual_unit
+    assert (unit.material, unit.packaging, unit.labour, unit.overhead) == (2, Fraction("0.75"), 0, 0)
+    assert CostEntry.objects.get(kind="packaging").amount == Decimal("-3.00")
 
 
 def test_the_actual_is_what_the_ledger_put_into_stock(shop):

@@ -229,6 +229,15 @@ def test_the_last_completion_can_be_repeated(as_operator, bench):
     assert again.context["outlook"].plan.good == 3
 
 
+def test_a_proposed_quantity_is_filled_in_and_previewed(as_operator, bench):
+    page = as_operator.get(URL, {"what": "LANTERN", "good": "3"})
+    senseless = as_operator.get(URL, {"what": "LANTERN", "good": "many", "on": "yesterday"})
+
+    assert (page.status_code, page.context["form"]["good"].value(), page.context["outlook"].plan.good) == (200, "3", 3)
+    assert senseless.status_code == 200
+    assert "“many” is not a quantity" in senseless.content.decode()
+
+
 def test_an_unusual_quantity_is_asked_about_with_the_usual_figure_and_confirmed_for_that_figure_alone(
     as_operator, bench
 ):
