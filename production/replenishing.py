@@ -11,8 +11,8 @@ from inventory.quantities import ZERO, round_up
 class Projection:
     """What there will be of an item once what is on its way came in and what is asked for was taken; its stock unit.
 
-    `making` and `buying` arrive within the lead time. `missing` is asked for, neither promised nor on its way;
-    `components` is needed by released work orders and not reserved for them.
+    `making`, `buying` and `moving` (on the road between our places) arrive within the lead time. `missing` is asked for,
+    neither promised nor on its way; `components` is needed by released work orders and not reserved for them.
     """
 
     available: Decimal
@@ -20,10 +20,11 @@ class Projection:
     buying: Decimal = ZERO
     missing: Decimal = ZERO
     components: Decimal = ZERO
+    moving: Decimal = ZERO
 
     @property
     def projected(self) -> Decimal:
-        return self.available + self.making + self.buying - self.missing - self.components
+        return self.available + self.making + self.buying + self.moving - self.missing - self.components
 
 
 def is_low(projected: Decimal, *, point: Decimal | None) -> bool:

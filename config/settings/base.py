@@ -145,7 +145,9 @@ USE_THOUSAND_SEPARATOR = False
 BASE_CURRENCY = ENVIRONMENT.base_currency
 CURRENCY_STEP = Decimal("0.01")
 TRANSIT_DAYS_MAX = 7
-"""Goods that are longer on the road between our places are pointed out."""
+"""Goods that are longer on the road between our places without a day they are expected are pointed out."""
+TRANSIT_LATE_DAYS_MAX = 2
+"""Goods on the road that are so many days past their expected day are not pointed out yet; later ones are."""
 QUARANTINE_DAYS_MAX = 14
 """Goods that are longer in quarantine are put into the queue of exceptions."""
 SUPPLIER_STOCK_FRESH_HOURS = 48  # what a supplier says to have counts as fresh for so long

@@ -34,6 +34,7 @@ from inventory.api.serializers import UNIT_HELP, LotQuantitySerializer, Timed
 from inventory.api.shipping import found_lines
 from inventory.models import StockStatus, StockTransfer, TransferState
 from inventory.operations.transit import (
+    ARRIVAL_STATUSES,
     Arrival,
     DispatchLine,
     TransferResult,
@@ -102,11 +103,18 @@ class StockTransferInputSerializer(Timed):
 
 
 class ArrivalLineSerializer(Body):
-    """What became of one line, in the item's stock unit."""
+    """What became of one line, in the item's stock unit. A line may stand several times, each with another status."""
 
     line_id = Whole(minimum=1)
     received = Quantity(required=False, default=ZERO)
     lost = Quantity(required=False, default=ZERO)
+    status = Choice(
+        [(status.value, status.label) for status in ARRIVAL_STATUSES],
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="What goods that were sent as available arrived as; left out: as they were sent.",
+    )
 
 
 class ArrivalSerializer(Timed):
@@ -208,10 +216,11 @@ def _arrivals(transfer: StockTransfer, wanted: list[dict[str, Any]]) -> list[Arr
             if one["line_id"] not in lines
         ]
     )
-    merged: dict[int, Arrival] = {}
+    merged: dict[tuple[int, str], Arrival] = {}
     for one in wanted:
         line = lines[one["line_id"]]
-        before = merged.get(line.pk, Arrival(line))
+        status = one["status"] or ""
+        before = merged.get((line.pk, status), Arrival(line))
         received, lost = in_stock_units([(line.item, one["received"], ""), (line.item, one["lost"], "")])
-        merged[line.pk] = Arrival(line, before.received + received, before.lost + lost)
+        merged[line.pk, status] = Arrival(line, before.received + received, before.lost + lost, status)
     return list(merged.values())

@@ -137,15 +137,18 @@ def _report_on_road(now: datetime, *, actor: Actor) -> set[str]:
             area="stock",
             severity=Severity.NORMAL,
             fingerprint=_on_road(transfer),
-            title=f"{transfer.number} is on the road for {way.age_days} days",
+            title=f"{transfer.number} was expected {way.days_late} days ago"
+            if way.days_late
+            else f"{transfer.number} is on the road for {way.age_days} days",
             reason=f"{goods}{f' and {more} more' if more > 0 else ''} left {transfer.source.code} for {transfer.target.code} "
-            f"and did not arrive. More than {settings.TRANSIT_DAYS_MAX} days are too long: receive it, say what was lost, or "
-            "bring it back. Until then it is available nowhere.",
+            f"and did not arrive. That is {way.too_long}: receive it, say what was lost, or bring it back. Until then it is "
+            "available nowhere.",
             evidence={
                 "transfer": transfer.number,
                 "from": transfer.source.code,
                 "to": transfer.target.code,
                 "days": way.age_days,
+                "days_late": way.days_late,
             },
             subject=transfer.number,
             url=f"/stock/transfers/{transfer.number}/",

@@ -1,6 +1,6 @@
 """Two-step transfers: goods leave one place today, stand on the road, and arrive at another later, whole or in parts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -38,6 +38,9 @@ from inventory.operations.taking import LotQuantity, Wanted
 from inventory.operations.transactions import operation
 from inventory.quantities import ZERO, as_text
 
+ARRIVAL_STATUSES = (StockStatus.QC_HOLD, StockStatus.QUARANTINE, StockStatus.DAMAGED)
+"""What goods that were sent as available may become on arrival."""
+
 TRANSIT_CODES = ("TRANSIT", "IN-TRANSIT", "ON-THE-ROAD")
 
 
@@ -53,11 +56,16 @@ class DispatchLine:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What became of a line of a transfer: how much arrived, and how much did not and never will. Stock unit."""
+    """What became of a line of a transfer: how much arrived, and how much did not and never will. Stock unit.
+
+    What arrived has `status` from then on, one of ARRIVAL_STATUSES; empty: the one it was sent with. A line may have several
+    arrivals, so that a part of it is held.
+    """
 
     line: StockTransferLine
     received: Decimal = ZERO
     lost: Decimal = ZERO
+    status: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +201,8 @@ def receive_transfer(
     """Book what arrived of a transfer, whole or in part, and what was lost on the way, which becomes scrap expense.
 
     The transfer is received when nothing of it is on the road any more. Raises InvalidQuantity for more than is on the road,
-    for nothing at all and for a loss without a reason, WrongState for a transfer that is closed; nothing is written then.
+    for nothing at all and for a loss without a reason, WrongState for a transfer that is closed and for another status of what
+    was not sent as available; nothing is written then.
     """
     moved = [arrival for arrival in arrivals if arrival.received or arrival.lost]
     check_lines(moved, what=f"An arrival of {transfer.number}")
@@ -202,6 +211,7 @@ def receive_transfer(
         for quantity in (arrival.received, arrival.lost):
             if quantity:
                 check_quantity(arrival.line.item, quantity)
+        _check_status(transfer, arrival)
     is_lost = any(arrival.lost for arrival in moved)
     if is_lost and not loss_reason.strip():
         raise InvalidQuantity(
@@ -212,7 +222,9 @@ def receive_transfer(
     kind = PostingKind.TRANSFER if has_arrived else PostingKind.SCRAP
     request = {
         "transfer": transfer.pk,
-        "arrivals": [[one.line.pk, one.received, one.lost] for one in moved],
+        "arrivals": [
+            [one.line.pk, one.received, one.lost, *([str(one.status)] if one.status else [])] for one in moved
+        ],
         "loss_reason": loss_reason,
         "effective_at": effective_at,
     }
@@ -235,11 +247,11 @@ def receive_transfer(
     held = _lock(transfer)
     _refuse_early(held, claim.posting)
     lines = {line.pk: line for line in held.lines.select_related("item", "lot").order_by("id")}
-    for arrival in moved:
-        _check_room(held, lines, arrival)
+    _check_room(held, lines, moved)
     loss = None if has_arrived else claim.posting
     if has_arrived:
-        _carry(claim.posting, held, [(lines[one.line.pk], one.received) for one in moved if one.received], held.target)
+        arrived = [(lines[one.line.pk], one.received, str(one.status)) for one in moved if one.received]
+        _carry(claim.posting, held, arrived, held.target)
         if is_lost:
             loss = claim_posting(
                 key=loss_key,
@@ -298,8 +310,8 @@ def return_transfer(
     held = _lock(transfer)
     _refuse_early(held, claim.posting)
     lines = held.lines.select_related("item", "lot").order_by("id")
-    rest = [(line, line.quantity - line.received - line.lost) for line in lines]
-    _carry(claim.posting, held, [(line, quantity) for line, quantity in rest if quantity], held.source)
+    rest = [(line, line.quantity - line.received - line.lost, "") for line in lines]
+    _carry(claim.posting, held, [part for part in rest if part[1]], held.source)
     held.state, held.closed_at = TransferState.CANCELLED, claim.posting.effective_at
     held.save(update_fields=["state", "closed_at"])
     return TransferResult(held, claim.posting, None, replayed=False)
@@ -334,30 +346,63 @@ def _refuse_early(transfer: StockTransfer, posting: Posting) -> None:
         )
 
 
-def _check_room(transfer: StockTransfer, lines: Mapping[int, StockTransferLine], arrival: Arrival) -> None:
-    line = lines.get(arrival.line.pk)
-    if line is None:
-        raise WrongState(f"That line is not of {transfer.number}. Reload the transfer.", transfer=transfer.number)
-    room = line.quantity - line.received - line.lost
-    if arrival.received + arrival.lost > room:
-        raise InvalidQuantity(
-            f"{as_text(room)} {line.item.stock_unit} of {line.item.sku} are on the road in {transfer.number}; "
-            f"{as_text(arrival.received)} arrived and {as_text(arrival.lost)} lost is more. Correct the figures; what came on "
-            "top is an adjustment.",
+def _check_status(transfer: StockTransfer, arrival: Arrival) -> None:
+    line = arrival.line
+    if not arrival.status or not arrival.received:
+        return
+    if arrival.status not in ARRIVAL_STATUSES:
+        names = ", ".join(status.label for status in ARRIVAL_STATUSES)
+        raise WrongState(
+            f"Goods of {transfer.number} cannot become {StockStatus(arrival.status).label} on arrival. Choose one of {names}, "
+            "or leave the status as it was sent.",
+            transfer=transfer.number,
+        )
+    if line.status != StockStatus.AVAILABLE:
+        raise WrongState(
+            f"{line.item.sku} was sent in {transfer.number} as {line.get_status_display()}; only what was sent as available is "
+            "given another status on arrival. Receive it as it is, then change its status where it lies.",
             transfer=transfer.number,
             item=line.item.sku,
-            on_the_road=as_text(room),
         )
 
 
+def _check_room(transfer: StockTransfer, lines: Mapping[int, StockTransferLine], arrivals: Sequence[Arrival]) -> None:
+    received: dict[int, Decimal] = {}
+    lost: dict[int, Decimal] = {}
+    for arrival in arrivals:
+        pk = arrival.line.pk
+        if pk not in lines:
+            raise WrongState(f"That line is not of {transfer.number}. Reload the transfer.", transfer=transfer.number)
+        received[pk] = received.get(pk, ZERO) + arrival.received
+        lost[pk] = lost.get(pk, ZERO) + arrival.lost
+    for pk, arrived in received.items():
+        line = lines[pk]
+        room = line.quantity - line.received - line.lost
+        if arrived + lost[pk] > room:
+            raise InvalidQuantity(
+                f"{as_text(room)} {line.item.stock_unit} of {line.item.sku} are on the road in {transfer.number}; "
+                f"{as_text(arrived)} arrived and {as_text(lost[pk])} lost is more. Correct the figures; what came on "
+                "top is an adjustment.",
+                transfer=transfer.number,
+                item=line.item.sku,
+                on_the_road=as_text(room),
+            )
+
+
 def _carry(
-    posting: Posting, transfer: StockTransfer, parts: Sequence[tuple[StockTransferLine, Decimal]], target: Location
+    posting: Posting, transfer: StockTransfer, parts: Sequence[tuple[StockTransferLine, Decimal, str]], target: Location
 ) -> None:
-    """Move goods of the transfer from the road to a place."""
-    draft, taken = _take_off_the_road(posting, transfer, parts, also=target)
-    for line, cells in taken:
+    """Move goods of the transfer from the road to a place, each part in its new status, if one is given."""
+    draft, taken = _take_off_the_road(
+        posting,
+        transfer,
+        [(line, quantity) for line, quantity, _ in parts],
+        also=target,
+        statuses={status for *_, status in parts if status},
+    )
+    for (line, cells), (*_, status) in zip(taken, parts, strict=True):
         for key, quantity in cells:
-            draft.move(key, (line.item_id, target.pk, line.lot_id, line.status), quantity)
+            draft.move(key, (line.item_id, target.pk, line.lot_id, status or line.status), quantity)
     _finish(posting, transfer, draft)
 
 
@@ -375,12 +420,13 @@ def _take_off_the_road(
     parts: Sequence[tuple[StockTransferLine, Decimal]],
     *,
     also: Location | None,
+    statuses: Collection[str] = (),
 ) -> tuple[Draft, list[tuple[StockTransferLine, list[tuple[CellKey, Decimal]]]]]:
-    """Lock what the parts touch, and find their goods on the road."""
+    """Lock what the parts touch, in `statuses` too, and find their goods on the road."""
     rows = lock_for_posting(
         items=[line.item_id for line, _ in parts],
         locations=[transfer.transit_id, *([also.pk] if also else [])],
-        statuses=sorted({line.status for line, _ in parts}),
+        statuses=sorted({line.status for line, _ in parts}.union(statuses)),
     )
     road = rows.where(lambda cell: cell.location_id == transfer.transit_id)
     wanted = [

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from django.conf import settings
 from django.db.models import F, Prefetch, QuerySet
@@ -17,11 +17,28 @@ class UnderWay:
 
     transfer: StockTransfer
     lines: tuple[StockTransferLine, ...]
+    on: date
+    """The day it is looked at."""
     age_days: int
     is_old: bool
-    """On the road for more than TRANSIT_DAYS_MAX days."""
+    """More than TRANSIT_LATE_DAYS_MAX days past its expected day; without one, on the road for more than TRANSIT_DAYS_MAX."""
     is_late: bool
     """Expected before today."""
+
+    @property
+    def days_late(self) -> int:
+        """Whole days since its expected day, of one that is late; else 0."""
+        day = self.transfer.expected_on
+        return (self.on - day).days if self.is_late and day is not None else 0
+
+    @property
+    def too_long(self) -> str:
+        """Why it is pointed out, in words; empty when it is not."""
+        if not self.is_old:
+            return ""
+        if self.transfer.expected_on is None:
+            return f"more than {settings.TRANSIT_DAYS_MAX} days, and no day is expected"
+        return f"more than {settings.TRANSIT_LATE_DAYS_MAX} days past the expected day"
 
 
 def transfers_with_lines() -> QuerySet[StockTransfer]:
@@ -55,10 +72,14 @@ def _age(transfer: StockTransfer, now: datetime) -> UnderWay:
     is_open = transfer.closed_at is None
     days = max(0, ((transfer.closed_at or now) - transfer.dispatched_at).days)
     on_road = tuple(line for line in transfer.lines.all() if line.quantity > line.received + line.lost)
+    today, day = timezone.localdate(now), transfer.expected_on
+    late = (today - day).days if day is not None else 0
+    is_old = late > settings.TRANSIT_LATE_DAYS_MAX if day is not None else days > settings.TRANSIT_DAYS_MAX
     return UnderWay(
         transfer=transfer,
         lines=on_road if is_open else (),
+        on=today,
         age_days=days,
-        is_old=is_open and days > settings.TRANSIT_DAYS_MAX,
-        is_late=is_open and transfer.expected_on is not None and transfer.expected_on < timezone.localdate(now),
+        is_old=is_open and is_old,
+        is_late=is_open and late > 0,
     )

@@ -108,7 +108,8 @@ def _after(row: BoardRow, _around: Surroundings) -> SafeString:
 
 
 def _incoming(row: BoardRow, _around: Surroundings) -> SafeString:
-    hint = f"{row.supply.ordered.normalize():f} on purchase orders, {row.expected.normalize():f} on work orders"
+    parts = ((row.supply.ordered, "purchase orders"), (row.expected, "work orders"), (row.supply.arriving, "transfers"))
+    hint = ", ".join(f"{part.normalize():f} on {what}" for part, what in parts)
     return _or_dash(row.incoming, format_html('<span title="{}">{}</span>', hint, quantity(row.incoming, row.item)))
 
 
@@ -201,7 +202,7 @@ OWN = (
         _nothing,
         lambda row, _: row.incoming,
         fold="bf-wide",
-        hint="Open on purchase orders and work orders",
+        hint="Open on purchase orders, work orders and transfers to places that are sold from",
     ),
     Column(
         "in_transit",
@@ -211,7 +212,7 @@ OWN = (
         lambda row, _: row.supply.in_transit,
         lambda _row, place, _: place.on_hand if place.is_on_the_road else ZERO,
         fold="bf-wide",
-        hint="On transfers between places of ours",
+        hint="On transfers between places of ours; what will be available there is part of Incoming",
         is_usual=False,
     ),
     Column(

@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
@@ -37,7 +38,7 @@ from inventory.reads.item_ledger import item_ledger, worth_of
 from inventory.reads.lots import LotQuestion, lot_page
 from inventory.reads.purchases import goods_without_a_price
 from inventory.reads.trend import on_hand_trend
-from inventory.templatetags.figures import grouped, money, quantity, unit_cost
+from inventory.templatetags.figures import day, grouped, money, quantity, unit_cost
 from inventory.views.as_of import CELLS_PER_PAGE, moment_context
 from inventory.views.board_columns import kind_mark
 from inventory.views.item_available import available_context, open_promises
@@ -167,12 +168,19 @@ def _coming(_request: HttpRequest, item: Item, free: Decimal) -> list[Figure]:
     """
     supply = supply_of(items=[item.pk])[item.pk]
     expected = expected_of([item.pk])[item.pk]
-    incoming = supply.ordered + expected.incoming
+    incoming = supply.ordered + supply.arriving + expected.incoming
     found = []
     if incoming:
-        found.append(Figure("Incoming", quantity(incoming, item), "where", "on purchase and work orders"))
+        found.append(
+            Figure("Incoming", quantity(incoming, item), "where", "on purchase orders, work orders and transfers")
+        )
     if supply.in_transit:
-        found.append(Figure("In transit", quantity(supply.in_transit, item), "where", "between our own places"))
+        note = "between our own places"
+        if supply.arriving:
+            when = supply.arriving_on
+            expected_on = format_html("first expected {}", day(when)) if when else "no day given"
+            note = format_html("{} of it incoming, {}", grouped(supply.arriving), expected_on)
+        found.append(Figure("In transit", quantity(supply.in_transit, item), "where", note))
     if incoming or expected.demand:
         after = free + incoming - expected.demand
         needed = f"open work orders need {grouped(expected.demand)}" if expected.demand else ""

@@ -16,8 +16,9 @@ from inventory.errors import DomainError
 from inventory.form_fields import FigureField
 from inventory.forms.shipping import DispatchForm
 from inventory.forms.stock import effective_at_of, reason_field
-from inventory.models import Posting, PostingKind, StockTransfer, StockTransferLine, TransferState
+from inventory.models import Posting, PostingKind, StockStatus, StockTransfer, StockTransferLine, TransferState
 from inventory.operations.transit import (
+    ARRIVAL_STATUSES,
     Arrival,
     DispatchLine,
     TransferResult,
@@ -53,6 +54,7 @@ def transfers(request: HttpRequest) -> HttpResponse:
         wants_all=wants_all,
         old=sum(row.is_old for row in rows),
         days_max=settings.TRANSIT_DAYS_MAX,
+        late_days_max=settings.TRANSIT_LATE_DAYS_MAX,
     )
 
 
@@ -127,17 +129,32 @@ class ArrivalForm(forms.Form):
         for line in lines:
             left = line.quantity - line.received - line.lost
             received, lost = f"received-{line.pk}", f"lost-{line.pk}"
+            stopped, status = f"stopped-{line.pk}", f"status-{line.pk}"
             self.fields[received] = FigureField(label=f"Arrived of {line.item.sku}", required=False)
             self.fields[lost] = FigureField(label=f"Lost of {line.item.sku}", required=False)
             if not self.is_bound:
                 self.initial[received] = as_text(left)
-            self.rows.append((line, left, self[received], self[lost]))
+            held = None
+            if line.status == StockStatus.AVAILABLE:
+                self.fields[stopped] = FigureField(label=f"Arrived of {line.item.sku}, not available", required=False)
+                self.fields[status] = forms.ChoiceField(
+                    label=f"Status of {line.item.sku} that is not available",
+                    choices=[(one.value, one.label) for one in ARRIVAL_STATUSES],
+                    required=False,
+                )
+                held = (self[stopped], self[status])
+            self.rows.append((line, left, self[received], self[lost], held))
 
     def arrivals(self) -> list[Arrival]:
         def figure(name: str) -> Decimal:
             return self.cleaned_data.get(name) or ZERO
 
-        return [Arrival(line, figure(f"received-{line.pk}"), figure(f"lost-{line.pk}")) for line, *_ in self.rows]
+        found = []
+        for line, *_ in self.rows:
+            found.append(Arrival(line, figure(f"received-{line.pk}"), figure(f"lost-{line.pk}")))
+            status = self.cleaned_data.get(f"status-{line.pk}") or StockStatus.QC_HOLD
+            found.append(Arrival(line, received=figure(f"stopped-{line.pk}"), status=status))
+        return found
 
 
 @require_GET
@@ -227,5 +244,4 @@ def _page(
         form=form or (ArrivalForm(lines=on_road) if on_road else None),
         steps=[(receipt.posting, receipt.posting_id in undone) for receipt in receipts],
         refusal=refusal,
-        days_max=settings.TRANSIT_DAYS_MAX,
     )

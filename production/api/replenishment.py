@@ -48,7 +48,7 @@ class ReplenishmentFilter(Filters):
 class LevelSerializer(serializers.Serializer[Any]):
     """An item that reached its reorder point. Quantities in its stock unit.
 
-    projected = available + making + buying - missing - components.
+    projected = available + making + buying + moving - missing - components.
     """
 
     id = IdOut(source="item.pk")
@@ -60,6 +60,7 @@ class LevelSerializer(serializers.Serializer[Any]):
     available = DecimalOut(source="projection.available")
     making = DecimalOut(source="projection.making", help_text="By unfinished work orders, for nobody else.")
     buying = DecimalOut(source="projection.buying", help_text="Open on purchase orders.")
+    moving = DecimalOut(source="projection.moving", help_text="On the road between our places.")
     missing = DecimalOut(source="projection.missing", help_text="Asked for, neither promised nor on its way.")
     components = DecimalOut(source="projection.components", help_text="Needed by released orders and not reserved.")
     projected = DecimalOut()

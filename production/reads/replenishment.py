@@ -12,7 +12,7 @@ from inventory.models import Item, StockBalance, StockStatus
 from inventory.quantities import ZERO
 from inventory.reads.availability import availability
 from inventory.reads.board import free_of_item
-from inventory.reads.incoming import Incoming, incoming
+from inventory.reads.incoming import Incoming, incoming, on_the_road
 from inventory.reads.promises import NOTHING, promises_to
 from inventory.trips import rows_of
 from production.models import DEMAND_KIND, REPLENISHMENT, Demand, WorkOrder, WorkOrderPeg, WorkOrderState
@@ -47,6 +47,7 @@ class ItemLevel:
     projection: Projection
     making: Sequence[Making]
     buying: Sequence[Incoming]
+    moving: Sequence[Incoming]
     later: Decimal
     held: Decimal
 
@@ -109,17 +110,18 @@ def levels(items: Sequence[Item]) -> list[ItemLevel]:
         return []
     today = timezone.localdate()
     free = availability(items=ids)
-    making, bought = _making(ids), incoming(items=ids)
+    making, bought, moved = _making(ids), incoming(items=ids), on_the_road(items=ids)
     needs, missing = open_needs(items=ids), _missing(ids)
     made = set(made_items().filter(pk__in=ids).values_list("pk", flat=True))
     held = _held(ids)
     found = []
     for item in items:
         until = None if item.lead_time_days is None else today + timedelta(days=item.lead_time_days)
-        orders, purchases = making.get(item.pk, []), bought.get(item.pk, [])
+        orders, purchases, transfers = making.get(item.pk, []), bought.get(item.pk, []), moved.get(item.pk, [])
         in_time = [one for one in orders if _counts(one.order.due_on, until)]
         arriving = [one for one in purchases if _counts(one.expected_on, until)]
-        everything = _sum(orders) + _sum(purchases)
+        on_time = [one for one in transfers if _counts(one.expected_on, until)]
+        everything = _sum(orders) + _sum(purchases) + _sum(transfers)
         stock = free.get(item.pk)
         found.append(
             ItemLevel(
@@ -132,10 +134,12 @@ def levels(items: Sequence[Item]) -> list[ItemLevel]:
                     buying=_sum(arriving),
                     missing=missing.get(item.pk, ZERO),
                     components=needs.get(item.pk, ZERO),
+                    moving=_sum(on_time),
                 ),
                 making=in_time,
                 buying=arriving,
-                later=everything - _sum(in_time) - _sum(arriving),
+                moving=on_time,
+                later=everything - _sum(in_time) - _sum(arriving) - _sum(on_time),
                 held=held.get(item.pk, ZERO),
             )
         )

@@ -21,9 +21,9 @@ def need(projected, *, point, least=None, step=ONE):
 
 
 def test_what_comes_is_added_and_what_is_asked_for_is_taken():
-    projection = Projection(Decimal(5), Decimal(10), Decimal(20), Decimal(3), Decimal(7))
+    projection = Projection(Decimal(5), Decimal(10), Decimal(20), Decimal(3), Decimal(7), Decimal(4))
 
-    assert projection.projected == 25
+    assert projection.projected == 29
 
 
 @pytest.mark.parametrize(

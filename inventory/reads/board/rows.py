@@ -82,7 +82,9 @@ class BoardRow:
 
     @property
     def incoming(self) -> Decimal:
-        return self.supply.ordered + self.expected
+        """Ordered, made, or on the road to a place where it will be available: each once, for what is on the road is
+        available nowhere yet."""
+        return self.supply.ordered + self.supply.arriving + self.expected
 
     @property
     def demand(self) -> Decimal:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
-from django.db.models import F, Q, Sum
+from django.db.models import F, Min, Q, Sum
+from django.utils import timezone
 
 from inventory.models import (
     LocationKind,
@@ -17,6 +18,7 @@ from inventory.models import (
     TransferState,
 )
 from inventory.quantities import ZERO
+from inventory.reads.incoming import will_be_available
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,13 @@ class SupplierRow:
 
 @dataclass(slots=True)
 class Supply:
-    """Of one item, in its stock unit. `ordered` is open on purchase orders, `in_transit` on transfers under way."""
+    """Of one item, in its stock unit. `ordered` is open on purchase orders, `in_transit` on transfers under way; `arriving`
+    is what of the latter will be available where it goes, the first of it on the day `arriving_on`."""
 
     ordered: Decimal = ZERO
     in_transit: Decimal = ZERO
+    arriving: Decimal = ZERO
+    arriving_on: date | None = None
     suppliers: list[SupplierRow] = field(default_factory=list)
 
     @property
@@ -46,13 +51,17 @@ class Supply:
 def supply_of(
     *, items: Sequence[int], places: Sequence[int] | None = None, with_suppliers: bool = True
 ) -> dict[int, Supply]:
-    """What is coming of each item, by item id. `places` are where it will arrive; None: anywhere. Three statements."""
+    """What is coming of each item, by item id. `places` are where it will arrive; None: anywhere, and what goes to a place
+    of a channel is not `arriving`, since what a channel keeps is not available elsewhere. Three statements."""
     found = {item_id: Supply() for item_id in items}
     ordered = PurchaseOrderLine.objects.filter(
         item_id__in=items, order__state=PurchaseOrderState.ORDERED, is_closed=False, received__lt=F("quantity")
     )
     moving = StockTransferLine.objects.filter(item_id__in=items, transfer__state=TransferState.IN_TRANSIT)
-    if places is not None:
+    arriving = will_be_available(on=timezone.localdate())
+    if places is None:
+        arriving &= ~Q(transfer__target__kind=LocationKind.CHANNEL_OWNED)
+    else:
         ordered = ordered.filter(order__location_id__in=places)
         moving = moving.filter(transfer__target_id__in=places)
     for item_id, quantity in (
@@ -62,13 +71,18 @@ def supply_of(
         .values_list("item_id", "open")
     ):
         found[item_id].ordered = quantity
-    for item_id, quantity in (
+    still_open = F("quantity") - F("received") - F("lost")
+    for item_id, quantity, good, day in (
         moving.order_by()
         .values("item_id")
-        .annotate(open=Sum(F("quantity") - F("received") - F("lost")))
-        .values_list("item_id", "open")
+        .annotate(
+            open=Sum(still_open),
+            good=Sum(still_open, filter=arriving),
+            day=Min("transfer__expected_on", filter=arriving),
+        )
+        .values_list("item_id", "open", "good", "day")
     ):
-        found[item_id].in_transit = quantity
+        found[item_id].in_transit, found[item_id].arriving, found[item_id].arriving_on = quantity, good or ZERO, day
     if with_suppliers:
         for stock in (
             SupplierStock.objects.filter(supplier_item__item_id__in=items)

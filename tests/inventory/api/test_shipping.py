@@ -166,3 +166,29 @@ def test_a_line_of_another_transfer_is_no_arrival(bench, wick, as_operator):
 
     assert (answer.status_code, answer.json()["code"]) == (400, "INVALID")
     assert Posting.objects.filter(kind="transfer").count() == 2
+
+
+def test_a_part_arrives_in_another_status(bench, wick, as_operator):
+    shop = make_location(code="SHOP")
+    put_on_hand(wick, bench, "9")
+    body = {"source": "BENCH", "target": "SHOP", "lines": [{"item": "WICK", "quantity": "6"}]}
+    transfer = as_operator.post("stock-transfers/", body).json()
+    line = transfer["lines"][0]["id"]
+    address = f"stock-transfers/{transfer['id']}/receive/"
+
+    odd = as_operator.post(address, {"lines": [{"line_id": line, "received": "1", "status": "available"}]})
+    done = as_operator.post(
+        address,
+        {
+            "lines": [
+                {"line_id": line, "received": "3"},
+                {"line_id": line, "received": "1", "status": "quarantine"},
+                {"line_id": line, "received": "1", "status": "quarantine"},
+            ]
+        },
+    )
+
+    assert odd.status_code == 400
+    assert done.status_code == 200, done.json()
+    assert [(one["received"], one["lost"]) for one in done.json()["lines"]] == [("5", "0")]
+    assert [on_hand(wick, location=shop, status=status) for status in ("available", "quarantine")] == [3, 2]

@@ -228,6 +228,23 @@ def test_goods_long_on_the_road_are_reported_until_they_arrive(settings):
     assert case.state == "resolved"
 
 
+def test_goods_with_an_expected_day_are_reported_only_when_they_are_late(settings):
+    settings.TRANSIT_DAYS_MAX, settings.TRANSIT_LATE_DAYS_MAX = 7, 2
+    item, source, target = make_item(sku="JAR"), make_location(code="HERE"), make_location(code="THERE")
+    put_on_hand(item, source, "5")
+    today, now = timezone.localdate(), timezone.now()
+    lines = [DispatchLine(item, Decimal(5))]
+    sent = dispatch_transfer(
+        key=uuid4(), source=source, target=target, lines=lines, expected_on=today + timedelta(days=40), actor=None
+    ).transfer
+
+    assert report_standing(at=now + timedelta(days=42)).on_road == 0
+    assert report_standing(at=now + timedelta(days=43)).on_road == 1
+    case = ExceptionCase.objects.get(kind="old_transfer")
+    assert case.title == f"{sent.number} was expected 3 days ago"
+    assert "That is more than 2 days past the expected day" in case.reason
+
+
 def test_worst_first_then_oldest_and_counted(operator):
     report("low", severity=1)
     report("urgent", severity=4)

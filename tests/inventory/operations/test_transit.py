@@ -276,3 +276,91 @@ def test_what_is_in_transit_costs_two_queries_for_any_number(places, django_asse
 
     with django_assert_num_queries(2):
         assert len(in_transit()) == 20
+
+
+def test_a_part_is_held_on_arrival_and_its_undo_puts_it_back_on_the_road(places):
+    item = make_item()
+    put_on_hand(item, places[0], "10", value="10.00")
+    transfer = send(places, (item, 9, {})).transfer
+    line = transfer.lines.get()
+    arrivals = [
+        Arrival(line, received=Decimal(4), lost=Decimal(1)),
+        Arrival(line, received=Decimal(2), status="damaged"),
+        Arrival(line, received=Decimal(1), status="qc_hold"),
+    ]
+    given = {"key": uuid4(), "transfer": transfer, "arrivals": arrivals, "loss_reason": "fell off", "actor": None}
+
+    result = receive_transfer(**given)
+    again = receive_transfer(**given)
+
+    assert again.replayed
+    assert again.posting == result.posting
+    held = [on_hand(item, location=places[1], status=status) for status in ("available", "damaged", "qc_hold")]
+    assert held == [4, 2, 1]
+    assert lines_of(transfer) == [(9, 7, 1)]
+    assert CostPool.objects.get(item=item).value == Decimal("9.00")
+    undo(result.loss)
+    undo(result.posting)
+    assert lines_of(transfer) == [(9, 0, 0)]
+    assert on_hand(item, location=places[1], status="damaged") == 0
+
+
+@pytest.mark.parametrize(
+    ("sent_as", "arrives_as", "match"),
+    [
+        ("available", "available", "cannot become Available on arrival"),
+        ("available", "expired", "cannot become Expired on arrival"),
+        ("damaged", "qc_hold", "was sent in TR-.* as Damaged"),
+    ],
+)
+def test_other_statuses_on_arrival_are_refused_and_nothing_is_written(places, sent_as, arrives_as, match):
+    item = make_item()
+    put_on_hand(item, places[0], "5", status=sent_as)
+    transfer = send(places, (item, 5, {"status": sent_as})).transfer
+    postings = Posting.objects.count()
+
+    with pytest.raises(WrongState, match=match):
+        receive_transfer(
+            key=uuid4(),
+            transfer=transfer,
+            arrivals=[Arrival(transfer.lines.get(), Decimal(1), status=arrives_as)],
+            actor=None,
+        )
+
+    assert (Posting.objects.count(), lines_of(transfer)) == (postings, [(5, 0, 0)])
+
+
+def test_parts_of_a_line_together_are_never_more_than_is_on_the_road(places):
+    item = make_item()
+    put_on_hand(item, places[0], "5")
+    transfer = send(places, (item, 5, {})).transfer
+    line = transfer.lines.get()
+    postings = Posting.objects.count()
+
+    with pytest.raises(InvalidQuantity, match="6 arrived and 0 lost is more"):
+        receive_transfer(
+            key=uuid4(),
+            transfer=transfer,
+            arrivals=[Arrival(line, Decimal(4)), Arrival(line, Decimal(2), status="damaged")],
+            actor=None,
+        )
+
+    assert (Posting.objects.count(), lines_of(transfer)) == (postings, [(5, 0, 0)])
+
+
+def test_what_has_a_day_is_too_long_under_way_only_after_it(places, settings):
+    settings.TRANSIT_DAYS_MAX, settings.TRANSIT_LATE_DAYS_MAX = 7, 2
+    item, now = make_item(), timezone.now()
+    put_on_hand(item, places[0], "9", effective_at=now - timedelta(days=90))
+    for expected in (32, 0, -2, -3):
+        day = timezone.localdate() + timedelta(days=expected)
+        send(places, (item, 1, {}), effective_at=now - timedelta(days=8, minutes=1), expected_on=day)
+
+    found = in_transit()
+
+    assert [(one.is_old, one.is_late, one.days_late, one.too_long) for one in found] == [
+        (False, False, 0, ""),
+        (False, False, 0, ""),
+        (False, True, 2, ""),
+        (True, True, 3, "more than 2 days past the expected day"),
+    ]

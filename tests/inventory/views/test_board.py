@@ -15,6 +15,7 @@ from inventory.models import (
     CountLine,
     CountLineState,
     CountSheet,
+    Location,
     LocationKind,
     Lot,
     PurchaseOrder,
@@ -291,7 +292,33 @@ def test_goods_on_the_road_are_in_transit_and_not_on_hand(as_viewer):
 
     row = rows_of(response)["WAX"]
     assert (row.on_hand, row.supply.in_transit, row.available, row.value) == (6, 4, 6, Decimal("10.00"))
+    assert (row.incoming, row.after_demand) == (4, 10)
     assert "In transit" in response.content.decode()
+
+
+def test_what_is_sent_is_left_after_demand_once_and_only_where_it_will_be_available(as_viewer):
+    item, source = make_item(sku="WAX"), make_location(code="A")
+    shop, locked = make_location(code="B"), make_location(code="C")
+    put_on_hand(item, source, "100")
+    put_on_hand(item, source, "5", status="damaged")
+    put_on_hand(item, shop, "1")
+
+    def send(target, quantity, **line):
+        lines = [DispatchLine(item, Decimal(quantity), **line)]
+        return dispatch_transfer(key=uuid4(), source=source, target=target, lines=lines, actor=None).transfer
+
+    send(shop, 60, status="available")
+    send(shop, 5, status="damaged")
+    send(locked, 40)
+    Location.objects.filter(pk=locked.pk).update(is_sellable=False)
+
+    row = rows_of(as_viewer.get(URL))["WAX"]
+    there = rows_of(as_viewer.get(URL, {"site": shop.pk}))["WAX"]
+    page = " ".join(as_viewer.get(f"/stock/items/{item.pk}/").content.decode().split())
+
+    assert (row.available, row.supply.in_transit, row.incoming, row.after_demand) == (1, 105, 60, 61)
+    assert (there.available, there.supply.in_transit, there.incoming, there.after_demand) == (1, 65, 60, 61)
+    assert "60 of it incoming, no day given" in page
 
 
 def test_open_purchase_orders_are_incoming(as_viewer):

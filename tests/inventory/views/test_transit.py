@@ -134,3 +134,20 @@ def test_the_list_costs_the_same_with_many(as_viewer, places, jar, query):
         dispatch(places, jar, 1)
 
     assert queries() == few
+
+
+def test_what_arrived_broken_is_received_as_that(as_operator, places, jar):
+    transfer = dispatch(places, jar, 6)
+    line = transfer.lines.get()
+    stopped = {f"stopped-{line.pk}": "2", f"status-{line.pk}": "damaged"}
+
+    form = as_operator.get(reverse("inventory:transfer_page", args=[transfer.number])).content.decode()
+    odd = receive(as_operator, transfer, received="3", **{**stopped, f"status-{line.pk}": "available"})
+    much = receive(as_operator, transfer, received="5", **stopped)
+    done = receive(as_operator, transfer, received="3", **stopped)
+
+    assert "Arrived, stopped" in form
+    assert (odd.status_code, much.status_code, done.status_code) == (422, 422, 302)
+    assert "7 arrived and 0 lost is more" in much.content.decode()
+    assert [on_hand(jar, location=places[1], status=status) for status in ("available", "damaged")] == [3, 2]
+    assert StockTransfer.objects.get().state == "in_transit"

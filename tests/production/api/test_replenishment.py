@@ -41,6 +41,7 @@ def test_lists_what_is_low_with_the_terms(candle, as_viewer):
         "available": "4",
         "making": "0",
         "buying": "0",
+        "moving": "0",
         "missing": "0",
         "components": "0",
         "projected": "4",

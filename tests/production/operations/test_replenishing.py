@@ -2,11 +2,19 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
 
 from inventory.errors import InvalidQuantity, InvalidQuantityStep, LocationBlocked, WrongState
+from inventory.operations.transit import (
+    Arrival,
+    DispatchLine,
+    dispatch_transfer,
+    receive_transfer,
+    return_transfer,
+)
 from production.errors import InvalidBom
 from production.models import WorkOrder
 from production.operations.demands import make_for_demand, withdraw_demand
@@ -234,6 +242,46 @@ def test_purchases_count_until_they_are_received(bench):
     assert (level.projection.buying, level.later, level.projected) == (40, 500, 140)
     assert not level.is_made
     assert low() == ["CANDLE", "WICK"]
+
+
+def test_what_is_on_the_road_counts_once_from_sending_to_arrival(bench):
+    shop = make_location(code="SHOP")
+    set_point(bench.candle, "3", "20", 5)
+    put_on_hand(bench.candle, bench.finished, "7", value="21.00")
+
+    def send(quantity, days):
+        lines = [DispatchLine(bench.candle, Decimal(quantity))]
+        sent = dispatch_transfer(
+            key=uuid4(), source=bench.finished, target=shop, lines=lines, expected_on=in_days(days), actor=None
+        )
+        return sent.transfer
+
+    def figures():
+        level = level_of(bench.candle)
+        return level.projection.available, level.projection.moving, level.later, level.projected
+
+    assert figures() == (10, 0, 0, 10)
+    soon, late = send(6, 5), send(4, 6)
+    assert figures() == (0, 6, 4, 6)
+    assert low() == []
+    assert [(one.reference, one.expected_on) for one in level_of(bench.candle).moving] == [(soon.number, in_days(5))]
+    receive_transfer(key=uuid4(), transfer=soon, arrivals=[Arrival(soon.lines.get(), Decimal(2))], actor=None)
+    assert figures() == (2, 4, 4, 6)
+    return_transfer(key=uuid4(), transfer=soon, actor=None)
+    return_transfer(key=uuid4(), transfer=late, actor=None)
+    assert figures() == (10, 0, 0, 10)
+
+
+def test_what_goes_to_a_channel_or_is_damaged_on_the_road_does_not_count(bench):
+    channel = make_location(code="FBA", kind="channel_owned")
+    put_on_hand(bench.candle, bench.finished, "2", value="6.00", status="damaged")
+    for target, status in ((channel, "available"), (make_location(code="SHOP"), "damaged")):
+        lines = [DispatchLine(bench.candle, Decimal(2), status)]
+        dispatch_transfer(key=uuid4(), source=bench.finished, target=target, lines=lines, actor=None)
+
+    level = level_of(bench.candle)
+
+    assert (level.projection.available, level.projection.moving, level.later, level.projected) == (1, 0, 0, 1)
 
 
 def test_released_orders_take_their_components(bench):
