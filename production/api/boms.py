@@ -235,7 +235,9 @@ class BomResource(ListOne, Resource):
         """Which versions use an item, and what needs it further up."""
         (item,) = find_items([(("item",), self.parameters()["item"])])
         uses = where_used(item_id=item.pk)
-        return self.answer({"item": item.sku, "item_id": item.pk, "direct": uses.direct, "above": uses.above})
+        return self.answer(
+            {"item": item.sku, "item_id": item.pk, "direct": uses.direct, "above": uses.above, "beside": uses.beside}
+        )
 
 
 def line_specs(lines: list[dict[str, Any]]) -> list[BomLineSpec]:

@@ -253,13 +253,28 @@ class UseAboveSerializer(serializers.Serializer[Any]):
     is_top = FlagOut(help_text="Whether nothing else in force is made of it.")
 
 
+class UseBesideSerializer(serializers.Serializer[Any]):
+    """A version that names the item as a substitute or as an output."""
+
+    bom_id = IdOut()
+    item = TextOut(source="sku")
+    item_id = IdOut()
+    version = IdOut()
+    state = ChoiceOut(BomState.choices)
+    is_in_force = FlagOut()
+    instead_of = TextOut(help_text="SKU of the component it may replace; empty: it comes out beside the product.")
+    quantity = DecimalOut(help_text="For one stock unit of `instead_of`, or of a batch.")
+    output_kind = TextOut(help_text="by_product or co_product; empty for a substitute.")
+
+
 class WhereUsedSerializer(serializers.Serializer[Any]):
-    """Every version that uses an item, and everything that needs it by the versions in force."""
+    """Every version that uses or names an item, and everything that needs it by the versions in force."""
 
     item = TextOut()
     item_id = IdOut()
     direct = DirectUseSerializer(many=True, read_only=True)
     above = UseAboveSerializer(many=True, read_only=True)
+    beside = UseBesideSerializer(many=True, read_only=True)
 
 
 class WhereUsedQuerySerializer(Body):

@@ -11,6 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from production.explosion import LineFact
+from production.models import OutputKind
 from production.reads.structures import IN_FORCE, rate_of_line
 
 _DIRECT = f"""
@@ -22,6 +23,18 @@ FROM production_bomline l JOIN production_bom b ON b.id = l.bom_id
 JOIN inventory_item p ON p.id = b.item_id JOIN inventory_item c ON c.id = l.component_id
 WHERE l.component_id = %(item)s AND (b.state <> 'retired' OR %(retired)s)
 ORDER BY p.sku, b.version DESC, l.position, l.id
+"""
+
+_BESIDE = f"""
+SELECT b.id, b.item_id, p.sku, p.name, b.version, b.state, {IN_FORCE} AS is_in_force, use.instead_of, use.quantity, use.kind
+FROM (
+  SELECT l.bom_id, c.sku AS instead_of, s.ratio AS quantity, '' AS kind FROM production_bomsubstitute s
+  JOIN production_bomline l ON l.id = s.line_id JOIN inventory_item c ON c.id = l.component_id WHERE s.item_id = %(item)s
+  UNION ALL
+  SELECT o.bom_id, '', o.quantity, o.kind FROM production_bomoutput o WHERE o.item_id = %(item)s
+) use JOIN production_bom b ON b.id = use.bom_id JOIN inventory_item p ON p.id = b.item_id
+WHERE b.state <> 'retired' OR %(retired)s
+ORDER BY p.sku, b.version DESC, use.instead_of, use.kind
 """
 
 _CURRENT = f"""SELECT DISTINCT ON (b.item_id) b.id, b.item_id, b.makes, b.process_loss_percent FROM production_bom b
@@ -63,6 +76,30 @@ class DirectUse:
 
 
 @dataclass(frozen=True, slots=True)
+class UseBeside:
+    """A version that names the item without needing it: as a substitute, or as something that comes out beside the product.
+
+    `quantity` is how many of the item stand for one stock unit of the component `instead_of`, or what a batch yields of it
+    where `output_kind` says so; its stock unit.
+    """
+
+    bom_id: int
+    item_id: int
+    sku: str
+    name: str
+    version: int
+    state: str
+    is_in_force: bool
+    instead_of: str
+    quantity: Decimal
+    output_kind: str
+
+    @property
+    def output_label(self) -> str:
+        return str(OutputKind(self.output_kind).label) if self.output_kind else ""
+
+
+@dataclass(frozen=True, slots=True)
 class UseAbove:
     """One item that needs the item asked about, by the versions in force.
 
@@ -82,10 +119,11 @@ class UseAbove:
 
 @dataclass(frozen=True, slots=True)
 class WhereUsed:
-    """`direct` covers drafts and planned versions too; `above` is what is in force, nearest first, then by SKU."""
+    """`direct` and `beside` cover drafts and planned versions too; `above` is what is in force, nearest first, then by SKU."""
 
     direct: Sequence[DirectUse]
     above: Sequence[UseAbove]
+    beside: Sequence[UseBeside] = ()
 
     @property
     def tops(self) -> Sequence[UseAbove]:
@@ -93,7 +131,7 @@ class WhereUsed:
 
 
 def where_used(*, item_id: int, on: date | None = None, with_retired: bool = False) -> WhereUsed:
-    """Every use of an item on a day (default today). Two statements whatever the number and depth of uses."""
+    """Every use of an item on a day (default today). Three statements whatever the number and depth of uses."""
     on = on or timezone.localdate()
     with connection.cursor() as cursor:
         cursor.execute(_DIRECT, {"item": item_id, "on": on, "retired": with_retired})
@@ -118,9 +156,11 @@ def where_used(*, item_id: int, on: date | None = None, with_retired: bool = Fal
                     is_phantom=line.explodes,
                 )
             )
+        cursor.execute(_BESIDE, {"item": item_id, "on": on, "retired": with_retired})
+        beside = [UseBeside(*row) for row in cursor.fetchall()]
         cursor.execute(_ABOVE, {"item": item_id, "on": on})
         rows = cursor.fetchall()
-    return WhereUsed(direct, _above(item_id, rows))
+    return WhereUsed(direct, _above(item_id, rows), beside)
 
 
 def _above(item_id: int, rows: Sequence[tuple[Any, ...]]) -> list[UseAbove]:

@@ -1,6 +1,7 @@
 """Where an item is used, directly and up to the products at the top."""
 
 from datetime import timedelta
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
@@ -11,6 +12,7 @@ from django.utils import timezone
 from production.operations.boms import create_draft, retire_bom
 from production.reads.where_used import where_used
 from tests.factories import make_item
+from tests.production.factories import make_bom
 from tests.production.reads.structures import active, make_phantom, spec
 
 pytestmark = pytest.mark.django_db
@@ -90,4 +92,22 @@ def test_costs_the_same_queries_for_1_and_20_uses():
             assert len(where_used(item_id=wax.pk).above) == size * 2
         counts.append(len(queries))
 
-    assert counts == [2, 2]
+    assert counts == [3, 3]
+
+
+def test_versions_that_name_it_as_a_substitute_or_an_output_stand_beside():
+    jar, glass, rest, candle, old = (make_item(sku=s) for s in ("JAR", "GLASS", "REST", "CANDLE", "OLD"))
+    make_bom(item=candle, lines=[(jar, "1", {"substitutes": [(glass, "2")]})], outputs=[(rest, "0.5", 10)], makes="4")
+    retire_bom(bom=make_bom(item=old, lines=[(jar, "1", {"substitutes": [(glass, "1")]})]), actor=None)
+
+    def beside(item, **more):
+        found = where_used(item_id=item.pk, **more)
+        assert (found.direct, found.above) == ([], [])
+        return [
+            (use.sku, use.version, use.is_in_force, use.instead_of, use.quantity, use.output_label)
+            for use in found.beside
+        ]
+
+    assert beside(glass) == [("CANDLE", 1, True, "JAR", 2, "")]
+    assert beside(rest) == [("CANDLE", 1, True, "", Decimal("0.5"), "By-product")]
+    assert [row[0] for row in beside(glass, with_retired=True)] == ["CANDLE", "OLD"]
