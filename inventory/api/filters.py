@@ -272,6 +272,7 @@ class MovementFilter(Filters):
     lot = TextFilter(field_name="lot__code")
     lot_id = IdFilter(field_name="lot_id")
     posting_id = IdFilter(field_name="posting_id")
+    kind = WordFilter(PostingKind, field_name="posting__kind", distinct=False)
     status = WordFilter(StockStatus)
     effective_from = MomentFilter(field_name="effective_at", lookup_expr="gte")
     effective_before = MomentFilter(field_name="effective_at", lookup_expr="lt")

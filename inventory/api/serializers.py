@@ -314,6 +314,18 @@ class MovementSerializer(serializers.Serializer[Any]):
     recorded_at = MomentOut()
 
 
+class LedgerRowSerializer(MovementSerializer):
+    """A movement with what its posting says of it."""
+
+    kind = ChoiceOut(PostingKind.choices, source="posting.kind")
+    reference = TextOut(source="posting.reference")
+    reason = TextOut(source="posting.reason")
+    note = TextOut(source="posting.note")
+    demand_kind = TextOut(source="posting.demand_kind", help_text="What it was shipped or issued for; empty: not said.")
+    demand_ref = TextOut(source="posting.demand_ref", help_text="Its number.")
+    actor = TextOut(source="posting.actor.username", allow_null=True, default=None, help_text="null: the system.")
+
+
 class PostingSerializer(serializers.Serializer[Any]):
     """One business fact about stock with everything it moved."""
 

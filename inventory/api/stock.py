@@ -22,12 +22,12 @@ from inventory.api.idempotency import Reply
 from inventory.api.references import find_items, find_locations, find_lots, in_stock_units
 from inventory.api.resources import Endpoint, ListOne, Resource, change_checked, save_checked
 from inventory.api.serializers import (
+    LedgerRowSerializer,
     LocationInputSerializer,
     LocationNodeSerializer,
     LocationSerializer,
     LotChangeInputSerializer,
     LotSerializer,
-    MovementSerializer,
     PostingSerializer,
     ReleasedSerializer,
     ReleaseSerializer,
@@ -122,12 +122,12 @@ MOVEMENTS = Movement.objects.select_related("item", "location", "lot")
 class MovementResource(ListOne, Resource):
     """Every change of stock there ever was, newest first."""
 
-    queryset = MOVEMENTS
+    queryset = MOVEMENTS.select_related("posting__actor")
     filterset_class = MovementFilter
     newest_first = True
     endpoints = {
-        "list": Endpoint("inventory.view_movement", MovementSerializer),
-        "retrieve": Endpoint("inventory.view_movement", MovementSerializer),
+        "list": Endpoint("inventory.view_movement", LedgerRowSerializer),
+        "retrieve": Endpoint("inventory.view_movement", LedgerRowSerializer),
     }
 
 

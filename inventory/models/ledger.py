@@ -185,6 +185,11 @@ class Movement(models.Model):
     def __str__(self) -> str:
         return f"{self.quantity:+f} of item {self.item_id}"
 
+    @property
+    def unit_cost(self) -> Decimal | None:
+        """Base currency per stock unit; None when it is not known, or only value moved."""
+        return None if self.value is None or not self.quantity else self.value / self.quantity
+
 
 class StockBalanceQuerySet(models.QuerySet["StockBalance"]):
     def on_hand(self) -> Self:

@@ -19,7 +19,7 @@ from inventory.models import CostEntry, Movement, Posting, PostingKind, StockSta
 from inventory.operations.reversing import REVERSED_ELSEWHERE, reverse_posting
 from inventory.panels import registry
 from inventory.quantities import total_of
-from inventory.reads.item_ledger import actor_names, fully_reversed, ledger_rows
+from inventory.reads.item_ledger import actor_names, fully_reversed, ledger_rows, name_of
 from inventory.reads.returning import left_to_return
 from inventory.views.saved_views import menu_of
 from inventory.web import EXPORT_ROWS_MAX, Cell, Crumb, export_table, go_to, key_from, render_page, safe_next
@@ -28,6 +28,7 @@ from inventory.whole_numbers import whole_number
 ROWS_PER_PAGE = 50
 RETURNABLE = (PostingKind.SHIPMENT, PostingKind.RECEIPT)
 MOVEMENTS_MAX = 500
+UNIT_COST_STEP = Decimal("0.000001")
 
 
 @require_GET
@@ -103,11 +104,15 @@ EXPORT_HEADER = [
     "Quantity",
     "Unit",
     "Value",
+    "Unit cost",
+    "By",
+    "Note",
 ]
 
 
 def _export_rows(movements: QuerySet[Movement]) -> Iterator[list[Cell]]:
-    for movement in movements[: EXPORT_ROWS_MAX + 1].iterator(chunk_size=1000):
+    wanted = movements.select_related("posting__actor")
+    for movement in wanted[: EXPORT_ROWS_MAX + 1].iterator(chunk_size=1000):
         posting = movement.posting
         yield [
             f"{timezone.localtime(movement.effective_at):%Y-%m-%d %H:%M:%S}",
@@ -124,6 +129,9 @@ def _export_rows(movements: QuerySet[Movement]) -> Iterator[list[Cell]]:
             movement.quantity,
             movement.item.stock_unit,
             movement.value,
+            None if movement.unit_cost is None else movement.unit_cost.quantize(UNIT_COST_STEP),
+            "the system" if posting.actor is None else name_of(posting.actor),
+            posting.note,
         ]
 
 

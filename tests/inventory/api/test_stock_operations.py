@@ -1,10 +1,12 @@
 """Stock operations over the REST API: each answers with its posting."""
 
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 
 from inventory.models import CostPool, Reservation, Tracking
+from inventory.operations.issuing import issue_stock
 from tests.factories import make_item, make_location, make_unit, on_hand, put_on_hand
 
 pytestmark = pytest.mark.usefixtures("ledger_stays_true")
@@ -190,3 +192,33 @@ def test_backdating_needs_the_privilege(wick, bench, as_operator, as_administrat
 
     assert (refused.status_code, refused.json()["code"]) == (403, "BACKDATING_NOT_ALLOWED")
     assert (done.status_code, done.json()["effective_at"]) == (201, "2024-05-01T08:00:00Z")
+
+
+def test_movements_say_kind_reference_and_person(as_viewer, as_operator, operator):
+    item, shelf = make_item(sku="JAR"), make_location(code="BIN")
+    put_on_hand(item, shelf, "5")
+    issue_stock(
+        key=uuid4(),
+        item=item,
+        location=shelf,
+        quantity=Decimal(1),
+        actor=operator,
+        reference="R-9",
+        note="By hand",
+        demand=("order", "7"),
+    )
+
+    issued, received = as_viewer.get("movements/").json()["results"]
+    only = as_viewer.get("movements/", kind="issue").json()["results"]
+
+    assert [issued[name] for name in ("kind", "reference", "note", "demand_kind", "demand_ref", "actor")] == [
+        "issue",
+        "R-9",
+        "By hand",
+        "order",
+        "7",
+        operator.username,
+    ]
+    assert (received["kind"], received["actor"]) == ("receipt", None)
+    assert only == [issued]
+    assert as_viewer.get(f"movements/{issued['id']}/").json() == issued

@@ -1,3 +1,5 @@
+import csv
+import io
 from decimal import Decimal
 from uuid import uuid4
 
@@ -9,7 +11,8 @@ from django.urls import reverse
 
 from inventory.models import Posting, PostingKind
 from inventory.operations.issuing import issue_stock
-from tests.factories import make_item, make_location, on_hand, put_on_hand
+from inventory.reads.item_ledger import name_of
+from tests.factories import make_item, make_location, make_user, on_hand, put_on_hand
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("ledger_stays_true")]
 
@@ -138,5 +141,49 @@ def test_the_ledger_and_a_posting_cost_the_same_number_of_queries_with_many_rows
     few = queries()
     for _ in range(20):
         put_on_hand(make_item(), make_location(), "5")
+
+    assert queries() == few
+
+
+def test_the_export_says_who_at_what_cost_and_with_which_note(as_viewer, operator):
+    item, shelf = make_item(sku="WAX"), make_location(code="BIN")
+    put_on_hand(item, shelf, "3", value="10.00")
+    put_on_hand(make_item(sku="WICK"), shelf, "1")
+    issue_stock(
+        key=uuid4(),
+        item=item,
+        location=shelf,
+        quantity=Decimal(3),
+        actor=operator,
+        demand=("order", "7"),
+        note="By hand",
+    )
+
+    def exported():
+        answer = as_viewer.get("/stock/ledger/", {"export": "csv"})
+        return list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode("utf-8-sig"))))
+
+    rows = [(row["SKU"], row["For"], row["Unit cost"], row["By"], row["Note"]) for row in exported()]
+
+    assert rows == [
+        ("WAX", "order 7", "3.333333", name_of(operator), "By hand"),
+        ("WICK", "", "", "the system", ""),
+        ("WAX", "", "3.333333", "the system", ""),
+    ]
+
+
+def test_the_export_costs_the_same_with_many_people(as_viewer):
+    item, shelf = make_item(), make_location()
+
+    def queries():
+        with CaptureQueriesContext(connection) as seen:
+            b"".join(as_viewer.get("/stock/ledger/", {"export": "csv"}).streaming_content)
+        return len(seen)
+
+    put_on_hand(item, shelf, "30")
+    queries()
+    few = queries()
+    for _ in range(10):
+        issue_stock(key=uuid4(), item=item, location=shelf, quantity=Decimal(1), actor=make_user())
 
     assert queries() == few
