@@ -18,6 +18,7 @@ from inventory.models import (
     Movement,
     Posting,
     PostingKind,
+    Reservation,
 )
 from inventory.operations.following import (
     follow_transfer,
@@ -171,6 +172,12 @@ def refuse_blocked(rows: StockRows, movements: Sequence[Movement], *, what: str)
         raise _blocked(blocked, since=max(m.id for m in movements), what=what)
 
 
+def _promised(item: Item, place: Location, lot: Lot) -> list[Reservation]:
+    """Who holds goods of a cell, the largest part first."""
+    pinned = Reservation.objects.filter(item=item, location=place, lot=lot, quantity__gt=0)
+    return list(pinned.order_by("-quantity", "id")[:BLOCKERS_MAX])
+
+
 def _blocked(blocked: Sequence[tuple[CellKey, Decimal, Decimal, Decimal]], *, since: int, what: str) -> ReversalBlocked:
     items = Item.objects.in_bulk([key[0] for key, *_ in blocked])
     places = Location.objects.in_bulk([key[1] for key, *_ in blocked])
@@ -193,9 +200,15 @@ def _blocked(blocked: Sequence[tuple[CellKey, Decimal, Decimal, Decimal]], *, si
             }
             for user in users
         ]
+        promised = _promised(item, place, lot) if reserved else []
+        reserved_for = [
+            {"demand_kind": one.demand_kind, "demand_ref": one.demand_ref, "quantity": as_text(one.quantity)}
+            for one in promised
+        ]
         lot_words = "" if lot.is_implicit else f", lot {lot.code}"
         used_words = "; ".join(f"{u.posting} took {as_text(-u.quantity)}" for u in users)
-        reserved_words = f"{as_text(reserved)} of them reserved" if reserved else ""
+        whose = ", ".join(f"{one.demand_ref} ({as_text(one.quantity)})" for one in promised)
+        reserved_words = f"{as_text(reserved)} of them reserved{f' for {whose}' if whose else ''}" if reserved else ""
         why = "; ".join(words for words in (reserved_words, used_words) if words)
         sentences.append(
             f"{place.code} holds {as_text(on_hand)} {item.stock_unit} of {item.sku}{lot_words}, "
@@ -210,6 +223,7 @@ def _blocked(blocked: Sequence[tuple[CellKey, Decimal, Decimal, Decimal]], *, si
                 "needed": as_text(needed),
                 "on_hand": as_text(on_hand),
                 "reserved": as_text(reserved),
+                "reserved_for": reserved_for,
                 "used_by": used_by,
             }
         )

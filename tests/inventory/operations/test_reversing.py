@@ -133,11 +133,14 @@ def test_what_was_used_since_blocks_and_is_named(item, place):
 def test_what_is_reserved_blocks(item, place):
     posting = put_on_hand(item, place, "3", lot="A")
     reserve_stock(
-        item=item, location=place, quantity=Decimal(1), demand_kind="order", demand_ref="1", actor=None, pinned=True
+        item=item, location=place, quantity=Decimal(1), demand_kind="order", demand_ref="SO-1", actor=None, pinned=True
     )
 
-    with pytest.raises(ReversalBlocked, match="1 of them reserved"):
+    with pytest.raises(ReversalBlocked, match=r"1 of them reserved for SO-1 \(1\)") as refusal:
         reverse(posting)
+
+    (blocker,) = refusal.value.context["blocked_by"]
+    assert blocker["reserved_for"] == [{"demand_kind": "order", "demand_ref": "SO-1", "quantity": "1"}]
 
 
 def test_a_receipt_that_others_averaged_with_books_a_variance(item, place):
