@@ -234,6 +234,7 @@ SPECTACULAR_SETTINGS = {
         "PostingKind": "inventory.models.PostingKind",
         "StockStatus": "inventory.models.StockStatus",
         "TransferState": "inventory.models.TransferState",
+        "ArrivalStatus": "inventory.api.transit.ARRIVED_AS",
         "CountSheetState": "inventory.models.CountSheetState",
         "CountLineState": "inventory.models.CountLineState",
         "CountCause": "inventory.models.CountCause",

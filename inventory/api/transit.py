@@ -102,6 +102,9 @@ class StockTransferInputSerializer(Timed):
     reference = optional_text(100, help_text="Number of the waybill.")
 
 
+ARRIVED_AS = [(status.value, status.label) for status in ARRIVAL_STATUSES]
+
+
 class ArrivalLineSerializer(Body):
     """What became of one line, in the item's stock unit. A line may stand several times, each with another status."""
 
@@ -109,7 +112,7 @@ class ArrivalLineSerializer(Body):
     received = Quantity(required=False, default=ZERO)
     lost = Quantity(required=False, default=ZERO)
     status = Choice(
-        [(status.value, status.label) for status in ARRIVAL_STATUSES],
+        ARRIVED_AS,
         required=False,
         allow_null=True,
         default=None,
