@@ -22,10 +22,12 @@ from inventory.api.fields import (
     TextOut,
     item_reference,
     lines_of,
+    optional_text,
 )
 from inventory.api.filters import Filters, Rows, SearchFilter, TextFilter, WordFilter
-from inventory.api.references import find_items
+from inventory.api.references import find_items, in_stock_units
 from inventory.api.resources import Endpoint, Resource
+from inventory.api.serializers import UNIT_HELP
 from inventory.errors import InvalidQuantity
 from inventory.models import Item
 from inventory.quantities import ZERO, check_step
@@ -35,6 +37,7 @@ from production.reads.contention import (
     GROUP_ITEMS_MAX,
     Outlook,
     ShopRead,
+    gain,
     groups_of,
     load_shop,
     outlook,
@@ -85,6 +88,12 @@ class PromiseQuery(LevelsQuery):
     quantity = Quantity(help_text="Stock unit of the item.")
 
 
+class GainQuery(LevelsQuery):
+    component = item_reference(help_text="SKU of something the item is made of, on any level.")
+    quantity = Quantity(help_text="So much more of it.")
+    unit = optional_text(32, help_text=UNIT_HELP)
+
+
 class WantSerializer(Body):
     item = item_reference(help_text="SKU or id.")
     weight = DecimalIn(required=False, default=Decimal(1), help_text="Against the others; 1 when left out.")
@@ -121,6 +130,20 @@ class BuildableSerializer(serializers.Serializer[Any]):
     )
     problem = TextOut(help_text="Why it cannot be made at all; else empty.")
     limits = LimitSerializer(many=True, read_only=True, help_text="The bottleneck first.")
+
+
+class GainSerializer(serializers.Serializer[Any]):
+    """What more of a component would bring. null: nothing would limit the item."""
+
+    item = TextOut()
+    item_id = IdOut()
+    component = TextOut(source="gain.component.sku")
+    component_id = IdOut(source="gain.component.id")
+    extra = DecimalOut(source="gain.extra", help_text="Stock unit of the component.")
+    before = DecimalOut(source="gain.before", allow_null=True)
+    after = DecimalOut(source="gain.after", allow_null=True)
+    more = DecimalOut(source="gain.more", allow_null=True)
+    bottleneck = TextOut(allow_null=True, help_text="What would limit it then.")
 
 
 class ArrivalSerializer(serializers.Serializer[Any]):
@@ -233,6 +256,7 @@ class BuildableResource(Resource):
         "list": Endpoint("production.view_bom", BuildableSerializer),
         "retrieve": Endpoint("production.view_bom", BuildableSerializer, query=LevelsQuery),
         "promise": Endpoint("production.view_bom", PromiseSerializer, query=PromiseQuery),
+        "gain": Endpoint("production.view_bom", GainSerializer, query=GainQuery),
         "group": Endpoint("production.view_bom", GroupSerializer, query=LevelsQuery),
         "partition": Endpoint("production.view_bom", PartitionSerializer, PartitionInputSerializer),
     }
@@ -280,6 +304,25 @@ class BuildableResource(Resource):
                 "components": waits,
             }
         )
+
+    @action(detail=True, methods=["get"])
+    def gain(self, request: Request, id: str) -> Response:  # noqa: ARG002
+        """How many more could be made with so much more of a component, and what would limit them then."""
+        values = self.parameters()
+        item: Item = self.get_object()
+        read = load_shop(items=[item.pk], make_missing=values["levels"] == Levels.ALL)
+        if item.pk not in read.shop.makes:
+            raise InvalidBom(
+                f"{item.sku} cannot be made: {read.problems.get(item.pk, '')} Mend its BOM first.", item=item.sku
+            )
+        (component,) = find_items([(("component",), values["component"])])
+        if component.pk not in read.items or component.pk == item.pk:
+            raise ValidationError({"component": [f"{item.sku} is not made of {component.sku}. See its BOM."]})
+        (extra,) = in_stock_units([(component, values["quantity"], values["unit"])])
+        extra = check_step(quantity=extra, step=component.step, sku=component.sku, unit=component.stock_unit)
+        found = gain(read, item_id=item.pk, component_id=component.pk, extra=extra)
+        limiting = None if found.bottleneck is None else found.bottleneck.sku
+        return self.answer({"item": item.sku, "item_id": item.pk, "gain": found, "bottleneck": limiting})
 
     @action(detail=True, methods=["get"])
     def group(self, request: Request, id: str) -> Response:  # noqa: ARG002

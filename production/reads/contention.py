@@ -157,6 +157,41 @@ def outlook(read: ShopRead, item_id: int) -> Outlook:
     return Outlook(item_id, found[0].quantity, found, gain)
 
 
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """What `extra` more of a component (its stock unit) would bring of an item. None: nothing would limit it."""
+
+    component: ItemFact
+    extra: Decimal
+    before: Decimal | None
+    after: Decimal | None
+    bottleneck: ItemFact | None
+    """What would limit it then."""
+
+    @property
+    def more(self) -> Decimal | None:
+        return None if self.before is None or self.after is None else self.after - self.before
+
+
+def gain(read: ShopRead, *, item_id: int, component_id: int, extra: Decimal) -> Gain:
+    """What more of one component would bring of an item that can be made. No statement."""
+    before = largest(read.shop, item_id)
+    then = limits(read.shop.with_more(component_id, extra), item_id, most=1)
+    return Gain(
+        component=read.items[component_id],
+        extra=extra,
+        before=before,
+        after=then[0].quantity if then else None,
+        bottleneck=read.items[then[0].component_id] if then else None,
+    )
+
+
+def component_named(read: ShopRead, item_id: int, sku: str) -> ItemFact | None:
+    """The item below `item_id` that a SKU names, without regard to case; None when it is none of them."""
+    named = (one for one in read.items.values() if one.sku.casefold() == sku.strip().casefold() and one.id != item_id)
+    return next(named, None)
+
+
 def alone(read: ShopRead, items: Collection[int]) -> dict[int, Decimal | None]:
     """The most of each item by itself; items that cannot be made are left out."""
     return {item_id: largest(read.shop, item_id) for item_id in items if item_id in read.shop.makes}

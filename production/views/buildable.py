@@ -17,12 +17,16 @@ from inventory.models.items import ItemQuerySet
 from inventory.quantities import check_step, from_text
 from inventory.web import Cell, Crumb, export_table, render_page
 from production.contention import Limit
+from production.forms import packs_by_item
 from production.promising import Arrival, Wait
 from production.reads.contention import (
     GROUP_ITEMS_MAX,
+    Gain,
     Outlook,
     PromiseRead,
     ShopRead,
+    component_named,
+    gain,
     groups_of,
     load_shop,
     outlook,
@@ -31,8 +35,10 @@ from production.reads.contention import (
 )
 from production.reads.rivalry import made_items, shown_group
 from production.reads.structures import ItemFact
+from production.typed import TypedQuantity, in_stock_unit, read_quantity
 
 ROWS_PER_PAGE = 50
+QUANTITY_LENGTH_MAX = 48
 LEVELS = (("stock", "Sub-assemblies as they lie in stock"), ("all", "Make sub-assemblies too"))
 
 
@@ -129,7 +135,7 @@ def buildable_item(request: HttpRequest, pk: int) -> HttpResponse:
     return render_page(
         request,
         "production/buildable_item.html",
-        part={"promise": "production/_promise.html"},
+        part={"promise": "production/_promise.html", "gain": "production/_gain.html"},
         title=f"Buildable: {item.sku}",
         crumbs=[Crumb("Buildable", reverse("production:buildable"))],
         item=item,
@@ -147,6 +153,7 @@ def item_context(request: HttpRequest, item: Item) -> dict[str, Any]:
     together = load_shop(items=others, make_missing=make_missing)
     group = next((group for group in groups_of(together, others) if item.pk in group.items), None)
     quantity, error = _asked(request, item)
+    gained, gain_error = _gain(request, item, read)
     promised = None
     if quantity is not None and item.pk in read.shop.makes:
         promised = promise_date(item_id=item.pk, quantity=quantity, make_missing=make_missing)
@@ -157,6 +164,11 @@ def item_context(request: HttpRequest, item: Item) -> dict[str, Any]:
         "all_levels": LEVELS,
         "asked": request.GET.get("quantity", "").strip()[:40],
         "asked_error": error,
+        "more": request.GET.get("more", "").strip()[:100],
+        "extra": request.GET.get("extra", "").strip()[:QUANTITY_LENGTH_MAX],
+        "gained": gained,
+        "gain_error": gain_error,
+        "components": sorted((one.sku for one in read.items.values() if one.id != item.pk), key=str.casefold),
         "promise": promised.promise if promised else None,
         "waits": waits_shown(promised) if promised else [],
         "unlimited": found.quantity is None,
@@ -203,6 +215,31 @@ def _asked(request: HttpRequest, item: Item) -> tuple[Decimal | None, str]:
         return check_step(quantity=from_text(text), step=item.step, sku=item.sku, unit=item.stock_unit), ""
     except DomainError as error:
         return None, error.message
+
+
+def _gain(request: HttpRequest, item: Item, read: ShopRead) -> tuple[Gain | None, str]:
+    """What more of the component that is asked about would bring, or what is wrong with the question."""
+    sku = request.GET.get("more", "").strip()[:100]
+    typed = request.GET.get("extra", "").strip()[:QUANTITY_LENGTH_MAX]
+    if not sku or item.pk not in read.shop.makes:
+        return None, ""
+    component = component_named(read, item.pk, sku)
+    if component is None:
+        return None, f"“{sku}” is nothing that {item.sku} is made of. Choose one of its components."
+    if not typed:
+        return None, f"How much more of {component.sku}? Type a quantity, such as 1 {component.stock_unit}."
+    try:
+        extra = extra_of(component, read_quantity(typed))
+    except DomainError as error:
+        return None, error.message
+    return gain(read, item_id=item.pk, component_id=component.id, extra=extra), ""
+
+
+def extra_of(component: ItemFact, typed: TypedQuantity) -> Decimal:
+    """A typed quantity in the component's stock unit, above zero. Raises InvalidUnit, InvalidQuantity, InvalidQuantityStep."""
+    packs = packs_by_item([component.id]).get(component.id, {}) if typed.unit else {}
+    extra = in_stock_unit(typed, sku=component.sku, stock_unit=component.stock_unit, step=component.step, packs=packs)
+    return check_step(quantity=extra, step=component.step, sku=component.sku, unit=component.stock_unit)
 
 
 def _export_rows(items: ItemQuerySet, levels: str) -> Iterator[list[Cell]]:

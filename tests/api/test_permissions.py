@@ -132,6 +132,7 @@ ALLOWED = {
     ("GET", "buildable/"): ALL,
     ("GET", "buildable/1/"): ALL,
     ("GET", "buildable/1/promise/"): ALL,
+    ("GET", "buildable/1/gain/"): ALL,
     ("GET", "buildable/1/group/"): ALL,
     ("POST", "buildable/partition/"): ALL,
     ("GET", "learned-usage/"): ALL,

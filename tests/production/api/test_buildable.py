@@ -109,3 +109,25 @@ def test_the_list_costs_the_same_for_one_and_twenty_items(as_viewer, candles):
         counts.append(len(queries))
 
     assert counts[0] == counts[1]
+
+
+def test_the_gain_of_more_of_a_component(as_viewer, candles):
+    address = f"buildable/{candles['candle'].pk}/gain/"
+
+    found = as_viewer.get(address, component="wax", quantity="500", unit="g")
+
+    assert found.json() == {
+        "item": "CANDLE",
+        "item_id": candles["candle"].pk,
+        "component": "WAX",
+        "component_id": candles["wax"].pk,
+        "extra": "0.5",
+        "before": "50",
+        "after": "52",
+        "more": "2",
+        "bottleneck": "WAX",
+    }
+    assert as_viewer.get(address, component="LAMP", quantity="1").status_code == 400
+    assert as_viewer.get(address, component="WAX", quantity="0").status_code == 400
+    refused = as_viewer.get(f"buildable/{candles['wax'].pk}/gain/", component="LAMP", quantity="1")
+    assert refused.status_code == 404

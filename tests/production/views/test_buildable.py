@@ -107,3 +107,36 @@ def test_pages_cost_the_same_for_one_and_twenty_items(as_viewer, workshop):
         counts.append(len(queries))
 
     assert counts[0] == counts[1]
+
+
+def test_says_what_more_of_a_component_brings_and_what_limits_then(as_viewer, workshop):
+    page = f"/make/buildable/{workshop.candle.pk}/"
+
+    more = as_viewer.get(page, {"more": "wax", "extra": "500 g"}).context["gained"]
+    plenty = as_viewer.get(page, {"more": "WAX", "extra": "100"}).context["gained"]
+    none = as_viewer.get(page, {"more": "WICK", "extra": "7"}).context["gained"]
+
+    assert (more.extra, more.before, more.after, more.more, more.bottleneck.sku) == (Decimal("0.5"), 50, 52, 2, "WAX")
+    assert (plenty.after, plenty.more, plenty.bottleneck.sku) == (100, 50, "WICK")
+    assert (none.after, none.more, none.bottleneck.sku) == (50, 0, "WAX")
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ({"more": "LAMP", "extra": "1"}, "“LAMP” is nothing that CANDLE is made of"),
+        ({"more": "CANDLE", "extra": "1"}, "“CANDLE” is nothing that CANDLE is made of"),
+        ({"more": "WAX"}, "How much more of WAX?"),
+        ({"more": "WAX", "extra": "much"}, "“much” is not a quantity"),
+        ({"more": "WAX", "extra": "0"}, "quantity"),
+        ({"more": "WICK", "extra": "0.5"}, "multiple of its step"),
+        ({"more": "WICK", "extra": "1 barrel"}, "barrel"),
+    ],
+)
+def test_a_senseless_question_about_more_is_answered_in_words(as_viewer, workshop, question, words):
+    response = as_viewer.get(
+        f"/make/buildable/{workshop.candle.pk}/", question, headers={"HX-Request": "true", "HX-Target": "gain"}
+    )
+
+    assert words in response.content.decode()
+    assert response.context["gained"] is None
