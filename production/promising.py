@@ -122,6 +122,15 @@ def _days(quantity: Decimal, capacity: Decimal) -> int:
     return -(-exact.numerator // exact.denominator)
 
 
+def run_begins(*, due_on: date, quantity: Decimal, capacity: Decimal | None, lead_time_days: int | None) -> date:
+    """The day a run of `quantity` has to begin to be done on `due_on`: at the capacity of a day, else by the lead time.
+
+    Without either it takes the day itself.
+    """
+    days = max(lead_time_days or 1, 1) if capacity is None else _days(quantity, capacity)
+    return due_on - timedelta(days=max(days, 1) - 1)
+
+
 def _waits(
     supplied: Shop,
     rest: Shop,

@@ -20,7 +20,8 @@ from config.embedded.places import ROOT, Places
 from config.embedded.servers import assign_port, environment_for_commands, start_servers
 from config.embedded.supervisor import StopRequested, Supervisor
 
-WEB_WORKERS, WEB_THREADS = 2, 4
+WEB_WORKERS, WEB_THREADS = 4, 2
+"""Rather processes than threads: of the threads of a process only one runs Python at a time."""
 TASK_PROCESSES = 2
 READY_WITHOUT_A_WORD_SECONDS = 10  # a quiet log level hides the line that says a worker is ready
 INTERRUPTED = 130  # what a shell reports for a command ended by Ctrl-C

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -15,6 +16,7 @@ from inventory.quantities import ZERO, round_up
 from production.errors import OrderClosed
 from production.models import DEMAND_KIND, Bom, WorkOrder, WorkOrderState
 from production.operations.work_orders import locked_order, open_work_order
+from production.promising import run_begins
 from production.reads.demands import UNFINISHED
 from production.reads.shortages import shortages_of
 
@@ -54,7 +56,8 @@ def missing_sub_assemblies(order: WorkOrder) -> list[SubAssembly]:
 def make_sub_orders(*, work_order: WorkOrder, actor: Actor) -> Sequence[WorkOrder]:
     """Plan a work order for every made component that is short and not on its way, and for what these are short of in turn.
 
-    Each is pegged to the order that needs it, due when that one starts (or is due), and its output will be reserved for it.
+    Each is pegged to the order that needs it, and its output will be reserved for it. It is due the day before that one starts;
+    an order that says no start begins as long before its due day as its run takes, and so on below.
     A second call plans nothing more. Raises OrderClosed when the order is neither planned nor open.
     """
     order = locked_order(work_order)
@@ -71,13 +74,15 @@ def _plan_below(order: WorkOrder, *, actor: Actor, level: int) -> list[WorkOrder
     if level > LEVELS_MAX:
         raise WrongState(f"{order.item.sku} would be made through more than {LEVELS_MAX} levels.")
     made: list[WorkOrder] = []
+    begins = _begins(order)
+    due_on = None if begins is None else begins - timedelta(days=1)
     for missing in missing_sub_assemblies(order):
         child = open_work_order(
             item=missing.component,
             planned=missing.quantity,
             output_location=order.source_location or order.output_location,
             source_location=order.source_location,
-            due_on=order.start_on or order.due_on,
+            due_on=due_on,
             rank=order.rank,
             demand_kind=DEMAND_KIND,
             demand_ref=order.number,
@@ -89,6 +94,18 @@ def _plan_below(order: WorkOrder, *, actor: Actor, level: int) -> list[WorkOrder
     for child in list(made):
         made += _plan_below(child, actor=actor, level=level + 1)
     return made
+
+
+def _begins(order: WorkOrder) -> date | None:
+    """The day an order starts: as it says, else so long before it is due as its run takes; None without either."""
+    if order.start_on is not None or order.due_on is None:
+        return order.start_on
+    return run_begins(
+        due_on=order.due_on,
+        quantity=order.planned,
+        capacity=order.bom.capacity_per_day,
+        lead_time_days=order.item.lead_time_days,
+    )
 
 
 def sub_orders_of(order: WorkOrder) -> list[WorkOrder]:

@@ -40,7 +40,7 @@ def test_missing_levels_are_planned_and_pegged_to_what_needs_them(bench, robot):
 
     arms, joints = make_sub_orders(work_order=order, actor=None)
 
-    assert (arms.item, arms.planned, arms.state, arms.parent, arms.due_on) == (bench.arm, 8, "planned", order, due)
+    assert (arms.item, arms.planned, arms.state, arms.parent) == (bench.arm, 8, "planned", order)
     assert (joints.item, joints.planned, joints.parent) == (bench.joint, 20, arms)
     pegs = WorkOrderPeg.objects.values_list("work_order", "demand_kind", "demand_ref", "quantity")
     assert sorted(pegs) == [
@@ -92,3 +92,27 @@ def test_nothing_is_planned_for_a_cancelled_order(bench, robot):
         make_sub_orders(work_order=order, actor=None)
 
     assert WorkOrder.objects.count() == 1
+
+
+def test_each_level_is_due_the_day_before_what_needs_it_starts(bench, robot):
+    """The robots take 3 days at 2 a day, the arms 4 days of lead time, the joints a day."""
+    due = timezone.localdate() + timedelta(days=20)
+    robot.boms.update(capacity_per_day=2)
+    bench.arm.lead_time_days = 4
+    bench.arm.save()
+
+    arms, joints = make_sub_orders(work_order=order_for(bench, "5", item=robot, due_on=due), actor=None)
+
+    assert arms.due_on == due - timedelta(days=3)
+    assert joints.due_on == arms.due_on - timedelta(days=4)
+
+
+def test_the_start_an_order_says_counts_and_without_a_day_nothing_is_due(bench, robot):
+    start = timezone.localdate() + timedelta(days=5)
+    order = order_for(bench, "5", item=robot, start_on=start, due_on=start + timedelta(days=9))
+
+    arms, joints = make_sub_orders(work_order=order, actor=None)
+
+    assert (arms.due_on, joints.due_on) == (start - timedelta(days=1), start - timedelta(days=2))
+    whenever = make_sub_orders(work_order=order_for(bench, "5", item=robot), actor=None)
+    assert {one.due_on for one in whenever} == {None}
