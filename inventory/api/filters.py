@@ -160,6 +160,13 @@ class WordFilter(filters.MultipleChoiceFilter):  # type: ignore[misc]
         super().__init__(choices=choices.choices, **kwargs)
 
 
+class OneWordFilter(filters.ChoiceFilter):  # type: ignore[misc]
+    """One word of a list."""
+
+    def __init__(self, choices: type[Choices], **kwargs: Any) -> None:
+        super().__init__(choices=choices.choices, **kwargs)
+
+
 class Filters(filters.FilterSet):  # type: ignore[misc]
     """The filters of one list. `Meta.fields` stays empty: each filter is written out."""
 

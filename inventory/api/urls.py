@@ -2,6 +2,7 @@
 
 from rest_framework.routers import BaseRouter
 
+from inventory.api.board import StockBoardResource
 from inventory.api.counts import CountSheetResource
 from inventory.api.exceptions import ExceptionResource
 from inventory.api.items import CategoryResource, ItemResource, ItemUnitResource
@@ -52,6 +53,7 @@ RESOURCES: dict[str, type[Resource]] = {
     "reservations": ReservationResource,
     "receipts": ReceiptResource,
     "issues": IssueResource,
+    "stock-board": StockBoardResource,
     "transfers": TransferResource,
     "adjustments": AdjustmentResource,
     "scraps": ScrapResource,

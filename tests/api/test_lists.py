@@ -168,6 +168,7 @@ LISTS = [
     "locations/",
     "lots/",
     "stock/",
+    "stock-board/",
     "movements/",
     "postings/",
     "valuation/",

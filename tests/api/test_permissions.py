@@ -46,6 +46,7 @@ ALLOWED = {
     ("POST", "postings/1/reverse/"): PLANNERS,
     ("GET", "valuation/"): ALL,
     ("GET", "valuation/totals/"): ALL,
+    ("GET", "stock-board/"): ALL,
     ("GET", "stock-as-of/"): ALL,
     ("GET", "stock-changes/compare/"): ALL,
     ("GET", "periods/"): ALL,

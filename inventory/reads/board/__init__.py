@@ -13,6 +13,7 @@ from inventory.reads.board.question import (
     Sql,
     expiring,
     free_of_item,
+    item_conditions,
 )
 from inventory.reads.board.rows import BoardRow, Expected, LotRow, PlaceRow, all_rows, board_rows, share_of_pool
 from inventory.reads.board.supply import SupplierRow, Supply
@@ -38,6 +39,7 @@ __all__ = [
     "count_items",
     "expiring",
     "free_of_item",
+    "item_conditions",
     "items_matching",
     "share_of_pool",
 ]
