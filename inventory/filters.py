@@ -245,6 +245,8 @@ def known_owners(places: list[Location]) -> list[str]:
     return sorted({*of_lots, *(place.owner for place in places if place.owner)}, key=str.casefold)
 
 
+WITHOUT_REASON = "-"
+"""Choice of a reason: none was given."""
 WAYS = {"in": "Into stock", "out": "Out of stock"}
 
 
@@ -255,6 +257,7 @@ class _LedgerValues(forms.Form):
     since = forms.DateField(required=False)
     until = forms.DateField(required=False)
     reference = forms.CharField(required=False, max_length=100)
+    reason = forms.CharField(required=False, max_length=100)
     person = forms.IntegerField(required=False)
     happened_after = forms.DateTimeField(required=False)
     happened_until = forms.DateTimeField(required=False)
@@ -289,6 +292,7 @@ class LedgerFilter:
         self.since: date | None = values.get("since")
         self.until: date | None = values.get("until")
         self.reference: str = (values.get("reference") or "").strip()
+        self.reason: str = (values.get("reason") or "").strip()
         self.moments: dict[str, datetime] = {name: values[name] for name in MOMENTS if values.get(name)}
         self.undoes: str = values.get("undoes") or ""
         self.way: str = values.get("way") or ""
@@ -302,6 +306,10 @@ class LedgerFilter:
         begins = self.since_at or self.moments.get("happened_after")
         if begins is not None:  # nothing is recorded before it happened, and the time of recording has an index
             movements = movements.filter(recorded_at__gte=begins)
+        if self.reason == WITHOUT_REASON:
+            movements = movements.filter(posting__reason="")
+        elif self.reason:
+            movements = movements.filter(posting__reason__icontains=self.reason)
         if self.undoes:
             movements = movements.filter(posting__reverses__kind=self.undoes)
         if self.way == "in":
@@ -341,6 +349,8 @@ class LedgerFilter:
             yield "undoes", f"Undoes: {PostingKind(self.undoes).label}"
         if self.way:
             yield "way", WAYS[self.way]
+        if self.reason:
+            yield "reason", "Without a reason" if self.reason == WITHOUT_REASON else f"Reason: {self.reason}"
         for name, moment in self.moments.items():
             yield name, f"{MOMENTS[name][1]} {timezone.localtime(moment):%Y-%m-%d %H:%M}"
         if self.person:
@@ -348,7 +358,7 @@ class LedgerFilter:
 
     @property
     def clear_url(self) -> str:
-        names = ("item", "place", "kind", "since", "until", "reference", "person", "undoes", "way", *MOMENTS)
+        names = ("item", "place", "kind", "since", "until", "reference", "reason", "person", "undoes", "way", *MOMENTS)
         return without(self.query, *names)
 
 

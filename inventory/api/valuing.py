@@ -56,7 +56,8 @@ from inventory.models import (
     StockStatus,
 )
 from inventory.operations.closing import close_period, reopen_period
-from inventory.reads.changes_by_cause import Cause, Side, changes_by_cause
+from inventory.reads.changes_by_cause import Side, changes_by_cause
+from inventory.reads.changes_by_reason import changes_by_reason
 from inventory.reads.moments import AsOf, Basis
 from inventory.reads.stock_as_of import WorthAsOf, cells_as_of, worth_as_of
 from inventory.reads.stock_totals import Narrowing, totals_as_of
@@ -231,6 +232,18 @@ class CauseSerializer(serializers.Serializer[Any]):
     unknown_quantity = DecimalOut()
 
 
+class ReasonSumSerializer(serializers.Serializer[Any]):
+    """Adjustments, counts or scrap for one reason; what was taken back is left out."""
+
+    kind = ChoiceOut(PostingKind.choices)
+    reason = TextOut(help_text="Empty: none was given.")
+    postings = IdOut()
+    quantity = DecimalOut(help_text="Of the item; without meaning for all stock.")
+    value = DecimalOut(help_text="Known part, signed.")
+    lost = DecimalOut(help_text="Of it, what left stock; zero or less.")
+    unknown_movements = IdOut(help_text="Movements without a known cost.")
+
+
 class StockChangesSerializer(serializers.Serializer[Any]):
     """Opening, causes and closing, which add up.
 
@@ -241,6 +254,7 @@ class StockChangesSerializer(serializers.Serializer[Any]):
     causes = CauseSerializer(many=True, read_only=True)
     late = CauseSerializer(many=True, read_only=True)
     closing = SideSerializer(read_only=True)
+    reasons = ReasonSumSerializer(many=True, read_only=True, help_text="The largest loss first.")
 
 
 class PeriodSerializer(serializers.Serializer[Any]):
@@ -352,9 +366,14 @@ class StockChangesResource(Resource):
             raise ValidationError({"second": ["Give a moment after the first one."]})
         item = find_items([(("item",), values["item"])])[0] if values["item"] else None
         found = changes_by_cause(first=values["first"], second=second, item=item, basis=values["basis"])
-        causes: dict[str, tuple[Cause, ...]] = {"causes": found.causes, "late": found.late}
         return self.answer(
-            {"opening": _SideAt(found.first, found.opening), "closing": _SideAt(found.second, found.closing), **causes}
+            {
+                "opening": _SideAt(found.first, found.opening),
+                "causes": found.causes,
+                "late": found.late,
+                "closing": _SideAt(found.second, found.closing),
+                "reasons": changes_by_reason(first=found.first, second=found.second, item=item),
+            }
         )
 
 

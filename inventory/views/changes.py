@@ -9,8 +9,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from inventory.filters import WITHOUT_REASON
 from inventory.forms.moments import ChangesFilter
 from inventory.reads.changes_by_cause import Cause, Comparison, changes_by_cause, total_value
+from inventory.reads.changes_by_reason import ReasonSum, changes_by_reason, value_of
 from inventory.reads.moments import Basis
 from inventory.web import Cell, Crumb, export_table, render_page
 
@@ -47,6 +49,7 @@ def causes_of_change(request: HttpRequest) -> HttpResponse:
     """Opening, causes, closing; each cause opens the ledger at its rows."""
     chosen = ChangesFilter(request)
     found = _compare(chosen) if _is_asked(chosen) else None
+    reasons = changes_by_reason(first=found.first, second=found.second, item=found.item) if found else []
     return render_page(
         request,
         "inventory/causes_of_change.html",
@@ -58,6 +61,8 @@ def causes_of_change(request: HttpRequest) -> HttpResponse:
         causes=[(cause, _ledger_url(cause, found)) for cause in found.causes] if found else [],
         late=[(cause, _ledger_url(cause, found)) for cause in found.late] if found else [],
         late_value=total_value(found.late) if found else None,
+        reasons=[(one, _reason_url(one, found)) for one in reasons] if found else [],
+        reasons_value=value_of(reasons),
     )
 
 
@@ -86,6 +91,19 @@ def _ledger_url(cause: Cause, found: Comparison) -> str:
         query["recorded_until"] = found.second.isoformat()
     elif not cause.is_late:
         query["happened_until"] = found.second.isoformat()
+    return f"{reverse('inventory:ledger')}?{urlencode(query)}"
+
+
+def _reason_url(one: ReasonSum, found: Comparison) -> str:
+    """The ledger at the movements of a kind and reason between the two moments."""
+    query = {
+        "kind": one.kind,
+        "reason": one.reason or WITHOUT_REASON,
+        "happened_after": found.first.isoformat(),
+        "happened_until": found.second.isoformat(),
+    }
+    if found.item is not None:
+        query["item"] = found.item.sku
     return f"{reverse('inventory:ledger')}?{urlencode(query)}"
 
 

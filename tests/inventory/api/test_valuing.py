@@ -108,6 +108,7 @@ def test_changes_lead_from_opening_to_closing(stock, as_viewer):
     ]
     assert [(cause["name"], cause["quantity"]) for cause in answer["late"]] == [("Receipts", "10")]
     assert (answer["closing"]["quantity"], answer["closing"]["known_value"]) == ("9", "18.01")
+    assert answer["reasons"] == []
 
 
 @pytest.mark.parametrize(
