@@ -10,6 +10,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET, require_http_methods
@@ -31,11 +32,12 @@ from inventory.quantities import ZERO
 from inventory.reads.purchases import find_received, received_goods, shares_of_postings, unknown_costs
 from inventory.reads.tracking import posted_shares, prices_of
 from inventory.templatetags.figures import money
-from inventory.web import Crumb, add_refusal, export_table, go_to, render_page
+from inventory.web import Cell, Crumb, add_refusal, export_table, go_to, render_page
 from inventory.whole_numbers import whole_numbers
 
 ROWS_PER_PAGE = 50
 LINES_MAX = 1_000
+EXPORT_HEADER = ["When", "Posting", "Kind", "Paid to", "Reference", "Lines", "Amount", "Into stock", "Expensed"]
 
 
 # --- Landed cost ------------------------------------------------------------------------------------------------------
@@ -43,23 +45,23 @@ LINES_MAX = 1_000
 
 @require_GET
 @permission_required("inventory.view_landedcost", raise_exception=True)
-def landed_costs(request: HttpRequest) -> HttpResponse:
+def landed_costs(request: HttpRequest) -> HttpResponseBase:
     """What came late, newest first."""
     kind = request.GET.get("kind", "")
     kind = kind if kind in LandedCostKind.values else ""
     found = LandedCost.objects.select_related("posting", "supplier").prefetch_related("shares").order_by("-id")
     if kind:
         found = found.filter(kind=kind)
+    download = export_table(
+        request.GET.get("export", ""),
+        name="Late costs",
+        header=EXPORT_HEADER,
+        rows=map(_export_row, found.iterator(500)),
+    )
+    if download is not None:
+        return download
     page = Paginator(found, ROWS_PER_PAGE).get_page(request.GET.get("page"))
-    rows = [
-        {
-            "cost": cost,
-            "lines": len(cost.shares.all()),
-            "capitalised": sum((share.capitalised for share in cost.shares.all()), ZERO),
-            "expensed": sum((share.expensed for share in cost.shares.all()), ZERO),
-        }
-        for cost in page.object_list
-    ]
+    rows = [_row(cost) for cost in page.object_list]
     return render_page(
         request,
         "inventory/buying/landed_costs.html",
@@ -69,6 +71,31 @@ def landed_costs(request: HttpRequest) -> HttpResponse:
         kinds=LandedCostKind.choices,
         kind=kind,
     )
+
+
+def _row(cost: LandedCost) -> dict[str, Any]:
+    shares = cost.shares.all()
+    return {
+        "cost": cost,
+        "lines": len(shares),
+        "capitalised": sum((share.capitalised for share in shares), ZERO),
+        "expensed": sum((share.expensed for share in shares), ZERO),
+    }
+
+
+def _export_row(cost: LandedCost) -> list[Cell]:
+    row = _row(cost)
+    return [
+        f"{timezone.localtime(cost.posting.recorded_at):%Y-%m-%d %H:%M}",
+        str(cost.posting),
+        cost.get_kind_display(),
+        cost.supplier.code if cost.supplier else "",
+        cost.posting.reference,
+        row["lines"],
+        cost.amount,
+        row["capitalised"],
+        row["expensed"],
+    ]
 
 
 @require_http_methods(["GET", "POST"])

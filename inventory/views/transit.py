@@ -1,14 +1,16 @@
 """Two-step transfers: what is on the road, sending goods, and receiving them."""
 
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from django import forms
 from django.conf import settings
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -28,20 +30,45 @@ from inventory.operations.transit import (
 )
 from inventory.quantities import ZERO, as_text
 from inventory.reads.item_ledger import name_of
-from inventory.reads.transit import ages, in_transit, transfers_with_lines
+from inventory.reads.transit import UnderWay, ages, in_transit, transfers_with_lines
 from inventory.views.actions import link_to, recent_postings
 from inventory.views.shipping import is_submitted, lines_page, shown_form
-from inventory.web import Crumb, add_refusal, go_to, key_from, render_page
+from inventory.web import Cell, Crumb, add_refusal, export_table, go_to, key_from, render_page
 
 ROWS_PER_PAGE = 50
+TRANSFERS_EXPORTED_MAX = 10_000
+EXPORT_HEADER = [
+    "Transfer",
+    "Reference",
+    "From",
+    "To",
+    "Left",
+    "Expected",
+    "State",
+    "Days",
+    "SKU",
+    "Lot",
+    "Unit",
+    "Sent",
+    "Received",
+    "Lost",
+]
 LOSS_REASONS = ("Lost on the way", "Broken on the way", "Fewer were packed")
 
 
 @require_GET
 @permission_required("inventory.view_stocktransfer", raise_exception=True)
-def transfers(request: HttpRequest) -> HttpResponse:
+def transfers(request: HttpRequest) -> HttpResponseBase:
     """What is on the road, the longest under way first; or every transfer there was, newest first."""
     wants_all = request.GET.get("show") == "all"
+    download = export_table(
+        request.GET.get("export", ""),
+        name="Transfers" if wants_all else "On the road",
+        header=EXPORT_HEADER,
+        rows=_export_rows(ages(transfers_with_lines()[:TRANSFERS_EXPORTED_MAX]) if wants_all else in_transit()),
+    )
+    if download is not None:
+        return download
     page = Paginator(transfers_with_lines(), ROWS_PER_PAGE).get_page(request.GET.get("page")) if wants_all else None
     rows = ages(page.object_list) if page is not None else in_transit()
     return render_page(
@@ -104,6 +131,29 @@ def new_transfer(request: HttpRequest) -> HttpResponse:
         crumbs=[Crumb("On the road", reverse("inventory:transfers"))],
         recent=[] if "HX-Request" in request.headers else recent_postings(PostingKind.TRANSFER),
     )
+
+
+def _export_rows(found: Iterable[UnderWay]) -> Iterator[list[Cell]]:
+    """A row for each line of each transfer."""
+    for one in found:
+        transfer = one.transfer
+        for line in transfer.lines.all():
+            yield [
+                transfer.number,
+                transfer.reference,
+                transfer.source.code,
+                transfer.target.code,
+                f"{timezone.localtime(transfer.dispatched_at):%Y-%m-%d %H:%M}",
+                transfer.expected_on.isoformat() if transfer.expected_on else "",
+                transfer.get_state_display(),
+                one.age_days,
+                line.item.sku,
+                "" if line.lot.is_implicit else line.lot.code,
+                line.item.stock_unit,
+                line.quantity,
+                line.received,
+                line.lost,
+            ]
 
 
 def page_of(transfer: StockTransfer) -> str:

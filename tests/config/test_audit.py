@@ -363,3 +363,23 @@ def test_the_history_of_a_location_in_the_set_up_is_the_audit_of_it(as_planner, 
     assert [one.label for one in page["entries"]] == ["EAST"]
     assert [chip.label for chip in page["chips"]] == ["Location EAST"]
     assert as_viewer.get(address).status_code == 200
+
+
+def test_the_page_is_exported_whole_a_row_for_each_field(client, administrator, monkeypatch):
+    monkeypatch.setattr("config.audit.views.ROWS_PER_READING", 1)
+    item = make_item(sku="WAX", step="1")
+    item.step, item.is_active = Decimal("0.5"), False
+    item._history_user = administrator
+    item.save()
+    client.force_login(administrator)
+
+    answer = client.get(reverse("audit"), {"export": "csv", "kind": "inventory.item"})
+    head, *rows = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()
+
+    assert head == "When,Who,Kind,What,How,Reason,Field,Before,After"
+    assert [row.split(",")[2:] for row in rows[:2]] == [
+        ["Item", "WAX", "changed", "", "Is active", "yes", "no"],
+        ["Item", "WAX", "changed", "", "Step", "1", "0.5"],
+    ]
+    assert [row.split(",")[4] for row in rows[2:]] == ["made"] * len(rows[2:])
+    assert "SKU,,WAX" in "\n".join(rows)

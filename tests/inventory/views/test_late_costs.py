@@ -58,6 +58,9 @@ def test_the_effect_is_shown_before_and_posted_as_shown(as_planner, used):
     assert "true cost" in page
     receipt = as_planner.get(reverse("inventory:posting", args=[movement.posting_id])).content.decode()
     assert "Freight" in receipt
+    listed = as_planner.get(reverse("buying:landed_costs"), {"export": "csv"})
+    _, line = b"".join(listed.streaming_content).decode("utf-8-sig").splitlines()
+    assert line.split(",")[2:] == ["Freight", "", "INV-7", "1", "10", "6", "4"]
 
 
 def test_a_cost_that_is_sent_twice_is_posted_once(as_planner, used):

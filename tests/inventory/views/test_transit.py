@@ -151,3 +151,20 @@ def test_what_arrived_broken_is_received_as_that(as_operator, places, jar):
     assert "7 arrived and 0 lost is more" in much.content.decode()
     assert [on_hand(jar, location=places[1], status=status) for status in ("available", "damaged")] == [3, 2]
     assert StockTransfer.objects.get().state == "in_transit"
+
+
+def test_what_is_on_the_road_is_exported_line_by_line(as_viewer, places, jar):
+    dispatch(places, jar, "6", reference="WB-1", expected_on=timezone.localdate())
+    arrived = dispatch(places, jar, "2")
+
+    def rows(**query):
+        answer = as_viewer.get(reverse("inventory:transfers"), {"export": "csv", **query})
+        return b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()
+
+    head, *lines = rows()
+    assert head.startswith("Transfer,Reference,From,To,Left,Expected,State,Days,SKU,Lot,Unit,Sent")
+    assert [line.split(",")[1:4] + line.split(",")[8:] for line in lines] == [
+        ["WB-1", "WORKSHOP", "SHOP", "JAR", "", "pcs", "6", "0", "0"],
+        ["", "WORKSHOP", "SHOP", "JAR", "", "pcs", "2", "0", "0"],
+    ]
+    assert [line.split(",")[0] for line in rows(show="all")[1:]] == [arrived.number, lines[0].split(",")[0]]
