@@ -14,7 +14,7 @@ from django.conf import settings
 
 from bench.database import ROOT
 
-WORKERS, THREADS = 2, 2
+WORKERS, THREADS = 4, 2
 START_SECONDS_MAX = 60
 
 
