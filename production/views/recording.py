@@ -177,6 +177,12 @@ def _show_filled(
     form = CompletionForm(data, item=subject.item, work_order=subject.work_order, places=places)
     _show_date_only_to_the_privileged(form, request)
     form.is_valid()
+    if "made_on" in filled and "made_on" not in form.fields:
+        form.add_error(
+            None,
+            f"This completion is proposed for {filled['made_on']}, and you may only record for today, which would book it beside "
+            "what was counted since. Ask somebody who may record for an earlier day.",
+        )
     typed = TypedLines({}, set(), [])
     outlook = outlook_of(request, form, typed, TypedOutputs(), places)
     return _page(request, what=subject.code, subject=subject, form=form, typed=typed, outlook=outlook, status=200)

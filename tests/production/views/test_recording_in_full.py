@@ -238,6 +238,12 @@ def test_a_proposed_quantity_is_filled_in_and_previewed(as_operator, bench):
     assert "“many” is not a quantity" in senseless.content.decode()
 
 
+def test_who_may_not_backdate_is_told_that_the_proposed_day_is_another(as_operator, bench):
+    page = as_operator.get(URL, {"what": "LANTERN", "good": "3", "on": "2026-01-31"}).content.decode()
+
+    assert "proposed for 2026-01-31, and you may only record for today" in page
+
+
 def test_an_unusual_quantity_is_asked_about_with_the_usual_figure_and_confirmed_for_that_figure_alone(
     as_operator, bench
 ):

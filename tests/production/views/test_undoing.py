@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from inventory.models import Posting
+from inventory.operations.reserving import reserve_stock
 from production.models import Completion, Disassembly
 from production.operations.disassembling import disassemble
 from tests.factories import make_item, make_location, on_hand, put_on_hand
@@ -45,6 +46,26 @@ def test_says_how_many_are_still_here_when_some_were_used(as_operator, workshop,
     assert 'href="?good=4"' in content
     assert f'href="/make/completions/{used.pk}/undo/"' in content
     assert f'href="{APART}?completion={done.pk}"' in content
+
+
+@pytest.mark.parametrize("reference", ["WO-000001", "A/B", "no order"])
+def test_says_whose_the_reserved_goods_are_whatever_the_reference(as_operator, workshop, done, reference):
+    reserve_stock(
+        item=workshop.candle,
+        location=workshop.finished,
+        quantity=Decimal(3),
+        demand_kind="work_order",
+        demand_ref=reference,
+        actor=None,
+        pinned=True,
+    )
+
+    response = as_operator.get(f"/make/completions/{done.pk}/undo/")
+
+    assert response.status_code == 200
+    content = " ".join(response.content.decode().split())
+    assert "3 of them are reserved for" in content
+    assert reference in content
 
 
 def test_a_part_goes_back_and_can_be_completed_again(as_operator, workshop, done):
