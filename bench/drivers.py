@@ -1,9 +1,9 @@
 """The ways to record a completion that are measured beside each other. Each is one connection in a process of its own."""
 
 import hashlib
-import http.client
 import json
 import os
+import socket
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Protocol
@@ -100,15 +100,24 @@ class MinimalFloor(Floor):
 
 
 class OverHttp:
-    """The product through its REST API with a token; see `web.py` for the server."""
+    """The product through its REST API with a token; see `web.py` for the server.
+
+    The clients share the machine with what they measure, so they write and read bytes themselves: Python's own client takes
+    three times as long, about as much as the database takes to claim a key.
+    """
 
     METHOD_PATH = "/api/v1/completions/"
     STATUS = 201
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
-        self.connection = http.client.HTTPConnection("127.0.0.1", int(os.environ["BENCH_PORT"]), timeout=30)
-        self.headers = {"Content-Type": "application/json", "Authorization": f"Token {os.environ['BENCH_TOKEN']}"}
+        port = int(os.environ["BENCH_PORT"])
+        self.connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.head = (
+            f"POST {self.METHOD_PATH} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
+            f"Authorization: Token {os.environ['BENCH_TOKEN']}\r\n"
+        )
 
     def backends(self) -> Sequence[int]:
         return []
@@ -118,13 +127,29 @@ class OverHttp:
         return {"item": assembly, "good": str(Decimal(QUANTITY)), "source_location": place, "output_location": place}
 
     def complete(self, key: UUID, assembly: int) -> None:
-        self.connection.request(
-            "POST", self.METHOD_PATH, json.dumps(self.body(assembly)), {**self.headers, "Idempotency-Key": str(key)}
-        )
-        reply = self.connection.getresponse()
-        text = reply.read()
-        if reply.status != self.STATUS:
-            raise RuntimeError(f"{self.METHOD_PATH} answered {reply.status}: {text[:500]!r}")
+        body = json.dumps(self.body(assembly)).encode()
+        head = f"{self.head}Idempotency-Key: {key}\r\nContent-Length: {len(body)}\r\n\r\n"
+        self.connection.sendall(head.encode() + body)
+        status, text = self._answer()
+        if status != self.STATUS:
+            raise RuntimeError(f"{self.METHOD_PATH} answered {status}: {text[:500]!r}")
+
+    def _answer(self) -> tuple[int, bytes]:
+        """Status and body of an answer that says its length, as all of the API do."""
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += self._more()
+        head, _, body = received.partition(b"\r\n\r\n")
+        length = int(head.lower().split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
+        while len(body) < length:
+            body += self._more()
+        return int(head.split(b" ", 2)[1]), body
+
+    def _more(self) -> bytes:
+        found = self.connection.recv(65_536)
+        if not found:
+            raise RuntimeError(f"{self.METHOD_PATH}: the server hung up before its answer was whole")
+        return found
 
     def close(self) -> None:
         self.connection.close()

@@ -56,6 +56,11 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _workers(server: "subprocess.Popen[bytes]") -> int:
+    """How many worker processes there are: clients that connect before the last one came would all sit in the first."""
+    return len(Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split())
+
+
 def _wait_for(server: "subprocess.Popen[bytes]", *, log: Path) -> None:
     until = time.monotonic() + START_SECONDS_MAX
     while time.monotonic() < until:
@@ -64,7 +69,8 @@ def _wait_for(server: "subprocess.Popen[bytes]", *, log: Path) -> None:
         try:
             connection = http.client.HTTPConnection("127.0.0.1", int(os.environ["BENCH_PORT"]), timeout=10)
             connection.request("POST", "/bench/nothing/", "{}")
-            if connection.getresponse().status == 201:
+            if connection.getresponse().status == 201 and _workers(server) == WORKERS:
+                time.sleep(1)  # the last of them is there, and loads
                 return
         except OSError:
             pass

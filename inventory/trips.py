@@ -6,7 +6,7 @@ posting is sent from here, since Django's own cursors take about as long as the 
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -14,6 +14,19 @@ from django.db import DEFAULT_DB_ALIAS, connections
 Statement = tuple[str, Sequence[Any]]
 """SQL that answers rows, and its parameters."""
 Rows = list[tuple[Any, ...]]
+
+
+class Question(NamedTuple):
+    """A statement that reads, in parts, so that another statement can answer it on its way. It answers at least one row."""
+
+    tables: str
+    """Common table expressions, without WITH."""
+    select: str
+    """What is selected from them, without SELECT."""
+    parameters: Sequence[Any]
+
+    def alone(self) -> Statement:
+        return f"WITH {self.tables} SELECT {self.select}", self.parameters
 
 
 def rows_of(sql: str, parameters: Any) -> Rows:

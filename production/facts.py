@@ -12,7 +12,7 @@ from django.db import connection
 
 from inventory.models import Item, ItemKind
 from inventory.quantities import ZERO
-from inventory.trips import Rows, rows_of
+from inventory.trips import Question, Rows, rows_of
 from production.errors import InvalidBom
 from production.explosion import (
     BomFact,
@@ -110,54 +110,67 @@ _HAS_EXTRAS = (
 )
 _IN_FORCE = """
 SELECT b.id FROM production_bom b
-WHERE b.item_id = %(item)s AND b.state <> 'draft' AND b.effective_from <= %(on)s
-  AND (b.effective_to > %(on)s OR b.effective_to IS NULL AND b.state = 'active')
+WHERE b.item_id = %s AND b.state <> 'draft' AND b.effective_from <= %s
+  AND (b.effective_to > %s OR b.effective_to IS NULL AND b.state = 'active')
 ORDER BY b.effective_from DESC NULLS LAST, b.version DESC LIMIT 1
 """
-_GIVEN = "SELECT b.id FROM production_bom b WHERE b.id = %(bom)s"
-_ALONE = "WITH used(bom_id) AS MATERIALIZED ({root})"
-_WITH_PHANTOMS = """
-WITH RECURSIVE used(bom_id) AS (
-  ({root})
+_GIVEN = "SELECT b.id FROM production_bom b WHERE b.id = %s"
+_ALONE = f"used(bom_id, has_extras) AS MATERIALIZED (SELECT b.id, {_HAS_EXTRAS} FROM ({{root}}) b)"
+_WITH_PHANTOMS = f"""
+RECURSIVE below(bom_id) AS (
+  ({{root}})
   UNION
-  SELECT child.id FROM used u
+  SELECT child.id FROM below u
   JOIN production_bomline l ON l.bom_id = u.bom_id
   JOIN inventory_item i ON i.id = l.component_id AND (l.is_phantom OR i.kind = 'phantom')
-  JOIN production_bom child ON child.item_id = i.id AND child.state <> 'draft' AND child.effective_from <= %(on)s
-   AND (child.effective_to > %(on)s OR child.effective_to IS NULL AND child.state = 'active')
+  JOIN production_bom child ON child.item_id = i.id AND child.state <> 'draft' AND child.effective_from <= %s
+   AND (child.effective_to > %s OR child.effective_to IS NULL AND child.state = 'active')
+), used(bom_id, has_extras) AS MATERIALIZED (
+  SELECT b.id, {_HAS_EXTRAS} FROM production_bom b WHERE b.id IN (SELECT bom_id FROM below)
 )"""
 _LINES = f"""
-SELECT b.id, b.item_id, b.version, b.makes, b.state, b.deviation_policy, b.deviation_tolerance_percent,
+b.id, b.item_id, b.version, b.makes, b.state, b.deviation_policy, b.deviation_tolerance_percent,
        l.id, l.quantity, l.unit_numerator, l.unit_denominator, l.scrap_percent, l.setup_quantity, l.rounding_multiple,
        l.issue_method, l.is_consumable, l.is_optional, l.is_phantom OR i.kind = 'phantom', i.kind,
-       {_COMPONENT}, l.builds_shortage, b.process_loss_percent, x.has_extras
-FROM used u JOIN production_bom b ON b.id = u.bom_id
-CROSS JOIN LATERAL (SELECT {_HAS_EXTRAS} AS has_extras) x
+       {_COMPONENT}, l.builds_shortage, b.process_loss_percent, u.has_extras
+FROM (VALUES (1)) one LEFT JOIN used u ON true
+LEFT JOIN production_bom b ON b.id = u.bom_id
 LEFT JOIN production_bomline l ON l.bom_id = b.id
 LEFT JOIN inventory_item i ON i.id = l.component_id
 ORDER BY b.id, l.position, l.id
 """
 
 
-def _bom_rows(*, item: Item, on: date, bom_id: int | None) -> Rows:
+def bom_question(*, item: Item, on: date, bom_id: int | None = None) -> Question:
+    """The lines of the BOM in force for `item` on a day, or of the given version, for `recipe_of_bom`."""
+    root, wanted = _root(item, on, bom_id)
+    return Question(_ALONE.format(root=root), _LINES, wanted)
+
+
+def _root(item: Item, on: date, bom_id: int | None) -> tuple[str, list[Any]]:
+    return (_IN_FORCE, [item.pk, on, on]) if bom_id is None else (_GIVEN, [bom_id])
+
+
+def _bom_rows(*, item: Item, on: date, bom_id: int | None, answer: Rows | None = None) -> Rows:
     """The lines of the BOM; when some of them explode, read again together with the BOMs of their parts.
 
-    Few BOMs have phantoms, and looking for them at every level takes longer than all the rest.
+    Few BOMs have phantoms, and looking for them at every level takes longer than all the rest. `answer` is what the
+    question answered, where it was asked before.
     """
-    root = _IN_FORCE if bom_id is None else _GIVEN
-    wanted: dict[str, Any] = {"item": item.pk, "on": on} if bom_id is None else {"bom": bom_id}
-    rows = rows_of(_ALONE.format(root=root) + _LINES, wanted)
+    rows = rows_of(*bom_question(item=item, on=on, bom_id=bom_id).alone()) if answer is None else answer
     if any(row[17] for row in rows):
-        rows = rows_of(_WITH_PHANTOMS.format(root=root) + _LINES, {**wanted, "on": on})
-    return rows
+        root, wanted = _root(item, on, bom_id)
+        rows = rows_of(*Question(_WITH_PHANTOMS.format(root=root), _LINES, [*wanted, on, on]).alone())
+    return [row for row in rows if row[0] is not None]
 
 
-def recipe_of_bom(*, item: Item, on: date, bom_id: int | None = None) -> Recipe:
+def recipe_of_bom(*, item: Item, on: date, bom_id: int | None = None, answer: Rows | None = None) -> Recipe:
     """The recipe of the BOM in force for `item` on a day, or of the given version; phantoms are exploded.
 
-    Raises InvalidBom when there is none, when it is a draft, when it has no lines, or when a phantom has no BOM in force.
+    `answer` is what `bom_question` answered for the same arguments, where it was asked before. Raises InvalidBom when there
+    is none, when it is a draft, when it has no lines, or when a phantom has no BOM in force.
     """
-    rows = _bom_rows(item=item, on=on, bom_id=bom_id)
+    rows = _bom_rows(item=item, on=on, bom_id=bom_id, answer=answer)
     head = next((row for row in rows if row[1] == item.pk and (bom_id is None or row[0] == bom_id)), None)
     if head is None:
         raise InvalidBom(

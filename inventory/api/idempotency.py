@@ -18,14 +18,22 @@ from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
 
+from inventory.api.references import Reading
 from inventory.errors import DomainError, IdempotencyMismatch
 from inventory.models import StoredReply
 from inventory.operations.transactions import run_in_transaction
-from inventory.trips import rows_of
+from inventory.trips import Question, rows_of
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
 UUID_FORM = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+_INSERT = (
+    "INSERT INTO inventory_storedreply (key, request_hash, recorded_at) VALUES (%s, %s, %s)"
+    " ON CONFLICT (key) DO NOTHING RETURNING id"
+)
+_NOTHING = Question("nothing AS (SELECT 1)", "1", ())
 
 
 class KeyRequired(DomainError):
@@ -63,16 +71,17 @@ def key_of(request: Request) -> UUID:
     return UUID(given.strip())
 
 
-def answer_once(request: Request, work: Callable[[UUID], Reply]) -> HttpResponse:
+def answer_once(request: Request, work: Callable[[UUID], Reply], *, reading: Reading | None = None) -> HttpResponse:
     """Do `work` once for the request's key, in one transaction with the stored answer, or give that answer again.
 
-    Raises KeyRequired, IdempotencyMismatch, and whatever `work` raises; nothing is written then.
+    `reading`: what the body names, read by the statement that claims the key. Raises KeyRequired, IdempotencyMismatch, and
+    whatever `work` raises; nothing is written then.
     """
     key = key_of(request)
     fingerprint = _fingerprint(request)
 
     def run() -> tuple[int, str, bool]:
-        if not _claim(key, fingerprint):
+        if not _claim(key, fingerprint, reading):
             return _stored(key, fingerprint)
         reply = work(key)
         text = json.dumps(reply.body, ensure_ascii=False, separators=(",", ":"))
@@ -110,14 +119,16 @@ def _fingerprint(request: Request) -> bytes:
     return hashlib.sha256(json.dumps(asked, sort_keys=True, separators=(",", ":")).encode()).digest()
 
 
-def _claim(key: UUID, fingerprint: bytes) -> bool:
+def _claim(key: UUID, fingerprint: bytes, reading: Reading | None) -> bool:
     """Whether the key is ours now. Waits for a rival that has claimed it and not ended yet."""
-    made = rows_of(
-        "INSERT INTO inventory_storedreply (key, request_hash, recorded_at) VALUES (%s, %s, %s)"
-        " ON CONFLICT (key) DO NOTHING RETURNING id",
-        [key, fingerprint, timezone.now()],
+    question = _NOTHING if reading is None else reading.question()
+    answer = rows_of(
+        f"WITH made AS ({_INSERT}), {question.tables} SELECT (SELECT id FROM made), {question.select}",
+        [key, fingerprint, timezone.now(), *question.parameters],
     )
-    return bool(made)
+    if reading is not None:
+        reading.take([row[1:] for row in answer])
+    return answer[0][0] is not None
 
 
 def _stored(key: UUID, fingerprint: bytes) -> tuple[int, str, bool]:

@@ -18,7 +18,7 @@ from rest_framework.exceptions import ValidationError
 from inventory.arrays import numbers, texts
 from inventory.models import Item, ItemUnit, Location, Lot
 from inventory.operations.checking import to_stock_unit
-from inventory.trips import rows_of
+from inventory.trips import Question, Rows, rows_of
 
 Named = str | int
 """A code, or an id."""
@@ -37,12 +37,36 @@ def find_locations(wanted: Sequence[tuple[Where, Named]]) -> list[Location]:
     return _find(Location, "code", wanted, what="location")
 
 
-def find_items_and_locations(
-    items: Sequence[tuple[Where, Named]], locations: Sequence[tuple[Where, Named]]
-) -> tuple[list[Item], list[Location]]:
-    """As `find_items` and `find_locations`, with one statement for both. Unknown items are refused first."""
-    found = _read([*_sources(Item, "sku", items), *_sources(Location, "code", locations)])
-    return _in_order(found[Item], items, what="item"), _in_order(found[Location], locations, what="location")
+class Reading:
+    """Items and locations that a body names, to be read by one statement: on its own, or by the one that claims the key."""
+
+    def __init__(self, items: Sequence[tuple[Where, Named]], locations: Sequence[tuple[Where, Named]]) -> None:
+        self._items, self._locations = items, locations
+        self._sources = [*_sources(Item, "sku", items), *_sources(Location, "code", locations)]
+        self._rows: Rows | None = None
+
+    def question(self) -> Question:
+        return Question(
+            "nothing AS (SELECT 1)",
+            f"* FROM (VALUES (1)) one LEFT JOIN (SELECT * FROM {_side_by_side(self._sources)}) named ON true"
+            if self._sources
+            else "1",
+            [source.names for source in self._sources],
+        )
+
+    def take(self, answer: Rows) -> None:
+        """Take what the question answered."""
+        self._rows = [row[1:] for row in answer]
+
+    def found(self) -> tuple[list[Item], list[Location]]:
+        """As `find_items` and `find_locations`; unknown items are refused first."""
+        if self._rows is None:
+            self.take(rows_of(*self.question().alone()))
+        assert self._rows is not None, "just read"
+        found = _objects(self._sources, self._rows)
+        return _in_order(found[Item], self._items, what="item"), _in_order(
+            found[Location], self._locations, what="location"
+        )
 
 
 def find_lots(wanted: Sequence[tuple[Where, Item, Named]]) -> list[Lot]:
@@ -147,19 +171,27 @@ def _sources(model: type[Model], column: str, wanted: Sequence[tuple[Where, Name
 
 
 def _read(sources: Sequence[_Source]) -> dict[type[Model], dict[Named, Any]]:
-    """Objects by the code or id as it was given, of every model with one statement: the sources stand side by side, and in
-    each row all but one of them are empty.
+    """Objects by the code or id as it was given, of every model with one statement.
 
     Read without the ORM's query compiler: it takes several times as long as the query, and this is on the way of every
     posting.
     """
-    found: dict[type[Model], dict[Named, Any]] = defaultdict(dict)
     if not sources:
-        return found
-    sql = " FULL JOIN ".join(
+        return defaultdict(dict)
+    return _objects(sources, rows_of(f"SELECT * FROM {_side_by_side(sources)}", [source.names for source in sources]))
+
+
+def _side_by_side(sources: Sequence[_Source]) -> str:
+    """The sources as one table: in each row all but one of them are empty."""
+    return " FULL JOIN ".join(
         f"({source.sql}) s{number}" + (" ON false" if number else "") for number, source in enumerate(sources)
     )
-    for row in rows_of(f"SELECT * FROM {sql}", [source.names for source in sources]):
+
+
+def _objects(sources: Sequence[_Source], rows: Rows) -> dict[type[Model], dict[Named, Any]]:
+    """What the table of all sources says, by model and by the name as it was given."""
+    found: dict[type[Model], dict[Named, Any]] = defaultdict(dict)
+    for row in rows:
         start = 0
         for model, *_ in sources:
             attributes, _, json_at = _layout(model)

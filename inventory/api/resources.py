@@ -18,6 +18,7 @@ from rest_framework.viewsets import GenericViewSet
 from inventory.api.fields import Body
 from inventory.api.idempotency import Reply, answer_once
 from inventory.api.parsing import AlwaysJson, ExactJsonParser
+from inventory.api.references import Reading
 from inventory.api.schema import ApiSchema
 from inventory.operations.describing import save_and_tell
 from inventory.operations.posting import Actor
@@ -90,9 +91,11 @@ class Resource(GenericViewSet[Any]):
     def answer(self, found: object) -> Response:
         return Response(self.shape(found), status=self.endpoint.status)
 
-    def answer_once(self, request: Request, work: Callable[[UUID], Reply]) -> HttpResponse:
+    def answer_once(
+        self, request: Request, work: Callable[[UUID], Reply], *, reading: Reading | None = None
+    ) -> HttpResponse:
         assert self.endpoint.is_keyed, f"{self.action} is not declared as keyed"
-        return answer_once(request, work)
+        return answer_once(request, work, reading=reading)
 
     def reply(self, found: object, *, replayed: bool = False) -> Reply:
         return Reply(self.shape(found), self.endpoint.status, replayed)

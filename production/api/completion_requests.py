@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework.exceptions import ValidationError
 
-from inventory.api.references import Named, Where, find_items_and_locations, find_one, in_stock_units
+from inventory.api.references import Named, Reading, Where, find_one, in_stock_units
 from inventory.api.stock import picked_lots
 from inventory.models import Item, Location
 from production.models import Bom, WorkOrder
@@ -15,29 +15,58 @@ from production.operations.completing import Actual, ByProduct, CompletionReques
 PLACES = ("source_location", "output_location", "scrap_location")
 
 
-def completion_request(values: Mapping[str, Any]) -> CompletionRequest:
-    """The checked body with its objects: one statement for items and places, one each where named for lots, order and BOM.
+class CompletionBody:
+    """A checked body before what it names is read. Raises ValidationError where it does not say what was made."""
 
-    Raises ValidationError for what is not there, InvalidUnit, InvalidQuantityStep.
-    """
-    order = _work_order(values)
-    actuals, by_products = values["actuals"], values["by_products"]
-    named: list[tuple[Where, Named]] = [] if order else [(("item",), values["item"])]
-    for number, line in enumerate(actuals):
-        named.append((("actuals", number, "component"), line["component"]))
-        if line["replaces"] is not None:
-            named.append((("actuals", number, "replaces"), line["replaces"]))
-    named += [(("by_products", number, "item"), by["item"]) for number, by in enumerate(by_products)]
-    places: list[tuple[Where, Named]] = [((name,), values[name]) for name in PLACES if values[name] is not None]
-    places += [
-        (("by_products", number, "location"), by["location"])
-        for number, by in enumerate(by_products)
-        if by["location"] is not None
-    ]
-    those, locations = find_items_and_locations(named, places)
-    items = dict(zip([where for where, _ in named], those, strict=True))
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        if (values["work_order"] is None) == (values["item"] is None):
+            raise ValidationError({"item": ["Give either the item that was made, or the work order."]})
+        self.values = values
+        actuals, by_products = values["actuals"], values["by_products"]
+        named: list[tuple[Where, Named]] = [] if values["item"] is None else [(("item",), values["item"])]
+        for number, line in enumerate(actuals):
+            named.append((("actuals", number, "component"), line["component"]))
+            if line["replaces"] is not None:
+                named.append((("actuals", number, "replaces"), line["replaces"]))
+        named += [(("by_products", number, "item"), by["item"]) for number, by in enumerate(by_products)]
+        places: list[tuple[Where, Named]] = [((name,), values[name]) for name in PLACES if values[name] is not None]
+        places += [
+            (("by_products", number, "location"), by["location"])
+            for number, by in enumerate(by_products)
+            if by["location"] is not None
+        ]
+        self._named, self._places = [where for where, _ in named], [where for where, _ in places]
+        self.reading = Reading(named, places)
+
+    def request(self) -> CompletionRequest:
+        """With its objects: one statement for items and places, unless they were read, one each where named for lots, order
+        and BOM.
+
+        Raises ValidationError for what is not there, InvalidUnit, InvalidQuantityStep.
+        """
+        order = _work_order(self.values)
+        items, places = self.reading.found()
+        return _request(
+            self.values,
+            order,
+            items=dict(zip(self._named, items, strict=True)),
+            places=dict(zip(self._places, places, strict=True)),
+        )
+
+
+def completion_request(values: Mapping[str, Any]) -> CompletionRequest:
+    """The checked body with its objects. Raises as CompletionBody does."""
+    return CompletionBody(values).request()
+
+
+def _request(
+    values: Mapping[str, Any],
+    order: WorkOrder | None,
+    *,
+    items: Mapping[Where, Item],
+    places: Mapping[Where, Location],
+) -> CompletionRequest:
     item = order.item if order else items[("item",)]
-    found = dict(zip([where for where, _ in places], locations, strict=True))
     bom_id, unit = values["bom_id"], values["unit"]
     good, scrapped = in_stock_units([(item, values["good"], unit), (item, values["scrapped"], unit)])
     return CompletionRequest(
@@ -46,14 +75,14 @@ def completion_request(values: Mapping[str, Any]) -> CompletionRequest:
         work_order=order,
         scrapped=scrapped,
         scrap_reason=values["scrap_reason"],
-        scrap_location=found.get(("scrap_location",)),
-        source_location=found.get(("source_location",)),
-        output_location=found.get(("output_location",)),
+        scrap_location=places.get(("scrap_location",)),
+        source_location=places.get(("source_location",)),
+        output_location=places.get(("output_location",)),
         output_lot_code=values["output_lot"],
         expires_on=values["expires_on"],
         output_lots=_output_lots(item, values),
-        actuals=_actuals(actuals, items),
-        by_products=_by_products(by_products, items, found),
+        actuals=_actuals(values["actuals"], items),
+        by_products=_by_products(values["by_products"], items, places),
         bom=None if bom_id is None else find_one(Bom, "id", where=("bom_id",), name=bom_id, what="BOM version"),
         reason=values["reason"],
         reference=values["reference"],
@@ -67,8 +96,6 @@ def completion_request(values: Mapping[str, Any]) -> CompletionRequest:
 
 def _work_order(values: Mapping[str, Any]) -> WorkOrder | None:
     named = values["work_order"]
-    if (named is None) == (values["item"] is None):
-        raise ValidationError({"item": ["Give either the item that was made, or the work order."]})
     if named is None:
         return None
     order = find_one(WorkOrder, "number", where=("work_order",), name=named, what="work order")

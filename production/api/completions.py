@@ -8,7 +8,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from inventory.api.idempotency import Reply
+from inventory.api.idempotency import Reply, key_of
 from inventory.api.references import in_stock_units
 from inventory.api.resources import Endpoint, ListOne
 from inventory.api.stock import MOVEMENTS
@@ -22,7 +22,7 @@ from production.api.completion_answers import (
     summary_of,
 )
 from production.api.completion_batches import BATCH_ENDPOINTS, BatchCompletions
-from production.api.completion_requests import completion_request
+from production.api.completion_requests import CompletionBody, completion_request
 from production.api.completion_serializers import (
     CompletionDetailSerializer,
     CompletionInputSerializer,
@@ -82,15 +82,17 @@ class CompletionResource(BatchCompletions, ListOne):
 
     def create(self, request: Request) -> HttpResponse:
         """Post a completion: components leave by the BOM, the output comes in, in one step or not at all."""
+        key_of(request)  # a body is only looked at when there is a key
+        asked = CompletionBody(self.values())
 
         def work(key: UUID) -> Reply:
-            result = complete_production(key=key, request=completion_request(self.values()), actor=request.user)
+            result = complete_production(key=key, request=asked.request(), actor=request.user)
             if result.plan is None:
                 found = DETAILS.get(pk=result.completion.pk)
                 return Reply(posted_of(found), self.endpoint.status, replayed=True)
             return Reply(body_of_result(result, result.plan, actor=request.user.get_username()), self.endpoint.status)
 
-        return self.answer_once(request, work)
+        return self.answer_once(request, work, reading=asked.reading)
 
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:

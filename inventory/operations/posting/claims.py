@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -15,7 +15,7 @@ from django.utils import timezone
 from inventory.errors import BackdatingNotAllowed, IdempotencyMismatch
 from inventory.models import Posting, PostingKind
 from inventory.quantities import as_text
-from inventory.trips import rows_of
+from inventory.trips import Question, Rows, rows_of
 
 Actor = AbstractBaseUser | AnonymousUser | None
 """Who does it; None for the system itself."""
@@ -27,6 +27,8 @@ class Claim:
 
     posting: Posting
     is_new: bool
+    answer: Rows = field(default_factory=list)
+    """What was asked along."""
 
 
 def request_hash(kind: str, request: Mapping[str, object]) -> bytes:
@@ -43,6 +45,15 @@ def _canonical(value: object) -> str:
     return str(value)
 
 
+_INSERT = (
+    "INSERT INTO inventory_posting (key, request_hash, kind, reference, reason, note, demand_kind,"
+    " demand_ref, actor_id, reverses_id, related_id, effective_at, recorded_at)"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+    " ON CONFLICT (key) DO NOTHING RETURNING id"
+)
+_NOTHING = Question("nothing AS (SELECT 1)", "1", ())
+
+
 def claim_posting(
     *,
     key: UUID,
@@ -56,10 +67,12 @@ def claim_posting(
     reverses: Posting | None = None,
     related: Posting | None = None,
     demand: tuple[str, str] | None = None,
+    asking: Callable[[datetime], Question] | None = None,
 ) -> Claim:
     """Insert the posting under `key`, or find the one that used the key before.
 
-    A rival with the same key is waited for. Raises IdempotencyMismatch when the key was used for another request, and
+    A rival with the same key is waited for. `asking` gives, for the moment at which the posting takes effect, what the same
+    statement is to read: as committed when it began. Raises IdempotencyMismatch when the key was used for another request, and
     BackdatingNotAllowed for a time in the future.
     """
     now = timezone.now()
@@ -86,32 +99,31 @@ def claim_posting(
         effective_at=effective_at or now,
         recorded_at=now,
     )
-    made = rows_of(
-        "INSERT INTO inventory_posting (key, request_hash, kind, reference, reason, note, demand_kind,"
-        " demand_ref, actor_id, reverses_id, related_id, effective_at, recorded_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-        " ON CONFLICT (key) DO NOTHING RETURNING id",
-        [
-            key,
-            fingerprint,
-            str(kind),
-            reference,
-            reason,
-            note,
-            demand_kind,
-            demand_ref,
-            posting.actor_id,
-            posting.reverses_id,
-            posting.related_id,
-            posting.effective_at,
-            now,
-        ],
+    values = [
+        key,
+        fingerprint,
+        str(kind),
+        reference,
+        reason,
+        note,
+        demand_kind,
+        demand_ref,
+        posting.actor_id,
+        posting.reverses_id,
+        posting.related_id,
+        posting.effective_at,
+        now,
+    ]
+    question = _NOTHING if asking is None else asking(posting.effective_at)
+    answer = rows_of(
+        f"WITH made AS ({_INSERT}), {question.tables} SELECT (SELECT id FROM made), {question.select}",
+        [*values, *question.parameters],
     )
-    if made:
-        ((posting.pk,),) = made
+    posting.pk = answer[0][0]
+    if posting.pk is not None:
         posting._state.adding = False
         posting._state.db = connection.alias
-        return Claim(posting, is_new=True)
+        return Claim(posting, is_new=True, answer=[row[1:] for row in answer])
     known = Posting.objects.get(key=key)
     if bytes(known.request_hash) != fingerprint:
         raise IdempotencyMismatch(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -13,16 +13,25 @@ from inventory.models import Posting
 from inventory.operations.posting.drafts import Draft
 from inventory.operations.posting.serials import DUPLICATED_SERIAL, duplicate_serial, rising_lots
 from inventory.quantities import ZERO
-from inventory.trips import Statement, in_one_trip
+from inventory.trips import rows_of
 
 
-def write_draft(posting: Posting, draft: Draft, *, along: Sequence[Statement] = ()) -> None:
-    """Write all that a finished draft says; the rows must be locked. `along` is written in the same trip.
+class Along(NamedTuple):
+    """What the app above writes about a posting, as part of the statement that writes the posting."""
+
+    tables: str
+    """Common table expressions that write, without WITH. `posted` is there: id, effective_at and recorded_at of the posting."""
+    parameters: Sequence[Any]
+
+
+def write_draft(posting: Posting, draft: Draft, *, along: Along | None = None) -> None:
+    """Write all that a finished draft says; the rows must be locked. `along` is written by the same statement.
 
     Raises DuplicateSerial for a serial of which more than one piece would be on hand.
     """
     if not (draft.lines or draft.pools):
-        in_one_trip(*along)
+        if along is not None:
+            rows_of(f"WITH {_POSTED}, {along.tables} SELECT 1", [*_posted(posting), *along.parameters])
     else:
         if draft.overdrawn:
             _allow_negative(draft)
@@ -37,8 +46,9 @@ def write_draft(posting: Posting, draft: Draft, *, along: Sequence[Statement] = 
         _write_fulfilled(posting, draft)
 
 
+_POSTED = "posted AS (SELECT %s::bigint AS id, %s::timestamptz AS effective_at, %s::timestamptz AS recorded_at)"
 _WRITE = f"""
-WITH changed AS (
+WITH {_POSTED}, changed AS (
   UPDATE inventory_stockbalance b SET quantity = b.quantity + d.delta, reserved = b.reserved - d.freed
   FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[]) AS d(id, delta, freed) WHERE b.id = d.id RETURNING 1
 ), made AS (
@@ -54,21 +64,26 @@ WITH changed AS (
   WHERE p.id = n.id RETURNING 1
 ), news AS (
   INSERT INTO inventory_stockchange (items, posting_id, cause, recorded_at)
-  VALUES (%s::bigint[], %s, %s, %s) RETURNING 1
+  SELECT %s::bigint[], id, %s, recorded_at FROM posted RETURNING 1
 ), moved AS (
   INSERT INTO inventory_movement
     (posting_id, item_id, location_id, lot_id, status, quantity, value, effective_at, recorded_at)
-  SELECT %s, m.item_id, m.location_id, m.lot_id, m.status, m.quantity, m.value, %s, %s
-  FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::numeric[], %s::numeric[])
+  SELECT posted.id, m.item_id, m.location_id, m.lot_id, m.status, m.quantity, m.value, effective_at, recorded_at
+  FROM posted, unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::numeric[], %s::numeric[])
        AS m(item_id, location_id, lot_id, status, quantity, value) RETURNING 1
-)
+)"""
+_COUNTS = f"""
 SELECT (SELECT count(*) FROM changed) + (SELECT count(*) FROM made),
        (SELECT count(*) FROM pooled), (SELECT count(*) FROM moved), (SELECT count(*) FROM news),
        {DUPLICATED_SERIAL}
 """
 
 
-def _write(posting: Posting, draft: Draft, along: Sequence[Statement]) -> None:
+def _posted(posting: Posting) -> tuple[Any, ...]:
+    return posting.pk, posting.effective_at, posting.recorded_at
+
+
+def _write(posting: Posting, draft: Draft, along: Along | None) -> None:
     deltas: dict[CellKey, Decimal] = {}
     for line in draft.lines:
         deltas[line.key] = deltas.get(line.key, ZERO) + line.quantity
@@ -80,6 +95,7 @@ def _write(posting: Posting, draft: Draft, along: Sequence[Statement]) -> None:
     lines = draft.lines
     rising = rising_lots(draft)
     parameters: list[Any] = [
+        *_posted(posting),
         numbers(cells[key].id for key, _ in known),
         numbers(delta for _, delta in known),
         numbers(draft.freed.get(key, ZERO) for key, _ in known),
@@ -93,22 +109,19 @@ def _write(posting: Posting, draft: Draft, along: Sequence[Statement]) -> None:
         numbers(pool.value for _, pool in pools),
         numbers(pool.unknown_quantity for _, pool in pools),
         numbers(items),
-        posting.pk,
         cause_of(str(posting.kind)),
-        posting.recorded_at,
-        posting.pk,
-        posting.effective_at,
-        posting.recorded_at,
         numbers(line.item_id for line in lines),
         numbers(line.location_id for line in lines),
         numbers(line.lot_id for line in lines),
         texts(str(line.status) for line in lines),
         numbers(line.quantity for line in lines),
         numbers(line.value for line in lines),
+        *(along.parameters if along else ()),
         numbers(rising),
         numbers(rising.values()),
     ]
-    ((*counts, duplicated),), *_ = in_one_trip((_WRITE, parameters), *along)
+    also = f", {along.tables}" if along else ""
+    ((*counts, duplicated),) = rows_of(f"{_WRITE}{also}{_COUNTS}", parameters)
     expected = (len(deltas), len(pools), len(lines), 1)
     assert tuple(counts) == expected, f"wrote {counts} cells, pools, movements and news instead of {expected}"
     if duplicated is not None:

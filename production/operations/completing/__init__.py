@@ -15,7 +15,7 @@ from production.facts import Recipe
 from production.models import DEMAND_KIND, Completion, WorkOrder
 from production.operations.completing.lots_made import receive_outputs
 from production.operations.completing.nesting import is_short, make_missing, may_nest
-from production.operations.completing.plans import order_of, plan_completion, recipe_for
+from production.operations.completing.plans import order_of, plan_completion, recipe_for, recipe_question
 from production.operations.completing.promising import free_the_rest, promise_output
 from production.operations.completing.refusing import check_request
 from production.operations.completing.requests import (
@@ -107,6 +107,7 @@ def _complete(
         reason=request.reason,
         note=request.note,
         related=parent,
+        asking=None if request.work_order else lambda at: recipe_question(request, on=timezone.localdate(at)),
     )
     if not claim.is_new:
         known = Completion.objects.select_related("item", "output_lot").get(posting=claim.posting)
@@ -115,7 +116,7 @@ def _complete(
     posting = claim.posting
     day = timezone.localdate(posting.effective_at)
     order = order_of(request, lock=True)
-    recipe = recipe_for(request, order, on=day)
+    recipe = recipe_for(request, order, on=day, answer=None if order else claim.answer)
     nested: list[CompletionPlan] = []
     if may_nest(request, recipe):
         nested = _nested(posting, request, order, recipe, actor=actor, on=day, depth=depth)
@@ -124,8 +125,8 @@ def _complete(
     if plan.problems:
         raise plan.problems[0]
     lot_ids = receive_outputs(lines.draft, plan, item=item, on=day, usual=usual)
-    completion, statement = completion_of(posting, plan, lot_ids, parent=parent)
-    post(posting=posting, draft=lines.draft, along=[statement])
+    completion, along = completion_of(posting, plan, lot_ids, parent=parent)
+    post(posting=posting, draft=lines.draft, along=along)
     note_written(completion, plan, lot_ids)
     if lines.draft.overdrawn:
         _report_below_zero(posting, plan, actor=actor)

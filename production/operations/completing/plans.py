@@ -15,9 +15,9 @@ from inventory.operations.lots import LotSpec, ensure_lots, lots_statement
 from inventory.operations.posting import Actor
 from inventory.operations.taking import check_negative
 from inventory.quantities import ZERO, as_text
-from inventory.trips import rows_of
+from inventory.trips import Question, Rows, rows_of
 from production.errors import InvalidSubstitute, OrderClosed
-from production.facts import ComponentFact, Recipe, recipe_of_bom, recipe_of_work_order
+from production.facts import ComponentFact, Recipe, bom_question, recipe_of_bom, recipe_of_work_order
 from production.issued import IssuedStock, stand_ins
 from production.models import DEMAND_KIND, ConsumptionBasis, WorkOrder, WorkOrderState
 from production.operations.completing.lots_made import usual_lot, with_lots_there
@@ -40,11 +40,17 @@ from production.planning import LinePlan, PlanInput, largest_completable, plan_l
 from production.ran import Event, Ran, ran_through
 
 
-def recipe_for(request: CompletionRequest, order: WorkOrder | None, *, on: date) -> Recipe:
-    """What the run goes by: the order's frozen lines, or the BOM in force."""
+def recipe_question(request: CompletionRequest, *, on: date) -> Question:
+    """What `recipe_for` needs to know of a request without a work order."""
+    return bom_question(item=item_of(request), on=on, bom_id=None if request.bom is None else request.bom.pk)
+
+
+def recipe_for(request: CompletionRequest, order: WorkOrder | None, *, on: date, answer: Rows | None = None) -> Recipe:
+    """What the run goes by: the order's frozen lines, or the BOM in force. `answer`: of `recipe_question`, when asked."""
     if order is not None:
         return recipe_of_work_order(order)
-    return recipe_of_bom(item=item_of(request), on=on, bom_id=None if request.bom is None else request.bom.pk)
+    bom_id = None if request.bom is None else request.bom.pk
+    return recipe_of_bom(item=item_of(request), on=on, bom_id=bom_id, answer=answer)
 
 
 def order_of(request: CompletionRequest, *, lock: bool) -> WorkOrder | None:

@@ -5,47 +5,51 @@ from typing import Any
 
 from inventory.arrays import flags, numbers, texts
 from inventory.models import Posting
-from inventory.trips import Statement
+from inventory.operations.posting import Along
 from production.models import Completion, CompletionOutput, WorkOrderState
 from production.operations.completing.requests import CompletionPlan
 
 _WRITE = """
-WITH head AS (
+head AS (
   INSERT INTO production_completion
-    (posting_id, item_id, bom_id, work_order_id, good, scrapped, scrap_reason, scrap_location_id, source_location_id,
-     output_location_id, output_lot_id, output_status, consumed_value, output_value, operation_value, by_product_value, parent_id,
+    (posting_id, item_id, bom_id, work_order_id, scrap_location_id, source_location_id, output_location_id, output_lot_id,
+     parent_id, good, scrapped, consumed_value, output_value, operation_value, by_product_value, scrap_reason, output_status,
      reversed_good, reversed_scrap)
-  VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0) RETURNING posting_id
+  SELECT posted.id, i[1], i[2], i[3], i[4], i[5], i[6], i[7], i[8], n[1], n[2], n[3], n[4], n[5], n[6], t[1], t[2], 0, 0
+  FROM posted, (SELECT %s::bigint[] AS i, %s::numeric[] AS n, %s::text[] AS t) given
+  RETURNING posting_id, work_order_id, good, scrapped
 ), used AS (
   SELECT * FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::text[], %s::numeric[], %s::boolean[], %s::bigint[],
     %s::numeric[], %s::text[], %s::bigint[])
     AS u(component_id, expected, actual, reason, value, is_consumable, order_line_id, scrapped, cause, substitute_for_id)
-){booked}
-INSERT INTO production_completionline (completion_id, component_id, expected, actual, reason, value, is_consumable,
-  work_order_line_id, scrapped, cause, substitute_for_id)
-SELECT head.posting_id, u.component_id, u.expected, u.actual, u.reason, u.value, u.is_consumable, u.order_line_id,
-  u.scrapped, u.cause, u.substitute_for_id
-FROM head, used u RETURNING 1
-"""
+), lines AS (
+  INSERT INTO production_completionline (completion_id, component_id, expected, actual, reason, value, is_consumable,
+    work_order_line_id, scrapped, cause, substitute_for_id)
+  SELECT head.posting_id, u.component_id, u.expected, u.actual, u.reason, u.value, u.is_consumable, u.order_line_id,
+    u.scrapped, u.cause, u.substitute_for_id
+  FROM head, used u
+)"""
+"""Ids, numbers and texts of the completion come as one array each: the driver remembers how to send a statement only as
+long as it has at most 50 parameters."""
 
-_BOOKED = """, counted AS (
-  UPDATE production_workorder SET good = good + %s, scrapped = scrapped + %s,
-    state = CASE WHEN good + scrapped + %s >= planned THEN 'done' ELSE state END,
-    closed_at = CASE WHEN state = 'open' AND good + scrapped + %s >= planned THEN %s ELSE closed_at END
-  WHERE id = %s
+_BOOK = """, counted AS (
+  UPDATE production_workorder o SET good = o.good + h.good, scrapped = o.scrapped + h.scrapped,
+    state = CASE WHEN o.good + o.scrapped + h.good + h.scrapped >= planned THEN 'done' ELSE state END,
+    closed_at = CASE WHEN state = 'open' AND o.good + o.scrapped + h.good + h.scrapped >= planned
+      THEN (SELECT recorded_at FROM posted) ELSE closed_at END
+  FROM head h WHERE o.id = h.work_order_id
 ), booked AS (
   UPDATE production_workorderline l SET booked = l.booked + u.expected, used = l.used + u.actual
   FROM used u WHERE l.id = u.order_line_id
 )"""
 
-_WRITE_ALONE = _WRITE.format(booked="")
-_WRITE_BOOKED = _WRITE.format(booked=_BOOKED)
+_WRITE_BOOKED = _WRITE + _BOOK
 
 
 def completion_of(
     posting: Posting, plan: CompletionPlan, lot_ids: Sequence[int], *, parent: Posting | None = None
-) -> tuple[Completion, Statement]:
-    """The completion, and the statement that writes it with its lines and the counters of its order."""
+) -> tuple[Completion, Along]:
+    """The completion, and what writes it along with its posting: itself, its lines and the counters of its order."""
     order = plan.work_order
     lot_id = lot_ids[0] if plan.good else None
     completion = Completion(
@@ -68,26 +72,30 @@ def completion_of(
         parent_id=None if parent is None else parent.pk,
     )
     lines = plan.lines
-    head: list[Any] = [
-        posting.pk,
-        plan.item.pk,
-        completion.bom_id,
-        completion.work_order_id,
-        plan.good,
-        plan.scrapped,
-        completion.scrap_reason,
-        completion.scrap_location_id,
-        completion.source_location_id,
-        completion.output_location_id,
-        lot_id,
-        plan.output_status,
-        plan.consumed_value,
-        plan.output_value,
-        completion.operation_value,
-        completion.by_product_value,
-        completion.parent_id,
-    ]
-    used: list[Any] = [
+    parameters: list[Any] = [
+        numbers(
+            (
+                plan.item.pk,
+                completion.bom_id,
+                completion.work_order_id,
+                completion.scrap_location_id,
+                completion.source_location_id,
+                completion.output_location_id,
+                lot_id,
+                completion.parent_id,
+            )
+        ),
+        numbers(
+            (
+                plan.good,
+                plan.scrapped,
+                plan.consumed_value,
+                plan.output_value,
+                completion.operation_value,
+                completion.by_product_value,
+            )
+        ),
+        texts((completion.scrap_reason, str(plan.output_status))),
         numbers(line.component.id for line in lines),
         numbers(line.expected for line in lines),
         numbers(line.actual for line in lines),
@@ -99,11 +107,7 @@ def completion_of(
         texts(line.cause for line in lines),
         numbers(line.substitute_for.id if line.substitute_for else None for line in lines),
     ]
-    if order is None:
-        return completion, (_WRITE_ALONE, [*head, *used])
-    started = plan.good + plan.scrapped
-    counters: list[Any] = [plan.good, plan.scrapped, started, started, posting.recorded_at, order.pk]
-    return completion, (_WRITE_BOOKED, [*head, *used, *counters])
+    return completion, Along(_WRITE if order is None else _WRITE_BOOKED, parameters)
 
 
 def note_written(completion: Completion, plan: CompletionPlan, lot_ids: Sequence[int]) -> None:

@@ -719,7 +719,7 @@ def test_statements_do_not_depend_on_lines_and_lots(place, with_order, django_as
         order = make_order(item, place, "50") if with_order else None
         complete(item if not with_order else None, "1", into=place, order=order)  # makes the pool of the output
 
-        with django_assert_num_queries(11 if with_order else 9):  # savepoint and release stand for BEGIN and COMMIT
+        with django_assert_num_queries(10 if with_order else 7):  # savepoint and release stand for BEGIN and COMMIT
             complete(item if not with_order else None, str(4 * lots - 1), into=place, order=order)
 
 
