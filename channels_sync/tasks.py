@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from channels_sync.operations.absorbing import absorb_changes, absorb_wide
 from channels_sync.operations.confirming import confirm_sent
+from channels_sync.operations.first_looks import take_first_look
 from channels_sync.operations.publishing import publish_due
 from channels_sync.operations.ranking import refresh_sold_per_day
 from channels_sync.operations.reading_back import read_everything, read_sample
@@ -22,7 +23,7 @@ from channels_sync.operations.recomputing import recompute_all
 from channels_sync.operations.remembering import forget_old_maxima as forget_maxima
 from channels_sync.operations.simulating import waiting_simulations, work_on_simulations
 from channels_sync.operations.sweeping import sweep
-from channels_sync.reads.differences import sending_channel_ids
+from channels_sync.reads.differences import sending_channel_ids, shadow_channel_ids
 from channels_sync.reads.publishing import due_channel_ids
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ TIME_LIMIT_SECONDS = 110
 SIMULATION_SECONDS = 1_080
 """Shorter than the lease of a simulation."""
 NIGHT = timedelta(hours=8)
+LOOK_AGAIN = timedelta(hours=1)
 """What was read back so short a time ago is not read again in the same night."""
 
 
@@ -143,6 +145,18 @@ def read_back_samples() -> None:
     """Every few minutes: have a sample of each channel read back."""
     for channel_id in sending_channel_ids():
         send_message(read_back_sample, channel_id=channel_id)
+    for channel_id in shadow_channel_ids():
+        send_message(look_at_channel, channel_id=channel_id)
+
+
+@shared_task(time_limit=TIME_LIMIT_SECONDS, ignore_result=True)
+def look_at_channel(*, channel_id: int) -> int:
+    """Read what one channel in the shadow shows where it was never told anything, each listing once in LOOK_AGAIN.
+
+    Returns the listings read.
+    """
+    before = timezone.now() - LOOK_AGAIN
+    return take_first_look(channel_id=channel_id, before=before, seconds_max=TASK_SECONDS).read
 
 
 @shared_task(time_limit=TIME_LIMIT_SECONDS, ignore_result=True)

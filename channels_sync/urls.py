@@ -61,6 +61,7 @@ urlpatterns = [
     path("<slug:code>/resume/", channels.resume, name="resume"),
     path("<slug:code>/mode/", channels.change_mode, name="change_mode"),
     path("<slug:code>/mode/automatic/", channels.go_automatic, name="go_automatic"),
+    path("<slug:code>/mode/look/", channels.look, name="look"),
     path("<slug:code>/sending/", sending.sending, name="sending"),
     path("<slug:code>/sending/pace/", sending.change_pace, name="change_pace"),
     path("<slug:code>/sending/retry/", sending.retry_all, name="retry_given_up"),

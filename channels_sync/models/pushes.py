@@ -74,7 +74,9 @@ class PublicationLine(models.Model):
     run = models.ForeignKey(PublishRun, on_delete=models.PROTECT, related_name="lines")
     listing = models.ForeignKey(Listing, on_delete=models.PROTECT, related_name="publications")
     version = models.PositiveBigIntegerField()
-    before = models.PositiveIntegerField(null=True, help_text="Published before; null for the first time.")
+    before = models.PositiveIntegerField(
+        null=True, help_text="Published before, or what the channel showed before the first time; null: not known."
+    )
     after = models.PositiveIntegerField()
     derivation = models.JSONField(help_text="Every term of the figure with its source; see allocation.Derivation.")
     state = models.CharField(max_length=12, choices=PublicationState, default=PublicationState.QUEUED)

@@ -118,8 +118,9 @@ def undo_run(*, run: PublishRun, actor: Actor, reason: str, typed: str = "") -> 
     """Take a run back: each listing it changed is frozen at what it showed before and worked out anew.
 
     That is no blind restoring: a listing shows the smaller of what it showed and what is possible now, and the plan goes
-    through the same guard. A first figure is taken back to zero. What changed again since is left alone. Raises WrongState
-    when nothing is left to take back or no reason is given, TypedConfirmationRequired.
+    through the same guard. A first figure is taken back to what the channel was seen to show, to zero where that is not
+    known. What changed again since is left alone. Raises WrongState when nothing is left to take back or no reason is given,
+    TypedConfirmationRequired.
     """
     if not reason.strip():
         raise WrongState("Say why the run is taken back.")

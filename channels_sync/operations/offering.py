@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -224,11 +224,11 @@ def link_claims(adapter: ChannelAdapter, claims: Sequence[Claim]) -> Links:
     if not isinstance(adapter, ListingDirectory):
         words = "{sku}: the channel's id of this listing is not known. Enter it."
         return Links((), [Refused(claim, words.format(sku=claim.sku)) for claim in nameless])
-    matches = adapter.discover_listings([claim.sku for claim in nameless])
-    _store_links({claim.listing_id: match for claim, match in zip(nameless, matches, strict=True)})
+    matches = find_on_channel(adapter, {claim.listing_id: claim.sku for claim in nameless})
     linked: list[Claim] = []
     refused: list[Settlement] = []
-    for claim, match in zip(nameless, matches, strict=True):
+    for claim in nameless:
+        match = matches[claim.listing_id]
         if match.listing is not None:
             linked.append(replace(claim, external_item_id=match.listing.external_item_id))
         elif match.state is ListingMatchState.AMBIGUOUS:
@@ -236,6 +236,15 @@ def link_claims(adapter: ChannelAdapter, claims: Sequence[Claim]) -> Links:
         else:
             refused.append(Refused(claim, f"{claim.sku}: the channel has no item with exactly this SKU. Add it there."))
     return Links(linked, refused)
+
+
+def find_on_channel(adapter: ChannelAdapter, skus: Mapping[int, str]) -> dict[int, ListingMatch]:
+    """What the channel has under the SKUs of listings (by id), whose ids are kept; nothing where it cannot be asked."""
+    if not skus or not isinstance(adapter, ListingDirectory):
+        return {}
+    matches = dict(zip(skus, adapter.discover_listings(list(skus.values())), strict=True))
+    _store_links(matches)
+    return matches
 
 
 def _store_links(matches: dict[int, ListingMatch]) -> None:

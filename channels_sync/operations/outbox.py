@@ -6,7 +6,7 @@ lease it was taken with. Times are those of the database, so that several machin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
@@ -44,6 +44,8 @@ class Claim:
     run_id: int
     is_held: bool = False
     """A change of it waits for a person: it may lower the channel's figure and never raises it."""
+    is_unseen: bool = False
+    """It was planned without knowing what the channel shows, which was never told a figure of it."""
     tries: int = 0
     """Stale answers since it was claimed."""
 
@@ -127,12 +129,12 @@ WITH due AS MATERIALIZED (
 UPDATE channels_sync_listingpush p SET lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
 FROM due JOIN channels_sync_listing l ON l.id = due.listing_id WHERE p.listing_id = due.listing_id
 RETURNING p.listing_id, p.version, p.wanted, p.lease_until, p.channel_quantity, p.channel_quantity_at,
-          l.external_sku, l.external_item_id, p.is_held
+          l.external_sku, l.external_item_id, p.is_held, p.sent_version = 0
 """
 _LOWERING = "AND (p.wanted = 0 OR p.wanted < p.channel_quantity)"
 
 _RUNS = """
-SELECT line.listing_id, line.version, line.run_id FROM channels_sync_publicationline line
+SELECT line.listing_id, line.version, line.run_id, line.before FROM channels_sync_publicationline line
 JOIN unnest(%s::bigint[], %s::bigint[]) AS c(listing_id, version)
   ON line.listing_id = c.listing_id AND line.version = c.version
 """
@@ -156,7 +158,7 @@ def claim_due(*, channel_id: int, rows_max: int, only_lowering: bool = False) ->
             return []
         # A statement of its own: the claim may have got a newer version whose line it could not see yet.
         cursor.execute(_RUNS, [numbers(row[0] for row in rows), numbers(row[1] for row in rows)])
-        runs = {(listing_id, version): run_id for listing_id, version, run_id in cursor.fetchall()}
+        runs = {(listing_id, version): rest for listing_id, version, *rest in cursor.fetchall()}
     return [
         Claim(
             listing_id=listing_id,
@@ -167,10 +169,22 @@ def claim_due(*, channel_id: int, rows_max: int, only_lowering: bool = False) ->
             expected_at=quantity_at,
             sku=sku,
             external_item_id=external_item_id,
-            run_id=runs[(listing_id, version)],
+            run_id=runs[(listing_id, version)][0],
             is_held=is_held,
+            is_unseen=is_first and runs[(listing_id, version)][1] is None,
         )
-        for listing_id, version, wanted, lease_until, quantity, quantity_at, sku, external_item_id, is_held in rows
+        for (
+            listing_id,
+            version,
+            wanted,
+            lease_until,
+            quantity,
+            quantity_at,
+            sku,
+            external_item_id,
+            is_held,
+            is_first,
+        ) in rows
     ]
 
 
@@ -211,6 +225,29 @@ def _settle_accepted(answers: Sequence[Accepted]) -> None:
                 "lease": LEASE_SECONDS,
             },
         )
+
+
+_NOTE = """
+UPDATE channels_sync_publicationline l SET before = u.quantity
+FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS u(listing_id, version, quantity)
+WHERE l.listing_id = u.listing_id AND l.version = u.version AND l.before IS NULL
+"""
+
+
+@operation
+def note_shown_before(claims: Sequence[Claim], shown: Mapping[int, int]) -> None:
+    """Keep with first figures what the channel was seen to show before them, by listing id: it is where an undo goes back to."""
+    unseen = [claim for claim in claims if claim.is_unseen and claim.listing_id in shown]
+    if unseen:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _NOTE,
+                [
+                    numbers(claim.listing_id for claim in unseen),
+                    numbers(claim.version for claim in unseen),
+                    numbers(max(shown[claim.listing_id], 0) for claim in unseen),
+                ],
+            )
 
 
 @operation

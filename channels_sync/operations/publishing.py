@@ -28,7 +28,8 @@ from channels_sync.adapters.base import (
 )
 from channels_sync.adapters.registry import ADAPTERS
 from channels_sync.errors import ChannelError, ChannelRejected, ChannelUnavailable, StaleQuantity
-from channels_sync.models import Channel
+from channels_sync.models import Channel, ChannelMode
+from channels_sync.operations.first_looks import judge_first_figures
 from channels_sync.operations.metering import (
     Entry,
     account_answered,
@@ -47,6 +48,7 @@ from channels_sync.operations.outbox import (
     Released,
     Settlement,
     claim_due,
+    note_shown_before,
     settle,
 )
 from channels_sync.reads.sending import flow_now
@@ -144,6 +146,7 @@ class _Delivery:
         self._open.update({claim.listing_id: claim for claim in links.linked if claim.listing_id in self._open})
         for _ in range(ROUNDS_MAX):
             self._read_unknown(adapter)
+            self._judge_falls()
             self._put_back_raises()
             if not self._open or self._is_late():
                 return
@@ -168,11 +171,30 @@ class _Delivery:
         place = self.channel.external_location_id
         targets = [QuantityTarget(claim.ref, claim.external_item_id, place) for claim in unknown]
         settlements: list[Settlement] = []
+        equal: dict[int, int] = {}
         try:
             for claim, reading in zip(unknown, adapter.read_quantities(targets), strict=True):
+                if reading.available == claim.wanted:
+                    equal[claim.listing_id] = claim.wanted
                 settlements.append(self._from_reading(adapter, claim, reading))
         finally:
             self._settle(settlements)  # also when the channel fell silent halfway
+        note_shown_before(unknown, equal)
+
+    def _judge_falls(self) -> None:
+        """A first figure of zero where the channel shows stock is a fall the guard did not see: it is planned anew from there."""
+        falls = {
+            claim.listing_id: claim.expected
+            for claim in self._open.values()
+            if claim.is_unseen and not claim.wanted and (claim.expected or 0) > 0
+        }
+        if falls and self.channel.mode == ChannelMode.AUTO:
+            shown = {listing_id: expected for listing_id, expected in falls.items() if expected is not None}
+            judge_first_figures(shown=shown, claims=list(self._open.values()))
+            for listing_id in falls:
+                del self._open[listing_id]
+        rest = list(self._open.values())
+        note_shown_before(rest, {claim.listing_id: claim.expected for claim in rest if claim.expected is not None})
 
     def _from_reading(self, adapter: QuantityReader, claim: Claim, reading: QuantityReading) -> Settlement:
         if reading.available is None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, F, Q, QuerySet
 
 from channels_sync.drift import Cause, DriftRules, Response
-from channels_sync.models import SENDING, Channel, Difference, DifferenceCause, DriftSetting, ListingPush
+from channels_sync.models import SENDING, Channel, ChannelMode, Difference, DifferenceCause, DriftSetting, ListingPush
 
 VERIFIED_WITHIN = timedelta(hours=24)
 
@@ -75,6 +75,11 @@ def differences_now(*, channel_id: int | None = None, cause: str = "") -> QueryS
 def open_difference(*, listing_id: int) -> Difference | None:
     """What a listing shows now instead of what was sent; None where it was not seen to differ."""
     return differences_now().filter(listing=listing_id).first()
+
+
+def shadow_channel_ids() -> list[int]:
+    """Channels that are only compared."""
+    return list(Channel.objects.filter(mode=ChannelMode.SHADOW).order_by("pk").values_list("pk", flat=True))
 
 
 def sending_channel_ids() -> list[int]:

@@ -10,6 +10,7 @@ from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from channels_sync.models import (
@@ -31,6 +32,7 @@ from channels_sync.operations.controlling import (
     set_channel_mode,
     unsent_of,
 )
+from channels_sync.operations.first_looks import take_first_look
 from channels_sync.operations.rehearsing_modes import outlook_of_automatic
 from channels_sync.operations.second_looks import TYPED_FROM, TypedConfirmationRequired
 from channels_sync.reads.differences import open_difference
@@ -42,6 +44,8 @@ from inventory.filters import Chip, without
 from inventory.web import Cell, Crumb, export_table, go_to, is_htmx, render_page
 from inventory.whole_numbers import whole_number
 
+LOOK_SECONDS = 20.0
+"""What somebody waits for at a button."""
 LISTINGS_PER_PAGE = 50
 HISTORY_PER_PAGE = 50
 
@@ -285,7 +289,27 @@ def go_automatic(request: HttpRequest, code: str) -> HttpResponse:
         page_object=Paginator(outlook.changes, LISTINGS_PER_PAGE).get_page(request.GET.get("page")),
         count=len(outlook.changes),
         typed_from=TYPED_FROM,
+        unknown=sum(change.before is None for change in outlook.changes),
     )
+
+
+@require_POST
+@permission_required("channels_sync.change_channel", raise_exception=True)
+def look(request: HttpRequest, code: str) -> HttpResponse:
+    """Read what the channel shows before it is told anything, and go back to the plan of the switch."""
+    channel = get_object_or_404(Channel, code=code)
+    found = take_first_look(channel_id=channel.pk, before=timezone.now(), seconds_max=LOOK_SECONDS)
+    words = [f"{found.read} listings read."]
+    if found.missing:
+        words.append(f"{found.missing} are not on the channel, or not stocked there.")
+    if found.left:
+        words.append(f"{found.left} not looked at yet.")
+    if found.problem:
+        words.append(found.problem)
+    elif found.left:
+        words.append("Read again to go on; in the shadow the rest is read within minutes by itself.")
+    message = " ".join(words)
+    return go_to(request, "channels_sync:go_automatic", code, message=message, level=40 if found.problem else 20)
 
 
 @require_GET

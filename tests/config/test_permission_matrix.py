@@ -258,7 +258,7 @@ def company():
         **alike("channels_sync", ("run", "approve_run", "refuse_run", "undo_run"), run.pk),
         **alike(
             "channels_sync",
-            ("channel", "pause", "resume", "change_mode", "go_automatic", "guard", "channel_drift", "latency"),
+            ("channel", "pause", "resume", "change_mode", "go_automatic", "look", "guard", "channel_drift", "latency"),
             "shop",
         ),
         **alike("channels_sync", ("decide_difference",), differing.pk),

@@ -436,7 +436,7 @@ def test_costs_the_same_queries_for_1_and_50_figures(shop, django_assert_max_num
 
     counts = []
     for rows in (1, 50):
-        with django_assert_max_num_queries(45) as queries:
+        with django_assert_max_num_queries(48) as queries:
             assert publish_due(channel_id=channel.pk, rows_max=rows).accepted == rows
             assert confirm_sent(channel_id=channel.pk, rows_max=rows).confirmed == rows
         counts.append(len(queries))

@@ -224,6 +224,7 @@ def test_a_listing_whose_figure_is_not_known_waits_in_such_hours_unless_it_goes_
     absorb_changes()
     at(monkeypatch, "2026-11-26 23:00")
 
+    publish_due(channel_id=channel.pk)  # reads it; the guard sees what falls
     publish_due(channel_id=channel.pk)
 
     assert (shop.shows(full), shop.shows(empty)) == (2, 0)
