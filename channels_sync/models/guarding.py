@@ -99,6 +99,11 @@ class Hold(models.Model):
     def __str__(self) -> str:
         return f"{self.listing} {self.before} -> {self.after}"
 
+    @property
+    def difference(self) -> int | None:
+        """By how much the figure would change; None where it is not known what is shown."""
+        return None if self.before is None else self.after - self.before
+
 
 class FreezeQuerySet(models.QuerySet["Freeze"]):
     def in_force(self) -> Self:

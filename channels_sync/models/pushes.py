@@ -96,6 +96,11 @@ class PublicationLine(models.Model):
     def __str__(self) -> str:
         return f"{self.listing} {self.before} -> {self.after}"
 
+    @property
+    def difference(self) -> int | None:
+        """By how much the figure changed; None where it is not known what was shown."""
+        return None if self.before is None else self.after - self.before
+
 
 class ListingPush(models.Model):
     """The outbox: what one listing should show, and what the channel was last told. One row per listing.

@@ -63,7 +63,8 @@ def set_channel_mode(*, channel: Channel, mode: ChannelMode, actor: Actor, typed
     what waits for a person goes on waiting. Into approve, what was not sent waits for a person like everything else. Out of
     off, every listing is worked out anew. `typed` is the number of listings that would be sent a figure, as a person saw it;
     None: no person is asked. Raises WrongState for a mode that sends without credentials, TypedConfirmationRequired where
-    TYPED_FROM or more go out and their number was not typed.
+    TYPED_FROM or more go out and their number was not typed. While all are paused together, a channel that begins to send is
+    paused with them.
     """
     locked = _lock(channel)
     before = locked.mode
@@ -76,7 +77,9 @@ def set_channel_mode(*, channel: Channel, mode: ChannelMode, actor: Actor, typed
             f"{locked.name} has no credentials, so nothing can be sent. Enter them first.", channel=locked.code
         )
     locked.mode = mode
-    _save(locked, actor=actor, fields=["mode"])
+    if mode in SENDING and before not in SENDING:
+        _join_the_pause(locked)
+    _save(locked, actor=actor, fields=["mode", *_PAUSE])
     if mode in SENDING:
         if before not in SENDING:
             _forget_the_shadow(locked)
@@ -94,6 +97,13 @@ def set_channel_mode(*, channel: Channel, mode: ChannelMode, actor: Actor, typed
         items = Listing.objects.filter(channel=locked, is_active=True).values_list("item_id", flat=True)
         tell_items_changed(items=set(items), cause="channel mode", actor=actor)
     return locked
+
+
+def _join_the_pause(channel: Channel) -> None:
+    together = Channel.objects.filter(mode__in=SENDING, is_paused_with_all=True).order_by("paused_at").first()
+    if together is not None and not channel.is_paused:
+        channel.is_paused = channel.is_paused_with_all = True
+        channel.pause_reason, channel.paused_at = together.pause_reason, timezone.now()
 
 
 @operation

@@ -38,7 +38,7 @@ from channels_sync.operations.second_looks import TYPED_FROM, TypedConfirmationR
 from channels_sync.reads.differences import open_difference
 from channels_sync.reads.figures import figures_of
 from channels_sync.reads.publishing import channel_health
-from channels_sync.views.explaining import explain, why_of
+from channels_sync.views.explaining import Why, explain, why_of
 from inventory.errors import DomainError
 from inventory.filters import Chip, without
 from inventory.web import Cell, Crumb, export_table, go_to, is_htmx, render_page
@@ -299,7 +299,7 @@ def look(request: HttpRequest, code: str) -> HttpResponse:
     """Read what the channel shows before it is told anything, and go back to the plan of the switch."""
     channel = get_object_or_404(Channel, code=code)
     found = take_first_look(channel_id=channel.pk, before=timezone.now(), seconds_max=LOOK_SECONDS)
-    words = [f"{found.read} listings read."]
+    words = [f"{found.read} listing{'' if found.read == 1 else 's'} read."]
     if found.missing:
         words.append(f"{found.missing} are not on the channel, or not stocked there.")
     if found.left:
@@ -356,7 +356,7 @@ def retry(request: HttpRequest, pk: int) -> HttpResponse:
 @permission_required("channels_sync.view_listing", raise_exception=True)
 def why(request: HttpRequest, pk: int) -> HttpResponse:
     """Why a listing shows its figure, in its newest or an earlier version, or as it would be worked out at this moment
-    (`?version=now`): in the drawer, or as a page of its own.
+    (`?version=now`), or why it would show what waits for a person (`?hold=`): in the drawer, or as a page of its own.
     """
     listing = get_object_or_404(Listing.objects.select_related("channel", "item"), pk=pk)
     lines = PublicationLine.objects.filter(listing=listing).select_related("run").order_by("-version")
@@ -364,6 +364,15 @@ def why(request: HttpRequest, pk: int) -> HttpResponse:
     present = next(iter(figures_of(listing_ids=[listing.pk])), None) if version == "now" else None
     number = whole_number(version)
     chosen = lines.first() if number is None else lines.filter(version=number).first()
+    hold_id = whole_number(request.GET.get("hold", ""))
+    hold = None if hold_id is None else Hold.objects.filter(listing=listing, pk=hold_id).first()
+    shown: Why | None
+    if present is not None:
+        shown = explain(present.derivation)
+    elif hold is not None:
+        shown = why_of(hold.derivation)
+    else:
+        shown = why_of(chosen.derivation) if chosen else None
     return render_page(
         request,
         "channels_sync/why.html",
@@ -374,9 +383,10 @@ def why(request: HttpRequest, pk: int) -> HttpResponse:
             Crumb(listing.external_sku, reverse("channels_sync:listing", args=[listing.pk])),
         ],
         listing=listing,
-        line=None if present is not None else chosen,
+        line=None if present is not None or hold is not None else chosen,
+        hold=hold,
         is_present=present is not None,
-        why=explain(present.derivation) if present is not None else why_of(chosen.derivation) if chosen else None,
+        why=shown,
         difference=open_difference(listing_id=listing.pk),
         versions=list(lines[:20]),
         is_drawer=is_htmx(request),

@@ -23,12 +23,13 @@ from channels_sync.operations.deciding import (
     undo_run,
 )
 from channels_sync.operations.second_looks import TYPED_FROM
-from channels_sync.reads.runs import changes_waiting, runs_with_holds, view_of
+from channels_sync.reads.runs import changes_waiting, holds_of, lines_of, runs_with_holds, view_of
 from inventory.errors import DomainError, WrongState
 from inventory.web import Crumb, go_to, render_page
 from inventory.whole_numbers import whole_number, whole_numbers
 
 RUNS_PER_PAGE = 50
+CHANGES_PER_PAGE = 200
 FREEZES_PER_PAGE = 50
 DECIDE = "channels_sync.decide_publishrun"
 
@@ -77,6 +78,8 @@ def _run(pk: int) -> PublishRun:
 
 def _run_page(request: HttpRequest, run: PublishRun, problem: DomainError | None = None) -> HttpResponse:
     view = view_of(run)
+    held = Paginator(holds_of(run), CHANGES_PER_PAGE).get_page(request.GET.get("held"))
+    sent = Paginator(lines_of(run), CHANGES_PER_PAGE).get_page(request.GET.get("page"))
     return render_page(
         request,
         "channels_sync/run.html",
@@ -87,9 +90,12 @@ def _run_page(request: HttpRequest, run: PublishRun, problem: DomainError | None
         run=run,
         problem=problem,
         typed_from=TYPED_FROM,
-        waiting=len(view.open_holds),
+        held=held,
+        holds=[(hold, view.said.get(hold.listing_id, "")) for hold in held.object_list],
+        page_object=sent,
+        waiting=view.waiting,
         may_decide=request.user.has_perm(DECIDE),
-        may_undo=run.listings_changed > 0 and not view.open_holds,
+        may_undo=run.listings_changed > 0 and not view.waiting,
         reason=request.POST.get("reason", ""),
         freezes=list(run.freezes.select_related("listing", "created_by").order_by("pk")[:RUNS_PER_PAGE]),
     )

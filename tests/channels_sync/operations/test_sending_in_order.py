@@ -8,10 +8,18 @@ import pytest
 from django.utils import timezone
 
 from channels_sync.errors import ChannelThrottled
-from channels_sync.models import ChannelDemand, ListingPush, PublicationState, SendingAccount, WindowKind, WindowScope
+from channels_sync.models import (
+    ChannelDemand,
+    ChannelMode,
+    ListingPush,
+    PublicationState,
+    SendingAccount,
+    WindowKind,
+    WindowScope,
+)
 from channels_sync.models.pushes import SEND_ATTEMPTS_MAX
 from channels_sync.operations.absorbing import absorb_changes
-from channels_sync.operations.controlling import pause_channel, resume_channel
+from channels_sync.operations.controlling import pause_channel, resume_channel, set_channel_mode
 from channels_sync.operations.deciding import pause_all, resume_all
 from channels_sync.operations.giving_up import retry_given_up, tell_trouble
 from channels_sync.operations.outbox import Accepted, Postponed, claim_due, settle
@@ -457,3 +465,21 @@ def test_a_batch_of_500_costs_the_statements_of_one(shop, channel, site, answer,
         counts.append(len(queries))
 
     assert counts[0] == counts[1]
+
+
+def test_a_channel_switched_on_while_all_are_paused_is_paused_with_them(channel):
+    later = make_channel(mode=ChannelMode.SHADOW)
+    pause_all(actor=None, reason="fire alarm")
+
+    switched = set_channel_mode(channel=later, mode=ChannelMode.AUTO, actor=None)
+
+    assert (switched.is_paused, switched.is_paused_with_all, switched.pause_reason) == (True, True, "fire alarm")
+    assert resume_all(actor=None) == 2
+
+
+def test_a_channel_switched_on_while_one_is_paused_by_itself_sends(channel):
+    pause_channel(channel=channel, actor=None, reason="moving")
+
+    switched = set_channel_mode(channel=make_channel(mode=ChannelMode.SHADOW), mode=ChannelMode.AUTO, actor=None)
+
+    assert not switched.is_paused

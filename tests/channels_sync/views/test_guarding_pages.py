@@ -411,3 +411,80 @@ def test_the_plan_of_a_switch_costs_the_same_for_1_and_9_listings(client):
     client.get(reverse("channels_sync:channels"))
 
     assert cost(1) == cost(9)
+
+
+@pytest.fixture
+def many_held(monkeypatch):
+    """A run of which seven changes wait, on pages of three."""
+    monkeypatch.setattr("channels_sync.views.guarding.CHANGES_PER_PAGE", 3)
+    channel, site = make_channel(code="shop", mode=ChannelMode.APPROVE), make_location()
+    listings = [make_listing(channel=channel, item=make_item(sku=f"MANY-{n}", is_sellable=True)) for n in range(7)]
+    for listing in listings:
+        put_on_hand(listing.item, site, "4")
+    absorb_changes()
+    return PublishRun.objects.get(listings_held=7)
+
+
+def test_everything_a_run_holds_can_be_seen_page_by_page_and_is_counted_whole(as_approver, many_held):
+    address = reverse("channels_sync:run", args=[many_held.pk])
+
+    pages = [as_approver.get(address, {"held": number}).content.decode() for number in (1, 2, 3)]
+
+    assert [page.count('name="listing"') for page in pages] == [3, 3, 1]
+    assert {sku for sku in (f"MANY-{n}" for n in range(7)) if any(sku in page for page in pages)} == {
+        f"MANY-{n}" for n in range(7)
+    }
+    assert all("all 7 that wait" in " ".join(strip_tags(page).split()) for page in pages)
+    assert "those I ticked on this page" in pages[0]
+
+
+def test_what_waits_comes_first_and_the_rest_can_be_decided_after_a_part_was(as_approver, many_held):
+    first = list(many_held.holds.order_by("pk").values_list("listing_id", flat=True)[:3])
+    as_approver.post(
+        reverse("channels_sync:approve_run", args=[many_held.pk]), {"which": "marked", "listing": first, "typed": ""}
+    )
+
+    page = as_approver.get(reverse("channels_sync:run", args=[many_held.pk])).content.decode()
+
+    assert page.count('name="listing"') == 3
+    assert "all 4 that wait" in " ".join(strip_tags(page).split())
+
+
+def test_why_it_would_show_what_waits_is_told(as_approver, many_held):
+    hold = many_held.holds.order_by("pk").first()
+    page = as_approver.get(reverse("channels_sync:run", args=[many_held.pk])).content.decode()
+    assert f"?hold={hold.pk}" in page
+
+    why = as_approver.get(reverse("channels_sync:why", args=[hold.listing_id]), {"hold": hold.pk}).content.decode()
+
+    assert "waits" in " ".join(strip_tags(why).split())
+    assert "On hand" in why
+
+
+def test_the_page_of_a_run_costs_the_same_for_1_and_3_changes_on_it(as_approver, many_held):
+    address = reverse("channels_sync:run", args=[many_held.pk])
+    as_approver.get(address)
+    with CaptureQueriesContext(connection) as seven:
+        as_approver.get(address)
+    many_held.holds.exclude(pk=many_held.holds.first().pk).delete()
+    with CaptureQueriesContext(connection) as one:
+        as_approver.get(address)
+    assert len(seven) == len(one)
+
+
+def test_what_a_shop_shows_is_read_from_the_plan_of_the_switch(client, shop):
+    channel, site = make_channel(code="shop", name="Candle shop", mode=ChannelMode.SHADOW), make_location()
+    listing = make_listing(channel=channel, shop=shop, shows=7, item=make_item(is_sellable=True))
+    put_on_hand(listing.item, site, "4")
+    absorb_changes()
+    client.force_login(make_user(role="administrator"))
+    plan = reverse("channels_sync:go_automatic", args=["shop"])
+    assert "It is not known what Candle shop shows of 1 of them." in strip_tags(client.get(plan).content.decode())
+
+    page = client.post(reverse("channels_sync:look", args=["shop"]), follow=True).content.decode()
+
+    words = " ".join(strip_tags(page).split())
+    assert "1 listing read." in words
+    assert "It is not known" not in words
+    assert "before 7" in words
+    assert shop.calls == []
