@@ -124,18 +124,25 @@ def undo_run(*, run: PublishRun, actor: Actor, reason: str, typed: str = "") -> 
     """
     if not reason.strip():
         raise WrongState("Say why the run is taken back.")
+    lines, still = lines_in_force(run)
+    check_typed(len(lines), typed)
+    result = take_back(run, still, reason=reason, actor=actor)
+    wake_after_commit()
+    return result
+
+
+def lines_in_force(run: PublishRun) -> tuple[list[PublicationLine], list[PublicationLine]]:
+    """The changes of a run that nothing took the place of, and those of them that are still the newest once their rows of the
+    outbox are locked. Raises WrongState when there are none.
+    """
     lines = list(
         PublicationLine.objects.filter(run=run)
         .exclude(state=PublicationState.SUPERSEDED)
         .select_related("listing")
         .order_by("listing_id")
     )
-    if not lines:
-        raise WrongState(f"Nothing of run {run.pk} is in force: newer figures took its place.", run=run.pk)
-    check_typed(len(lines), typed)
-    ids = [line.listing_id for line in lines]
     newest = dict(
-        ListingPush.objects.filter(listing__in=ids)
+        ListingPush.objects.filter(listing__in=[line.listing_id for line in lines])
         .select_for_update(of=("self",), no_key=True)
         .order_by("listing_id")
         .values_list("listing_id", "version")
@@ -143,6 +150,11 @@ def undo_run(*, run: PublishRun, actor: Actor, reason: str, typed: str = "") -> 
     still = [line for line in lines if newest.get(line.listing_id) == line.version]
     if not still:
         raise WrongState(f"Nothing of run {run.pk} is in force: newer figures took its place.", run=run.pk)
+    return lines, still
+
+
+def take_back(run: PublishRun, lines: Sequence[PublicationLine], *, reason: str, actor: Actor) -> RecomputeResult:
+    """Freeze the listings of these changes at what they showed before, and work them out anew. In the caller's transaction."""
     Freeze.objects.bulk_create(
         Freeze(
             listing_id=line.listing_id,
@@ -151,14 +163,12 @@ def undo_run(*, run: PublishRun, actor: Actor, reason: str, typed: str = "") -> 
             run=run,
             created_by_id=getattr(actor, "pk", None),
         )
-        for line in still
+        for line in lines
     )
-    result = recompute_locked(
-        listing_ids=[line.listing_id for line in still],
+    return recompute_locked(
+        listing_ids=[line.listing_id for line in lines],
         cause=Cause(f"run {run.pk} taken back", run.posting_id, actors=_ids(actor)),
     )
-    wake_after_commit()
-    return result
 
 
 @operation

@@ -33,7 +33,7 @@ from channels_sync.operations.controlling import (
     unsent_of,
 )
 from channels_sync.operations.first_looks import take_first_look
-from channels_sync.operations.rehearsing_modes import outlook_of_automatic
+from channels_sync.operations.rehearsing import outlook_of_automatic
 from channels_sync.operations.second_looks import TYPED_FROM, TypedConfirmationRequired
 from channels_sync.reads.differences import open_difference
 from channels_sync.reads.figures import figures_of

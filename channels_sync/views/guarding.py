@@ -22,6 +22,7 @@ from channels_sync.operations.deciding import (
     set_guard,
     undo_run,
 )
+from channels_sync.operations.rehearsing import outlook_of_undo
 from channels_sync.operations.second_looks import TYPED_FROM
 from channels_sync.reads.runs import changes_waiting, holds_of, lines_of, runs_with_holds, view_of
 from inventory.errors import DomainError, WrongState
@@ -136,11 +137,14 @@ def refuse(request: HttpRequest, pk: int) -> HttpResponse:
     return go_to(request, "channels_sync:run", pk, message=words)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @permission_required(DECIDE, raise_exception=True)
 def undo(request: HttpRequest, pk: int) -> HttpResponse:
+    """What taking a run back would do, and doing it."""
     assert request.user.is_authenticated
     run = _run(pk)
+    if request.method == "GET":
+        return _undo_page(request, run)
     try:
         result = undo_run(
             run=run,
@@ -149,11 +153,35 @@ def undo(request: HttpRequest, pk: int) -> HttpResponse:
             typed=request.POST.get("typed", ""),
         )
     except DomainError as error:
-        return _run_page(request, run, error)
+        return _undo_page(request, run, error)
     words = f"Taken back: {result.changed} listing{' shows' if result.changed == 1 else 's show'} what was shown before, or less."
     if result.held:
         words += f" {result.held} would fall to zero and wait{'s' if result.held == 1 else ''} for a decision."
     return go_to(request, "channels_sync:run", pk, message=words)
+
+
+def _undo_page(request: HttpRequest, run: PublishRun, problem: DomainError | None = None) -> HttpResponse:
+    try:
+        outlook = outlook_of_undo(run=run)
+    except DomainError as error:
+        return _run_page(request, run, error)
+    return render_page(
+        request,
+        "channels_sync/undo_run.html",
+        title=f"Take {run} back",
+        crumbs=[
+            *_crumbs(),
+            Crumb("Publish runs", reverse("channels_sync:runs")),
+            Crumb(str(run), reverse("channels_sync:run", args=[run.pk])),
+        ],
+        status=200 if problem is None else problem.http_status,
+        run=run,
+        outlook=outlook,
+        problem=problem,
+        page_object=Paginator(outlook.changes, CHANGES_PER_PAGE).get_page(request.GET.get("page")),
+        typed_from=TYPED_FROM,
+        reason=request.POST.get("reason", ""),
+    )
 
 
 def _marked(request: HttpRequest) -> list[Listing] | None:

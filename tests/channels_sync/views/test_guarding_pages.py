@@ -488,3 +488,70 @@ def test_what_a_shop_shows_is_read_from_the_plan_of_the_switch(client, shop):
     assert "It is not known" not in words
     assert "before 7" in words
     assert shop.calls == []
+
+
+def test_the_plan_of_an_undo_is_shown_first_and_nothing_happens(as_approver):
+    channel, site = make_channel(code="shop"), make_location()
+    listings = [make_listing(channel=channel, item=make_item(sku=f"U-{n}", is_sellable=True)) for n in range(12)]
+    for listing in listings:
+        put_on_hand(listing.item, site, "4")
+    absorb_changes()
+    publish_all(listings)
+    forget_window()
+    run = PublishRun.objects.latest("pk")
+    put_on_hand(listings[0].item, site, "1")  # changes again, so it is left alone
+    absorb_changes()
+    runs = PublishRun.objects.count()
+
+    page = as_approver.get(reverse("channels_sync:undo_run", args=[run.pk]))
+
+    words = " ".join(strip_tags(page.content.decode()).split())
+    assert "The guard would hold 11; they wait for a person" in words
+    assert "Left alone1changed again since" in words
+    assert "U-11 4 0 pan_toolHeld" in words
+    assert (Hold.objects.count(), PublishRun.objects.count(), run.freezes.count()) == (0, runs, 0)
+
+
+def test_an_undo_that_is_refused_keeps_what_was_typed_beside_its_plan(as_approver):
+    channel, site = make_channel(code="shop"), make_location()
+    listing = make_listing(channel=channel)
+    put_on_hand(listing.item, site, "10")
+    absorb_changes()
+    run = PublishRun.objects.latest("pk")
+
+    page = as_approver.post(reverse("channels_sync:undo_run", args=[run.pk]), {"reason": " "})
+
+    assert page.status_code == 409
+    words = " ".join(strip_tags(page.content.decode()).split())
+    assert "Say why the run is taken back." in words
+    assert "What would change" in words
+
+
+def test_a_run_of_which_nothing_is_in_force_says_so_instead_of_a_plan(as_approver):
+    channel, site = make_channel(code="shop"), make_location()
+    listing = make_listing(channel=channel)
+    put_on_hand(listing.item, site, "10")
+    absorb_changes()
+    run = PublishRun.objects.latest("pk")
+    put_on_hand(listing.item, site, "1")
+    absorb_changes()
+
+    page = as_approver.get(reverse("channels_sync:undo_run", args=[run.pk]))
+
+    assert "newer figures took its place" in strip_tags(page.content.decode())
+
+
+def test_the_plan_of_an_undo_costs_the_same_for_1_and_9_listings(as_approver):
+    def cost(count):
+        channel, site = make_channel(code=f"shop-{count}"), make_location()
+        for _ in range(count):
+            put_on_hand(make_listing(channel=channel, item=make_item(is_sellable=True)).item, site, "4")
+        absorb_changes()
+        forget_window()
+        with CaptureQueriesContext(connection) as queries:
+            address = reverse("channels_sync:undo_run", args=[PublishRun.objects.latest("pk").pk])
+            assert as_approver.get(address).status_code == 200
+        return len(queries)
+
+    cost(2)
+    assert cost(1) == cost(9)
