@@ -1,7 +1,10 @@
 """What every request passes. Those of the REST API that come with a token skip what only people with a browser need."""
 
+import logging
 from collections.abc import Awaitable
+from http import HTTPStatus
 from typing import Any
+from uuid import uuid4
 
 import structlog
 from csp.constants import HEADER
@@ -68,6 +71,10 @@ class ContentSecurity(CSPMiddleware):
         return answer
 
 
+def _tells_requests() -> bool:
+    return logging.getLogger("django_structlog").isEnabledFor(logging.INFO)
+
+
 class _Address:
     """Where a request came from, worked out from the headers of proxies once a line of the log shows it."""
 
@@ -83,7 +90,23 @@ class _Address:
 
 
 class RequestLog(RequestMiddleware):
-    """Gives every line that is logged during a request its id, user and address."""
+    """Gives every line that is logged during a request its id, user and address.
+
+    The lines that say a request began and ended are put together only where somebody wants to read them.
+    """
+
+    def prepare(self, request: HttpRequest) -> None:
+        if is_by_token(request) and not _tells_requests():
+            structlog.contextvars.bind_contextvars(request_id=str(uuid4()), ip=_Address(request))
+        else:
+            super().prepare(request)
+
+    def handle_response(self, request: HttpRequest, response: Any) -> None:
+        is_quiet = response.status_code < HTTPStatus.BAD_REQUEST and not response.streaming
+        if is_quiet and is_by_token(request) and not _tells_requests():
+            structlog.contextvars.clear_contextvars()
+        else:
+            super().handle_response(request, response)
 
     @classmethod
     def bind_ip(cls, request: Any) -> None:

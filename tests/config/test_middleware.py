@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+import structlog
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.authtoken.models import Token
@@ -74,6 +75,24 @@ def test_a_refused_token_leaves_a_line_with_its_request_and_address(client, capl
     assert "code=401" in line
     assert "ip=8.8.8.8" in line
     assert "request_id=" in line
+
+
+def test_where_somebody_reads_them_the_lines_of_a_token_request_are_there(client, token, caplog):
+    with caplog.at_level(logging.INFO, logger="django_structlog"):
+        client.get("/api/v1/items/", headers=token)
+
+    words = " ".join(record.getMessage() for record in caplog.records)
+    assert "request_started" in words
+    assert "request_finished" in words
+    assert words.count("request_id=") == 2
+
+
+def test_no_line_of_another_request_gets_the_id_of_one_that_is_over(client, token, caplog):
+    with caplog.at_level(logging.WARNING, logger="django_structlog"):
+        assert client.get("/api/v1/items/", headers=token).status_code == 200
+
+    assert not caplog.records
+    assert structlog.contextvars.get_contextvars() == {}
 
 
 def test_of_a_user_with_a_token_the_rest_is_read_when_it_is_asked_for(viewer, token):
