@@ -34,14 +34,20 @@ class SourceStock:
         return self.on_hand - self.reserved_pinned - self.reserved_soft
 
 
+PURCHASE, TRANSFER = "purchase", "transfer"
+
+
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """An open quantity of the item on a purchase order. What has no date, or is late, is promised to nobody."""
+    """An open quantity of the item on a purchase order, or on the road between places of ours. What has no date, or is late,
+    is promised to nobody."""
 
     order_id: int
+    """The id of the document, which is of `kind`."""
     reference: str
     quantity: Decimal
     expected_on: date | None
+    kind: str = PURCHASE
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ _BUILDINGS = {
 }
 _SENTENCES: dict[str, str] = {
     "fixed_quantity": "The fixed figure is {}.",
-    "incoming_days": "Purchase orders count when due within {} days.",
+    "incoming_days": "What is ordered or on the road counts when due within {} days.",
     "buildable_percent": "Of what could be built {} % counts.",
     "divided_percent": "Goes {} % of the way from seeing all to seeing its part alone.",
     "supplier_percent": "Of suppliers' stock {} % counts.",

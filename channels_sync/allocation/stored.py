@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import Any
 
 from channels_sync.allocation.facts import (
+    PURCHASE,
     Allotment,
     Component,
     Confidence,
@@ -79,6 +80,7 @@ def snapshot_to_json(snapshot: Snapshot) -> dict[str, Any]:
                 one.reference,
                 as_text(one.quantity),
                 None if one.expected_on is None else one.expected_on.isoformat(),
+                *([] if one.kind == PURCHASE else [one.kind]),
             ]
             for one in snapshot.incoming
         ]
@@ -139,8 +141,8 @@ def snapshot_from_json(kept: Mapping[str, Any]) -> Snapshot:
             for source in kept["sources"]
         ),
         incoming=tuple(
-            Incoming(order, reference, Decimal(quantity), None if day is None else date.fromisoformat(day))
-            for order, reference, quantity, day in kept.get("incoming", ())
+            Incoming(order, reference, Decimal(quantity), None if day is None else date.fromisoformat(day), *kind)
+            for order, reference, quantity, day, *kind in kept.get("incoming", ())
         ),
         suppliers=tuple(
             SupplierFigure(supplier, Decimal(quantity), datetime.fromisoformat(at))

@@ -69,7 +69,7 @@ COUNTED, KEPT, SHOWN, SHARED, TRIAL = "What counts", "What is kept back", "What 
 SPECS = (
     TermSpec("basis", "Counts", CHOICE, "What the figure starts from.", COUNTED, titles=("counts",)),
     TermSpec("fixed_quantity", "Fixed figure", QUANTITY, "Shown while “Counts” is a fixed figure.", COUNTED),
-    TermSpec("incoming_days", "Incoming within", DAYS, "Purchase orders due within so many days; 0 is today.", COUNTED),
+    TermSpec("incoming_days", "Incoming within", DAYS, "Ordered or on the road, due within so many days; 0 is today.", COUNTED),
     TermSpec("buildable_percent", "Of what could be built", PERCENT, "Share of it that counts.", COUNTED),
     TermSpec("building", "Building", CHOICE, "Whether products with the same components can all be kept.", COUNTED),
     TermSpec(

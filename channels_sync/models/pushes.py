@@ -75,7 +75,7 @@ class PublicationLine(models.Model):
     listing = models.ForeignKey(Listing, on_delete=models.PROTECT, related_name="publications")
     version = models.PositiveBigIntegerField()
     before = models.PositiveIntegerField(
-        null=True, help_text="Published before, or what the channel showed before the first time; null: not known."
+        null=True, help_text="Published before; the first time what the channel showed, null where that is not known."
     )
     after = models.PositiveIntegerField()
     derivation = models.JSONField(help_text="Every term of the figure with its source; see allocation.Derivation.")

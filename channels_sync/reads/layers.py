@@ -18,7 +18,7 @@ from inventory.arrays import numbers
 from inventory.models import Location, SupplierStock
 from inventory.quantities import ZERO
 from inventory.reads.availability import ItemAvailability
-from inventory.reads.incoming import incoming
+from inventory.reads.incoming import incoming, on_the_road
 from production.reads.buildable import Buildable, limits_of
 from production.reads.structures import Structures
 
@@ -37,13 +37,17 @@ class Arrival:
 
 
 def arrivals_of(items: Collection[int]) -> dict[int, list[Arrival]]:
-    """Open purchase quantities by item id. Two statements."""
+    """Open purchase quantities, and what is on the road between places of ours, by item id. Three statements."""
     found = incoming(items=items)
+    for item_id, rows in on_the_road(items=items).items():
+        found.setdefault(item_id, []).extend(rows)
     places = {one.location_id for rows in found.values() for one in rows}
     paths = dict(Location.objects.filter(pk__in=places).values_list("pk", "path"))
     return {
         item_id: [
-            Arrival(Incoming(one.order_id, one.reference, one.quantity, one.expected_on), paths[one.location_id])
+            Arrival(
+                Incoming(one.order_id, one.reference, one.quantity, one.expected_on, one.source), paths[one.location_id]
+            )
             for one in rows
         ]
         for item_id, rows in found.items()

@@ -11,6 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from channels_sync.allocation import Derivation
+from channels_sync.allocation.facts import TRANSFER
 from channels_sync.reads.layers import supplier_figures_of
 from inventory.quantities import ZERO
 from inventory.reads.availability import availability
@@ -19,7 +20,8 @@ from production.reads.structures import load_structures
 
 
 def exceeds_its_stock(derivation: Derivation) -> bool:
-    """Whether a figure is above what its derivation read that is there or could be made or bought: purchase orders are not."""
+    """Whether a figure is above what its derivation read that is there or could be made or bought: purchase orders are not, goods
+    on the road are."""
     return derivation.quantity * derivation.offer.pack_size > _seen(derivation)
 
 
@@ -30,7 +32,10 @@ def _seen(derivation: Derivation) -> Decimal:
 
 
 def _on_hand(derivation: Derivation) -> Decimal:
-    return sum((max(ZERO, source.on_hand) for source in derivation.snapshot.sources), ZERO)
+    """At the sources, and on the road to them: that is there, unlike what was only ordered."""
+    snapshot = derivation.snapshot
+    on_the_road = sum((one.quantity for one in snapshot.incoming if one.kind == TRANSFER), ZERO)
+    return sum((max(ZERO, source.on_hand) for source in snapshot.sources), on_the_road)
 
 
 def possible_packs(derivations: Sequence[Derivation], *, now: datetime) -> dict[int, int]:

@@ -10,7 +10,8 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 
-from channels_sync.allocation import Derivation, Makeable, Term
+from channels_sync.allocation import Derivation, Incoming, Makeable, Term
+from channels_sync.allocation.facts import TRANSFER
 from channels_sync.allocation.formula import Steps, built_by
 from channels_sync.allocation.terms import FIXED
 from channels_sync.allocation.words import BUFFERS
@@ -139,6 +140,12 @@ def _stock(derivation: Derivation, steps: Steps) -> Iterator[WhyLine]:
     yield WhyLine("Available", grouped(steps.available), unit, is_total=True)
 
 
+def _document_of(one: Incoming) -> str:
+    if one.kind == TRANSFER:
+        return reverse("inventory:transfer_page", args=[one.reference])
+    return reverse("buying:order", args=[one.order_id])
+
+
 def _layers(derivation: Derivation, steps: Steps) -> Iterator[WhyLine]:
     snapshot, terms, supply = derivation.snapshot, derivation.terms, steps.supply
     unit = derivation.offer.unit
@@ -146,7 +153,7 @@ def _layers(derivation: Derivation, steps: Steps) -> Iterator[WhyLine]:
         yield _term_line("On its way, in time", terms.basis, lambda _: grouped(supply.incoming), unit)
         for order in snapshot.incoming:
             due = "no date, so not promised" if order.expected_on is None else f"due {order.expected_on:%d %b %Y}"
-            url = reverse("buying:order", args=[order.order_id])
+            url = _document_of(order)
             yield WhyLine(order.reference, grouped(order.quantity), unit, due, url, is_part=True)
     if terms.counts_buildable and snapshot.makeable is not None:
         share = terms.buildable_percent

@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from channels_sync.allocation import Derivation, recompute
@@ -22,6 +24,7 @@ from channels_sync.reads.publishing import counted_in_ledger
 from channels_sync.reads.rulebook import Proposal, Scope
 from inventory.errors import InvalidQuantity, WrongState
 from inventory.models import ItemCategory, StockChange, Supplier, SupplierItem, SupplierStock
+from inventory.operations.transit import DispatchLine, dispatch_transfer
 from tests.channels_sync.factories import line_of, make_channel, make_listing, push_of
 from tests.factories import make_item, make_location, make_user, put_on_hand
 from tests.production.factories import make_bom
@@ -157,6 +160,45 @@ def test_suppliers_figures_count_by_share_and_age():
 
     assert push_of(listing).wanted == 4
     assert derivation_of(listing).snapshot.suppliers[0].quantity == 40
+
+
+def test_goods_on_the_road_between_own_places_are_promised_when_they_are_due(client):
+    workshop, shop = make_location(code="WORKSHOP"), make_location(code="SHOP", is_sellable=True)
+    listing = make_listing(channel=make_channel(sources=[shop]))
+    put_on_hand(listing.item, workshop, "9")
+    put_on_hand(listing.item, shop, "2")
+    set_policy(listing=listing, basis="promise", actor=None)
+    assert wanted(listing) == 2
+
+    sent = dispatch_transfer(
+        key=uuid4(),
+        source=workshop,
+        target=shop,
+        lines=[DispatchLine(listing.item, Decimal(5))],
+        actor=None,
+        expected_on=timezone.localdate() + timedelta(days=1),
+    ).transfer
+
+    assert wanted(listing) == 7
+    (arrival,) = derivation_of(listing).snapshot.incoming
+    assert (arrival.kind, arrival.reference, arrival.quantity) == ("transfer", sent.number, 5)
+    client.force_login(make_user(superuser=True))
+    page = client.get(reverse("channels_sync:why", args=[listing.pk])).content.decode()
+    assert reverse("inventory:transfer_page", args=[sent.number]) in page
+
+
+def test_goods_that_go_elsewhere_or_have_no_day_are_promised_to_nobody():
+    workshop, shop = make_location(code="WORKSHOP"), make_location(code="SHOP", is_sellable=True)
+    here, there = make_channel(sources=[shop]), make_channel(sources=[workshop])
+    listing = make_listing(channel=here)
+    put_on_hand(listing.item, workshop, "9")
+    set_policy(listing=listing, basis="promise", actor=None)
+    lines = [DispatchLine(listing.item, Decimal(5))]
+    dispatch_transfer(key=uuid4(), source=workshop, target=shop, lines=lines, actor=None)
+    other = make_listing(channel=there, item=listing.item)
+    set_policy(listing=other, basis="promise", actor=None)
+
+    assert wanted(listing, other) == [0, 4]
 
 
 def test_lots_that_expire_too_soon_do_not_count():

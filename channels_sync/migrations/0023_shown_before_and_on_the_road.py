@@ -13,4 +13,14 @@ class Migration(migrations.Migration):
                 null=True,
             ),
         ),
+        *(
+            migrations.AlterField(
+                model_name=model,
+                name="incoming_days",
+                field=models.PositiveIntegerField(
+                    blank=True, help_text="Ordered or on the road, due within so many days; 0 is today.", null=True
+                ),
+            )
+            for model in ("allocationpolicy", "historicalallocationpolicy")
+        ),
     ]
