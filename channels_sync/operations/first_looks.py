@@ -160,8 +160,8 @@ FROM ours WHERE p.listing_id = ours.listing_id RETURNING p.listing_id
 def judge_first_figures(*, shown: Mapping[int, int], claims: Sequence[Claim]) -> set[int]:
     """Have the guard look again at first figures that were planned before it was known what the channel shows.
 
-    Only while their lease is still ours. Nothing of them was sent, so they are planned as if for the first time: from what is
-    `shown`, by listing id. Returns the listings it is about.
+    Only while their lease is still ours. Nothing of them was ever sent, so they are planned as if for the first time, from what
+    is `shown` by listing id; figures they had in the shadow are forgotten. Returns the listings it is about.
     """
     mine = [claim for claim in claims if claim.listing_id in shown]
     with connection.cursor() as cursor:

@@ -129,6 +129,18 @@ def test_nor_where_nobody_looked_before(shop):
     assert not PublicationLine.objects.exists()
 
 
+def test_nor_where_it_was_in_the_shadow_and_nobody_looked(shop):
+    channel = make_channel(mode=ChannelMode.SHADOW)
+    listings = make_live(shop, channel, 12, shows=5)
+
+    set_channel_mode(channel=channel, mode=ChannelMode.AUTO, actor=None)
+    absorb_changes()
+    publish_everything(channel)
+
+    assert {shop.shows(one) for one in listings} == {5}
+    assert Hold.objects.filter(state=HoldState.OPEN, before=5, after=0).count() == 12
+
+
 def test_a_few_falls_flow_and_say_what_was_shown(shop):
     channel = make_channel()
     listings = make_live(shop, channel, 2, shows=5)
