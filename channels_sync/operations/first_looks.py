@@ -161,17 +161,17 @@ def judge_first_figures(*, shown: Mapping[int, int], claims: Sequence[Claim]) ->
     """Have the guard look again at first figures that were planned before it was known what the channel shows.
 
     Only while their lease is still ours. Nothing of them was ever sent, so they are planned as if for the first time, from what
-    is `shown` by listing id; figures they had in the shadow are forgotten. Returns the listings it is about.
+    is `shown` by listing id; figures they had in the shadow are forgotten. Until this is committed what is shown stays unknown,
+    so that whoever comes after a crash reads it and asks again. Returns the listings it is about.
     """
-    mine = [claim for claim in claims if claim.listing_id in shown]
     with connection.cursor() as cursor:
         cursor.execute(
             _TAKE_BACK,
             [
-                numbers(claim.listing_id for claim in mine),
-                numbers(claim.version for claim in mine),
-                texts(claim.lease_until.isoformat() for claim in mine),
-                numbers(shown[claim.listing_id] for claim in mine),
+                numbers(claim.listing_id for claim in claims),
+                numbers(claim.version for claim in claims),
+                texts(claim.lease_until.isoformat() for claim in claims),
+                numbers(shown[claim.listing_id] for claim in claims),
             ],
         )
         taken = sorted(listing_id for (listing_id,) in cursor.fetchall())

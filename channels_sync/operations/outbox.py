@@ -45,7 +45,7 @@ class Claim:
     is_held: bool = False
     """A change of it waits for a person: it may lower the channel's figure and never raises it."""
     is_unseen: bool = False
-    """It was planned without knowing what the channel shows, which was never told a figure of it."""
+    """The channel was never told a figure of it, and it is not known what it shows."""
     tries: int = 0
     """Stale answers since it was claimed."""
 
@@ -134,7 +134,7 @@ RETURNING p.listing_id, p.version, p.wanted, p.lease_until, p.channel_quantity, 
 _LOWERING = "AND (p.wanted = 0 OR p.wanted < p.channel_quantity)"
 
 _RUNS = """
-SELECT line.listing_id, line.version, line.run_id, line.before FROM channels_sync_publicationline line
+SELECT line.listing_id, line.version, line.run_id FROM channels_sync_publicationline line
 JOIN unnest(%s::bigint[], %s::bigint[]) AS c(listing_id, version)
   ON line.listing_id = c.listing_id AND line.version = c.version
 """
@@ -158,7 +158,7 @@ def claim_due(*, channel_id: int, rows_max: int, only_lowering: bool = False) ->
             return []
         # A statement of its own: the claim may have got a newer version whose line it could not see yet.
         cursor.execute(_RUNS, [numbers(row[0] for row in rows), numbers(row[1] for row in rows)])
-        runs = {(listing_id, version): rest for listing_id, version, *rest in cursor.fetchall()}
+        runs = {(listing_id, version): run_id for listing_id, version, run_id in cursor.fetchall()}
     return [
         Claim(
             listing_id=listing_id,
@@ -169,9 +169,9 @@ def claim_due(*, channel_id: int, rows_max: int, only_lowering: bool = False) ->
             expected_at=quantity_at,
             sku=sku,
             external_item_id=external_item_id,
-            run_id=runs[(listing_id, version)][0],
+            run_id=runs[(listing_id, version)],
             is_held=is_held,
-            is_unseen=is_first and runs[(listing_id, version)][1] is None,
+            is_unseen=is_first and quantity is None,
         )
         for (
             listing_id,
@@ -235,7 +235,7 @@ WHERE l.listing_id = u.listing_id AND l.version = u.version AND l.before IS NULL
 
 
 @operation
-def note_shown_before(claims: Sequence[Claim], shown: Mapping[int, int]) -> None:
+def note_shown_before(*, claims: Sequence[Claim], shown: Mapping[int, int]) -> None:
     """Keep with first figures what the channel was seen to show before them, by listing id: it is where an undo goes back to."""
     unseen = [claim for claim in claims if claim.is_unseen and claim.listing_id in shown]
     if unseen:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from django.utils import timezone
@@ -146,7 +146,6 @@ class _Delivery:
         self._open.update({claim.listing_id: claim for claim in links.linked if claim.listing_id in self._open})
         for _ in range(ROUNDS_MAX):
             self._read_unknown(adapter)
-            self._judge_falls()
             self._put_back_raises()
             if not self._open or self._is_late():
                 return
@@ -171,30 +170,27 @@ class _Delivery:
         place = self.channel.external_location_id
         targets = [QuantityTarget(claim.ref, claim.external_item_id, place) for claim in unknown]
         settlements: list[Settlement] = []
-        equal: dict[int, int] = {}
+        shown: dict[int, int] = {}
+        falls: list[Claim] = []
         try:
             for claim, reading in zip(unknown, adapter.read_quantities(targets), strict=True):
-                if reading.available == claim.wanted:
-                    equal[claim.listing_id] = claim.wanted
+                if claim.is_unseen and not claim.tries and reading.available is not None:
+                    shown[claim.listing_id] = reading.available
+                    if not claim.wanted and reading.available > 0 and self.channel.mode == ChannelMode.AUTO:
+                        falls.append(claim)
+                        continue
                 settlements.append(self._from_reading(adapter, claim, reading))
         finally:
             self._settle(settlements)  # also when the channel fell silent halfway
-        note_shown_before(unknown, equal)
+        note_shown_before(claims=unknown, shown=shown)
+        self._judge_falls(falls, shown)
 
-    def _judge_falls(self) -> None:
+    def _judge_falls(self, falls: Sequence[Claim], shown: Mapping[int, int]) -> None:
         """A first figure of zero where the channel shows stock is a fall the guard did not see: it is planned anew from there."""
-        falls = {
-            claim.listing_id: claim.expected
-            for claim in self._open.values()
-            if claim.is_unseen and not claim.wanted and (claim.expected or 0) > 0
-        }
-        if falls and self.channel.mode == ChannelMode.AUTO:
-            shown = {listing_id: expected for listing_id, expected in falls.items() if expected is not None}
-            judge_first_figures(shown=shown, claims=list(self._open.values()))
-            for listing_id in falls:
-                del self._open[listing_id]
-        rest = list(self._open.values())
-        note_shown_before(rest, {claim.listing_id: claim.expected for claim in rest if claim.expected is not None})
+        if falls:
+            judge_first_figures(shown=shown, claims=falls)
+            for claim in falls:
+                del self._open[claim.listing_id]
 
     def _from_reading(self, adapter: QuantityReader, claim: Claim, reading: QuantityReading) -> Settlement:
         if reading.available is None:

@@ -178,16 +178,14 @@ def _lock_pushes(listing_ids: Sequence[int], *, seen: Mapping[int, int]) -> dict
         cursor.execute(
             "SELECT listing_id, version, wanted, recent_max, is_held, version = sent_version,"
             " CASE WHEN sent_version = 0 THEN channel_quantity ELSE wanted END,"
-            " is_held OR sent_version BETWEEN 1 AND version - 1, sent_version > 0"
+            " is_held OR sent_version BETWEEN 1 AND version - 1"
             " FROM channels_sync_listingpush WHERE listing_id = ANY(%s::bigint[]) ORDER BY listing_id FOR NO KEY UPDATE",
             [ids],
         )
         locked: dict[int, LockedRow] = {}
         unsure = []
-        for listing_id, version, wanted, recent_max, is_held, is_sent, shown, is_unsure, is_told in cursor.fetchall():
-            locked[listing_id] = LockedRow(
-                version, wanted, recent_max, is_held, is_sent, _not_owed(shown), is_told=is_told
-            )
+        for listing_id, version, wanted, recent_max, is_held, is_sent, shown, is_unsure in cursor.fetchall():
+            locked[listing_id] = LockedRow(version, wanted, recent_max, is_held, is_sent, _not_owed(shown))
             if is_unsure:
                 unsure.append(listing_id)
         if unsure:

@@ -51,12 +51,6 @@ class LockedRow:
     is_sent: bool = True
     shown: int | None = None
     waits_for: int | None = None
-    is_told: bool = True
-    """Whether the channel was ever sent a figure of it."""
-
-    def replaced_by(self, state: PublicationState) -> int | None:
-        """What a new figure takes the place of: the one before, and where none was ever sent what the channel shows."""
-        return self.wanted if self.is_told or state == PublicationState.SHADOW else self.shown
 
     def shown_before(self, quantity: int) -> int | None:
         """For people: what is shown until they let `quantity` go. Of what was never sent, the figure before it."""

@@ -98,7 +98,7 @@ def write_lines(plans: Sequence[RunPlan], *, runs: Mapping[int, int], now: datet
                 numbers(run_id for _, run_id, *_ in rows),
                 numbers(listing_ids),
                 numbers(versions),
-                numbers(before.replaced_by(state) for _, _, before, _, state in rows),
+                numbers(before.shown if before.wanted is None else before.wanted for _, _, before, _, _ in rows),
                 numbers(derivation.quantity for *_, derivation, _ in rows),
                 texts(json.dumps(derivation.to_json()) for *_, derivation, _ in rows),
                 texts(state.value for *_, state in rows),

@@ -61,7 +61,7 @@ class Reading:
     def found(self) -> tuple[list[Item], list[Location]]:
         """As `find_items` and `find_locations`; unknown items are refused first."""
         if self._rows is None:
-            self.take(rows_of(*self.question().alone()))
+            self.take(rows_of(*self.question().alone()) if self._sources else [])
         assert self._rows is not None, "just read"
         found = _objects(self._sources, self._rows)
         return _in_order(found[Item], self._items, what="item"), _in_order(

@@ -156,7 +156,7 @@ def statements_sent(work):
 
 
 @pytest.mark.skipif(not os.environ.get("DATABASE_OWNER_URL"), reason="DATABASE_OWNER_URL names no server")
-@pytest.mark.parametrize(("with_order", "wanted"), [(False, 9), (True, 11)])
+@pytest.mark.parametrize(("with_order", "wanted"), [(False, 7), (True, 10)])
 def test_a_completion_sends_the_same_few_statements_for_any_lines_and_lots(committed_db, with_order, wanted):
     counts = {}
     for lines in (5, 20, 100):

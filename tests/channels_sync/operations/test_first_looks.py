@@ -5,14 +5,14 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from channels_sync.models import ChannelMode, Hold, HoldState, ListingPush, PublicationLine, PublishRun
+from channels_sync.models import ChannelMode, Hold, HoldState, PublicationLine, PublishRun
 from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.controlling import set_channel_mode
 from channels_sync.operations.deciding import undo_run
 from channels_sync.operations.first_looks import take_first_look
 from channels_sync.operations.publishing import publish_due
 from channels_sync.operations.recomputing import recompute_listings
-from tests.channels_sync.factories import line_of, make_channel, make_listing, push_of
+from tests.channels_sync.factories import WorkerKilled, line_of, make_channel, make_listing, push_of, time_passes
 from tests.factories import make_item, make_location, make_user, put_on_hand
 
 pytestmark = pytest.mark.django_db
@@ -151,14 +151,22 @@ def test_a_few_falls_flow_and_say_what_was_shown(shop):
     assert {(line_of(one).before, line_of(one).after) for one in listings} == {(5, 0)}
 
 
-def test_a_fall_is_judged_also_when_the_reading_failed_halfway(shop):
+def test_a_fall_is_judged_also_when_the_worker_died_over_it(shop, monkeypatch):
     channel = make_channel()
     listings = make_live(shop, channel, 12, shows=5)
-    ListingPush.objects.update(channel_quantity=5)  # read, and then the worker died
 
+    def die(**_):
+        raise WorkerKilled
+
+    with monkeypatch.context() as dying:
+        dying.setattr("channels_sync.operations.publishing.judge_first_figures", die)
+        with pytest.raises(WorkerKilled):
+            publish_everything(channel)
+    time_passes()
     publish_everything(channel)
 
     assert {shop.shows(one) for one in listings} == {5}
+    assert Hold.objects.filter(state=HoldState.OPEN).count() == 12
 
 
 def test_the_first_run_taken_back_goes_back_to_what_the_shop_showed(shop):
