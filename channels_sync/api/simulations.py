@@ -18,6 +18,7 @@ from channels_sync.operations.simulating import ask_simulation
 from channels_sync.reads.simulations import rule_of, rules_of_campaign
 from channels_sync.simulation import ProposedRule, Question, SupplyKind
 from channels_sync.simulation.question import (
+    ASSUMED_LENGTH,
     DAYS_MAX,
     LATE_MINUTES_MAX,
     PERCENT_MAX,
@@ -99,6 +100,7 @@ class SimulationInputSerializer(TermsBody):
     start = Choice(STARTS, required=False, default=START_NOW, help_text="Stock at the start.")
     late_minutes = Whole(maximum=LATE_MINUTES_MAX, required=False, default=10, help_text="Until news is shown.")
     seed = Whole(maximum=SEED_MAX, required=False, default=1)
+    assumed = optional_text(ASSUMED_LENGTH)
 
 
 class SimulationFilter(Filters):
@@ -164,6 +166,7 @@ def _question(values: dict[str, Any]) -> Question:
         start=values["start"],
         late_minutes=values["late_minutes"],
         seed=values["seed"],
+        assumed=values["assumed"].strip(),
     )
 
 

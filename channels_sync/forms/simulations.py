@@ -15,6 +15,7 @@ from channels_sync.models import AllocationPolicy, Campaign, Channel, ChannelMod
 from channels_sync.reads.simulations import rule_of, rules_of_campaign
 from channels_sync.simulation import ProposedRule, Question, SupplyKind
 from channels_sync.simulation.question import (
+    ASSUMED_LENGTH,
     DAYS_MAX,
     LATE_MINUTES_MAX,
     PERCENT_MAX,
@@ -86,6 +87,14 @@ class SimulationForm(RuleForm):
         "News is shown after (minutes)", 0, LATE_MINUTES_MAX, 10, "From a sale anywhere to the new figure on a channel."
     )
     seed = _whole("Seed", 0, SEED_MAX, 1, "Draws the moments of a day's orders; the same seed draws the same.")
+    assumed = forms.CharField(
+        label="What the data do not say",
+        required=False,
+        max_length=ASSUMED_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Anything you decided when you brought them in, such as which channel a line was sold on. Shown beside "
+        "the answer; changes nothing.",
+    )
     against = forms.ChoiceField(label="Compare the rules in force with", required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -157,6 +166,7 @@ class SimulationForm(RuleForm):
                 if data.get(_late_name(channel)) is not None
             },
             seed=data["seed"],
+            assumed=data["assumed"].strip(),
         )
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -136,7 +136,7 @@ def _put_together(
     arrivals = _arrivals(items, question) if question.supply == SupplyKind.GIVEN else {}
     books = [Exposures(now=now, demand_days=DEMAND_DAYS) for _ in sides]
     channels = dict(Channel.objects.values_list("pk", "name"))
-    marks = hashlib.sha256(json.dumps(question.to_json(), sort_keys=True).encode())
+    marks = hashlib.sha256(json.dumps(replace(question, assumed="").to_json(), sort_keys=True).encode())
     known: dict[int, str] = {}
     found = []
     unlisted = 0

@@ -247,6 +247,8 @@ def assumptions_in_words(question: Question) -> list[str]:
         "All stock of an item is one pool. A day's orders come at moments drawn by the seed, up to 24 customers a day; "
         f"seed {question.seed}."
     )
+    if question.assumed:
+        found.append(question.assumed)
     return found
 
 

@@ -20,6 +20,7 @@ PERCENT_MAX = 10_000
 DAYS_MAX = 365
 LATE_MINUTES_MAX = 7 * 24 * 60
 SEED_MAX = 2_000_000_000
+ASSUMED_LENGTH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ class Question:
 
     All channels of an item take part, since they draw on one stock. `rules` stand against those in force. `late` is the
     minutes until news is shown, by channel id, `late_minutes` for the others. The same question on the same data gives the
-    same answer; `seed` draws the moments of a day's orders.
+    same answer; `seed` draws the moments of a day's orders. `assumed` are words of whoever asks: what the data do not say and was
+    decided when they were brought in. They change nothing.
     """
 
     last_day: date
@@ -81,6 +83,7 @@ class Question:
     late_minutes: int = 10
     late: Mapping[int, int] = field(default_factory=dict)
     seed: int = 1
+    assumed: str = ""
 
     @property
     def days(self) -> int:
@@ -94,7 +97,7 @@ class Question:
         return self.late.get(channel_id, self.late_minutes)
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        found: dict[str, Any] = {
             "last_day": self.last_day.isoformat(),
             "weeks": self.weeks,
             "percent": self.percent,
@@ -110,6 +113,9 @@ class Question:
             "seed": self.seed,
             "rules": [rule.to_json() for rule in self.rules],
         }
+        if self.assumed:
+            found["assumed"] = self.assumed
+        return found
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Question:
@@ -128,6 +134,7 @@ class Question:
             late_minutes=kept["late_minutes"],
             late={int(channel): minutes for channel, minutes in kept["late"].items()},
             seed=kept["seed"],
+            assumed=kept.get("assumed", ""),
         )
 
 

@@ -1,22 +1,30 @@
 """Statements sent past Django's cursors behave as if they had been sent by one."""
 
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import uuid4
+
 import pytest
-from django.db import IntegrityError, ProgrammingError, connection, transaction
+from django.db import IntegrityError, OperationalError, ProgrammingError, connection, transaction
 from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
+from psycopg.pq import TransactionStatus
 
+from inventory import prepared
+from inventory.models import Item
 from inventory.trips import in_one_trip, rows_of
-
-pytestmark = pytest.mark.django_db
+from tests.factories import make_item
 
 ONE = ("SELECT %s::int", [1])
 
 
+@pytest.mark.django_db
 def test_answers_come_in_the_order_of_the_statements():
     assert in_one_trip(ONE, ("SELECT n FROM generate_series(1, %s) AS n", [2]), ONE) == [[(1,)], [(1,), (2,)], [(1,)]]
     assert rows_of(*ONE) == [(1,)]
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("before", [0, 1])
 @pytest.mark.parametrize("after", [0, 1])
 def test_the_error_of_the_statement_that_failed_is_raised_as_djangos(before, after):
@@ -28,6 +36,7 @@ def test_the_error_of_the_statement_that_failed_is_raised_as_djangos(before, aft
     assert rows_of(*ONE) == [(1,)]
 
 
+@pytest.mark.django_db
 def test_nothing_is_sent_in_a_transaction_that_has_failed():
     with transaction.atomic():
         with pytest.raises(ProgrammingError), transaction.atomic(savepoint=False):
@@ -37,6 +46,7 @@ def test_nothing_is_sent_in_a_transaction_that_has_failed():
         transaction.set_rollback(True)
 
 
+@pytest.mark.django_db
 def test_statements_are_counted_and_watched_like_any_other():
     seen = []
 
@@ -51,3 +61,147 @@ def test_statements_are_counted_and_watched_like_any_other():
 
     assert seen == [ONE[0]] * 2
     assert len(counted) == 2
+
+
+@pytest.fixture
+def link(db):
+    """The driver's connection, with nothing known of it."""
+    connection.ensure_connection()
+    rows_of(*ONE)
+    prepared._known[connection.connection]._names.clear()
+    return connection.connection
+
+
+def names_in_the_database():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM pg_prepared_statements WHERE name LIKE 'trip%' ORDER BY name")
+        return [name for (name,) in cursor.fetchall()]
+
+
+@pytest.mark.django_db
+def test_a_statement_is_named_once_for_each_combination_of_types(link):
+    for value in (1, 2, 70_000, None, 3):
+        assert rows_of("SELECT %s::bigint AS named_once", [value]) == [(value,)]
+
+    assert (
+        len(prepared._known[link]._names) == 3
+    )  # the driver has a type for small numbers, one for larger ones, one for nothing
+    assert len(names_in_the_database()) >= 3
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("by_cursor", [False, True])
+def test_after_a_rollback_the_driver_forgets_all_names_and_so_do_we(link, by_cursor):
+    def ask_by_cursor():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT %s::int AS prepared_by_the_driver", [1])
+
+    for _ in range(4):  # so that the driver has something to forget
+        ask_by_cursor()
+    assert rows_of(*ONE) == [(1,)]
+    with transaction.atomic():
+        transaction.set_rollback(True)
+    if by_cursor:
+        ask_by_cursor()
+
+    assert [rows_of(*ONE) for _ in range(3)] == [[(1,)]] * 3
+    assert len(prepared._known[link]._names) == 1
+    assert len(names_in_the_database()) == 1
+
+
+@pytest.mark.django_db
+def test_every_kind_of_value_comes_back_as_it_went(link):
+    values = [uuid4(), Decimal("1.500000"), datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC), b"\x00\xff", "a%b'\"\\", True]
+    sql = "SELECT %s::uuid, %s::numeric, %s::timestamptz, %s::bytea, %s::text, %s::boolean, 7 %% 4"
+
+    (row,) = rows_of(sql, values)
+
+    assert list(row) == [*values, 3]
+
+
+@pytest.mark.django_db
+def test_with_too_many_names_and_without_prepared_statements_a_cursor_answers(link, monkeypatch):
+    monkeypatch.setattr(prepared, "NAMES_MAX", 1)
+    assert [rows_of("SELECT %s::int AS first", [1]), rows_of("SELECT %s::int AS second", [2])] == [[(1,)], [(2,)]]
+    assert len(prepared._known[link]._names) == 1
+
+    monkeypatch.setattr(link, "prepare_threshold", None)
+    assert prepared.rows_by_name(link, [ONE]) is None
+    assert rows_of(*ONE) == [(1,)]
+
+
+@pytest.mark.django_db
+def test_parameters_with_names_go_by_a_cursor(link):
+    assert prepared.rows_by_name(link, [("SELECT %(n)s::int", {"n": 1})]) is None
+    assert rows_of("SELECT %(n)s::int", {"n": 1}) == [(1,)]
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_the_first_statement_of_a_transaction_begins_it(committed_db, others):
+    def number():
+        return in_one_trip(*[("SELECT txid_current(), %s::int", [1])] * (1 + others))
+
+    with transaction.atomic():
+        first = number()
+        assert connection.connection.info.transaction_status == TransactionStatus.INTRANS
+        assert number() == first
+        make_item(sku="GONE")
+        transaction.set_rollback(True)
+    with transaction.atomic():
+        (second, *_) = number()
+        make_item(sku="KEPT")
+
+    assert first[0] != second
+    assert connection.connection.info.transaction_status == TransactionStatus.IDLE
+    assert list(Item.objects.values_list("sku", flat=True)) == ["KEPT"]
+
+
+def test_a_commit_that_the_database_refuses_is_an_error_and_keeps_nothing(committed_db):
+    item = make_item(sku="HAS-LOT")
+
+    def add_lot(item_id):
+        return rows_of(
+            "INSERT INTO inventory_lot (item_id, code, received_on, supplier_lot, note, created_at)"
+            " VALUES (%s, 'X', '2026-01-01', '', '', now()) RETURNING id",
+            [item_id],
+        )
+
+    @transaction.atomic
+    def add_both():
+        add_lot(item.pk)
+        add_lot(item.pk + 1)  # looked at when the transaction ends
+
+    with pytest.raises(IntegrityError, match="foreign key"):
+        add_both()
+
+    assert not item.lots.exists()
+    assert rows_of(*ONE) == [(1,)]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_connection_that_the_server_ends_is_an_error_and_the_next_one_works(committed_db, count):
+    end = ("SELECT pg_terminate_backend(pg_backend_pid()), %s::int", [1])
+
+    with pytest.raises(OperationalError), transaction.atomic():
+        in_one_trip(*[ONE] * (count - 1), end)
+    connection.close_if_unusable_or_obsolete()
+    connection.close()
+
+    assert rows_of(*ONE) == [(1,)]
+
+
+def test_a_wait_that_is_broken_off_leaves_no_answer_to_a_later_question(committed_db, monkeypatch):
+    rows_of(*ONE)
+    before = connection.connection
+    known = prepared._known[before]
+
+    class Interrupted:
+        def poll(self):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(known, "_socket", Interrupted())
+    with pytest.raises(KeyboardInterrupt), transaction.atomic():
+        in_one_trip(ONE, ("SELECT pg_sleep(%s)", [0.2]))
+
+    assert connection.connection is not before
+    assert rows_of("SELECT %s::int", [5]) == [(5,)]

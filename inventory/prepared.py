@@ -1,0 +1,182 @@
+"""Prepared statements of one connection, executed over libpq itself.
+
+A cursor of the driver finds out anew with every statement how it is to be sent, and waits for its answer in Python; that takes as
+long as a short statement takes in the database. Here a statement is named once for each combination of types of its parameters,
+and sent by that name; several go together, and the first of a transaction goes with its BEGIN. Values are written and read by the
+driver's own adapters, errors are the driver's own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import select
+from collections.abc import Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import psycopg
+from psycopg import pq
+from psycopg._preparing import PrepareManager
+from psycopg._queries import PostgresQuery
+from psycopg.adapt import PyFormat, Transformer
+
+NAMES_MAX = 200
+"""Statements named on one connection, each with one combination of types; whatever comes after that goes by a cursor."""
+Statement = tuple[str, Sequence[Any]]
+"""SQL that answers rows, and its parameters in a row."""
+Rows = list[tuple[Any, ...]]
+_Named = tuple[bytes, Any, Any]
+"""A name, the values written, and the format of each."""
+_numbers = itertools.count(1)
+"""A name is never used again, also where the database was not told yet that it is forgotten."""
+_IDLE, _IN_TRANSACTION = pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS
+_ROWS, _SYNCED, _SKIPPED = pq.ExecStatus.TUPLES_OK, pq.ExecStatus.PIPELINE_SYNC, pq.ExecStatus.PIPELINE_ABORTED
+
+
+class Statements:
+    """The statements named on one connection of the driver."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._link = connection.pgconn
+        self._manager = connection._prepared
+        self._adapter = Transformer(connection)
+        self._formats: dict[int, list[PyFormat]] = {}
+        self._names: dict[tuple[str, tuple[int, ...]], bytes] = {}
+        self._socket = select.poll()
+        self._socket.register(self._link.socket, select.POLLIN)
+        self._forget_with(self._manager)
+
+    def _forget_with(self, manager: PrepareManager) -> None:
+        """Forget all names when the driver does. It does so after a rollback and a change of the schema, for statements may name
+        what is no longer there, and tells the database with its next statement, for all names at once."""
+        clear, names = manager.clear, self._names
+
+        def clear_both() -> bool:
+            names.clear()
+            return clear()
+
+        manager.clear = clear_both  # type: ignore[method-assign]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the database knows what is forgotten; else the next statement goes by a cursor, which tells it."""
+        return not self._manager._to_flush
+
+    def rows(self, statements: Sequence[Statement], *, begins: bool) -> list[Rows] | None:
+        """Execute statements in their order; the rows of each. None: nothing was sent, for there are too many names; use cursors.
+
+        With `begins` a transaction begins before the first. Raises psycopg.Error as a cursor does: that of the first statement
+        that failed; those after it are not executed.
+        """
+        named = []
+        for sql, parameters in statements:
+            one = self._named(sql, parameters)
+            if one is None:
+                return None
+            named.append(one)
+        if len(named) == 1 and not begins:
+            results = [self._link.exec_prepared(*named[0])]
+        else:
+            results = self._together(named, begins=begins)
+        for result in results:
+            if result.status != _ROWS:
+                raise self._error(result)
+        adapter, found = self._adapter, []
+        for result in results:
+            adapter.set_pgresult(result)
+            found.append(adapter.load_rows(0, result.ntuples, tuple))
+        adapter.set_pgresult(None)
+        return found
+
+    def _named(self, sql: str, parameters: Sequence[Any]) -> _Named | None:
+        adapter, count = self._adapter, len(parameters)
+        formats = self._formats.get(count)
+        if formats is None:
+            formats = self._formats[count] = [PyFormat.AUTO] * count
+        values = adapter.dump_sequence(parameters, formats)
+        key = (sql, adapter.types or ())
+        name = self._names.get(key)
+        if name is None:
+            if len(self._names) >= NAMES_MAX:
+                return None
+            name = self._name(sql, key[1], parameters)
+            self._names[key] = name
+        return name, values, adapter.formats
+
+    def _name(self, sql: str, types: Sequence[int], parameters: Sequence[Any]) -> bytes:
+        query = PostgresQuery(Transformer.from_context(self._adapter))
+        query.convert(sql.encode(), parameters)
+        name = b"trip_%d" % next(_numbers)
+        result = self._link.prepare(name, query.query, types)
+        if result.status != pq.ExecStatus.COMMAND_OK:
+            raise self._error(result)
+        return name
+
+    def _together(self, named: Sequence[_Named], *, begins: bool) -> list[pq.abc.PGresult]:
+        """The result of each, after one wait; of those after one that failed, none."""
+        link = self._link
+        try:
+            link.enter_pipeline_mode()
+            if begins:
+                link.send_query_params(b"BEGIN", None)
+            for one in named:
+                link.send_query_prepared(*one)
+            link.pipeline_sync()
+            results = self._all_results()
+            link.exit_pipeline_mode()
+        except BaseException:
+            link.finish()  # nobody would know which answers are still to come
+            raise
+        if begins and results[0].status == pq.ExecStatus.COMMAND_OK:
+            del results[0]
+        return results
+
+    def _all_results(self) -> list[pq.abc.PGresult]:
+        """What the statements sent together answered, up to the one that failed."""
+        link = self._link
+        results: list[pq.abc.PGresult] = []
+        while True:
+            while link.is_busy():
+                link.flush()
+                self._socket.poll()
+                link.consume_input()
+            result = link.get_result()
+            if result is None:
+                if link.status != pq.ConnStatus.OK:
+                    raise psycopg.OperationalError(link.get_error_message())
+            elif result.status == _SYNCED:
+                return results
+            elif result.status != _SKIPPED:
+                results.append(result)
+
+    def _error(self, result: pq.abc.PGresult) -> psycopg.Error:
+        if self._link.status != pq.ConnStatus.OK:
+            return psycopg.OperationalError(self._link.get_error_message())
+        return psycopg.errors.error_from_result(result, self._adapter.encoding)
+
+
+_known: WeakKeyDictionary[psycopg.Connection[Any], Statements] = WeakKeyDictionary()
+
+
+def rows_by_name(connection: psycopg.Connection[Any], statements: Sequence[Statement]) -> list[Rows] | None:
+    """Execute statements in their order by their names; a transaction that is to begin with them begins. None: use cursors.
+
+    That is so where parameters have names, once after a rollback, in a pipeline and in a broken transaction, with another
+    isolation than the server's, and where prepared statements are switched off (`prepare_threshold`), as behind a pooler that
+    hands one connection to many.
+    """
+    link = connection.pgconn
+    if connection.prepare_threshold is None or link.pipeline_status or connection.isolation_level is not None:
+        return None
+    status = link.transaction_status
+    if status not in (_IDLE, _IN_TRANSACTION):
+        return None
+    for _, parameters in statements:
+        if not isinstance(parameters, list | tuple):
+            return None
+    known = _known.get(connection)
+    if known is None:
+        known = _known[connection] = Statements(connection)
+    if not known.is_ready:
+        return None
+    return known.rows(statements, begins=status == _IDLE and not connection.autocommit)
