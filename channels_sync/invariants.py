@@ -104,6 +104,17 @@ def nothing_sent_is_forgotten() -> list[str]:
     )
 
 
+def lines_lead_to_what_exists() -> list[str]:
+    return query(
+        """
+        SELECT l.id, l.listing_id, l.run_id, p.id IS NULL, r.id IS NULL FROM channels_sync_publicationline l
+        LEFT JOIN channels_sync_listing p ON p.id = l.listing_id LEFT JOIN channels_sync_publishrun r ON r.id = l.run_id
+        WHERE p.id IS NULL OR r.id IS NULL
+        """,
+        words="line {0} names listing {1} (missing: {3}) and run {2} (missing: {4})",
+    )
+
+
 INVARIANTS = (
     Invariant(
         "derivations_recompute", "Each published figure has a derivation that recomputes to it.", derivations_recompute
@@ -119,4 +130,5 @@ INVARIANTS = (
     Invariant("versions_in_order", "Confirmed was sent, and sent was wanted.", versions_in_order),
     Invariant("accepted_lines_were_sent", "The state of a line fits the outbox.", accepted_lines_were_sent),
     Invariant("nothing_sent_is_forgotten", "What is out has a sender.", nothing_sent_is_forgotten),
+    Invariant("lines_lead_to_what_exists", "Every line leads to its run and its listing.", lines_lead_to_what_exists),
 )

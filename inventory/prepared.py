@@ -10,27 +10,35 @@ from __future__ import annotations
 
 import itertools
 import select
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import pq
 from psycopg._preparing import PrepareManager
-from psycopg._queries import PostgresQuery
+from psycopg._queries import _query2pg_nocache
 from psycopg.adapt import PyFormat, Transformer
 
 NAMES_MAX = 200
 """Statements named on one connection, each with one combination of types; whatever comes after that goes by a cursor."""
-Statement = tuple[str, Sequence[Any]]
-"""SQL that answers rows, and its parameters in a row."""
+Statement = tuple[str, Sequence[Any] | Mapping[str, Any]]
+"""SQL, and its parameters in a row or by name."""
 Rows = list[tuple[Any, ...]]
 _Named = tuple[bytes, Any, Any]
 """A name, the values written, and the format of each."""
 _numbers = itertools.count(1)
 """A name is never used again, also where the database was not told yet that it is forgotten."""
 _IDLE, _IN_TRANSACTION = pq.TransactionStatus.IDLE, pq.TransactionStatus.INTRANS
-_ROWS, _SYNCED, _SKIPPED = pq.ExecStatus.TUPLES_OK, pq.ExecStatus.PIPELINE_SYNC, pq.ExecStatus.PIPELINE_ABORTED
+_ROWS, _DONE = pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK
+_SYNCED, _SKIPPED = pq.ExecStatus.PIPELINE_SYNC, pq.ExecStatus.PIPELINE_ABORTED
+
+
+class Answer(NamedTuple):
+    rows: Rows
+    """Empty for a statement that answers none."""
+    number: int
+    """Rows that were answered or changed."""
 
 
 class Statements:
@@ -41,6 +49,7 @@ class Statements:
         self._manager = connection._prepared
         self._adapter = Transformer(connection)
         self._formats: dict[int, list[PyFormat]] = {}
+        self._orders: dict[str, Sequence[str]] = {}
         self._names: dict[tuple[str, tuple[int, ...]], bytes] = {}
         self._socket = select.poll()
         self._socket.register(self._link.socket, select.POLLIN)
@@ -62,8 +71,8 @@ class Statements:
         """Whether the database knows what is forgotten; else the next statement goes by a cursor, which tells it."""
         return not self._manager._to_flush
 
-    def rows(self, statements: Sequence[Statement], *, begins: bool) -> list[Rows] | None:
-        """Execute statements in their order; the rows of each. None: nothing was sent, for there are too many names; use cursors.
+    def answers(self, statements: Sequence[Statement], *, begins: bool) -> list[Answer] | None:
+        """Execute statements in their order; what each answers. None: nothing was sent, for too many have names; use cursors.
 
         With `begins` a transaction begins before the first. Raises psycopg.Error as a cursor does: that of the first statement
         that failed; those after it are not executed.
@@ -79,17 +88,23 @@ class Statements:
         else:
             results = self._together(named, begins=begins)
         for result in results:
-            if result.status != _ROWS:
+            if result.status not in (_ROWS, _DONE):
                 raise self._error(result)
         adapter, found = self._adapter, []
         for result in results:
-            adapter.set_pgresult(result)
-            found.append(adapter.load_rows(0, result.ntuples, tuple))
+            if result.status == _DONE:
+                found.append(Answer([], result.command_tuples or 0))
+            else:
+                adapter.set_pgresult(result)
+                found.append(Answer(adapter.load_rows(0, result.ntuples, tuple), result.ntuples))
         adapter.set_pgresult(None)
         return found
 
-    def _named(self, sql: str, parameters: Sequence[Any]) -> _Named | None:
-        adapter, count = self._adapter, len(parameters)
+    def _named(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> _Named | None:
+        adapter = self._adapter
+        if isinstance(parameters, Mapping):
+            parameters = self._in_a_row(sql, parameters)
+        count = len(parameters)
         formats = self._formats.get(count)
         if formats is None:
             formats = self._formats[count] = [PyFormat.AUTO] * count
@@ -99,16 +114,24 @@ class Statements:
         if name is None:
             if len(self._names) >= NAMES_MAX:
                 return None
-            name = self._name(sql, key[1], parameters)
+            name = self._name(sql, key[1])
             self._names[key] = name
         return name, values, adapter.formats
 
-    def _name(self, sql: str, types: Sequence[int], parameters: Sequence[Any]) -> bytes:
-        query = PostgresQuery(Transformer.from_context(self._adapter))
-        query.convert(sql.encode(), parameters)
+    def _in_a_row(self, sql: str, parameters: Mapping[str, Any]) -> list[Any]:
+        """Parameters with names in the order in which the statement first names them."""
+        order = self._orders.get(sql)
+        if order is None:
+            *_, order, _ = _query2pg_nocache(sql.encode(), self._adapter.encoding)
+            assert order is not None, "a statement whose parameters have no names"
+            self._orders[sql] = order
+        return [parameters[name] for name in order]
+
+    def _name(self, sql: str, types: Sequence[int]) -> bytes:
+        query, *_ = _query2pg_nocache(sql.encode(), self._adapter.encoding)
         name = b"trip_%d" % next(_numbers)
-        result = self._link.prepare(name, query.query, types)
-        if result.status != pq.ExecStatus.COMMAND_OK:
+        result = self._link.prepare(name, query, types)
+        if result.status != _DONE:
             raise self._error(result)
         return name
 
@@ -127,7 +150,7 @@ class Statements:
         except BaseException:
             link.finish()  # nobody would know which answers are still to come
             raise
-        if begins and results[0].status == pq.ExecStatus.COMMAND_OK:
+        if begins and results[0].status == _DONE:
             del results[0]
         return results
 
@@ -158,10 +181,10 @@ class Statements:
 _known: WeakKeyDictionary[psycopg.Connection[Any], Statements] = WeakKeyDictionary()
 
 
-def rows_by_name(connection: psycopg.Connection[Any], statements: Sequence[Statement]) -> list[Rows] | None:
+def answers_by_name(connection: psycopg.Connection[Any], statements: Sequence[Statement]) -> list[Answer] | None:
     """Execute statements in their order by their names; a transaction that is to begin with them begins. None: use cursors.
 
-    That is so where parameters have names, once after a rollback, in a pipeline and in a broken transaction, with another
+    That is so once after a rollback, in a pipeline and in a broken transaction, with another
     isolation than the server's, and where prepared statements are switched off (`prepare_threshold`), as behind a pooler that
     hands one connection to many.
     """
@@ -171,12 +194,9 @@ def rows_by_name(connection: psycopg.Connection[Any], statements: Sequence[State
     status = link.transaction_status
     if status not in (_IDLE, _IN_TRANSACTION):
         return None
-    for _, parameters in statements:
-        if not isinstance(parameters, list | tuple):
-            return None
     known = _known.get(connection)
     if known is None:
         known = _known[connection] = Statements(connection)
     if not known.is_ready:
         return None
-    return known.rows(statements, begins=status == _IDLE and not connection.autocommit)
+    return known.answers(statements, begins=status == _IDLE and not connection.autocommit)

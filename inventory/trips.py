@@ -5,16 +5,15 @@ sent singly. What saves the waits is that whoever holds locks holds them for so 
 posting is sent from here, since Django's own cursors take about as long as the driver.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from inventory.prepared import Rows, rows_by_name
+from inventory.prepared import Answer, Rows, Statement, answers_by_name
 
-Statement = tuple[str, Sequence[Any]]
-"""SQL that answers rows, and its parameters."""
+__all__ = ("Question", "Rows", "Statement", "execute", "in_one_trip", "rows_of")
 
 
 class Question(NamedTuple):
@@ -30,10 +29,16 @@ class Question(NamedTuple):
         return f"WITH {self.tables} SELECT {self.select}", self.parameters
 
 
-def rows_of(sql: str, parameters: Any) -> Rows:
+def rows_of(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> Rows:
     """Execute one statement that answers rows."""
-    (rows,) = in_one_trip((sql, parameters))
+    ((rows, _),) = _answers((sql, parameters))
     return rows
+
+
+def execute(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> int:
+    """Execute one statement whose rows nobody wants; how many it answered or changed."""
+    ((_, number),) = _answers((sql, parameters))
+    return number
 
 
 def in_one_trip(*statements: Statement) -> list[Rows]:
@@ -41,6 +46,10 @@ def in_one_trip(*statements: Statement) -> list[Rows]:
 
     When one of them fails, those after it are not executed, and its error is raised.
     """
+    return [rows for rows, _ in _answers(*statements)]
+
+
+def _answers(*statements: Statement) -> list[Answer]:
     connection = connections[DEFAULT_DB_ALIAS]
     connection.close_if_health_check_failed()
     connection.ensure_connection()
@@ -48,7 +57,7 @@ def in_one_trip(*statements: Statement) -> list[Rows]:
     is_watched = connection.queries_logged or connection.execute_wrappers
     with connection.wrap_database_errors:
         if not is_watched:
-            found = rows_by_name(connection.connection, statements)
+            found = answers_by_name(connection.connection, statements)
             if found is not None:
                 return found
         cursors: list[Any] = [connection.create_cursor() for _ in statements]
@@ -59,7 +68,7 @@ def in_one_trip(*statements: Statement) -> list[Rows]:
             cursors[0].execute(*statements[0])
         else:
             _send(connection.connection, statements, cursors)
-        return [cursor.fetchall() for cursor in cursors]
+        return [Answer(cursor.fetchall() if cursor.description else [], cursor.rowcount) for cursor in cursors]
 
 
 def _send(connection: Any, statements: Sequence[Statement], cursors: Sequence[Any]) -> None:

@@ -1,6 +1,6 @@
 """How much of what is there a listing shows, and why: pure, without a database. See formula.py and sharing.py."""
 
-from channels_sync.allocation.derivation import Derivation, exposed, published_quantity, recompute
+from channels_sync.allocation.derivation import Derivation, DerivationTexts, exposed, published_quantity, recompute
 from channels_sync.allocation.facts import (
     Allotment,
     Component,
@@ -26,6 +26,7 @@ __all__ = [
     "Confidence",
     "Demand",
     "Derivation",
+    "DerivationTexts",
     "Incoming",
     "Makeable",
     "Offer",

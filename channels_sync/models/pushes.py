@@ -71,8 +71,11 @@ class PublicationState(models.TextChoices):
 class PublicationLine(models.Model):
     """One version of one listing's published quantity: from what, to what, why, and how far it got."""
 
-    run = models.ForeignKey(PublishRun, on_delete=models.PROTECT, related_name="lines")
-    listing = models.ForeignKey(Listing, on_delete=models.PROTECT, related_name="publications")
+    # Written by the hundred: that both exist is checked by `verify_ledger`, not for each row. The unique key finds a listing's.
+    run = models.ForeignKey(PublishRun, on_delete=models.PROTECT, related_name="lines", db_constraint=False)
+    listing = models.ForeignKey(
+        Listing, on_delete=models.PROTECT, related_name="publications", db_constraint=False, db_index=False
+    )
     version = models.PositiveBigIntegerField()
     before = models.PositiveIntegerField(
         null=True, help_text="Published before; the first time what the channel showed, null where that is not known."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.db import connection
 from django.utils import timezone
 
 from channels_sync.causes import joined
@@ -14,6 +13,7 @@ from channels_sync.operations.recomputing import recompute_locked
 from channels_sync.operations.run_plans import Cause, persons
 from inventory.operations.posting import Actor
 from inventory.operations.transactions import operation
+from inventory.trips import rows_of
 from inventory.wakeups import wake_after_commit
 
 ITEMS_OF_SINGLE_ACTS = 100
@@ -44,15 +44,13 @@ def absorb_wide() -> int:
 
 
 def _absorb_news(rows_max: int, *, of_many: bool) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "WITH n AS (DELETE FROM inventory_stockchange WHERE id = ANY(ARRAY(SELECT id FROM inventory_stockchange"
-            f" WHERE cardinality(items) {'>' if of_many else '<='} %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED))"
-            " RETURNING items, posting_id, cause, recorded_at, actor_id)"
-            f" SELECT n.items, n.posting_id, n.cause, n.recorded_at, {ACTOR} FROM n",
-            [ITEMS_OF_SINGLE_ACTS, rows_max],
-        )
-        news = cursor.fetchall()
+    news = rows_of(
+        "WITH n AS (DELETE FROM inventory_stockchange WHERE id = ANY(ARRAY(SELECT id FROM inventory_stockchange"
+        f" WHERE cardinality(items) {'>' if of_many else '<='} %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED))"
+        " RETURNING items, posting_id, cause, recorded_at, actor_id)"
+        f" SELECT n.items, n.posting_id, n.cause, n.recorded_at, {ACTOR} FROM n",
+        [ITEMS_OF_SINGLE_ACTS, rows_max],
+    )
     if not news:
         return 0
     items = touched_by(items={item_id for touched, *_ in news for item_id in touched}, now=timezone.now())

@@ -16,7 +16,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
 from django.db.models import Max, Min, Model
 from django.utils import timezone
 
@@ -31,6 +30,7 @@ from inventory.models import Item
 from inventory.operations.telling import tell_changed
 from inventory.operations.transactions import operation
 from inventory.reads.availability import availability
+from inventory.trips import execute, rows_of
 from production.reads.dependents import dependents
 from production.reads.structures import IN_FORCE, load_structures
 
@@ -41,13 +41,12 @@ _LOCK = 6_037_201
 
 def counts_buildable(*, now: datetime) -> bool:
     """Whether a rule in force, or one that is to come, counts what could be built."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM channels_sync_allocationpolicy"
-            " WHERE basis = %s AND (effective_to IS NULL OR effective_to > %s))",
-            [BUILDABLE, now],
-        )
-        return bool(cursor.fetchone()[0])
+    ((counts,),) = rows_of(
+        "SELECT EXISTS (SELECT FROM channels_sync_allocationpolicy"
+        " WHERE basis = %s AND (effective_to IS NULL OR effective_to > %s))",
+        [BUILDABLE, now],
+    )
+    return bool(counts)
 
 
 def touched_by(*, items: Collection[int], now: datetime) -> list[int]:
@@ -73,12 +72,11 @@ def forget_newer(derivations: Collection[Derivation]) -> None:
     }
     if not used:
         return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE channels_sync_buildfigure b SET makeable = NULL FROM unnest(%s::bigint[], %s::numeric[])"
-            " AS u(item_id, makeable) WHERE b.item_id = u.item_id AND b.makeable <> u.makeable",
-            [numbers(used), numbers(used.values())],
-        )
+    execute(
+        "UPDATE channels_sync_buildfigure b SET makeable = NULL FROM unnest(%s::bigint[], %s::numeric[])"
+        " AS u(item_id, makeable) WHERE b.item_id = u.item_id AND b.makeable <> u.makeable",
+        [numbers(used), numbers(used.values())],
+    )
 
 
 def note_everything(*, now: datetime) -> bool:
@@ -106,8 +104,7 @@ def id_ranges(model: type[Model], size: int) -> list[tuple[int, int]]:
 
 
 def _lock() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
 # --- what is free ---
@@ -147,18 +144,16 @@ _NOTE_FREE_BETWEEN = (_NOTE_FREE + "SELECT item_id, before, free FROM counted WH
 
 def _note_free(items: Collection[int], *, now: datetime) -> dict[int, tuple[Decimal | None, Decimal]]:
     """Note what is free of items now; by item what was noted before (None: nothing) and what is free now."""
-    with connection.cursor() as cursor:
-        cursor.execute(_NOTE_FREE_OF_SOME, {"items": numbers(items), **pool_arguments([EVERY_SITE], at=now)})
-        return {item_id: (before, free) for item_id, before, free in cursor.fetchall()}
+    rows = rows_of(_NOTE_FREE_OF_SOME, {"items": numbers(items), **pool_arguments([EVERY_SITE], at=now)})
+    return {item_id: (before, free) for item_id, before, free in rows}
 
 
 @operation
 def _note_free_between(low: int, high: int, *, now: datetime) -> None:
     """The same for items between two ids. Products that may change with it are no longer known until they are counted."""
     _lock()
-    with connection.cursor() as cursor:
-        cursor.execute(_NOTE_FREE_BETWEEN, {"low": low, "high": high, **pool_arguments([EVERY_SITE], at=now)})
-        changed = {item_id: (before, free) for item_id, before, free in cursor.fetchall()}
+    rows = rows_of(_NOTE_FREE_BETWEEN, {"low": low, "high": high, **pool_arguments([EVERY_SITE], at=now)})
+    changed = {item_id: (before, free) for item_id, before, free in rows}
     unknown = _candidates(changed, on=timezone.localdate(now))
     if unknown:
         BuildFigure.objects.filter(item__in=unknown).update(makeable=None)
@@ -190,17 +185,15 @@ def _candidates(free: Mapping[int, tuple[Decimal | None, Decimal]], *, on: date)
     """Products whose number may change with what is free of these."""
     if not free:
         return set()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _CANDIDATES,
-            {
-                "items": numbers(free),
-                "before": numbers([before for before, _ in free.values()]),
-                "free": numbers([now for _, now in free.values()]),
-                "on": on,
-            },
-        )
-        rows = cursor.fetchall()
+    rows = rows_of(
+        _CANDIDATES,
+        {
+            "items": numbers(free),
+            "before": numbers([before for before, _ in free.values()]),
+            "free": numbers([now for _, now in free.values()]),
+            "on": on,
+        },
+    )
     found = {item_id for item_id, _ in rows}
     inside = {item_id for item_id, is_inside in rows if is_inside}
     return found | dependents(items=inside) if inside else found
@@ -270,14 +263,13 @@ def _note_makeable(items: Collection[int], *, now: datetime) -> set[int]:
 
 
 def _note_components(items: Collection[int], *, now: datetime) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT l.component_id FROM production_bom b JOIN production_bomline l ON l.bom_id = b.id"
-            " LEFT JOIN channels_sync_buildfigure n ON n.item_id = l.component_id"
-            f" WHERE b.item_id = ANY(%(items)s::bigint[]) AND {IN_FORCE} AND n.free IS NULL",
-            {"items": numbers(items), "on": timezone.localdate(now)},
-        )
-        missing = [item_id for (item_id,) in cursor.fetchall()]
+    rows = rows_of(
+        "SELECT DISTINCT l.component_id FROM production_bom b JOIN production_bomline l ON l.bom_id = b.id"
+        " LEFT JOIN channels_sync_buildfigure n ON n.item_id = l.component_id"
+        f" WHERE b.item_id = ANY(%(items)s::bigint[]) AND {IN_FORCE} AND n.free IS NULL",
+        {"items": numbers(items), "on": timezone.localdate(now)},
+    )
+    missing = [item_id for (item_id,) in rows]
     if missing:
         _note_free(missing, now=now)
 
@@ -290,9 +282,7 @@ def _note_makeable_between(low: int, high: int, *, now: datetime) -> None:
 
 
 def _write_makeable(statement: str, arguments: Mapping[str, Any], *, now: datetime) -> set[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, {**arguments, "on": timezone.localdate(now)})
-        rows = cursor.fetchall()
+    rows = rows_of(statement, {**arguments, "on": timezone.localdate(now)})
     found = {item_id: makeable for item_id, makeable, *_ in rows}
     odd = [item_id for item_id, _, _, is_odd, _ in rows if is_odd]
     inside: set[int] = set()
@@ -302,20 +292,19 @@ def _write_makeable(statement: str, arguments: Mapping[str, Any], *, now: dateti
         found |= {item_id: makeable_of(item_id, structures, stock).quantity for item_id in odd}
         inside = {line.component_id for bom in structures.boms.values() for line in bom.lines if line.explodes}
     if rows:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO channels_sync_buildfigure (item_id, makeable, bom_id, is_odd, is_inside)"
-                " SELECT u.item_id, u.makeable, u.bom_id, u.is_odd, false"
-                " FROM unnest(%s::bigint[], %s::numeric[], %s::bigint[], %s::boolean[]) AS u(item_id, makeable, bom_id, is_odd)"
-                " ORDER BY u.item_id ON CONFLICT (item_id) DO UPDATE"
-                " SET makeable = excluded.makeable, bom_id = excluded.bom_id, is_odd = excluded.is_odd",
-                [
-                    numbers(found),
-                    numbers(found.values()),
-                    numbers(bom_id for *_, bom_id in rows),
-                    flags(is_odd for _, _, _, is_odd, _ in rows),
-                ],
-            )
+        execute(
+            "INSERT INTO channels_sync_buildfigure (item_id, makeable, bom_id, is_odd, is_inside)"
+            " SELECT u.item_id, u.makeable, u.bom_id, u.is_odd, false"
+            " FROM unnest(%s::bigint[], %s::numeric[], %s::bigint[], %s::boolean[]) AS u(item_id, makeable, bom_id, is_odd)"
+            " ORDER BY u.item_id ON CONFLICT (item_id) DO UPDATE"
+            " SET makeable = excluded.makeable, bom_id = excluded.bom_id, is_odd = excluded.is_odd",
+            [
+                numbers(found),
+                numbers(found.values()),
+                numbers(bom_id for *_, bom_id in rows),
+                flags(is_odd for _, _, _, is_odd, _ in rows),
+            ],
+        )
     changed = {item_id for item_id, _, before, *_ in rows if before != found[item_id]}
     if inside:
         BuildFigure.objects.bulk_create(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS
 
 from channels_sync.allocation import Derivation
 from channels_sync.causes import BULK_CAUSES, bulk_in_words
@@ -17,6 +17,7 @@ from channels_sync.reads.possible import exceeds_its_stock, possible_packs
 from inventory.arrays import numbers, texts
 from inventory.models import Location
 from inventory.reads.freshness import OWN_KINDS, stale_places
+from inventory.trips import rows_of
 
 WINDOW = timedelta(minutes=15)
 """Many small plans within this time are judged as one large one: an import recorded row by row is still one import."""
@@ -178,8 +179,10 @@ def limits_of(guard: ChannelGuard | None) -> Limits:
 
 
 def _limits_of(plans: Mapping[int, object]) -> dict[int, Limits]:
-    statement = "SELECT * FROM channels_sync_channelguard WHERE channel_id = ANY(%s::bigint[])"
-    guards = {guard.channel_id: guard for guard in ChannelGuard.objects.raw(statement, [numbers(plans)])}
+    names = [field.attname for field in ChannelGuard._meta.concrete_fields]
+    statement = f"SELECT {', '.join(names)} FROM channels_sync_channelguard WHERE channel_id = ANY(%s::bigint[])"
+    found = [ChannelGuard.from_db(DEFAULT_DB_ALIAS, names, row) for row in rows_of(statement, [numbers(plans)])]
+    guards = {guard.channel_id: guard for guard in found}
     return {channel_id: limits_of(guards.get(channel_id)) for channel_id in plans}
 
 
@@ -200,12 +203,11 @@ def _window_at_most(channels: Collection[int], *, now: datetime) -> dict[int, _B
     """No less than what happened on each channel within the window: a listing counts with every run that changed it."""
     if not channels:
         return {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _WINDOW_AT_MOST,
-            {"bulk": texts(f"{one}%" for one in BULK_CAUSES), "channels": numbers(channels), "since": now - WINDOW},
-        )
-        return {channel_id: _Before(changed, changed, changed, bulk) for channel_id, changed, bulk in cursor.fetchall()}
+    rows = rows_of(
+        _WINDOW_AT_MOST,
+        {"bulk": texts(f"{one}%" for one in BULK_CAUSES), "channels": numbers(channels), "since": now - WINDOW},
+    )
+    return {channel_id: _Before(changed, changed, changed, bulk) for channel_id, changed, bulk in rows}
 
 
 _WINDOW = """
@@ -227,17 +229,16 @@ def _window_of(changes: Mapping[int, Sequence[Change]], *, now: datetime) -> dic
     """What happened on each channel within the window."""
     if not changes:
         return {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _WINDOW,
-            {
-                "bulk": texts(f"{one}%" for one in BULK_CAUSES),
-                "here": numbers(change.listing_id for found in changes.values() for change in found),
-                "channels": numbers(changes),
-                "since": now - WINDOW,
-            },
-        )
-        return {channel_id: _Before(*rest) for channel_id, *rest in cursor.fetchall()}
+    rows = rows_of(
+        _WINDOW,
+        {
+            "bulk": texts(f"{one}%" for one in BULK_CAUSES),
+            "here": numbers(change.listing_id for found in changes.values() for change in found),
+            "channels": numbers(changes),
+            "since": now - WINDOW,
+        },
+    )
+    return {channel_id: _Before(*rest) for channel_id, *rest in rows}
 
 
 def _totals(changed: Mapping[int, int], limits: Mapping[int, Limits]) -> dict[int, int]:
@@ -245,14 +246,13 @@ def _totals(changed: Mapping[int, int], limits: Mapping[int, Limits]) -> dict[in
     if not changed:
         return {}
     enough = [int(changed[channel_id] / (limits[channel_id].share_changed or 1)) + 1 for channel_id in changed]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT u.channel_id, c.listings FROM unnest(%s::bigint[], %s::bigint[]) AS u(channel_id, enough)"
-            f" CROSS JOIN LATERAL (SELECT count(*) AS listings FROM (SELECT FROM {Listing._meta.db_table} l"
-            " WHERE l.channel_id = u.channel_id AND l.is_active LIMIT u.enough) few) c",
-            [numbers(changed), numbers(enough)],
-        )
-        return dict(cursor.fetchall())
+    rows = rows_of(
+        "SELECT u.channel_id, c.listings FROM unnest(%s::bigint[], %s::bigint[]) AS u(channel_id, enough)"
+        f" CROSS JOIN LATERAL (SELECT count(*) AS listings FROM (SELECT FROM {Listing._meta.db_table} l"
+        " WHERE l.channel_id = u.channel_id AND l.is_active LIMIT u.enough) few) c",
+        [numbers(changed), numbers(enough)],
+    )
+    return dict(rows)
 
 
 def _late_sources(
@@ -263,6 +263,11 @@ def _late_sources(
 
     A place is as fresh as what it stands in, and what stands in it counts too. Own records are never late.
     """
+    ((can_be_late,),) = rows_of(
+        "SELECT EXISTS (SELECT FROM inventory_location WHERE is_active AND freshness_hours IS NOT NULL)", []
+    )
+    if not can_be_late:
+        return set(), {}
     reported = list(Location.objects.filter(is_active=True).exclude(kind__in=OWN_KINDS).order_by("code"))
     late = set(stale_places(reported, at=now))
     if not late:

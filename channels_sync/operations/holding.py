@@ -5,7 +5,6 @@ A listing has at most one open hold. A newer change takes its place, a change th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +12,7 @@ from datetime import datetime
 from django.db import connection
 from django.db.models import Count
 
-from channels_sync.allocation import Derivation
+from channels_sync.allocation import Derivation, DerivationTexts
 from channels_sync.models import Channel, Freeze, Hold, HoldState
 from inventory.arrays import numbers
 from inventory.models import ExceptionCase, Severity
@@ -57,12 +56,13 @@ def write_holds(*, held: Sequence[tuple[int, int | None, Derivation]], over: Seq
 
 
 def _columns(held: Sequence[tuple[int, int | None, Derivation]]) -> list[list[object]]:
+    written = DerivationTexts()
     return [
         [derivation.offer.listing_id for _, _, derivation in held],
         [run_id for run_id, _, _ in held],
         [before for _, before, _ in held],
         [derivation.quantity for _, _, derivation in held],
-        [json.dumps(derivation.to_json()) for _, _, derivation in held],
+        [written.of(derivation) for _, _, derivation in held],
     ]
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from django.db import connection
-
 from inventory.arrays import numbers
+from inventory.trips import rows_of
 
 ACTOR = "coalesce(n.actor_id, (SELECT p.actor_id FROM inventory_posting p WHERE p.id = n.posting_id))"
 """SQL: who is behind a row `n` of news."""
@@ -19,10 +18,7 @@ def news_waiting(items: Collection[int]) -> tuple[set[str], set[int]]:
     """
     if not items:
         return set(), set()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT DISTINCT n.cause, {ACTOR} FROM inventory_stockchange n WHERE n.items && %s::bigint[]",
-            [numbers(items)],
-        )
-        rows = cursor.fetchall()
+    rows = rows_of(
+        f"SELECT DISTINCT n.cause, {ACTOR} FROM inventory_stockchange n WHERE n.items && %s::bigint[]", [numbers(items)]
+    )
     return {cause for cause, _ in rows}, {actor_id for _, actor_id in rows if actor_id is not None}

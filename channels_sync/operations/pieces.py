@@ -14,6 +14,7 @@ from django.db import connection
 
 from channels_sync.models import Channel, ChannelMode
 from inventory.arrays import numbers
+from inventory.trips import rows_of
 from inventory.wakeups import wake_after_commit
 
 LISTINGS_PER_PIECE = 1_000
@@ -71,12 +72,11 @@ class Width:
 
     def listing_ids(self) -> list[int] | None:
         """The listings in ascending order; None when they are too many for one transaction."""
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT l.id {_FROM} {self.condition} ORDER BY l.id LIMIT %(enough)s",
-                {**self.values, "off": ChannelMode.OFF.value, "enough": LISTINGS_PER_PIECE + 1},
-            )
-            found = [listing_id for (listing_id,) in cursor.fetchall()]
+        rows = rows_of(
+            f"SELECT l.id {_FROM} {self.condition} ORDER BY l.id LIMIT %(enough)s",
+            {**self.values, "off": ChannelMode.OFF.value, "enough": LISTINGS_PER_PIECE + 1},
+        )
+        found = [listing_id for (listing_id,) in rows]
         return found if len(found) <= LISTINGS_PER_PIECE else None
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from django.db import connection
 from django.utils import timezone
 
 from channels_sync.models import Channel, Listing
@@ -28,6 +27,7 @@ from inventory.models import Item
 from inventory.operations.posting import Actor
 from inventory.operations.telling import tell_changed
 from inventory.operations.transactions import operation
+from inventory.trips import execute, rows_of
 
 LISTINGS_PER_TRANSACTION = 1_000
 LISTINGS_PER_SCREEN = 500_000
@@ -166,33 +166,20 @@ def recompute_locked(
 
 def _lock_pushes(listing_ids: Sequence[int], *, seen: Mapping[int, int]) -> dict[int, LockedRow]:
     ids = numbers(listing_ids)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO channels_sync_listingpush (listing_id, channel_id, version, sent_version, confirmed_version,"
-            " attempts, last_error, is_held) SELECT l.id, l.channel_id, 0, 0, 0, 0, '', false FROM channels_sync_listing l"
-            " WHERE l.id = ANY(%s::bigint[])"
-            " AND NOT EXISTS (SELECT FROM channels_sync_listingpush p WHERE p.listing_id = l.id)"
-            " ORDER BY l.id ON CONFLICT DO NOTHING",
-            [ids],
-        )
-        cursor.execute(
-            "SELECT listing_id, version, wanted, recent_max, is_held, version = sent_version,"
-            " CASE WHEN sent_version = 0 THEN channel_quantity ELSE wanted END,"
-            " is_held OR sent_version BETWEEN 1 AND version - 1"
-            " FROM channels_sync_listingpush WHERE listing_id = ANY(%s::bigint[]) ORDER BY listing_id FOR NO KEY UPDATE",
-            [ids],
-        )
-        locked: dict[int, LockedRow] = {}
-        unsure = []
-        for listing_id, version, wanted, recent_max, is_held, is_sent, shown, is_unsure in cursor.fetchall():
-            locked[listing_id] = LockedRow(version, wanted, recent_max, is_held, is_sent, _not_owed(shown))
-            if is_unsure:
-                unsure.append(listing_id)
-        if unsure:
-            # A statement of its own: a line may be younger than the lock's statement.
-            cursor.execute(_SHOWN, [numbers(unsure)])
-            for listing_id, shown, waits_for in cursor.fetchall():
-                locked[listing_id] = replace(locked[listing_id], shown=_not_owed(shown), waits_for=waits_for)
+    rows = rows_of(_LOCK, [ids])
+    if len(rows) < len(listing_ids):
+        execute(_MAKE, [ids])
+        rows = rows_of(_LOCK, [ids])
+    locked: dict[int, LockedRow] = {}
+    unsure = []
+    for listing_id, version, wanted, recent_max, is_held, is_sent, shown, is_unsure in rows:
+        locked[listing_id] = LockedRow(version, wanted, recent_max, is_held, is_sent, _not_owed(shown))
+        if is_unsure:
+            unsure.append(listing_id)
+    if unsure:
+        # A statement of its own: a line may be younger than the lock's statement.
+        for listing_id, shown, waits_for in rows_of(_SHOWN, [numbers(unsure)]):
+            locked[listing_id] = replace(locked[listing_id], shown=_not_owed(shown), waits_for=waits_for)
     for listing_id in seen.keys() & locked.keys():
         locked[listing_id] = replace(locked[listing_id], shown=_not_owed(seen[listing_id]))
     return locked
@@ -203,6 +190,18 @@ def _not_owed(shown: int | None) -> int | None:
     return None if shown is None else max(shown, 0)
 
 
+_MAKE = """
+INSERT INTO channels_sync_listingpush
+  (listing_id, channel_id, version, sent_version, confirmed_version, attempts, last_error, is_held)
+SELECT l.id, l.channel_id, 0, 0, 0, 0, '', false FROM channels_sync_listing l
+WHERE l.id = ANY(%s::bigint[]) AND NOT EXISTS (SELECT FROM channels_sync_listingpush p WHERE p.listing_id = l.id)
+ORDER BY l.id ON CONFLICT DO NOTHING
+"""
+_LOCK = """
+SELECT listing_id, version, wanted, recent_max, is_held, version = sent_version,
+  CASE WHEN sent_version = 0 THEN channel_quantity ELSE wanted END, is_held OR sent_version BETWEEN 1 AND version - 1
+FROM channels_sync_listingpush WHERE listing_id = ANY(%s::bigint[]) ORDER BY listing_id FOR NO KEY UPDATE
+"""
 _SHOWN = """
 SELECT p.listing_id, CASE WHEN p.sent_version = 0 THEN p.channel_quantity ELSE (
   SELECT l.after FROM channels_sync_publicationline l WHERE l.listing_id = p.listing_id AND l.version = p.sent_version

@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from django.db import connection
-
+from channels_sync.allocation import DerivationTexts
 from channels_sync.causes import shortened
 from channels_sync.models import PublicationState
 from channels_sync.operations.ranking import DUE_BY
 from channels_sync.operations.run_plans import Cause, RunPlan
 from channels_sync.reads.exposure import Exposure
 from inventory.arrays import numbers, texts
+from inventory.trips import execute, rows_of
 
 CAUSE_LENGTH = 100
 """Letters of the causes that are kept with a run; the guard sees all of them."""
@@ -29,8 +29,8 @@ def write_runs(
     if not told:
         return {}
     known = [exposures[plan.channel_id] for plan in told]
-    with connection.cursor() as cursor:
-        cursor.execute(
+    return dict(
+        rows_of(
             "INSERT INTO channels_sync_publishrun (channel_id, cause, posting_id, changed_at, actors, listings_checked,"
             " listings_changed, listings_held, trips, recorded_at, supply, exposed_before, exposed_after)"
             " SELECT u.channel_id, %s, %s, %s, %s::bigint[], u.checked, u.changed, u.held, u.trips, %s,"
@@ -54,7 +54,7 @@ def write_runs(
                 numbers(one.after for one in known),
             ],
         )
-        return dict(cursor.fetchall())
+    )
 
 
 def write_lines(plans: Sequence[RunPlan], *, runs: Mapping[int, int], now: datetime) -> None:
@@ -66,41 +66,41 @@ def write_lines(plans: Sequence[RunPlan], *, runs: Mapping[int, int], now: datet
     if not rows:
         return
     listing_ids = [listing_id for listing_id, *_ in rows]
+    written = DerivationTexts()
     versions = [before.version + 1 for _, _, before, _, _ in rows]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE channels_sync_listingpush p SET wanted = u.wanted, version = u.version, attempts = 0, next_at = NULL,"
-            f" last_error = '', recent_max = greatest(p.recent_max, u.wanted), due_by = {DUE_BY}"
-            " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS u(listing_id, version, wanted)"
-            " WHERE p.listing_id = u.listing_id AND p.version = u.version - 1",
-            [numbers(listing_ids), numbers(versions), numbers(derivation.quantity for *_, derivation, _ in rows)],
-        )
-        assert cursor.rowcount == len(rows), "the outbox changed under its lock"
-        cursor.execute(
-            "UPDATE channels_sync_publicationline l SET state = %s"
-            " FROM unnest(%s::bigint[], %s::bigint[]) AS u(listing_id, version)"
-            " WHERE l.listing_id = u.listing_id AND l.version = u.version - 1 AND l.state = ANY(%s::text[])",
-            [
-                PublicationState.SUPERSEDED.value,
-                numbers(listing_ids),
-                numbers(versions),
-                [PublicationState.QUEUED.value, PublicationState.SHADOW.value],
-            ],
-        )
-        cursor.execute(
-            "INSERT INTO channels_sync_publicationline"
-            " (run_id, listing_id, version, before, after, derivation, state, error, recorded_at)"
-            " SELECT u.run_id, u.listing_id, u.version, u.before, u.after, u.derivation, u.state, '', %s"
-            " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::jsonb[], %s::text[])"
-            " AS u(run_id, listing_id, version, before, after, derivation, state)",
-            [
-                now,
-                numbers(run_id for _, run_id, *_ in rows),
-                numbers(listing_ids),
-                numbers(versions),
-                numbers(before.shown if before.wanted is None else before.wanted for _, _, before, _, _ in rows),
-                numbers(derivation.quantity for *_, derivation, _ in rows),
-                texts(json.dumps(derivation.to_json()) for *_, derivation, _ in rows),
-                texts(state.value for *_, state in rows),
-            ],
-        )
+    changed = execute(
+        "UPDATE channels_sync_listingpush p SET wanted = u.wanted, version = u.version, attempts = 0, next_at = NULL,"
+        f" last_error = '', recent_max = greatest(p.recent_max, u.wanted), due_by = {DUE_BY}"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS u(listing_id, version, wanted)"
+        " WHERE p.listing_id = u.listing_id AND p.version = u.version - 1",
+        [numbers(listing_ids), numbers(versions), numbers(derivation.quantity for *_, derivation, _ in rows)],
+    )
+    assert changed == len(rows), "the outbox changed under its lock"
+    execute(
+        "UPDATE channels_sync_publicationline l SET state = %s"
+        " FROM unnest(%s::bigint[], %s::bigint[]) AS u(listing_id, version)"
+        " WHERE l.listing_id = u.listing_id AND l.version = u.version - 1 AND l.state = ANY(%s::text[])",
+        [
+            PublicationState.SUPERSEDED.value,
+            numbers(listing_ids),
+            numbers(versions),
+            [PublicationState.QUEUED.value, PublicationState.SHADOW.value],
+        ],
+    )
+    execute(
+        "INSERT INTO channels_sync_publicationline"
+        " (run_id, listing_id, version, before, after, derivation, state, error, recorded_at)"
+        " SELECT u.run_id, u.listing_id, u.version, u.before, u.after, u.derivation, u.state, '', %s"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::int[], %s::jsonb[], %s::text[])"
+        " AS u(run_id, listing_id, version, before, after, derivation, state)",
+        [
+            now,
+            numbers(run_id for _, run_id, *_ in rows),
+            numbers(listing_ids),
+            numbers(versions),
+            numbers(before.shown if before.wanted is None else before.wanted for _, _, before, _, _ in rows),
+            numbers(derivation.quantity for *_, derivation, _ in rows),
+            texts(written.of(derivation) for *_, derivation, _ in rows),
+            texts(state.value for *_, state in rows),
+        ],
+    )

@@ -13,7 +13,6 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
-from django.db import connection
 from django.utils import timezone
 
 from channels_sync.allocation.terms import ALONE, BY_DEMAND
@@ -22,6 +21,7 @@ from channels_sync.reads.layers import demand_of
 from channels_sync.reads.rulebook import Proposal, every_rule_in_force
 from inventory.quantities import PLACES, ZERO, round_down
 from inventory.reads.availability import availability
+from inventory.trips import rows_of
 from production.contention import Make, Shop, Want, largest, most_taken, partition, worst_rate
 from production.reads.buildable import free_stock
 from production.reads.structures import IN_FORCE, Structures, load_structures
@@ -61,13 +61,12 @@ def is_divided(*, at: datetime, proposals: Collection[Proposal] = ()) -> bool:
     """Whether any rule in force, or proposed, has products divide what could be built. One statement."""
     if any(proposal.terms.get("building") not in (None, "", ALONE) for proposal in proposals):
         return True
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM channels_sync_allocationpolicy WHERE effective_from <= %(at)s"
-            " AND (effective_to IS NULL OR effective_to > %(at)s) AND building NOT IN ('', %(alone)s))",
-            {"at": at, "alone": ALONE},
-        )
-        return bool(cursor.fetchone()[0])
+    ((divides,),) = rows_of(
+        "SELECT EXISTS (SELECT FROM channels_sync_allocationpolicy WHERE effective_from <= %(at)s"
+        " AND (effective_to IS NULL OR effective_to > %(at)s) AND building NOT IN ('', %(alone)s))",
+        {"at": at, "alone": ALONE},
+    )
+    return bool(divides)
 
 
 def parts_of_building(*, at: datetime, proposals: Collection[Proposal] = ()) -> dict[int, Part]:
@@ -161,9 +160,7 @@ class _Place:
 
 def _members(*, at: datetime, proposals: Collection[Proposal] = (), everybody: bool = False) -> dict[int, _Member]:
     rules, _ = every_rule_in_force(at=at, proposals=proposals)
-    with connection.cursor() as cursor:
-        cursor.execute(_MADE_LISTINGS, {"off": ChannelMode.OFF.value, "on": timezone.localdate(at)})
-        rows = cursor.fetchall()
+    rows = rows_of(_MADE_LISTINGS, {"off": ChannelMode.OFF.value, "on": timezone.localdate(at)})
     found: dict[int, _Member] = {}
     for listing_id, channel_id, item_id, category_id, pack_size in rows:
         terms = rules.terms_of(_Place(listing_id, channel_id, item_id, category_id))

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from django.db import connection
 from django.utils import timezone
 
 from channels_sync.adapters.registry import ADAPTERS
@@ -43,6 +42,7 @@ from channels_sync.reads.rulebook import Proposal, rules_in_force
 from inventory.arrays import numbers
 from inventory.quantities import ZERO
 from inventory.reads.availability import ItemAvailability, SourceAvailability, availability
+from inventory.trips import rows_of
 from production.reads.structures import Structures, load_structures
 
 _NO_SOURCES: frozenset[int] = frozenset()
@@ -83,6 +83,9 @@ class FigureChange:
 
 
 _FACTS = """
+WITH freezes AS MATERIALIZED (
+  SELECT EXISTS (SELECT FROM channels_sync_freeze WHERE ended_at IS NULL) AS any_frozen
+)
 SELECT l.id, l.channel_id, c.mode, l.item_id, i.category_id, p.wanted,
        l.id = ANY(%(ids)s::bigint[]) AND (k.id IS NULL OR k.quantity IS NOT NULL), coalesce(f.is_stopped, false),
        c.adapter, l.external_sku, l.pack_size, i.stock_unit, i.step, i.is_active, i.is_sellable, i.sku, f.lid, f.reason,
@@ -92,13 +95,14 @@ JOIN channels_sync_channel c ON c.id = l.channel_id JOIN inventory_item i ON i.i
 LEFT JOIN channels_sync_listingpush p ON p.listing_id = l.id
 LEFT JOIN LATERAL (
   SELECT coalesce(z.quantity, p.wanted, 0) AS lid, z.reason, z.run_id IS NULL AS is_stopped FROM channels_sync_freeze z
-  WHERE z.ended_at IS NULL AND NOT z.is_exact
+  WHERE (SELECT any_frozen FROM freezes) AND z.ended_at IS NULL AND NOT z.is_exact
     AND (z.listing_id = l.id OR z.item_id = l.item_id OR z.channel_id = l.channel_id)
   ORDER BY coalesce(z.quantity, p.wanted, 0), z.run_id IS NULL DESC, z.id LIMIT 1
 ) f ON true
 LEFT JOIN LATERAL (
   SELECT z.id, z.quantity, z.reason FROM channels_sync_freeze z
-  WHERE z.ended_at IS NULL AND z.is_exact AND z.listing_id = l.id ORDER BY z.quantity, z.id LIMIT 1
+  WHERE (SELECT any_frozen FROM freezes) AND z.ended_at IS NULL AND z.is_exact AND z.listing_id = l.id
+  ORDER BY z.quantity, z.id LIMIT 1
 ) k ON true
 WHERE l.item_id = ANY(ARRAY(SELECT a.item_id FROM channels_sync_listing a WHERE a.id = ANY(%(ids)s::bigint[])))
   AND l.is_active AND c.mode <> %(off)s
@@ -108,9 +112,7 @@ ORDER BY l.id
 
 def read_facts(listing_ids: Iterable[int]) -> list[Facts]:
     """The published ones of these listings and their sisters: other published listings of the same items. One statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(_FACTS, {"ids": numbers(listing_ids), "off": ChannelMode.OFF.value})
-        rows = cursor.fetchall()
+    rows = rows_of(_FACTS, {"ids": numbers(listing_ids), "off": ChannelMode.OFF.value})
     return [
         Facts(
             listing_id, channel_id, mode, item_id, category_id, wanted, is_asked, is_stopped, _offer(listing_id, *rest)
@@ -322,13 +324,11 @@ def _life(terms: Terms) -> int:
 
 def sources_of(channels: Collection[int]) -> dict[int, frozenset[int]]:
     """Channel id -> its source locations; a channel without any is not in it."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT channel_id, location_id FROM channels_sync_channel_source_locations"
-            " WHERE channel_id = ANY(%s::bigint[])",
-            [numbers(channels)],
-        )
-        rows = cursor.fetchall()
+    rows = rows_of(
+        "SELECT channel_id, location_id FROM channels_sync_channel_source_locations"
+        " WHERE channel_id = ANY(%s::bigint[])",
+        [numbers(channels)],
+    )
     sources: dict[int, set[int]] = {}
     for channel_id, location_id in rows:
         sources.setdefault(channel_id, set()).add(location_id)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
 from django.utils import timezone
 
 from inventory.arrays import numbers
 from inventory.models import LocationKind, StockStatus
+from inventory.trips import rows_of
 
 FREE = """
 source AS MATERIALIZED (
@@ -60,13 +60,11 @@ EVERY_SITE = Pool()
 
 def pool_arguments(pools: Sequence[Pool], *, at: datetime) -> dict[str, Any]:
     """Arguments of FREE; a pool's number is its place in `pools`. One statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id, path, parent_id IS NULL AND kind <> %s FROM inventory_location"
-            " WHERE parent_id IS NULL OR id = ANY(%s::bigint[]) ORDER BY path",
-            [LocationKind.CHANNEL_OWNED.value, numbers({one for pool in pools for one in pool.sources})],
-        )
-        rows = cursor.fetchall()
+    rows = rows_of(
+        "SELECT id, path, parent_id IS NULL AND kind <> %s FROM inventory_location"
+        " WHERE parent_id IS NULL OR id = ANY(%s::bigint[]) ORDER BY path",
+        [LocationKind.CHANNEL_OWNED.value, numbers({one for pool in pools for one in pool.sources})],
+    )
     found = [
         (number, source, pool.good_for_days) for number, pool in enumerate(pools) for source in _outermost(pool, rows)
     ]

@@ -9,13 +9,13 @@ from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
 from django.contrib.auth import get_user_model
-from django.db import connection
 
 from channels_sync.allocation import Breadth, PolicyTerms, Rule, Terms, resolve
 from channels_sync.allocation.vocabulary import BY_COLUMN, COLUMNS
 from channels_sync.models.policies import scope_in_words
 from inventory.arrays import numbers
 from inventory.models import ItemCategory
+from inventory.trips import rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,10 +204,8 @@ AND (p.listing_id = ANY(%(listings)s::bigint[]) OR p.listing_id IS NULL
 
 
 def _versions(statement: str, arguments: Mapping[str, Any]) -> list[_Version]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, arguments)
-        head = len(_Version._fields) - 1
-        return [_Version._make((*row[:head], row[head:])) for row in cursor.fetchall()]
+    head = len(_Version._fields) - 1
+    return [_Version._make((*row[:head], row[head:])) for row in rows_of(statement, arguments)]
 
 
 def rules_in_force(*, at: datetime, listings: Sequence[Placed], proposals: Collection[Proposal] = ()) -> Rulebook:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db import connection
 from django.utils import timezone
 
+from inventory.arrays import numbers
 from inventory.models import LocationKind, StockStatus
 from inventory.quantities import ZERO
+from inventory.trips import rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,23 +129,22 @@ def availability(
         return {}
     at = at or timezone.now()
     found: dict[int, tuple[int | None, list[SourceAvailability]]] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _AVAILABILITY,
-            {
-                "items": list(items),
-                "sources": list(sources),
-                "available": StockStatus.AVAILABLE.value,
-                "channel_owned": LocationKind.CHANNEL_OWNED.value,
-                "day": timezone.localdate(at),
-                "good_for": good_for_days,
-                "at": at,
-            },
-        )
-        for item_id, cutoff, *source in cursor.fetchall():
-            _, places = found.setdefault(item_id, (cutoff, []))
-            if source[0] is not None:
-                places.append(SourceAvailability(*source))
+    rows = rows_of(
+        _AVAILABILITY,
+        {
+            "items": numbers(items),
+            "sources": numbers(sources),
+            "available": StockStatus.AVAILABLE.value,
+            "channel_owned": LocationKind.CHANNEL_OWNED.value,
+            "day": timezone.localdate(at),
+            "good_for": good_for_days,
+            "at": at,
+        },
+    )
+    for item_id, cutoff, *source in rows:
+        _, places = found.setdefault(item_id, (cutoff, []))
+        if source[0] is not None:
+            places.append(SourceAvailability(*source))
     return {
         item_id: ItemAvailability(item_id, cutoff, tuple(place for place in places if not place.is_empty))
         for item_id, (cutoff, places) in found.items()

@@ -38,12 +38,13 @@ _LINES = f"""SELECT b.id, b.item_id, b.version, b.state, b.makes, b.effective_fr
        l.rounding_multiple, l.issue_method, l.is_consumable, l.is_optional, l.is_phantom OR i.kind = 'phantom',
        l.unit, l.reference, l.note, l.builds_shortage,
        i.id, i.sku, i.name, i.kind, i.stock_unit, i.step, i.standard_cost, i.is_active
-FROM used u JOIN production_bom b ON b.id = u.bom_id
-JOIN inventory_item o ON o.id = b.item_id
+FROM production_bom b JOIN inventory_item o ON o.id = b.item_id
 LEFT JOIN production_bomline l ON l.bom_id = b.id
 LEFT JOIN inventory_item i ON i.id = l.component_id
+WHERE b.id = ANY((SELECT array_agg(bom_id) FROM used)::bigint[])
 ORDER BY b.id, l.position, l.id
 """
+"""As an array, so that the planner looks versions up: of a recursion it expects so many that it reads all there are."""
 
 _STRUCTURES = f"""
 WITH RECURSIVE used(bom_id) AS (
@@ -54,7 +55,7 @@ WITH RECURSIVE used(bom_id) AS (
   UNION
   SELECT f.id FROM used u
   JOIN production_bomline l ON l.bom_id = u.bom_id
-  JOIN inventory_item i ON i.id = l.component_id
+  CROSS JOIN LATERAL (SELECT i.id, i.kind FROM inventory_item i WHERE i.id = l.component_id OFFSET 0) i
   CROSS JOIN LATERAL ({_IN_FORCE_OF.format(item="i.id")}) f
   WHERE %(whole)s OR l.is_phantom OR i.kind = 'phantom'
 )
@@ -237,10 +238,8 @@ def load_structures(
     wanted_items, wanted_boms = sorted(set(items)), sorted(set(boms))
     if not wanted_items and not wanted_boms:
         return found
-    with connection.cursor() as cursor:
-        cursor.execute(_STRUCTURES, {"items": wanted_items, "boms": wanted_boms, "on": on, "whole": whole})
-        rows = cursor.fetchall()
-    return _read(rows, found)
+    arguments = {"items": numbers(wanted_items), "boms": numbers(wanted_boms), "on": on, "whole": whole}
+    return _read(rows_of(_STRUCTURES, arguments), found)
 
 
 def load_versions(*, boms: Iterable[int], on: date) -> Structures:

@@ -16,6 +16,7 @@ from channels_sync.allocation import (
     Confidence,
     Demand,
     Derivation,
+    DerivationTexts,
     Incoming,
     Makeable,
     Offer,
@@ -317,6 +318,8 @@ def test_more_of_any_supply_never_shows_less(snapshot, source, policy, listing, 
 def test_the_same_inputs_give_the_same_derivation_and_it_recomputes_to_itself(snapshot, policy, listing):
     quantity, derivation = publish(snapshot, policy, listing)
     stored = Derivation.from_json(json.loads(json.dumps(derivation.to_json())))
+    written = DerivationTexts()
+    assert [json.loads(written.of(one)) for one in (derivation, stored, derivation)] == [derivation.to_json()] * 3
 
     assert publish(snapshot, policy, listing)[1] == derivation
     assert stored == derivation

@@ -41,6 +41,8 @@ def change_derivation(change):
         (lambda: ListingPush.objects.update(version=2), "outbox_wants_the_newest_line"),
         (lambda: PublicationLine.objects.update(state="queued"), "accepted_lines_were_sent"),
         (lambda: PublicationLine.objects.update(state="sent"), "nothing_sent_is_forgotten"),
+        (lambda: PublicationLine.objects.update(run=0), "lines_lead_to_what_exists"),
+        (lambda: PublicationLine.objects.update(listing=0), "lines_lead_to_what_exists"),
     ],
 )
 def test_damage_is_found(listing, damage, name):

@@ -12,7 +12,7 @@ from psycopg.pq import TransactionStatus
 
 from inventory import prepared
 from inventory.models import Item
-from inventory.trips import in_one_trip, rows_of
+from inventory.trips import execute, in_one_trip, rows_of
 from tests.factories import make_item
 
 ONE = ("SELECT %s::int", [1])
@@ -126,14 +126,30 @@ def test_with_too_many_names_and_without_prepared_statements_a_cursor_answers(li
     assert len(prepared._known[link]._names) == 1
 
     monkeypatch.setattr(link, "prepare_threshold", None)
-    assert prepared.rows_by_name(link, [ONE]) is None
+    assert prepared.answers_by_name(link, [ONE]) is None
     assert rows_of(*ONE) == [(1,)]
 
 
 @pytest.mark.django_db
-def test_parameters_with_names_go_by_a_cursor(link):
-    assert prepared.rows_by_name(link, [("SELECT %(n)s::int", {"n": 1})]) is None
-    assert rows_of("SELECT %(n)s::int", {"n": 1}) == [(1,)]
+def test_parameters_may_have_names(link):
+    for one in ({"n": 1, "of": "x", "other": 3}, {"other": 3, "of": "x", "n": 1}):
+        assert rows_of("SELECT %(n)s::int, %(of)s, 7 %% 4, %(n)s::int", one) == [(1, "x", 3, 1)]
+    assert len(prepared._known[link]._names) == 1
+    with pytest.raises(KeyError):
+        rows_of("SELECT %(n)s::int, %(of)s, 7 %% 4, %(n)s::int", {"n": 1})
+
+
+@pytest.mark.django_db
+def test_a_statement_that_answers_no_rows_says_how_many_it_changed(link):
+    for sku in ("A", "B"):
+        make_item(sku=sku)
+    change = "UPDATE inventory_item SET name = %s WHERE sku = ANY(%s::text[])"
+
+    assert [execute(change, ["x", found]) for found in ("{A,B}", "{C}")] == [2, 0]
+    assert execute("SELECT pg_advisory_xact_lock(%s)", [1]) == 1
+    with CaptureQueriesContext(connection) as counted:
+        assert execute(change, ["y", "{A,B}"]) == 2
+    assert len(counted) == 1
 
 
 @pytest.mark.parametrize("others", [0, 1])
