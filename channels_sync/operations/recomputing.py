@@ -91,10 +91,11 @@ def recompute_all(*, cause: str) -> RecomputeResult:
     now = timezone.now()
     has_notes = note_everything(now=now)
     screen = Screen(at=now, has_notes=has_notes)
-    total = RecomputeResult(checked=Listing.objects.published().count())
+    total = RecomputeResult()
     for low, high in id_ranges(Listing, LISTINGS_PER_SCREEN):
-        found = recompute_ids(screen.suspects(low=low, high=high), cause=Cause(cause))
-        total += RecomputeResult(0, found.changed, found.held)
+        screened = screen.look_through(low=low, high=high)
+        found = recompute_ids(screened.suspects, cause=Cause(cause))
+        total += RecomputeResult(screened.looked_at, found.changed, found.held)
     return total
 
 

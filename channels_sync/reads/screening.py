@@ -50,6 +50,14 @@ class _Class:
     terms: Terms
 
 
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """How many published listings were looked at, and the ids of those that must be worked out, in order."""
+
+    looked_at: int
+    suspects: list[int]
+
+
 _SUSPECTS = """
 WITH {free}
 k AS MATERIALIZED (
@@ -80,7 +88,7 @@ k AS MATERIALIZED (
     FROM inventory_item i LEFT JOIN channels_sync_buildfigure n ON n.item_id = i.id OFFSET 0
   ) u
 )
-SELECT l.id
+SELECT count(*), array_agg(l.id) FILTER (WHERE {is_suspect})
 FROM channels_sync_listing l
 JOIN unit i ON i.id = l.item_id
 {joined}
@@ -108,7 +116,10 @@ CROSS JOIN LATERAL (
     AS share
 ) s
 WHERE {of_listings} AND l.is_active
-  AND (NOT k.is_plain OR p.version IS NULL OR p.version = 0 OR p.is_held OR k.is_buildable AND i.is_unknown
+"""
+"""Most figures are whole and small: those are worked out in whole numbers, which is several times quicker (`s`)."""
+_IS_SUSPECT = """
+  NOT k.is_plain OR p.version IS NULL OR p.version = 0 OR p.is_held OR k.is_buildable AND i.is_unknown
        OR CASE WHEN i.is_small AND k.is_small AND l.pack_size = 1 THEN p.wanted IS DISTINCT FROM CASE
                  WHEN k.is_over OR NOT i.is_offered OR s.share < k.whole_minimum THEN 0
                  ELSE least(s.share, k.whole_cap{stays}) END
@@ -116,9 +127,8 @@ WHERE {of_listings} AND l.is_active
             WHEN k.is_over OR NOT i.is_offered OR k.has_minimum AND c.share < k.minimum THEN 0
             WHEN i.is_one AND l.pack_size = 1 THEN least(c.share, k.cap{stays})
             ELSE least(div(least(c.share, k.maximum), l.pack_size), k.lid{stays}) END
-          END)
+          END
 """
-"""Most figures are whole and small: those are worked out in whole numbers, which is several times quicker (`s`)."""
 _STAYS = ", CASE WHEN k.stays THEN coalesce(p.wanted, 0) END"
 
 _JOINED_WIDE = "JOIN k ON k.channel_id = l.channel_id{of_category}"
@@ -156,23 +166,24 @@ class Screen:
         for one in self._classes:
             self._pool_of(one)
 
-    def suspects(self, *, low: int, high: int) -> list[int]:
-        """Published listings with ids above `low` up to `high` that must be worked out, in order."""
+    def look_through(self, *, low: int, high: int) -> Screened:
+        """Hold the rules against all published listings with ids above `low` up to `high`."""
         if not self._adapters:
-            return []
+            return Screened(0, [])
         bounds = {"low": low, "high": high}
         own = self._with_rules_of_their_own(low, high)
         of_listings = "l.id > %(low)s AND l.id <= %(high)s"
         found = set(self._frozen.listings_between(low, high))
+        looked_at = 0
         of_category = " AND k.category_id = coalesce(i.category_id, 0)" if self._rules.knows_categories else ""
-        found.update(
-            self._ask(
-                self._classes,
-                _JOINED_WIDE.format(of_category=of_category),
-                f"{of_listings} AND NOT l.id = ANY(%(own)s::bigint[])" if own else of_listings,
-                {**bounds, "own": numbers(place.listing_id for place in own)},
-            )
+        wide = self._ask(
+            self._classes,
+            _JOINED_WIDE.format(of_category=of_category),
+            f"{of_listings} AND NOT l.id = ANY(%(own)s::bigint[])" if own else of_listings,
+            {**bounds, "own": numbers(place.listing_id for place in own)},
         )
+        looked_at += wide.looked_at
+        found.update(wide.suspects)
         if own:
             classes: dict[tuple[int, int, int], tuple[int, _Class]] = {}
             places = []
@@ -183,16 +194,16 @@ class Screen:
                 number, _ = classes.setdefault(key, (len(classes), _Class(place.channel_id, category, terms)))
                 places.append(number)
             sharers = {place.item_id for place in own if self._rules.terms_of(place).takes_a_share}
-            found.update(
-                self._ask(
-                    [one for _, one in classes.values()],
-                    _JOINED_OWN,
-                    of_listings,
-                    {**bounds, "own": numbers(place.listing_id for place in own), "own_class": numbers(places)},
-                )
+            narrow = self._ask(
+                [one for _, one in classes.values()],
+                _JOINED_OWN,
+                of_listings,
+                {**bounds, "own": numbers(place.listing_id for place in own), "own_class": numbers(places)},
             )
+            looked_at += narrow.looked_at
+            found.update(narrow.suspects)
             found.update(_published_of(sharers))
-        return sorted(found)
+        return Screened(looked_at, sorted(found))
 
     def _with_rules_of_their_own(self, low: int, high: int) -> list[_Place]:
         """All published listings of items of which any has a rule narrower than a category."""
@@ -222,7 +233,7 @@ class Screen:
         until = one.terms.trial_until.value
         return until is not None and self._at.date() > until
 
-    def _ask(self, classes: Sequence[_Class], joined: str, of_listings: str, more: Mapping[str, object]) -> list[int]:
+    def _ask(self, classes: Sequence[_Class], joined: str, of_listings: str, more: Mapping[str, object]) -> Screened:
         terms = [one.terms for one in classes]
         pools = [self._pool_of(one) for one in classes]
         if not self._has_notes or any(pools):
@@ -236,6 +247,7 @@ class Screen:
         else:
             free, of_pools, available, whole = "", "", "i.free", "i.whole"
         statement = _SUSPECTS.format(
+            is_suspect=_IS_SUSPECT.format(stays=_STAYS if self._frozen.stays else ""),
             free=free,
             joined=joined,
             of_pools=of_pools,
@@ -244,7 +256,6 @@ class Screen:
             of_listings=of_listings,
             of_pushes="p.listing_id > %(low)s AND p.listing_id <= %(high)s",
             is_noted="true" if self._has_notes else "false",
-            stays=_STAYS if self._frozen.stays else "",
         )
         arguments = {
             **pool_arguments(list(self._pools), at=self._at),
@@ -270,7 +281,8 @@ class Screen:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT set_config('work_mem', %s, true)", [WORK_MEMORY])
             cursor.execute(statement, arguments)
-            return [listing_id for (listing_id,) in cursor.fetchall()]
+            looked_at, suspects = cursor.fetchone()
+            return Screened(looked_at, suspects or [])
 
 
 @dataclass(frozen=True, slots=True)

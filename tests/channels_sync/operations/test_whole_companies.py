@@ -214,12 +214,12 @@ def test_the_screen_names_what_differs_and_of_plain_listings_nothing_else(seed):
         ListingPush.objects.filter(pk=listing_id).update(wanted=before[listing_id] + 1)
 
     screen = Screen(at=timezone.now())
-    named = set(screen.suspects(low=0, high=10**9))
+    named = set(screen.look_through(low=0, high=10**9).suspects)
 
     ListingPush.objects.filter(pk__in=wrong).update(wanted=0)
     for listing_id, quantity in before.items():
         ListingPush.objects.filter(pk=listing_id).update(wanted=quantity)
-    always = set(screen.suspects(low=0, high=10**9))
+    always = set(screen.look_through(low=0, high=10**9).suspects)
     assert wrong <= named
     assert named - always == wrong - always
 
@@ -235,7 +235,7 @@ def test_listings_with_plain_rules_are_all_left_alone_when_nothing_changed():
     recompute_all(cause="once")
     settle()
 
-    assert Screen(at=timezone.now()).suspects(low=0, high=10**9) == []
+    assert Screen(at=timezone.now()).look_through(low=0, high=10**9).suspects == []
 
 
 def test_the_full_recompute_in_steps_is_the_same_and_does_nothing_twice(monkeypatch):
