@@ -179,8 +179,9 @@ MENU = (
             Entry(
                 "Schedules",
                 "schedule",
-                "admin:django_celery_beat_periodictask_changelist",
-                ("django_celery_beat.view_periodictask",),
+                "schedules",
+                ("inventory.view_invariantrun",),
+                below="/admin/django_celery_beat/",
             ),
             Entry("Everything else", "apps", "admin:index", ("auth.view_user",)),
             Entry("API", "api", "api-docs", ("inventory.view_item",)),

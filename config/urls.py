@@ -2,7 +2,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils.module_loading import autodiscover_modules
 
-from config import views
+from config import schedules, views
 from config.audit.views import audit
 from config.diagnostics import item_file
 from config.diagnostics_of_orders import purchase_order_file, work_order_file
@@ -35,6 +35,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("ledger-check/now/", integrity.check_now, name="ledger_check_now"),
     path("ledger-check/progress/", integrity.check_progress, name="ledger_check_progress"),
     path("ledger-check/<int:pk>/", integrity.ledger_check_run, name="ledger_check_run"),
+    path("schedules/", schedules.schedules_page, name="schedules"),
+    path("schedules/<int:pk>/run/", schedules.run_now, name="run_now"),
+    path("schedules/<int:pk>/switch/", schedules.switch_schedule, name="switch_schedule"),
     path("import/", include("inventory.urls_importing")),
     path("admin/", admin.site.urls),
 ]

@@ -167,7 +167,6 @@ FROM unnest(%(items)s::bigint[], %(before)s::numeric[], %(free)s::numeric[]) AS 
 JOIN inventory_item i ON i.id = c.item_id
 JOIN production_bomline l ON l.component_id = c.item_id AND NOT l.is_consumable AND NOT l.is_optional
 JOIN production_bom b ON b.id = l.bom_id AND {IN_FORCE}
-JOIN inventory_item p ON p.id = b.item_id
 LEFT JOIN channels_sync_buildfigure m ON m.item_id = b.item_id
 CROSS JOIN LATERAL (
   SELECT l.quantity * l.unit_numerator * (100 + l.scrap_percent)
@@ -176,7 +175,8 @@ CROSS JOIN LATERAL (
 WHERE m.makeable IS NULL OR m.is_inside OR c.before IS NULL
    OR l.rounding_multiple IS NOT NULL OR l.setup_quantity > 0
    OR c.free < c.before AND m.makeable * n.each + i.step > c.free
-   OR c.free > c.before AND (m.makeable + p.step) * n.each + i.step > c.before
+   OR CASE WHEN c.free > c.before THEN
+        (m.makeable + (SELECT p.step FROM inventory_item p WHERE p.id = b.item_id)) * n.each + i.step > c.before END
 """
 """A step of the component is added to every need: rounding can make it that much more."""
 

@@ -72,6 +72,7 @@ from inventory.models.reservations import (
 from inventory.models.saved_views import (
     SavedView,
 )
+from inventory.models.task_runs import TaskRun
 from inventory.models.transfers import (
     StockTransfer,
     StockTransferLine,
@@ -139,6 +140,7 @@ __all__ = [
     "SupplierItem",
     "SupplierStock",
     "SupplyPolicy",
+    "TaskRun",
     "Tracking",
     "TransferState",
 ]
