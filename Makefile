@@ -38,6 +38,7 @@ test-real: venv ## the extra tests that drive third-party servers
 bench: venv ## measure completions and recomputes beside the raw-SQL floor; writes var/bench.json
 	@BACKFLUSH_VAR=$(BENCH_VAR) $(EMBEDDED) run -- python -m bench $(BENCH_ARGS)
 	@BACKFLUSH_VAR=$(BENCH_VAR) $(EMBEDDED) run -- python -m bench.recompute $(BENCH_ARGS)
+	@BACKFLUSH_VAR=$(BENCH_VAR) $(EMBEDDED) run -- python -m bench.year $(BENCH_ARGS)
 	@BACKFLUSH_VAR=$(BENCH_VAR) $(EMBEDDED) run -- python -m bench.data_sets $(BENCH_ARGS)
 
 bench-scale: venv ## build the large data set and measure how things grow

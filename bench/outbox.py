@@ -108,11 +108,11 @@ def make_listings(admin: Connection, count: int) -> int:
         (channel.pk, item.pk, count - 1),
     )
     admin.execute(
-        "INSERT INTO channels_sync_listingpush (listing_id, channel_id, wanted, is_held, version, sent_version,"
+        "INSERT INTO channels_sync_listingpush (listing_id, channel_id, wanted, run_id, is_held, version, sent_version,"
         " confirmed_version, channel_quantity, channel_quantity_at, attempts, last_error)"
-        " SELECT id, channel_id, 5, false, 1, 0, 0, 5, now(), 0, '' FROM channels_sync_listing"
+        " SELECT id, channel_id, 5, %s, false, 1, 0, 0, 5, now(), 0, '' FROM channels_sync_listing"
         " WHERE channel_id = %s AND id <> %s",
-        (channel.pk, listing.pk),
+        (line.run_id, channel.pk, listing.pk),
     )
     admin.execute(
         "UPDATE channels_sync_listingpush SET wanted = 5, sent_version = version, confirmed_version = version,"

@@ -175,14 +175,14 @@ def picture(simulation: Any, *, path: Path) -> None:
     server = make_server("127.0.0.1", 0, StaticFilesHandler(get_wsgi_application()), handler_class=Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
-    cookie = {"name": settings.SESSION_COOKIE_NAME, "value": client.cookies[settings.SESSION_COOKIE_NAME].value}
+    session = str(client.cookies[settings.SESSION_COOKIE_NAME].value)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1440, "height": 1000})
-        page.context.add_cookies([{**cookie, "url": address}])
+        page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": address}])
         page.goto(address + reverse("channels_sync:simulation", args=[simulation.pk]))
         page.wait_for_selector("figure svg")
-        page.screenshot(path=str(path), full_page=True)
+        page.screenshot(path=str(path))
         browser.close()
     server.shutdown()
 
@@ -200,7 +200,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.year", description=__doc__)
     parser.add_argument("--output", type=Path, default=ROOT / "var" / "bench.json", help="where the results go")
     parser.add_argument("--database", default="backflush_bench_year", help="made for it, and dropped first")
-    parser.add_argument("--excerpt", action="store_true", help="twenty products only")
+    parser.add_argument("--excerpt", "--quick", action="store_true", help="twenty products only")
     parser.add_argument("--picture", type=Path, help="keep the page as a picture here; needs Chromium")
     options, _ = parser.parse_known_args()  # `make bench` hands on the arguments of its first part as well
     make_database(options.database)

@@ -62,12 +62,13 @@ def derivations_agree_with_the_ledger() -> list[str]:
 def outbox_wants_the_newest_line() -> list[str]:
     return query(
         """
-        SELECT p.listing_id, p.version, p.wanted, n.version, n.after FROM channels_sync_listingpush p
-        LEFT JOIN LATERAL (SELECT l.version, l.after FROM channels_sync_publicationline l
+        SELECT p.listing_id, p.version, p.wanted, n.version, n.after, p.run_id, n.run_id FROM channels_sync_listingpush p
+        LEFT JOIN LATERAL (SELECT l.version, l.after, l.run_id FROM channels_sync_publicationline l
                            WHERE l.listing_id = p.listing_id ORDER BY l.version DESC LIMIT 1) n ON true
         WHERE p.version <> coalesce(n.version, 0) OR p.wanted IS DISTINCT FROM n.after
+           OR p.version > 0 AND p.run_id IS DISTINCT FROM n.run_id
         """,
-        words="listing {0}: the outbox wants {2} in version {1}, the newest line says {4} in version {3}",
+        words="listing {0}: the outbox wants {2} in version {1} of run {5}, the newest line says {4} in version {3} of run {6}",
     )
 
 

@@ -114,6 +114,15 @@ class ListingPush(models.Model):
 
     listing = models.OneToOneField(Listing, on_delete=models.CASCADE, primary_key=True, related_name="push")
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, related_name="+", db_index=False)
+    run = models.ForeignKey(
+        PublishRun,
+        on_delete=models.DO_NOTHING,
+        null=True,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+        help_text="That made the present version; the same as its newest line says.",
+    )
     wanted = models.PositiveIntegerField(null=True, help_text="Null until first computed.")
     recent_max = models.PositiveIntegerField(null=True, help_text="The most it was given in the last 30 days.")
     is_held = models.BooleanField(default=False, help_text="A change of it waits for a person.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from django.contrib.auth import get_user_model
@@ -230,7 +230,7 @@ def link_claims(adapter: ChannelAdapter, claims: Sequence[Claim]) -> Links:
     for claim in nameless:
         match = matches[claim.listing_id]
         if match.listing is not None:
-            linked.append(replace(claim, external_item_id=match.listing.external_item_id))
+            linked.append(claim._replace(external_item_id=match.listing.external_item_id))
         elif match.state is ListingMatchState.AMBIGUOUS:
             refused.append(Refused(claim, f"{claim.sku}: the channel has several items with this SKU. Choose one."))
         else:

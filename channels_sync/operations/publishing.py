@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from django.utils import timezone
 
@@ -291,7 +291,7 @@ class _Delivery:
     def _expect_anew(self, claims: Sequence[Claim]) -> None:
         self.result.stale += len(claims)
         for claim in claims:
-            self._open[claim.listing_id] = replace(claim, expected=None, tries=claim.tries + 1)
+            self._open[claim.listing_id] = claim._replace(expected=None, tries=claim.tries + 1)
 
     # --- the end of a claim ---
 

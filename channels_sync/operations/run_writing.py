@@ -69,11 +69,16 @@ def write_lines(plans: Sequence[RunPlan], *, runs: Mapping[int, int], now: datet
     written = DerivationTexts()
     versions = [before.version + 1 for _, _, before, _, _ in rows]
     changed = execute(
-        "UPDATE channels_sync_listingpush p SET wanted = u.wanted, version = u.version, attempts = 0, next_at = NULL,"
-        f" last_error = '', recent_max = greatest(p.recent_max, u.wanted), due_by = {DUE_BY}"
-        " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS u(listing_id, version, wanted)"
+        "UPDATE channels_sync_listingpush p SET wanted = u.wanted, version = u.version, run_id = u.run_id, attempts = 0,"
+        f" next_at = NULL, last_error = '', recent_max = greatest(p.recent_max, u.wanted), due_by = {DUE_BY}"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) AS u(listing_id, version, wanted, run_id)"
         " WHERE p.listing_id = u.listing_id AND p.version = u.version - 1",
-        [numbers(listing_ids), numbers(versions), numbers(derivation.quantity for *_, derivation, _ in rows)],
+        [
+            numbers(listing_ids),
+            numbers(versions),
+            numbers(derivation.quantity for *_, derivation, _ in rows),
+            numbers(run_id for _, run_id, *_ in rows),
+        ],
     )
     assert changed == len(rows), "the outbox changed under its lock"
     execute(
