@@ -54,7 +54,9 @@ def in_trouble(found: Sequence[Schedule]) -> list[Schedule]:
 
 
 def _schedule(task: PeriodicTask, run: TaskRun | None, at: datetime) -> Schedule:
-    next_at = _due_after(task, task.last_run_at or task.date_changed or at, at) if task.enabled else None
+    # The scheduler writes down what it sent every few minutes only; a run that ended says it earlier.
+    last = max((one for one in (task.last_run_at, run and run.started_at) if one), default=task.date_changed or at)
+    next_at = _due_after(task, last, at) if task.enabled else None
     return Schedule(task, run, _when(task), next_at, _state(task, run, at))
 
 
@@ -72,7 +74,7 @@ def _state(task: PeriodicTask, run: TaskRun | None, at: datetime) -> ScheduleSta
 def _due_after(task: PeriodicTask, last: datetime, at: datetime) -> datetime:
     """When it is due, having run at `last`; in the past when it was missed."""
     remaining: timedelta = task.schedule.remaining_estimate(last)
-    return at + remaining
+    return (at + remaining + timedelta(milliseconds=500)).replace(microsecond=0)
 
 
 def _when(task: PeriodicTask) -> str:
