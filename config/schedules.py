@@ -14,7 +14,6 @@ from django_celery_beat.models import PeriodicTask
 from kombu.exceptions import OperationalError
 
 from inventory.reads.schedules import ScheduleState, in_trouble, schedules
-from inventory.views.schedules import BADGES
 from inventory.web import go_to, render_page
 
 logger = logging.getLogger(__name__)
@@ -31,7 +30,7 @@ def schedules_page(request: HttpRequest) -> HttpResponse:
         request,
         "config/schedules.html",
         title="Schedules",
-        rows=[(one, BADGES[one.state]) for one in found],
+        rows=found,
         trouble=in_trouble(found),
         off=[one for one in found if one.state == ScheduleState.OFF],
         may_change=request.user.has_perm(CHANGE),

@@ -19,7 +19,6 @@ from channels_sync.operations.scheduling import add_window, remove_window, set_s
 from channels_sync.reads.sending import ChannelSending, given_up, sending_of, zone_of
 from inventory.errors import DomainError
 from inventory.reads.schedules import schedules
-from inventory.views.schedules import BADGES
 from inventory.web import Crumb, go_to, render_page
 from inventory.whole_numbers import whole_numbers
 
@@ -65,7 +64,7 @@ def publishing(request: HttpRequest) -> HttpResponse:
         paused=[channel for channel in channels if channel.mode in SENDING and channel.is_paused],
         reason=next((channel.pause_reason for channel in channels if channel.is_paused_with_all), ""),
         given_up=sum(one.backlog.given_up for one in found),
-        schedules=[(one, BADGES[one.state]) for one in schedules(tasks_of="channels_sync")],
+        schedules=schedules(tasks_of="channels_sync"),
         may_see_schedules=request.user.has_perm("inventory.view_invariantrun"),
     )
 

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
                 ("task", models.CharField(help_text="Its dotted name.", max_length=200, unique=True)),
                 ("runs", models.BigIntegerField(default=0)),
                 ("started_at", models.DateTimeField(help_text="Of the last run that ended.")),
-                ("seconds", models.FloatField(help_text="What it took.")),
+                ("milliseconds", models.IntegerField(help_text="What it took.")),
                 ("succeeded_at", models.DateTimeField(null=True)),
                 ("failed_at", models.DateTimeField(null=True)),
                 ("error", models.CharField(blank=True, help_text="Why it failed last.", max_length=500)),

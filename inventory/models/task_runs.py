@@ -9,7 +9,7 @@ class TaskRun(models.Model):
     task = models.CharField(max_length=200, unique=True, help_text="Its dotted name.")
     runs = models.BigIntegerField(default=0)
     started_at = models.DateTimeField(help_text="Of the last run that ended.")
-    seconds = models.FloatField(help_text="What it took.")
+    milliseconds = models.IntegerField(help_text="What it took.")
     succeeded_at = models.DateTimeField(null=True)
     failed_at = models.DateTimeField(null=True)
     error = models.CharField(max_length=500, blank=True, help_text="Why it failed last.")

@@ -8,10 +8,10 @@ from inventory.trips import execute
 
 ERROR_LENGTH = 500
 _NOTE = """
-INSERT INTO inventory_taskrun (task, runs, started_at, seconds, succeeded_at, failed_at, error)
-VALUES (%(task)s, %(runs)s, %(started_at)s, %(seconds)s, %(succeeded_at)s, %(failed_at)s, %(error)s)
+INSERT INTO inventory_taskrun (task, runs, started_at, milliseconds, succeeded_at, failed_at, error)
+VALUES (%(task)s, %(runs)s, %(started_at)s, %(milliseconds)s, %(succeeded_at)s, %(failed_at)s, %(error)s)
 ON CONFLICT (task) DO UPDATE SET runs = inventory_taskrun.runs + excluded.runs, started_at = excluded.started_at,
-  seconds = excluded.seconds, succeeded_at = coalesce(excluded.succeeded_at, inventory_taskrun.succeeded_at),
+  milliseconds = excluded.milliseconds, succeeded_at = coalesce(excluded.succeeded_at, inventory_taskrun.succeeded_at),
   failed_at = coalesce(excluded.failed_at, inventory_taskrun.failed_at),
   error = CASE WHEN excluded.failed_at IS NULL THEN inventory_taskrun.error ELSE excluded.error END
 """
@@ -26,7 +26,7 @@ def note_run(*, task: str, started_at: datetime, seconds: float, error: str | No
             "task": task,
             "runs": runs,
             "started_at": started_at,
-            "seconds": seconds,
+            "milliseconds": round(seconds * 1000),
             "succeeded_at": ended_at if error is None else None,
             "failed_at": None if error is None else ended_at,
             "error": (error or "")[:ERROR_LENGTH],

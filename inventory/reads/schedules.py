@@ -24,6 +24,15 @@ class ScheduleState(StrEnum):
     GOOD = "good"
 
 
+_BADGES = {
+    ScheduleState.GOOD: ("Runs", "good", "check_circle"),
+    ScheduleState.NEW: ("Has not run yet", "quiet", "hourglass_empty"),
+    ScheduleState.LATE: ("Late", "blocked", "schedule"),
+    ScheduleState.FAILED: ("Failed", "blocked", "error"),
+    ScheduleState.OFF: ("Off", "look", "pause_circle"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """One line of the schedule. `run` is how its task went last, whoever sent for it; None: it never ended."""
@@ -34,6 +43,11 @@ class Schedule:
     next_at: datetime | None
     """None where it is off."""
     state: ScheduleState
+
+    @property
+    def badge(self) -> tuple[str, str, str]:
+        """The state as a word, its tone and an icon."""
+        return _BADGES[self.state]
 
 
 def schedules(*, tasks_of: str = "", at: datetime | None = None) -> list[Schedule]:
