@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import TextIO
 
 from bench.database import ROOT
 from channels_sync.simulation import ItemCase, Order, Supply, orders_from_lines
@@ -41,24 +40,36 @@ class OrderLine:
 
 def order_lines(*, excerpt: bool = False) -> Iterator[OrderLine]:
     """Lines of products that somebody asked for, in the order of the files."""
+    begins = datetime.combine(FIRST_DAY, datetime.min.time())
+    for row in rows_of_products(excerpt=excerpt):
+        invoice, units = row["Invoice"], int(row["Quantity"])
+        if units <= 0 or not invoice.isdigit():
+            continue
+        at = datetime.fromisoformat(row["InvoiceDate"])  # of one shop, one zone
+        yield OrderLine(row["StockCode"], channel_of(invoice), int((at - begins).total_seconds()) // 60, units)
+
+
+def rows_of_products(*, excerpt: bool = False) -> Iterator[dict[str, str]]:
+    """Rows of the files that are about a product, cancelled and returned ones too; codes in capital letters."""
+    for row in _rows(excerpt=excerpt):
+        row["StockCode"] = row["StockCode"].upper()
+        if row["StockCode"][:5].isdigit():
+            yield row
+
+
+def channel_of(invoice: str) -> int:
+    """The channel that is assumed of an invoice."""
+    return SHOP if int(invoice[-1]) < 7 else MARKET
+
+
+def _rows(*, excerpt: bool) -> Iterator[dict[str, str]]:
     if excerpt or not WHOLE.is_dir():
         with EXCERPT.open(encoding="utf-8", newline="") as file:
-            yield from _lines(file)
+            yield from csv.DictReader(file)
         return
     for path in sorted(WHOLE.glob("orders_*.csv.gz")):
         with gzip.open(path, "rt", encoding="utf-8", newline="") as packed:
-            yield from _lines(packed)
-
-
-def _lines(file: TextIO) -> Iterator[OrderLine]:
-    begins = datetime.combine(FIRST_DAY, datetime.min.time())
-    for row in csv.DictReader(file):
-        sku, invoice, units = row["StockCode"].upper(), row["Invoice"], int(row["Quantity"])
-        if units <= 0 or not invoice.isdigit() or not sku[:5].isdigit():
-            continue
-        at = datetime.fromisoformat(row["InvoiceDate"])  # of one shop, one zone
-        channel = SHOP if int(invoice[-1]) < 7 else MARKET
-        yield OrderLine(sku, channel, int((at - begins).total_seconds()) // 60, units)
+            yield from csv.DictReader(packed)
 
 
 def cases(lines: Iterator[OrderLine]) -> list[ItemCase]:

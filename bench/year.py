@@ -1,6 +1,6 @@
 """A year of real orders through the product: the files imported as a person would, the question asked, the page opened.
 
-    python -m bench.year --picture year.png
+    python -m bench.year
 
 `bench/simulator.py` measures the replay alone. Here items, listings and order lines go through the imports, two sets of rules
 are compared by the worker's own function, and the simulator's page is what shows the answer. `make bench` runs it in a
@@ -8,12 +8,9 @@ database of its own.
 """
 
 import argparse
-import csv
-import gzip
-import io
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -22,8 +19,9 @@ from uuid import uuid4
 
 import django
 
+from bench.data_sets import as_csv
 from bench.database import ROOT, connect_as_owner, make_database
-from bench.orders import COVER_DAYS, EXCERPT, LATE_MINUTES, LEAD_DAYS, MARKET, SHOP, WHOLE
+from bench.orders import COVER_DAYS, LATE_MINUTES, LEAD_DAYS, MARKET, SHOP, WHOLE, channel_of, rows_of_products
 
 CHANNELS = {SHOP: "shop", MARKET: "marketplace"}
 LAST_DAY, WEEKS = date(2010, 11, 30), 52
@@ -33,51 +31,24 @@ ASSUMED = (
     "The data do not say which channel a line was sold on: invoices whose number ends in 0 to 6 are taken as the shop's, the "
     "others as the marketplace's. Nor do they say how stock came: it is ordered as said above."
 )
+COLUMNS = ("Invoice", "InvoiceDate", "StockCode", "Quantity")
 Row = dict[str, str]
 
 
-def order_rows(*, excerpt: bool = False) -> Iterator[Row]:
-    """Lines of products as the files have them, with the channel that is assumed."""
-    for row in _rows(excerpt=excerpt):
-        row["StockCode"] = row["StockCode"].upper()
-        if row["StockCode"][:5].isdigit():
-            digit = row["Invoice"][-1]
-            row["Channel"] = CHANNELS[SHOP if not digit.isdigit() or int(digit) < 7 else MARKET]
-            yield row
-
-
-def _rows(*, excerpt: bool) -> Iterator[Row]:
-    if excerpt or not WHOLE.is_dir():
-        with EXCERPT.open(encoding="utf-8", newline="") as file:
-            yield from csv.DictReader(file)
-        return
-    for path in sorted(WHOLE.glob("orders_*.csv.gz")):
-        with gzip.open(path, "rt", encoding="utf-8", newline="") as packed:
-            yield from csv.DictReader(packed)
-
-
 def files_of(rows: Iterator[Row], *, names: dict[str, str]) -> Iterator[bytes]:
-    """The rows cut into files of whole days. Notes the name of every product by its code on the way."""
+    """The rows cut into files of whole days, with the channel that is assumed. Notes the name of every product by its code."""
     kept: list[Row] = []
     day = ""
     for row in rows:
-        names[row["StockCode"]] = row.get("Description") or names.get(row["StockCode"]) or row["StockCode"]
+        sku = row["StockCode"]
+        names[sku] = row.get("Description") or names.get(sku) or sku
         if row["InvoiceDate"][:10] != day and len(kept) >= ROWS_PER_FILE:
-            yield _as_csv(kept)
+            yield as_csv(kept)
             kept = []
         day = row["InvoiceDate"][:10]
-        kept.append(row)
+        kept.append({**{column: row[column] for column in COLUMNS}, "Channel": CHANNELS[channel_of(row["Invoice"])]})
     if kept:
-        yield _as_csv(kept)
-
-
-def _as_csv(rows: Sequence[Row]) -> bytes:
-    file = io.StringIO(newline="")
-    columns = ("Invoice", "InvoiceDate", "StockCode", "Quantity", "Channel")
-    writer = csv.DictWriter(file, fieldnames=columns, extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(rows)
-    return file.getvalue().encode()
+        yield as_csv(kept)
 
 
 def measure_year(*, excerpt: bool = False) -> tuple[dict[str, Any], Any]:
@@ -92,11 +63,11 @@ def measure_year(*, excerpt: bool = False) -> tuple[dict[str, Any], Any]:
         for number, code in CHANNELS.items()
     }
     names: dict[str, str] = {}
-    files = list(files_of(order_rows(excerpt=excerpt), names=names))
+    files = list(files_of(rows_of_products(excerpt=excerpt), names=names))
     began = time.perf_counter()
-    _import("items", _table(("SKU", "Name", "Sellable"), [(sku, name, "yes") for sku, name in names.items()]))
-    listed = [(code, sku) for sku in names for code in CHANNELS.values()]
-    _import("listings", _table(("Channel", "SKU on the channel"), listed))
+    _import("items", as_csv([{"SKU": sku, "Name": name, "Sellable": "yes"} for sku, name in names.items()]))
+    listed = [{"Channel": code, "SKU on the channel": sku} for sku in names for code in CHANNELS.values()]
+    _import("listings", as_csv(listed))
     known = time.perf_counter()
     lines = sum(_import("order_lines", content) for content in files)
     imported = time.perf_counter()
@@ -135,14 +106,6 @@ def measure_year(*, excerpt: bool = False) -> tuple[dict[str, Any], Any]:
     }, simulation
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
-    file = io.StringIO(newline="")
-    writer = csv.writer(file)
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return file.getvalue().encode()
-
-
 def _import(kind: str, content: bytes) -> int:
     """The rows that were taken in; the others are what the import leaves out by itself, like returns."""
     from inventory.importing.running import Mode, kind_named, run_import
@@ -153,44 +116,26 @@ def _import(kind: str, content: bytes) -> int:
     return sum(count for outcome, count in report.counts().items() if outcome != "skipped")
 
 
-def picture(simulation: Any, *, path: Path) -> None:
-    """Open the simulator's page in Chromium and keep what it shows."""
-    import threading
-    from wsgiref.simple_server import WSGIRequestHandler, make_server
-
-    from django.conf import settings
+def open_page(simulation: Any) -> float:
+    """Seconds until the simulator's page of it is there, for somebody who may see everything."""
     from django.contrib.auth import get_user_model
-    from django.contrib.staticfiles.handlers import StaticFilesHandler
-    from django.core.wsgi import get_wsgi_application
     from django.test import Client
     from django.urls import reverse
-    from playwright.sync_api import sync_playwright
 
-    class Quiet(WSGIRequestHandler):
-        def log_message(self, *_arguments: Any) -> None: ...
-
-    user = get_user_model().objects.create_superuser("year")
     client = Client()
-    client.force_login(user)
-    server = make_server("127.0.0.1", 0, StaticFilesHandler(get_wsgi_application()), handler_class=Quiet)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}"
-    session = str(client.cookies[settings.SESSION_COOKIE_NAME].value)
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 1440, "height": 1000})
-        page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": address}])
-        page.goto(address + reverse("channels_sync:simulation", args=[simulation.pk]))
-        page.wait_for_selector("figure svg")
-        page.screenshot(path=str(path))
-        browser.close()
-    server.shutdown()
+    client.force_login(get_user_model().objects.create_superuser("year"))
+    began = time.perf_counter()
+    answer = client.get(reverse("channels_sync:simulation", args=[simulation.pk]), headers={"host": "127.0.0.1"})
+    seconds = time.perf_counter() - began
+    if answer.status_code != 200:
+        sys.exit(f"The page of the simulation answers {answer.status_code}.")
+    return seconds
 
 
 def show(found: dict[str, Any]) -> None:
     from bench.report import print_rows
 
-    steps = "order_lines item_days items_and_listings_s order_lines_s simulation_s"
+    steps = "order_lines item_days items_and_listings_s order_lines_s simulation_s page_s"
     print_rows(f"A year of orders through the product: {found['data']}", [found], steps)
     print_rows("Two sets of rules", found["rows"])
     print(found["assumed"])
@@ -201,19 +146,17 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=ROOT / "var" / "bench.json", help="where the results go")
     parser.add_argument("--database", default="backflush_bench_year", help="made for it, and dropped first")
     parser.add_argument("--excerpt", "--quick", action="store_true", help="twenty products only")
-    parser.add_argument("--picture", type=Path, help="keep the page as a picture here; needs Chromium")
     options, _ = parser.parse_known_args()  # `make bench` hands on the arguments of its first part as well
     make_database(options.database)
     django.setup()
     from bench.report import machine, write
 
     found, simulation = measure_year(excerpt=options.excerpt)
+    found["page_s"] = round(open_page(simulation), 2)
     with connect_as_owner() as admin:
         found["machine"] = machine(admin)
     write({"year_of_orders": found}, path=options.output)
     show(found)
-    if options.picture:
-        picture(simulation, path=options.picture)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ seconds. The time limits are shorter than the lease of a claimed row: a sender i
 
 from __future__ import annotations
 
-import logging
 import time
 from datetime import datetime, timedelta
 
@@ -25,8 +24,7 @@ from channels_sync.operations.simulating import waiting_simulations, work_on_sim
 from channels_sync.operations.sweeping import sweep
 from channels_sync.reads.differences import sending_channel_ids, shadow_channel_ids
 from channels_sync.reads.publishing import due_channel_ids
-
-logger = logging.getLogger(__name__)
+from inventory.wakeups import reaches_workers
 
 BATCHES_MAX = 50
 TASK_SECONDS = 30.0
@@ -125,10 +123,7 @@ def _wake_senders() -> None:
 
 def send_message(task: Task[..., object], **arguments: object) -> None:
     """Send a wake-up. A broker that cannot be reached is logged; the work is safe in the database and the sweep finds it."""
-    try:
-        task.apply_async(kwargs=arguments, retry=False, expires=60)
-    except Exception as error:  # whatever the broker's client raises
-        logger.warning("wakeup.not_sent", extra={"task": task.name, "error": str(error)})
+    reaches_workers(lambda: task.apply_async(kwargs=arguments, retry=False, expires=60), task=task.name)
 
 
 @shared_task(time_limit=SIMULATION_SECONDS, ignore_result=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 
 from celery import current_app
 from django.contrib.auth.decorators import permission_required
@@ -11,13 +10,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET, require_POST
 from django_celery_beat.models import PeriodicTask
-from kombu.exceptions import OperationalError
 
+from inventory.operations.switching_schedules import switch_schedule
 from inventory.reads.schedules import ScheduleState, in_trouble, schedules
+from inventory.wakeups import reaches_workers
 from inventory.web import go_to, render_page
 
-logger = logging.getLogger(__name__)
-
+SENT_SECONDS = 3_600
+"""A message nobody took by then is dropped; the schedule has sent another one."""
 SEE, CHANGE = "inventory.view_invariantrun", "django_celery_beat.change_periodictask"
 
 
@@ -39,12 +39,15 @@ def schedules_page(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @permission_required(CHANGE, raise_exception=True)
-def switch_schedule(request: HttpRequest, pk: int) -> HttpResponse:
-    """Switch a schedule on or off. The scheduler reads it within seconds."""
+def switch(request: HttpRequest, pk: int) -> HttpResponse:
+    """Switch a schedule on or off."""
+    assert request.user.is_authenticated
     task = get_object_or_404(PeriodicTask, pk=pk)
-    task.enabled = request.POST.get("to") == "on"
-    task.save(update_fields=["enabled", "date_changed"])
-    return go_to(request, "schedules", message=f"{task.name}: {'on' if task.enabled else 'off'}.")
+    to = request.POST.get("to")
+    if to not in ("on", "off"):
+        return go_to(request, "schedules", message=f"{task.name}: nothing was changed. Choose on or off.")
+    switch_schedule(task=task, is_on=to == "on", actor=request.user)
+    return go_to(request, "schedules", message=f"{task.name}: {to}.")
 
 
 @require_POST
@@ -52,13 +55,14 @@ def switch_schedule(request: HttpRequest, pk: int) -> HttpResponse:
 def run_now(request: HttpRequest, pk: int) -> HttpResponse:
     """Send for a worker now. The task looks itself for what is to be done."""
     task = get_object_or_404(PeriodicTask, pk=pk)
-    try:
-        current_app.send_task(task.task, args=json.loads(task.args), kwargs=json.loads(task.kwargs))
-    except OperationalError:
-        logger.exception("schedule.not_sent", extra={"task": task.task})
-        return go_to(
-            request,
-            "schedules",
-            message=f"{task.name}: the message broker does not answer, so no worker was told. It runs when it is due.",
-        )
-    return go_to(request, "schedules", message=f"{task.name}: sent to a worker.")
+    args, kwargs = json.loads(task.args), json.loads(task.kwargs)
+    is_sent = reaches_workers(
+        lambda: current_app.send_task(task.task, args=args, kwargs=kwargs, retry=False, expires=SENT_SECONDS),
+        task=task.task,
+    )
+    words = (
+        "sent to a worker."
+        if is_sent
+        else "the message broker does not answer, so no worker was told. It runs when due."
+    )
+    return go_to(request, "schedules", message=f"{task.name}: {words}")

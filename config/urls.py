@@ -37,7 +37,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("ledger-check/<int:pk>/", integrity.ledger_check_run, name="ledger_check_run"),
     path("schedules/", schedules.schedules_page, name="schedules"),
     path("schedules/<int:pk>/run/", schedules.run_now, name="run_now"),
-    path("schedules/<int:pk>/switch/", schedules.switch_schedule, name="switch_schedule"),
+    path("schedules/<int:pk>/switch/", schedules.switch, name="switch_schedule"),
     path("import/", include("inventory.urls_importing")),
     path("admin/", admin.site.urls),
 ]

@@ -12,7 +12,6 @@ import itertools
 import select
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import pq
@@ -56,13 +55,18 @@ class Statements:
         self._forget_with(self._manager)
 
     def _forget_with(self, manager: PrepareManager) -> None:
-        """Forget all names when the driver does. It does so after a rollback and a change of the schema, for statements may name
-        what is no longer there, and tells the database with its next statement, for all names at once."""
+        """Forget all names when the driver has the database drop them.
+
+        Where it prepared anything itself, it does so after a rollback and a change of the schema, for statements may name what is
+        no longer there: with its next statement, for all at once. Where it prepared nothing, our names stay good.
+        """
         clear, names = manager.clear, self._names
 
         def clear_both() -> bool:
-            names.clear()
-            return clear()
+            drops = clear()
+            if drops:
+                names.clear()
+            return drops
 
         manager.clear = clear_both  # type: ignore[method-assign]
 
@@ -178,15 +182,23 @@ class Statements:
         return psycopg.errors.error_from_result(result, self._adapter.encoding)
 
 
-_known: WeakKeyDictionary[psycopg.Connection[Any], Statements] = WeakKeyDictionary()
+_KEPT_AS = "_statements_by_name"
+"""Kept with the driver's connection, so that both go together: the adapter of the statements holds the connection."""
+
+
+def statements_of(connection: psycopg.Connection[Any]) -> Statements:
+    """The statements named on a connection; none at first."""
+    known: Statements | None = connection.__dict__.get(_KEPT_AS)
+    if known is None:
+        known = connection.__dict__[_KEPT_AS] = Statements(connection)
+    return known
 
 
 def answers_by_name(connection: psycopg.Connection[Any], statements: Sequence[Statement]) -> list[Answer] | None:
     """Execute statements in their order by their names; a transaction that is to begin with them begins. None: use cursors.
 
-    That is so once after a rollback, in a pipeline and in a broken transaction, with another
-    isolation than the server's, and where prepared statements are switched off (`prepare_threshold`), as behind a pooler that
-    hands one connection to many.
+    That is so once after a rollback, in a pipeline and in a broken transaction, with another isolation than the server's, and
+    where prepared statements are switched off (`prepare_threshold`), as behind a pooler that hands one connection to many.
     """
     link = connection.pgconn
     if connection.prepare_threshold is None or link.pipeline_status or connection.isolation_level is not None:
@@ -194,9 +206,7 @@ def answers_by_name(connection: psycopg.Connection[Any], statements: Sequence[St
     status = link.transaction_status
     if status not in (_IDLE, _IN_TRANSACTION):
         return None
-    known = _known.get(connection)
-    if known is None:
-        known = _known[connection] = Statements(connection)
+    known = statements_of(connection)
     if not known.is_ready:
         return None
     return known.answers(statements, begins=status == _IDLE and not connection.autocommit)

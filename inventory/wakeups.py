@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 
 from celery import current_app
 from django.conf import settings
@@ -47,10 +48,17 @@ def send_wakeup() -> None:
     task = settings.WAKE_ON_STOCK_CHANGE
     if not task:
         return
+    reaches_workers(lambda: current_app.send_task(task, retry=False, ignore_result=True), task=task)
+
+
+def reaches_workers(send: Callable[[], object], *, task: str) -> bool:
+    """Send a message; whether the broker took it. One that cannot be reached is logged: the work is safe in the database."""
     try:
-        current_app.send_task(task, retry=False, ignore_result=True)
-    except Exception as error:  # whatever the broker's client raises: the work itself is safe in the database
+        send()
+    except Exception as error:  # whatever the broker's client raises
         logger.warning("wakeup.not_sent", extra={"task": task, "error": str(error)})
+        return False
+    return True
 
 
 _waker = _Waker()

@@ -1,6 +1,5 @@
 """The pages of the ledger check: the board of all facts, one run, and checking now."""
 
-import logging
 from typing import Any
 
 from django.contrib import messages
@@ -15,10 +14,9 @@ from config.integrity.board import STRIP_RUNS, facts, facts_of, is_overdue, late
 from config.integrity.checking import RUNS_KEPT, progress, run_check
 from config.tasks import check_ledger
 from inventory.models import InvariantRun
+from inventory.wakeups import reaches_workers
 from inventory.web import Crumb, go_to, is_htmx, render_page
 from inventory.whole_numbers import whole_number
-
-logger = logging.getLogger(__name__)
 
 MOVEMENTS_AT_ONCE_MAX = 100_000
 """Up to so many movements the check takes a moment and the person may wait for it; above, a worker does it."""
@@ -115,9 +113,6 @@ def _is_small() -> bool:
 
 def _send() -> bool:
     """Ask a worker; False when the broker cannot be reached."""
-    try:
-        check_ledger.apply_async(kwargs={"cause": BY_HAND}, retry=False, expires=3_600)
-    except Exception as error:  # whatever the broker's client raises
-        logger.warning("wakeup.not_sent", extra={"task": check_ledger.name, "error": str(error)})
-        return False
-    return True
+    return reaches_workers(
+        lambda: check_ledger.apply_async(kwargs={"cause": BY_HAND}, retry=False, expires=3_600), task=check_ledger.name
+    )

@@ -14,7 +14,13 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("task", models.CharField(help_text="Its dotted name.", max_length=200, unique=True)),
-                ("runs", models.BigIntegerField(default=0)),
+                (
+                    "runs",
+                    models.BigIntegerField(
+                        default=0,
+                        help_text="Noted ones; the last few of a process that ended between two notes are missing.",
+                    ),
+                ),
                 ("started_at", models.DateTimeField(help_text="Of the last run that ended.")),
                 ("milliseconds", models.IntegerField(help_text="What it took.")),
                 ("succeeded_at", models.DateTimeField(null=True)),

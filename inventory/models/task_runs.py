@@ -7,7 +7,9 @@ class TaskRun(models.Model):
     """How a task of the workers went last, and how often it ran. One row for each task, whoever sent for it."""
 
     task = models.CharField(max_length=200, unique=True, help_text="Its dotted name.")
-    runs = models.BigIntegerField(default=0)
+    runs = models.BigIntegerField(
+        default=0, help_text="Noted ones; the last few of a process that ended between two notes are missing."
+    )
     started_at = models.DateTimeField(help_text="Of the last run that ended.")
     milliseconds = models.IntegerField(help_text="What it took.")
     succeeded_at = models.DateTimeField(null=True)

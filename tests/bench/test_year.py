@@ -6,8 +6,8 @@ from itertools import pairwise
 import pytest
 from django.urls import reverse
 
-from bench.orders import order_lines
-from bench.year import ASSUMED, WEEKS, files_of, measure_year, order_rows
+from bench.orders import order_lines, rows_of_products
+from bench.year import ASSUMED, WEEKS, files_of, measure_year, open_page
 from channels_sync.models import ChannelDemand
 
 pytestmark = pytest.mark.django_db
@@ -22,6 +22,7 @@ def test_the_page_compares_two_sets_of_rules_over_a_year_and_says_what_is_assume
     assert Decimal(present["oversold"]) > Decimal(proposed["oversold"])
     assert (present["exposure"], present["demanded"]) == ("2", proposed["demanded"])
 
+    assert open_page(simulation) > 0
     client.force_login(administrator)
     page = client.get(reverse("channels_sync:simulation", args=[simulation.pk])).content.decode()
     assert ASSUMED.replace("'", "&#x27;") in page
@@ -32,7 +33,7 @@ def test_the_page_compares_two_sets_of_rules_over_a_year_and_says_what_is_assume
 def test_files_hold_whole_days_and_lose_no_line(monkeypatch):
     monkeypatch.setattr("bench.year.ROWS_PER_FILE", 100)
     names = {}
-    rows = list(order_rows(excerpt=True))
+    rows = list(rows_of_products(excerpt=True))
 
     files = [content.decode().splitlines()[1:] for content in files_of(iter(rows), names=names)]
 

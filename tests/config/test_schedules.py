@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 from unittest.mock import Mock
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
-from kombu.exceptions import OperationalError as BrokerError
 
 from config import task_runs
 from inventory.models import TaskRun
@@ -190,8 +190,22 @@ def test_whoever_may_switches_off_and_runs_at_once(client: Client, administrator
     client.post(reverse("switch_schedule", args=[task.pk]), {"to": "on"})
     assert state_of(task.name) != ScheduleState.OFF
     client.post(reverse("run_now", args=[task.pk]))
-    sent.assert_called_once_with(TASK, args=[], kwargs={})
+    (((name,), options),) = sent.call_args_list
+    assert (name, options["args"], options["kwargs"], options["retry"]) == (TASK, [], {}, False)
 
-    sent.side_effect = BrokerError("refused")
+    sent.side_effect = ConnectionError("refused")
     answer = client.post(reverse("run_now", args=[task.pk]), follow=True)
     assert "does not answer" in answer.content.decode()
+
+
+def test_who_switched_a_schedule_stands_in_the_audit_once(client: Client, administrator):
+    task = PeriodicTask.objects.get(name="Ledger: check every fact")
+    client.force_login(administrator)
+    for to in ("off", "off", "nonsense", ""):
+        assert client.post(reverse("switch_schedule", args=[task.pk]), {"to": to}).status_code == 302
+    assert client.post(reverse("switch_schedule", args=[task.pk + 1000]), {"to": "off"}).status_code == 404
+
+    (row,) = LogEntry.objects.all()
+    assert (row.user, row.object_repr.split(":")[0]) == (administrator, "Ledger")
+    assert state_of(task.name) == ScheduleState.OFF
+    assert "Ledger: check every fact" in client.get(reverse("audit")).content.decode()

@@ -1,5 +1,9 @@
 """Statements sent past Django's cursors behave as if they had been sent by one."""
 
+import gc
+import threading
+import time
+import weakref
 from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import uuid4
@@ -68,7 +72,7 @@ def link(db):
     """The driver's connection, with nothing known of it."""
     connection.ensure_connection()
     rows_of(*ONE)
-    prepared._known[connection.connection]._names.clear()
+    prepared.statements_of(connection.connection)._names.clear()
     return connection.connection
 
 
@@ -83,9 +87,8 @@ def test_a_statement_is_named_once_for_each_combination_of_types(link):
     for value in (1, 2, 70_000, None, 3):
         assert rows_of("SELECT %s::bigint AS named_once", [value]) == [(value,)]
 
-    assert (
-        len(prepared._known[link]._names) == 3
-    )  # the driver has a type for small numbers, one for larger ones, one for nothing
+    # The driver has a type for small numbers, one for larger ones, one for nothing.
+    assert len(prepared.statements_of(link)._names) == 3
     assert len(names_in_the_database()) >= 3
 
 
@@ -105,8 +108,47 @@ def test_after_a_rollback_the_driver_forgets_all_names_and_so_do_we(link, by_cur
         ask_by_cursor()
 
     assert [rows_of(*ONE) for _ in range(3)] == [[(1,)]] * 3
-    assert len(prepared._known[link]._names) == 1
+    assert len(prepared.statements_of(link)._names) == 1
     assert len(names_in_the_database()) == 1
+
+
+def test_rollbacks_leave_no_statements_behind(committed_db):
+    """A process that tries things out all day must not fill the memory of its session."""
+
+    def try_out():
+        with transaction.atomic():
+            for number in range(5):
+                rows_of(f"SELECT %s::int AS tried_out_{number}", [1])
+            transaction.set_rollback(True)
+
+    try_out()
+    before = names_in_the_database()
+    for _ in range(10):
+        try_out()
+
+    assert names_in_the_database() == before
+
+
+def test_a_connection_that_is_closed_is_let_go_of(committed_db):
+    rows_of(*ONE)
+    kept = weakref.ref(connection.connection)
+    connection.close()
+    gc.collect()
+
+    assert kept() is None
+
+
+@pytest.mark.parametrize("ask", [rows_of, lambda *one: in_one_trip(one, one)])
+def test_other_threads_work_while_the_database_does(committed_db, ask):
+    """A request of one thread must not stop the others of its process."""
+    waiting = threading.Thread(target=lambda: (ask("SELECT pg_sleep(%s)", [0.4]), connection.close()))
+    turns = 0
+    waiting.start()
+    while waiting.is_alive():
+        time.sleep(0.001)
+        turns += 1
+
+    assert turns > 20  # one or two, if the statement kept the interpreter
 
 
 @pytest.mark.django_db
@@ -123,7 +165,7 @@ def test_every_kind_of_value_comes_back_as_it_went(link):
 def test_with_too_many_names_and_without_prepared_statements_a_cursor_answers(link, monkeypatch):
     monkeypatch.setattr(prepared, "NAMES_MAX", 1)
     assert [rows_of("SELECT %s::int AS first", [1]), rows_of("SELECT %s::int AS second", [2])] == [[(1,)], [(2,)]]
-    assert len(prepared._known[link]._names) == 1
+    assert len(prepared.statements_of(link)._names) == 1
 
     monkeypatch.setattr(link, "prepare_threshold", None)
     assert prepared.answers_by_name(link, [ONE]) is None
@@ -134,7 +176,7 @@ def test_with_too_many_names_and_without_prepared_statements_a_cursor_answers(li
 def test_parameters_may_have_names(link):
     for one in ({"n": 1, "of": "x", "other": 3}, {"other": 3, "of": "x", "n": 1}):
         assert rows_of("SELECT %(n)s::int, %(of)s, 7 %% 4, %(n)s::int", one) == [(1, "x", 3, 1)]
-    assert len(prepared._known[link]._names) == 1
+    assert len(prepared.statements_of(link)._names) == 1
     with pytest.raises(KeyError):
         rows_of("SELECT %(n)s::int, %(of)s, 7 %% 4, %(n)s::int", {"n": 1})
 
@@ -209,7 +251,7 @@ def test_a_connection_that_the_server_ends_is_an_error_and_the_next_one_works(co
 def test_a_wait_that_is_broken_off_leaves_no_answer_to_a_later_question(committed_db, monkeypatch):
     rows_of(*ONE)
     before = connection.connection
-    known = prepared._known[before]
+    known = prepared.statements_of(before)
 
     class Interrupted:
         def poll(self):
