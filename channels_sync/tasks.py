@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from channels_sync.operations.absorbing import absorb_changes, absorb_wide
 from channels_sync.operations.confirming import confirm_sent
+from channels_sync.operations.deciding_wide import carry_out_decision
 from channels_sync.operations.first_looks import take_first_look
 from channels_sync.operations.publishing import publish_due
 from channels_sync.operations.ranking import refresh_sold_per_day
@@ -39,11 +40,14 @@ LOOK_AGAIN = timedelta(hours=1)
 
 @shared_task(time_limit=TIME_LIMIT_SECONDS, ignore_result=True)
 def absorb_stock_changes() -> int:
-    """Take in the news of stock and wake the senders of the channels it touched. Returns the rows taken in."""
+    """Take in the news of stock and carry out decisions about large changes, and wake the senders of the channels they touched.
+
+    Returns the rows taken in.
+    """
     taken = 0
     ends_at = time.monotonic() + TASK_SECONDS
     for _ in range(BATCHES_MAX):
-        rows = absorb_changes() + absorb_wide()
+        rows = absorb_changes() + absorb_wide() + carry_out_decision()
         taken += rows
         if rows:
             _wake_senders()

@@ -12,6 +12,7 @@ from channels_sync.views import (
     policies,
     sending,
     simulations,
+    wide_changes,
 )
 
 app_name = "channels_sync"
@@ -42,6 +43,10 @@ urlpatterns = [
     path("runs/<int:pk>/approve/", guarding.approve, name="approve_run"),
     path("runs/<int:pk>/refuse/", guarding.refuse, name="refuse_run"),
     path("runs/<int:pk>/undo/", guarding.undo, name="undo_run"),
+    path("runs/large/", wide_changes.large_changes, name="large_changes"),
+    path("runs/large/<int:pk>/", wide_changes.large_change, name="large_change"),
+    path("runs/large/<int:pk>/decide/", wide_changes.decide_large, name="decide_large"),
+    path("runs/large/<int:pk>/undo/", wide_changes.undo_large, name="undo_large"),
     path("freezes/", guarding.freezes, name="freezes"),
     path("freezes/lift/", guarding.lift_freezes, name="lift_freezes"),
     path("switch/", guarding.switch_all, name="switch_all"),

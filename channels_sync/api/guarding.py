@@ -55,6 +55,7 @@ class RunSerializer(serializers.Serializer[Any]):
     channel = TextOut(source="channel.code", allow_null=True, default=None)
     cause = TextOut()
     posting_id = IdOut(allow_null=True)
+    large_change_id = IdOut(source="wide_id", allow_null=True, help_text="The large change it is a part of.")
     recorded_at = MomentOut()
     listings_checked = IdOut()
     listings_changed = IdOut(help_text="Changes that went out.")
@@ -121,6 +122,7 @@ class FrozenSerializer(serializers.Serializer[Any]):
 
 class RunFilter(Filters):
     channel = TextFilter(field_name="channel__code")
+    large_change_id = IdFilter(field_name="wide_id")
     recorded_from = MomentFilter(field_name="recorded_at", lookup_expr="gte")
     recorded_before = MomentFilter(field_name="recorded_at", lookup_expr="lt")
 

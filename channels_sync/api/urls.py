@@ -15,6 +15,7 @@ from channels_sync.api.resources import (
 )
 from channels_sync.api.sending import PublishingResource, SendingWindowResource
 from channels_sync.api.simulations import SimulationResource
+from channels_sync.api.wide_changes import LargeChangeResource
 from inventory.api.resources import Resource
 
 RESOURCES: dict[str, type[Resource]] = {
@@ -24,6 +25,7 @@ RESOURCES: dict[str, type[Resource]] = {
     "policies": PolicyResource,
     "campaigns": CampaignResource,
     "publish-runs": RunResource,
+    "large-changes": LargeChangeResource,
     "holds": HoldResource,
     "freezes": FreezeResource,
     "differences": DifferenceResource,

@@ -1,8 +1,8 @@
 from channels_sync.models.building import BuildFigure
 from channels_sync.models.channels import SENDING, Channel, ChannelMode, Listing
 from channels_sync.models.differences import Difference, DifferenceCause, Done, DriftSetting, ListingReading
-from channels_sync.models.guarding import ChannelGuard, Freeze, Hold, HoldState
-from channels_sync.models.pieces import RecomputePiece
+from channels_sync.models.guarding import ChannelGuard, Freeze, Hold, HoldState, Verdict, WideDecision
+from channels_sync.models.pieces import RecomputePiece, WideChange
 from channels_sync.models.policies import AllocationPolicy, Campaign, ChannelDemand
 from channels_sync.models.pushes import ListingPush, PublicationLine, PublicationState, PublishRun
 from channels_sync.models.sending import SendingAccount, SendingWindow, WindowKind, WindowScope
@@ -35,6 +35,9 @@ __all__ = [
     "SendingWindow",
     "Simulation",
     "SimulationState",
+    "Verdict",
+    "WideChange",
+    "WideDecision",
     "WindowKind",
     "WindowScope",
 ]

@@ -10,6 +10,7 @@ from django.db.models import Q
 from simple_history.models import HistoricalRecords
 
 from channels_sync.models.channels import Channel, Listing
+from channels_sync.models.pieces import WideChange
 from channels_sync.models.pushes import PublishRun
 from inventory.models import Item
 
@@ -103,6 +104,49 @@ class Hold(models.Model):
     def difference(self) -> int | None:
         """By how much the figure would change; None where it is not known what is shown."""
         return None if self.before is None else self.after - self.before
+
+
+class Verdict(models.TextChoices):
+    APPROVE = "approve", "Approved"
+    REFUSE = "refuse", "Refused"
+    UNDO = "undo", "Taken back"
+
+
+class WideDecision(models.Model):
+    """What a person decided about the runs of a large change, on one channel or on all.
+
+    Workers carry it out run by run, each in a transaction of its own; who dies in between leaves the rest to the next one.
+    """
+
+    wide = models.ForeignKey(WideChange, on_delete=models.PROTECT, related_name="decisions")
+    channel = models.ForeignKey(Channel, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    verdict = models.CharField(max_length=10, choices=Verdict)
+    reason = models.CharField(max_length=200, blank=True)
+    listings = models.PositiveIntegerField(help_text="Changes it was about when it was decided.")
+    newest_hold = models.BigIntegerField(
+        default=0, help_text="What began to wait later was not seen and is not decided."
+    )
+    last_run = models.BigIntegerField(default=0, help_text="Runs are gone through in order, up to this one so far.")
+    changed = models.PositiveIntegerField(default=0, help_text="New figures it led to.")
+    held = models.PositiveIntegerField(default=0, help_text="Changes it led to that wait again.")
+    frozen = models.PositiveIntegerField(default=0, help_text="Listings it froze.")
+    problems = models.JSONField(default=list, help_text="Runs it could not be carried out for: run and words.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("wide",), condition=Q(ended_at__isnull=True), name="channels_sync_decision_one_open"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.wide}: {self.get_verdict_display()}"
 
 
 class FreezeQuerySet(models.QuerySet["Freeze"]):

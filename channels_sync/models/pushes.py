@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from channels_sync.models.channels import Channel, Listing
+from channels_sync.models.pieces import WideChange
 
 SEND_ATTEMPTS_MAX = 8
 """A version that failed so often by its own fault is given up until somebody has it tried again, or it changes."""
@@ -36,11 +37,22 @@ class PublishRun(models.Model):
     exposed_after = models.DecimalField(
         max_digits=24, decimal_places=6, null=True, help_text="The same with everything that changes, held or not."
     )
+    wide = models.ForeignKey(
+        WideChange,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="runs",
+        db_index=False,
+        help_text="What it is a part of, where that touched too much for one transaction.",
+    )
     recorded_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ("-id",)
-        indexes = (models.Index(fields=("channel", "-recorded_at"), name="channels_sync_run_recent"),)
+        indexes = (
+            models.Index(fields=("channel", "-recorded_at"), name="channels_sync_run_recent"),
+            models.Index(fields=("wide",), condition=Q(wide__isnull=False), name="channels_sync_run_of_wide"),
+        )
 
     def __str__(self) -> str:
         return f"Run {self.pk}"

@@ -74,7 +74,7 @@ def _absorb_piece(*, keeps_back: Channel | None = None) -> int:
     piece = take_piece(keeps_back=keeps_back)
     if piece is None:
         return 0
-    cause = Cause(piece.words, piece.posting_id, piece.changed_at, frozenset(piece.actors))
+    cause = Cause(piece.words, piece.posting_id, piece.changed_at, frozenset(piece.actors), piece.wide_id)
     recompute_locked(listing_ids=piece.listings, cause=cause, send_again=piece.send_again)
     if piece.forgets_shown:
         forget_shown(piece.listings)

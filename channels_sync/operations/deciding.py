@@ -52,23 +52,33 @@ def approve_run(
     TYPED_FROM listings or more without their number.
     """
     holds = _open_holds(run, listings)
-    causers = _causers(holds)
-    _check_second_person(run, causers, actor)
+    causers = causers_of(holds)
+    check_second_person(f"run {run.pk}", causers, actor)
     check_typed(len(holds), typed)
+    result = let_flow(run, holds, causers=causers, actor=actor)
+    wake_after_commit()
+    return result
+
+
+def let_flow(run: PublishRun, holds: Sequence[Hold], *, causers: Collection[int], actor: Actor) -> RecomputeResult:
+    """Approve these changes of a run, of which nothing has to be asked any more. Part of the caller's transaction."""
     found = _lock_open(holds)
     if not found:
-        raise WrongState(f"Nothing of run {run.pk} waits any more. Reload the page.", run=run.pk)
+        raise _nothing_waits(run)
     now = timezone.now()
     end_holds([hold.listing_id for hold in found], HoldState.APPROVED, now=now, actor_id=getattr(actor, "pk", None))
     result = recompute_locked(
         listing_ids=[hold.listing_id for hold in found],
-        cause=Cause(f"run {run.pk} approved", run.posting_id, run.changed_at, frozenset(causers)),
+        cause=Cause(f"run {run.pk} approved", run.posting_id, run.changed_at, frozenset(causers), run.wide_id),
         approved={hold.listing_id: hold.after for hold in found},
         send_again=True,
     )
     _tell_settled(run, actor)
-    wake_after_commit()
     return result
+
+
+def _nothing_waits(run: PublishRun) -> WrongState:
+    return WrongState(f"Nothing of run {run.pk} waits any more. Reload the page.", run=run.pk)
 
 
 @operation
@@ -84,9 +94,16 @@ def refuse_run(
     holds = _open_holds(run, listings)
     if not reason.strip():
         raise WrongState("Say why it is refused; whoever mends the figure needs to know.")
+    frozen = keep_back(run, holds, reason=reason, actor=actor)
+    wake_after_commit()
+    return frozen
+
+
+def keep_back(run: PublishRun, holds: Sequence[Hold], *, reason: str, actor: Actor) -> Sequence[Freeze]:
+    """Refuse these changes of a run. Part of the caller's transaction."""
     found = _lock_open(holds)
     if not found:
-        raise WrongState(f"Nothing of run {run.pk} waits any more. Reload the page.", run=run.pk)
+        raise _nothing_waits(run)
     user_id = getattr(actor, "pk", None)
     stays = _what_stays(found)
     frozen = Freeze.objects.bulk_create(
@@ -109,7 +126,6 @@ def refuse_run(
     )
     _tell_settled(run, actor)
     tell_kept([run.channel_id] if run.channel_id is not None else [])
-    wake_after_commit()
     return frozen
 
 
@@ -283,21 +299,23 @@ WHERE h.id = ANY(%s::bigint[]) AND NOT EXISTS (
 """A change that waits may have taken the place of another one that waited: whoever caused that had a part in it."""
 
 
-def _causers(holds: Sequence[Hold]) -> set[int]:
+def causers_of(holds: Sequence[Hold]) -> set[int]:
     """Ids of everybody who had a part in what waits."""
     with connection.cursor() as cursor:
         cursor.execute(_CAUSERS, [numbers(hold.pk for hold in holds)])
         return {user_id for (user_id,) in cursor.fetchall()}
 
 
-def _check_second_person(run: PublishRun, causers: Collection[int], actor: Actor) -> None:
-    """Whoever recorded what caused a change does not approve it, while somebody else may."""
+def check_second_person(what: str, causers: Collection[int], actor: Actor) -> None:
+    """Whoever recorded what caused a change does not approve it, while somebody else may. Raises SecondPersonRequired.
+
+    `what` is the run or the large change, in words.
+    """
     if actor is None or actor.pk is None or actor.pk not in causers:
         return
     if _somebody_else_may_decide(actor, causers):
         raise SecondPersonRequired(
-            f"You recorded or set something that caused run {run.pk}. Somebody else who may decide has to look at it.",
-            run=run.pk,
+            f"You recorded or set something that caused {what}. Somebody else who may decide has to look at it."
         )
 
 

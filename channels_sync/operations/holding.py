@@ -93,6 +93,7 @@ class _Waiting:
     run_id: int
     cause: str
     trips: Sequence[Mapping[str, str]]
+    wide_id: int | None
     count: int
 
 
@@ -113,6 +114,7 @@ def tell_holds(channels: Collection[int], *, words: str = "nothing of it waits a
             "run_id",
             "run__cause",
             "run__trips",
+            "run__wide",
         )
         .annotate(Count("pk"))
     )
@@ -125,7 +127,7 @@ def tell_holds(channels: Collection[int], *, words: str = "nothing of it waits a
             resolve_by_fingerprint(fingerprint=fingerprint, resolution=words, actor=actor)
             continue
         newest, count = runs[-1], sum(run.count for run in runs)
-        url = f"/channels/runs/{newest.run_id}/" if len(runs) == 1 else f"/channels/runs/?channel={newest.code}&waits=1"
+        url = _where(runs)
         report_exception(
             kind="held_run",
             area="publishing",
@@ -142,6 +144,16 @@ def tell_holds(channels: Collection[int], *, words: str = "nothing of it waits a
             action_url=url,
             actor=None,
         )
+
+
+def _where(runs: Sequence[_Waiting]) -> str:
+    """The page on which all of it is decided: that of the run, of the large change they are parts of, or the list."""
+    newest = runs[-1]
+    if len(runs) == 1:
+        return f"/channels/runs/{newest.run_id}/"
+    if newest.wide_id is not None and all(run.wide_id == newest.wide_id for run in runs):
+        return f"/channels/runs/large/{newest.wide_id}/"
+    return f"/channels/runs/?channel={newest.code}&waits=1"
 
 
 def tell_kept(channels: Collection[int] | None = None) -> None:

@@ -30,14 +30,19 @@ _OF_CHANNEL = "l.channel_id = %(channel)s"
 _HELD = _OF_CHANNEL + " AND p.is_held"
 _UNSENT = _OF_CHANNEL + " AND (p.is_held OR p.version > p.sent_version)"
 _LEAVE = """
-INSERT INTO channels_sync_recomputepiece
-  (listings, cause, posting_id, changed_at, actors, is_wide, send_again, forgets_shown, keeps_back_id)
-SELECT array_agg(u.id ORDER BY u.id), %(words)s, %(posting)s, %(changed_at)s, %(actors)s::bigint[], %(is_wide)s, %(send_again)s,
-       %(forgets_shown)s, %(keeps_back)s
-FROM (
-  SELECT n.id, (min(n.number) OVER (PARTITION BY n.item_id) - 1) / %(size)s AS piece
-  FROM (SELECT l.id, l.item_id, row_number() OVER (ORDER BY l.item_id, l.id) AS number {chosen}) n
-) u GROUP BY u.piece ORDER BY u.piece
+WITH cut AS MATERIALIZED (
+  SELECT array_agg(u.id ORDER BY u.id) AS listings, u.piece
+  FROM (
+    SELECT n.id, (min(n.number) OVER (PARTITION BY n.item_id) - 1) / %(size)s AS piece
+    FROM (SELECT l.id, l.item_id, row_number() OVER (ORDER BY l.item_id, l.id) AS number {chosen}) n
+  ) u GROUP BY u.piece
+), wide AS (
+  INSERT INTO channels_sync_widechange (cause, posting_id, changed_at, actors, parts)
+  SELECT %(words)s, %(posting)s, %(changed_at)s, %(actors)s::bigint[], c.parts
+  FROM (SELECT count(*) AS parts FROM cut) c WHERE c.parts > 0 RETURNING id
+)
+INSERT INTO channels_sync_recomputepiece (listings, wide_id, is_wide, send_again, forgets_shown, keeps_back_id)
+SELECT cut.listings, wide.id, %(is_wide)s, %(send_again)s, %(forgets_shown)s, %(keeps_back)s FROM cut, wide ORDER BY cut.piece
 """
 
 
@@ -82,8 +87,9 @@ class Width:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Listings (ids, ascending) for one transaction, why, and how; see models.RecomputePiece."""
+    """Listings (ids, ascending) for one transaction, what of, why, and how; see models.RecomputePiece."""
 
+    wide_id: int
     listings: Sequence[int]
     words: str
     posting_id: int | None
@@ -133,10 +139,11 @@ def take_piece(*, keeps_back: Channel | None = None) -> Piece | None:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM channels_sync_recomputepiece WHERE id = (SELECT id FROM channels_sync_recomputepiece"
+            "WITH piece AS (DELETE FROM channels_sync_recomputepiece WHERE id = (SELECT id FROM channels_sync_recomputepiece"
             " WHERE %(channel)s::bigint IS NULL OR keeps_back_id = %(channel)s"
-            " ORDER BY is_wide, id LIMIT 1 FOR UPDATE SKIP LOCKED)"
-            " RETURNING listings, cause, posting_id, changed_at, actors, send_again, forgets_shown",
+            " ORDER BY is_wide, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING *)"
+            " SELECT p.wide_id, p.listings, w.cause, w.posting_id, w.changed_at, w.actors, p.send_again, p.forgets_shown"
+            " FROM piece p JOIN channels_sync_widechange w ON w.id = p.wide_id",
             {"channel": None if keeps_back is None else keeps_back.pk},
         )
         row = cursor.fetchone()

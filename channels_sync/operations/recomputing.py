@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from django.utils import timezone
 
-from channels_sync.models import Channel, Listing
+from channels_sync.models import Channel, Listing, WideChange
 from channels_sync.operations.building import forget_newer, id_ranges, note_everything
 from channels_sync.operations.holding import tell_holds, write_holds
 from channels_sync.operations.news import news_waiting
@@ -74,7 +74,9 @@ def recompute_listings(
 
 
 def recompute_ids(listing_ids: Sequence[int], *, cause: Cause, send_again: bool = False) -> RecomputeResult:
-    """The same for listing ids in ascending order."""
+    """The same for listing ids in ascending order. The runs of several batches are parts of one large change."""
+    if len(listing_ids) > LISTINGS_PER_TRANSACTION:
+        cause = replace(cause, wide_id=_as_wide(cause, parts=-(-len(listing_ids) // LISTINGS_PER_TRANSACTION)).pk)
     total = RecomputeResult()
     for start in range(0, len(listing_ids), LISTINGS_PER_TRANSACTION):
         batch = listing_ids[start : start + LISTINGS_PER_TRANSACTION]
@@ -97,6 +99,16 @@ def recompute_all(*, cause: str) -> RecomputeResult:
         found = recompute_ids(screened.suspects, cause=Cause(cause))
         total += RecomputeResult(screened.looked_at, found.changed, found.held)
     return total
+
+
+def _as_wide(cause: Cause, *, parts: int) -> WideChange:
+    return WideChange.objects.create(
+        cause=cause.words,
+        posting_id=cause.posting_id,
+        changed_at=cause.changed_at,
+        actors=sorted(cause.actors),
+        parts=parts,
+    )
 
 
 @operation

@@ -17,12 +17,14 @@ from inventory.operations.posting import Actor
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What made the figures change: in words, the newest posting among it, when the oldest of it was recorded, and by whom."""
+    """What made the figures change: in words, the newest posting among it, when the oldest of it was recorded, by whom, and the
+    large change (id) it is a part of."""
 
     words: str
     posting_id: int | None = None
     changed_at: datetime | None = None
     actors: frozenset[int] = frozenset()
+    wide_id: int | None = None
 
     def with_news(self, causes: Iterable[str], actors: Iterable[int]) -> Cause:
         """The same with bulk edits that were not taken in yet and are contained in the figures all the same, and their people."""

@@ -31,9 +31,10 @@ def write_runs(
     known = [exposures[plan.channel_id] for plan in told]
     return dict(
         rows_of(
-            "INSERT INTO channels_sync_publishrun (channel_id, cause, posting_id, changed_at, actors, listings_checked,"
+            "INSERT INTO channels_sync_publishrun (channel_id, cause, posting_id, changed_at, actors, wide_id,"
+            " listings_checked,"
             " listings_changed, listings_held, trips, recorded_at, supply, exposed_before, exposed_after)"
-            " SELECT u.channel_id, %s, %s, %s, %s::bigint[], u.checked, u.changed, u.held, u.trips, %s,"
+            " SELECT u.channel_id, %s, %s, %s, %s::bigint[], %s::bigint, u.checked, u.changed, u.held, u.trips, %s,"
             " u.supply, u.before, u.after"
             " FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::int[], %s::jsonb[], %s::numeric[], %s::numeric[],"
             " %s::numeric[])"
@@ -43,6 +44,7 @@ def write_runs(
                 cause.posting_id,
                 cause.changed_at,
                 numbers(sorted(cause.actors)),
+                cause.wide_id,
                 now,
                 numbers(plan.channel_id for plan in told),
                 numbers(plan.checked for plan in told),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from channels_sync.models import Freeze, Listing, RecomputePiece
+from channels_sync.models import Freeze, Listing, RecomputePiece, WideDecision
 from channels_sync.operations.allocating import tell_dated_rules
 from channels_sync.operations.giving_up import tell_trouble
 from channels_sync.operations.recomputing import recompute_ids
@@ -19,7 +19,7 @@ LISTINGS_PER_SWEEP = 500
 class SweepResult:
     """What is to be done now."""
 
-    has_news: bool  # of stock, or pieces of wide work, not yet taken in
+    has_news: bool  # of stock, pieces of wide work, or decisions about it, not yet worked through
     computed: int  # listings that had never been worked out and were just now
     to_publish: tuple[int, ...]  # channels with due rows, expired leases among them
     to_confirm: tuple[int, ...]  # channels with accepted rows to read back
@@ -41,7 +41,9 @@ def sweep() -> SweepResult:
     tell_dated_rules()
     tell_trouble()
     return SweepResult(
-        has_news=StockChange.objects.exists() or RecomputePiece.objects.exists(),
+        has_news=StockChange.objects.exists()
+        or RecomputePiece.objects.exists()
+        or WideDecision.objects.filter(ended_at__isnull=True).exists(),
         computed=len(fresh),
         to_publish=due_channel_ids(),
         to_confirm=unconfirmed_channel_ids(),

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from channels_sync.forms.guarding import FreezeForm, GuardForm
-from channels_sync.models import SENDING, Channel, ChannelGuard, Freeze, HoldState, Listing, PublishRun
+from channels_sync.models import SENDING, Channel, ChannelGuard, Freeze, HoldState, Listing, PublishRun, WideChange
 from channels_sync.operations.deciding import (
     approve_run,
     freeze,
@@ -25,6 +25,7 @@ from channels_sync.operations.deciding import (
 from channels_sync.operations.rehearsing import outlook_of_undo
 from channels_sync.operations.second_looks import TYPED_FROM
 from channels_sync.reads.runs import changes_waiting, holds_of, lines_of, runs_with_holds, view_of
+from channels_sync.reads.wide_changes import wide_changes
 from inventory.errors import DomainError, WrongState
 from inventory.web import Crumb, go_to, render_page
 from inventory.whole_numbers import whole_number, whole_numbers
@@ -32,6 +33,7 @@ from inventory.whole_numbers import whole_number, whole_numbers
 RUNS_PER_PAGE = 50
 CHANGES_PER_PAGE = 200
 FREEZES_PER_PAGE = 50
+LARGE_SHOWN = 5
 DECIDE = "channels_sync.decide_publishrun"
 
 
@@ -42,7 +44,10 @@ def _crumbs() -> list[Crumb]:
 @require_GET
 @permission_required("channels_sync.view_publishrun", raise_exception=True)
 def runs(request: HttpRequest) -> HttpResponse:
-    """Every recompute that changed a figure, the newest first; those of which something waits can be asked for."""
+    """Every recompute that changed a figure, the newest first; those of which something waits can be asked for.
+
+    Parts of a large change stand there as one; `?wide=` shows them.
+    """
     found = runs_with_holds()
     chosen = Channel.objects.filter(code=request.GET.get("channel", "")[:32]).first()
     if chosen is not None:
@@ -50,6 +55,9 @@ def runs(request: HttpRequest) -> HttpResponse:
     waits = request.GET.get("waits") == "1"
     if waits:
         found = found.filter(holds__state=HoldState.OPEN)
+    number = whole_number(request.GET.get("wide"))
+    wide = None if number is None else WideChange.objects.filter(pk=number).first()
+    found = found.filter(wide=wide)
     page = Paginator(found, RUNS_PER_PAGE).get_page(request.GET.get("page"))
     return render_page(
         request,
@@ -60,6 +68,8 @@ def runs(request: HttpRequest) -> HttpResponse:
         channels=list(Channel.objects.order_by("name")),
         chosen=chosen,
         waits=waits,
+        wide=wide,
+        large=[] if wide is not None else list(wide_changes(channel=chosen, only_waiting=waits)[:LARGE_SHOWN]),
         waiting=changes_waiting(),
         is_sending=Channel.objects.filter(mode__in=SENDING, is_paused=False).exists(),
         is_paused=Channel.objects.filter(mode__in=SENDING, is_paused=True).exists(),
@@ -74,7 +84,7 @@ def run_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _run(pk: int) -> PublishRun:
-    return get_object_or_404(PublishRun.objects.select_related("channel"), pk=pk)
+    return get_object_or_404(PublishRun.objects.select_related("channel", "wide"), pk=pk)
 
 
 def _run_page(request: HttpRequest, run: PublishRun, problem: DomainError | None = None) -> HttpResponse:

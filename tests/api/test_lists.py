@@ -18,6 +18,7 @@ from channels_sync.models import (
     Listing,
     PublishRun,
     SendingWindow,
+    WideChange,
 )
 from channels_sync.operations.simulating import ask_simulation
 from inventory.models import ItemCategory, ItemKind, ItemUnit, PeriodClose, SupplierItem, SupplierStock
@@ -142,7 +143,8 @@ def one_more(number):
     channel = Channel.objects.create(code=f"shop-{number}", name="Shop", base_url="https://shop.example")
     channel.source_locations.add(site)
     listing = Listing.objects.create(channel=channel, item=product, external_sku="X")
-    run = PublishRun.objects.create(channel=channel, cause="receipt")
+    wide = WideChange.objects.create(cause="policy", parts=1)
+    run = PublishRun.objects.create(channel=channel, cause="receipt", wide=wide)
     Hold.objects.create(run=run, listing=listing, after=9, derivation={}, recorded_at=timezone.now())
     Freeze.objects.create(item=product, reason="recalled")
     seen = {"first_seen_at": timezone.now(), "last_seen_at": timezone.now()}
@@ -195,6 +197,7 @@ LISTS = [
     "policies/",
     "campaigns/",
     "publish-runs/",
+    "large-changes/",
     "holds/",
     "freezes/",
     "differences/",

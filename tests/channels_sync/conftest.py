@@ -1,7 +1,7 @@
 import pytest
 
 from channels_sync.invariants import INVARIANTS
-from channels_sync.operations import opening
+from channels_sync.operations import absorbing, opening, pieces
 from tests.channels_sync.factories import FakeShop
 
 
@@ -11,6 +11,13 @@ def shop(monkeypatch):
     fake = FakeShop()
     monkeypatch.setattr(opening, "adapter_for", lambda *, name, account: fake)
     return fake
+
+
+@pytest.fixture
+def small_pieces(monkeypatch):
+    """Pieces of six listings, and news of more than three items is news of many."""
+    monkeypatch.setattr(pieces, "LISTINGS_PER_PIECE", 6)
+    monkeypatch.setattr(absorbing, "ITEMS_OF_SINGLE_ACTS", 3)
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ from channels_sync.models import (
     ListingPush,
     PublishRun,
     SendingWindow,
+    WideChange,
 )
 from channels_sync.operations.simulating import ask_simulation
 from config.integrity.checking import run_check
@@ -200,7 +201,8 @@ def company():
     period = close_period(through=date(2020, 12, 31), actor=None).period
     view = save_view(owner=make_user(), page="board", name="Low", query="flag=low", is_shared=False)
     check = run_check(cause="nightly")
-    run = PublishRun.objects.create(channel=channel, cause="receipt")
+    wide = WideChange.objects.create(cause="policy", parts=1)
+    run = PublishRun.objects.create(channel=channel, cause="receipt", wide=wide)
     Hold.objects.create(run=run, listing=listing, after=9, derivation={}, recorded_at=timezone.now())
     Freeze.objects.create(listing=listing, reason="recalled", run=run)
     now = timezone.now()
@@ -256,6 +258,7 @@ def company():
         **{f"production:{name}": [in_force.pk, wax.pk] for name in PROPOSAL_PAGES},
         **alike("channels_sync", ("listing", "why", "retry", "oversell"), listing.pk),
         **alike("channels_sync", ("run", "approve_run", "refuse_run", "undo_run"), run.pk),
+        **alike("channels_sync", ("large_change", "decide_large", "undo_large"), wide.pk),
         **alike(
             "channels_sync",
             ("channel", "pause", "resume", "change_mode", "go_automatic", "look", "guard", "channel_drift", "latency"),

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from channels_sync.models import SENDING, Channel
 from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.confirming import confirm_sent
+from channels_sync.operations.deciding_wide import carry_out_decision
 from channels_sync.operations.publishing import publish_due
 from channels_sync.operations.recomputing import recompute_all
 from channels_sync.reads.publishing import channel_health
@@ -25,6 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, *, recompute: bool, **_options: Any) -> None:
         taken = sum(islice(iter(absorb_changes, 0), BATCHES_MAX))
+        sum(islice(iter(carry_out_decision, 0), BATCHES_MAX))
         changed = recompute_all(cause="sync_channels").changed if recompute else 0
         self.stdout.write(f"news taken in: {taken}; changed by a full recompute: {changed}")
         channels = list(Channel.objects.filter(mode__in=SENDING, is_paused=False).order_by("pk"))

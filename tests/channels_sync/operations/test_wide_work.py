@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from channels_sync.models import ChannelMode, Hold, Listing, ListingPush, PublicationLine, PublishRun, RecomputePiece
-from channels_sync.operations import absorbing, pieces, recomputing
+from channels_sync.operations import recomputing
 from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.allocating import set_policy
 from channels_sync.operations.controlling import set_channel_mode, set_location
@@ -14,39 +14,9 @@ from channels_sync.operations.outbox import claim_due
 from channels_sync.operations.sweeping import sweep
 from inventory.models import StockChange
 from inventory.operations.telling import tell_changed
-from tests.channels_sync.factories import WorkerKilled, let_all_flow, make_channel, make_listing, push_of, survive
-from tests.factories import make_item, make_location, put_on_hand
-
-ITEMS = 24
-
-
-@pytest.fixture
-def small_pieces(monkeypatch):
-    """Pieces of six listings, and news of more than three items is news of many."""
-    monkeypatch.setattr(pieces, "LISTINGS_PER_PIECE", 6)
-    monkeypatch.setattr(absorbing, "ITEMS_OF_SINGLE_ACTS", 3)
-
-
-def make_company(**channel):
-    """Two channels that offer ITEMS items, ten of each on hand, every figure worked out."""
-    shop, market = (let_all_flow(make_channel(**channel)) for _ in range(2))
-    site = make_location()
-    items = [make_item(is_sellable=True) for _ in range(ITEMS)]
-    for item in items:
-        put_on_hand(item, site, "10")
-        for offered_on in (shop, market):
-            make_listing(channel=offered_on, item=item)
-    absorb_all()
-    return shop, market, items
-
-
-def absorb_all():
-    while absorb_changes():
-        pass
-
-
-def wanted(channel):
-    return sorted(ListingPush.objects.filter(channel=channel).values_list("wanted", flat=True))
+from tests.channels_sync.factories import WorkerKilled, push_of, survive
+from tests.channels_sync.wide import ITEMS, absorb_all, make_company, wanted
+from tests.factories import make_location, put_on_hand
 
 
 def set_half(channel):
