@@ -34,13 +34,13 @@ class SourceStock:
         return self.on_hand - self.reserved_pinned - self.reserved_soft
 
 
-PURCHASE, TRANSFER = "purchase", "transfer"
+PURCHASE, TRANSFER, WORK_ORDER = "purchase", "transfer", "work order"
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """An open quantity of the item on a purchase order, or on the road between places of ours. What has no date, or is late,
-    is promised to nobody."""
+    """An open quantity of the item on a purchase order, on the road between places of ours, or of a released work order for
+    nobody in particular. What has no date, or is late, is promised to nobody."""
 
     order_id: int
     """The id of the document, which is of `kind`."""

@@ -17,7 +17,6 @@ from inventory.api.fields import (
     Body,
     ChoiceOut,
     DecimalOut,
-    Flag,
     FlagOut,
     IdOut,
     MomentOut,
@@ -98,6 +97,7 @@ class FreezeSerializer(serializers.Serializer[Any]):
     quantity = IdOut(
         allow_null=True, help_text="The most that is shown; null: what is shown at present, falling with the stock."
     )
+    as_of = MomentOut(allow_null=True, help_text="What each listing had last been given then is the most it shows.")
     is_exact = FlagOut(
         help_text="This very figure is shown though there may be less: a refused fall. Without a quantity: the channel was "
         "never told a figure and is told none."
@@ -112,7 +112,17 @@ class FreezeInputSerializer(Body):
     channel = optional_text(32, help_text="Code of a channel. Give a channel, an item or a listing.")
     item = item_reference(required=False, allow_null=True, default=None)
     listing_id = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=1, max_value=2**62)
-    at_zero = Flag(required=False, default=False, help_text="Zero instead of what is shown now.")
+    at_most = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=0,
+        max_value=1_000_000_000,
+        help_text="The most that is shown; without it and without as_of what is shown now.",
+    )
+    as_of = serializers.DateTimeField(
+        required=False, allow_null=True, default=None, help_text="What each listing had last been given then."
+    )
     reason = Text(length_max=200)
 
 
@@ -214,10 +224,12 @@ class FreezeResource(ListOne, Resource):
     }
 
     def create(self, request: Request) -> Response:
-        """Freeze one thing at what is shown now, or at zero."""
+        """Freeze one thing at what is shown now, at most at a figure, or at what was shown at a moment."""
         values = self.values()
         scope = _frozen_thing(values)
-        made = freeze(reason=values["reason"], at_zero=values["at_zero"], actor=request.user, **scope)
+        made = freeze(
+            reason=values["reason"], at_most=values["at_most"], as_of=values["as_of"], actor=request.user, **scope
+        )
         return self.answer(self.get_queryset().get(pk=made.pk))
 
     @action(detail=True, methods=["post"])

@@ -54,11 +54,24 @@ class FreezeForm(forms.Form):
     listing_sku = forms.CharField(
         label="SKU on the channel", required=False, max_length=100, help_text="For one listing, with its channel."
     )
-    at_zero = forms.TypedChoiceField(
+    at = forms.ChoiceField(
         label="At",
-        choices=[("0", "What it shows now"), ("1", "Zero")],
-        coerce=lambda value: value == "1",
+        choices=[
+            ("now", "What it shows now"),
+            ("zero", "Zero"),
+            ("figure", "A figure"),
+            ("moment", "What it showed at a moment"),
+        ],
         help_text="It still falls with the stock, so nothing is sold that is not there.",
+    )
+    at_most = forms.IntegerField(
+        label="At most", required=False, min_value=0, max_value=1_000_000_000, help_text="Units of the listing."
+    )
+    as_of = forms.DateTimeField(
+        label="Moment",
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        help_text="When its figures were right. What had none then stays at what it shows.",
     )
     reason = forms.CharField(max_length=200, help_text="Whoever lifts it reads this.")
 
@@ -77,7 +90,23 @@ class FreezeForm(forms.Form):
                     "listing_sku", f"{data['channel']} has no listing “{sku}”." if sku else "Type its SKU there."
                 )
             data["listing"] = found
+        if data.get("at") == "figure" and data.get("at_most") is None and "at_most" not in self.errors:
+            self.add_error("at_most", "Type the most it may show.")
+        if data.get("at") == "moment" and data.get("as_of") is None and "as_of" not in self.errors:
+            self.add_error("as_of", "Say when its figures were right.")
         return data
+
+    @property
+    def figure(self) -> dict[str, Any]:
+        """At what it is frozen, as `freeze` takes it."""
+        match self.cleaned_data["at"]:
+            case "zero":
+                return {"at_most": 0}
+            case "figure":
+                return {"at_most": self.cleaned_data["at_most"]}
+            case "moment":
+                return {"as_of": self.cleaned_data["as_of"]}
+        return {}
 
     @property
     def scope(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from channels_sync.models.channels import Channel, Listing
@@ -161,15 +162,19 @@ class FreezeQuerySet(models.QuerySet["Freeze"]):
 class Freeze(models.Model):
     """A lid on what listings show, until it is lifted: on a channel, an item everywhere, or one listing.
 
-    `quantity` is the most each of them shows; null: not more than it shows when it is worked out, so that it falls with the
-    stock and never rises. An exact one, of one listing, keeps the very figure, though there may be less: that is how a
-    refused fall stays refused. Exact without a quantity: the channel was never told a figure and is told none.
+    `quantity` is the most each of them shows; without one it is what each showed at `as_of`, and without that what it shows when
+    it is worked out, so that it falls with the stock and never rises. An exact one, of one listing, keeps the very figure, though
+    there may be less: that is how a refused fall stays refused. Exact without a quantity: the channel was never told a figure and
+    is told none.
     """
 
     channel = models.ForeignKey(Channel, on_delete=models.CASCADE, null=True, blank=True, related_name="freezes")
     item = models.ForeignKey(Item, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
     listing = models.ForeignKey(Listing, on_delete=models.CASCADE, null=True, blank=True, related_name="freezes")
     quantity = models.PositiveIntegerField(null=True, blank=True)
+    as_of = models.DateTimeField(
+        null=True, blank=True, help_text="Each listing shows no more than the figure it had last been given then."
+    )
     is_exact = models.BooleanField(
         default=False, db_default=False, editable=False, help_text="This very figure is shown, whatever there is."
     )
@@ -200,6 +205,10 @@ class Freeze(models.Model):
             models.CheckConstraint(
                 condition=Q(is_exact=False) | Q(listing__isnull=False), name="channels_sync_freeze_exact_of_a_listing"
             ),
+            models.CheckConstraint(
+                condition=Q(as_of__isnull=True) | Q(quantity__isnull=True, is_exact=False),
+                name="channels_sync_freeze_at_one_thing",
+            ),
         )
         indexes = (
             models.Index(fields=("listing",), condition=Q(ended_at__isnull=True), name="channels_sync_freeze_now"),
@@ -216,6 +225,8 @@ class Freeze(models.Model):
     @property
     def in_words(self) -> str:
         """What is shown while it is in force."""
+        if self.as_of is not None:
+            return f"at most what it showed {timezone.localtime(self.as_of):%Y-%m-%d %H:%M}"
         if self.quantity is None:
             return "what the channel has" if self.is_exact else "what it shows"
         return f"exactly {self.quantity}" if self.is_exact else f"at most {self.quantity}"

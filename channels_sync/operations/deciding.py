@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -195,22 +196,29 @@ def freeze(
     channel: Channel | None = None,
     item: Item | None = None,
     listing: Listing | None = None,
-    at_zero: bool = False,
+    at_most: int | None = None,
+    as_of: datetime | None = None,
 ) -> Freeze:
-    """Freeze a channel, an item everywhere, or one listing at what is shown now (it still falls with the stock), or at zero.
+    """Freeze a channel, an item everywhere, or one listing at what is shown now, at most at a figure, or at what each listing had
+    last been given at a moment. It still falls with the stock.
 
-    Raises WrongState without a reason, for more or less than one thing, or when it is frozen in that way already.
+    `at_most` is in units of the listing, zero stops it. A listing that had no figure at the moment stays at what it shows. Raises
+    WrongState without a reason, for more or less than one thing, for both a figure and a moment, for a moment to come, or when it
+    is frozen in that way already.
     """
     if sum(one is not None for one in (channel, item, listing)) != 1:
         raise WrongState("Freeze one thing: a channel, an item, or a listing.")
     if not reason.strip():
         raise WrongState("Say why it is frozen; whoever lifts it needs to know.")
-    quantity = 0 if at_zero else None
+    if at_most is not None and as_of is not None:
+        raise WrongState("Freeze it at a figure or at what it showed at a moment, not at both.")
+    if as_of is not None and as_of > timezone.now():
+        raise WrongState("That moment is still to come. Give one at which the figures were right.")
     scope = {"channel": channel, "item": item, "listing": listing}
-    if Freeze.objects.in_force().filter(**scope, quantity=quantity, is_exact=False).exists():
+    if Freeze.objects.in_force().filter(**scope, quantity=at_most, as_of=as_of, is_exact=False).exists():
         raise WrongState(f"{channel or item or listing} is frozen in this way already.")
     made = Freeze.objects.create(
-        **scope, quantity=quantity, reason=reason.strip()[:200], created_by_id=getattr(actor, "pk", None)
+        **scope, quantity=at_most, as_of=as_of, reason=reason.strip()[:200], created_by_id=getattr(actor, "pk", None)
     )
     _tell(made, actor)
     return made

@@ -94,10 +94,14 @@ FROM channels_sync_listing l
 JOIN channels_sync_channel c ON c.id = l.channel_id JOIN inventory_item i ON i.id = l.item_id
 LEFT JOIN channels_sync_listingpush p ON p.listing_id = l.id
 LEFT JOIN LATERAL (
-  SELECT coalesce(z.quantity, p.wanted, 0) AS lid, z.reason, z.run_id IS NULL AS is_stopped FROM channels_sync_freeze z
+  SELECT v.lid, z.reason, z.run_id IS NULL AS is_stopped FROM channels_sync_freeze z
+  CROSS JOIN LATERAL (SELECT coalesce(z.quantity, CASE WHEN z.as_of IS NOT NULL THEN (
+    SELECT s.after FROM channels_sync_publicationline s WHERE s.listing_id = l.id AND s.recorded_at <= z.as_of
+    ORDER BY s.version DESC LIMIT 1
+  ) END, p.wanted, 0) AS lid) v
   WHERE (SELECT any_frozen FROM freezes) AND z.ended_at IS NULL AND NOT z.is_exact
     AND (z.listing_id = l.id OR z.item_id = l.item_id OR z.channel_id = l.channel_id)
-  ORDER BY coalesce(z.quantity, p.wanted, 0), z.run_id IS NULL DESC, z.id LIMIT 1
+  ORDER BY v.lid, z.run_id IS NULL DESC, z.id LIMIT 1
 ) f ON true
 LEFT JOIN LATERAL (
   SELECT z.id, z.quantity, z.reason FROM channels_sync_freeze z

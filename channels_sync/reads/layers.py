@@ -14,12 +14,14 @@ from django.db import connection
 from django.utils import timezone
 
 from channels_sync.allocation import Component, Confidence, Demand, Incoming, Makeable, SupplierFigure
+from channels_sync.allocation.facts import WORK_ORDER
 from inventory.arrays import numbers
 from inventory.models import Location, SupplierStock
 from inventory.quantities import ZERO
 from inventory.reads.availability import ItemAvailability
 from inventory.reads.incoming import incoming, on_the_road
 from production.reads.buildable import Buildable, limits_of
+from production.reads.making import making_of
 from production.reads.structures import Structures
 
 DEMAND_DAYS = 28
@@ -37,21 +39,27 @@ class Arrival:
 
 
 def arrivals_of(items: Collection[int]) -> dict[int, list[Arrival]]:
-    """Open purchase quantities, and what is on the road between places of ours, by item id. Three statements."""
-    found = incoming(items=items)
-    for item_id, rows in on_the_road(items=items).items():
-        found.setdefault(item_id, []).extend(rows)
-    places = {one.location_id for rows in found.values() for one in rows}
-    paths = dict(Location.objects.filter(pk__in=places).values_list("pk", "path"))
-    return {
-        item_id: [
-            Arrival(
-                Incoming(one.order_id, one.reference, one.quantity, one.expected_on, one.source), paths[one.location_id]
+    """Open purchase quantities, what is on the road between places of ours, and what released work orders make for nobody in
+    particular, by item id. A fixed number of statements.
+    """
+    found: dict[int, list[tuple[Incoming, int]]] = {}
+    for rows in (incoming(items=items), on_the_road(items=items)):
+        for item_id, ways in rows.items():
+            found.setdefault(item_id, []).extend(
+                (Incoming(one.order_id, one.reference, one.quantity, one.expected_on, one.source), one.location_id)
+                for one in ways
             )
-            for one in rows
-        ]
-        for item_id, rows in found.items()
-    }
+    for item_id, runs in making_of(items=items, only_released=True).items():
+        found.setdefault(item_id, []).extend(
+            (
+                Incoming(one.order.pk, one.order.number, one.quantity, one.order.due_on, WORK_ORDER),
+                one.order.output_location_id,
+            )
+            for one in runs
+        )
+    places = {place for rows in found.values() for _, place in rows}
+    paths = dict(Location.objects.filter(pk__in=places).values_list("pk", "path"))
+    return {item_id: [Arrival(supply, paths[place]) for supply, place in rows] for item_id, rows in found.items()}
 
 
 def supplier_figures_of(items: Collection[int]) -> dict[int, tuple[SupplierFigure, ...]]:

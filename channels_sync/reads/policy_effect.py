@@ -12,20 +12,24 @@ from django.utils import timezone
 
 from channels_sync.allocation import Terms
 from channels_sync.allocation.terms import BUILDABLE
-from channels_sync.models import AllocationPolicy, Channel, Listing
+from channels_sync.models import SENDING, AllocationPolicy, Channel, Listing
+from channels_sync.operations.guarding import Planned, judge_plans
 from channels_sync.reads.division import connected_products
 from channels_sync.reads.figures import FigureChange, figures, figures_of, read_facts
 from channels_sync.reads.rulebook import Proposal, Scope, rules_in_force
+from inventory.arrays import numbers
 from inventory.models import Item, ItemCategory
+from inventory.trips import rows_of
 from production.reads.dependents import dependents
 
-LISTINGS_MAX = 2_000
-"""Listings worked out for one look; the rest is counted."""
+LISTINGS_MAX = 5_000
+"""Listings worked out for one look, those that show most; the rest is counted."""
 BATCH = 500
 ROWS_SHOWN = 30
 LISTINGS_OF_ACT_MAX = 10_000
 """Listings worked out for an act on many things, such as an import."""
 LARGEST_NAMED = 5
+SAID_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,11 @@ class EffectRow:
 
 @dataclass(slots=True)
 class Effect:
-    """What changes, in sold units. `rows` are the largest changes; listings beyond LISTINGS_MAX are not looked at."""
+    """What changes, in sold units. `rows` are the largest changes; listings beyond LISTINGS_MAX are not looked at.
+
+    `held` counts the changes on channels that send which the guard would hold, were all of them one plan now; `said` is what it
+    would say, a sentence for each rule and channel.
+    """
 
     touched: int
     looked_at: int = 0
@@ -54,6 +62,8 @@ class Effect:
     sum_before: int = 0
     sum_after: int = 0
     rows: list[EffectRow] = field(default_factory=list)
+    held: int = 0
+    said: list[str] = field(default_factory=list)
 
     @property
     def left_out(self) -> int:
@@ -69,13 +79,18 @@ class Effect:
         return 0 if not self.looked_at else -(-100 * self.changed // self.looked_at)
 
 
-def effect_of(*, items: Sequence[int], proposals: Sequence[Proposal], at: datetime | None = None) -> Effect:
-    """The published listings of `items` (ids) under `proposals`, against what they show at present.
+def effect_of(
+    *, items: Sequence[int], proposals: Sequence[Proposal], at: datetime | None = None, cause: str = "policy"
+) -> Effect:
+    """The published listings of `items` (ids) under `proposals`, against what they show at present, with those of the products
+    that what could be built is divided with.
 
-    `at` (default now) is when the rules would begin; stock is that of now. Nothing is locked or written.
+    `at` (default now) is when the rules would begin; stock is that of now. `cause` is what the guard would be told. Of more than
+    LISTINGS_MAX listings those that show most are worked out. Nothing is locked or written.
     """
-    covered = Listing.objects.published().filter(item__in=items).order_by("pk")
-    ids = list(covered.values_list("pk", flat=True)[:LISTINGS_MAX])
+    touched = {*items} | connected_products(items=items, at=at or timezone.now())
+    covered = Listing.objects.published().filter(item__in=touched)
+    ids = list(covered.order_by(*_MOST_FIRST).values_list("pk", flat=True)[:LISTINGS_MAX])
     effect = Effect(touched=len(ids) if len(ids) < LISTINGS_MAX else covered.count())
     changes: list[FigureChange] = []
     for start in range(0, len(ids), BATCH):
@@ -85,7 +100,41 @@ def effect_of(*, items: Sequence[int], proposals: Sequence[Proposal], at: dateti
                 changes.append(one)
     changes.sort(key=_by_size)
     effect.rows = list(_rows(changes[:ROWS_SHOWN]))
+    _ask_the_guard(effect, changes, cause=cause)
     return effect
+
+
+_MOST_FIRST = (F("push__wanted").desc(nulls_last=True), "pk")
+_SHOWN = """
+SELECT p.listing_id, p.recent_max, p.is_held, CASE WHEN p.sent_version = 0 THEN greatest(p.channel_quantity, 0)
+  WHEN p.sent_version = p.version THEN p.wanted ELSE (
+    SELECT l.after FROM channels_sync_publicationline l WHERE l.listing_id = p.listing_id AND l.version = p.sent_version
+  ) END
+FROM channels_sync_listingpush p WHERE p.listing_id = ANY(%s::bigint[])
+"""
+
+
+def _ask_the_guard(effect: Effect, changes: Sequence[FigureChange], *, cause: str) -> None:
+    sending = [one for one in changes if one.facts.mode in SENDING]
+    if not sending:
+        return
+    known = {pk: rest for pk, *rest in rows_of(_SHOWN, [numbers(one.facts.listing_id for one in sending)])}
+    planned: dict[int, tuple[str, list[Planned]]] = {}
+    for one in sending:
+        recent_max, is_held, shown = known.get(one.facts.listing_id, (None, False, None))
+        plan = planned.setdefault(one.facts.channel_id, (one.facts.mode, []))
+        plan[1].append(Planned(shown, recent_max, is_held, one.derivation))
+    verdicts = judge_plans(planned, causes=cause, now=timezone.now(), approved={})
+    names = dict(Channel.objects.filter(pk__in=verdicts).values_list("pk", "name"))
+    for channel_id, verdict in sorted(verdicts.items(), key=lambda pair: names[pair[0]]):
+        effect.held += len(verdict.held)
+        by_rule: dict[str, list[str]] = {}
+        for trip in verdict.trips:
+            by_rule.setdefault(trip.rule, []).append(trip.words)
+        for words in by_rule.values():
+            more = f" And {len(words) - 1} more like it." if len(words) > 1 else ""
+            effect.said.append(f"{names[channel_id]}: {words[0]}{more}")
+    effect.said = effect.said[:SAID_SHOWN]
 
 
 def _count(effect: Effect, one: FigureChange) -> None:
@@ -148,8 +197,7 @@ def effect_in_words(items: Collection[int]) -> list[str]:
     """
     touched = _touched(items)
     chosen = Listing.objects.published().filter(item__in=touched)
-    ordered = chosen.order_by(F("push__wanted").desc(nulls_last=True), "pk")
-    ids = list(ordered.values_list("pk", flat=True)[: LISTINGS_OF_ACT_MAX + 1])
+    ids = list(chosen.order_by(*_MOST_FIRST).values_list("pk", flat=True)[: LISTINGS_OF_ACT_MAX + 1])
     by_channel: dict[int, Effect] = {}
     largest: list[FigureChange] = []
     for start in range(0, min(len(ids), LISTINGS_OF_ACT_MAX), BATCH):

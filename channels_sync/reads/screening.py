@@ -227,6 +227,7 @@ class Screen:
             or terms.needs_demand
             or terms.doubt_percent.value
             or terms.counts_suppliers
+            or one.channel_id in self._frozen.differs
         )
 
     def _is_over(self, one: _Class) -> bool:
@@ -290,6 +291,8 @@ class _Frozen:
     """Freezes in force. Those of whole channels belong to the classes; listings and items are always looked at."""
 
     lids: Mapping[int, int]
+    differs: frozenset[int]
+    """Channels each of whose listings has a lid of its own."""
     stays: frozenset[int]
     items: Sequence[int]
     listings: Sequence[int]
@@ -298,6 +301,7 @@ class _Frozen:
     def now(cls) -> _Frozen:
         lids: dict[int, int] = {}
         stays: set[int] = set()
+        differs: set[int] = set()
         items: list[int] = []
         listings: list[int] = []
         for one in Freeze.objects.in_force():
@@ -305,11 +309,13 @@ class _Frozen:
                 listings.append(one.listing_id)
             elif one.item_id is not None:
                 items.append(one.item_id)
+            elif one.channel_id is not None and one.as_of is not None:
+                differs.add(one.channel_id)
             elif one.channel_id is not None and one.quantity is None:
                 stays.add(one.channel_id)
             elif one.channel_id is not None and one.quantity is not None:
                 lids[one.channel_id] = min(one.quantity, lids.get(one.channel_id, one.quantity))
-        return cls(lids, frozenset(stays), items, listings)
+        return cls(lids, frozenset(differs), frozenset(stays), items, listings)
 
     def listings_between(self, low: int, high: int) -> list[int]:
         if not self.items and not self.listings:

@@ -149,7 +149,7 @@ def campaign_effect(request: HttpRequest) -> HttpResponse:
 
 def _effect(form: RuleForm) -> Effect:
     proposal = Proposal(form.scope_ids, form.terms, campaign="As proposed")
-    return effect_of(items=sorted(items_in(**form.scope)), proposals=[proposal])
+    return effect_of(items=sorted(items_in(**form.scope)), proposals=[proposal], cause="campaign")
 
 
 @require_POST

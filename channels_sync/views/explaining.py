@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from channels_sync.allocation import Derivation, Incoming, Makeable, Term
-from channels_sync.allocation.facts import TRANSFER
+from channels_sync.allocation.facts import TRANSFER, WORK_ORDER
 from channels_sync.allocation.formula import Steps, built_by
 from channels_sync.allocation.terms import FIXED
 from channels_sync.allocation.words import BUFFERS
@@ -143,6 +143,8 @@ def _stock(derivation: Derivation, steps: Steps) -> Iterator[WhyLine]:
 def _document_of(one: Incoming) -> str:
     if one.kind == TRANSFER:
         return reverse("inventory:transfer_page", args=[one.reference])
+    if one.kind == WORK_ORDER:
+        return reverse("production:work_order", args=[one.reference])
     return reverse("buying:order", args=[one.order_id])
 
 

@@ -218,7 +218,7 @@ def freezes(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
-            made = freeze(reason=data["reason"], actor=request.user, at_zero=data["at_zero"], **form.scope)
+            made = freeze(reason=data["reason"], actor=request.user, **form.figure, **form.scope)
         except DomainError as error:
             form.add_error(None, error.message)
         else:

@@ -92,7 +92,7 @@ def _due_after(task: PeriodicTask, last: datetime, at: datetime) -> datetime:
 
 
 def _when(task: PeriodicTask) -> str:
-    """`every 5 seconds`, `At 02:10 AM, UTC`."""
+    """`every 5 seconds`, `At 02:10, UTC`."""
     if task.crontab is not None:
         return f"{task.crontab.human_readable.removesuffix(f' {task.crontab.timezone}')}, {task.crontab.timezone}"
     if task.interval is not None:

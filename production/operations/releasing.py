@@ -18,7 +18,7 @@ from production.facts import recipe_of_bom
 from production.models import WorkOrder, WorkOrderState
 from production.operations.completing import DEMAND_KIND
 from production.operations.freezing import goes_by, refreeze
-from production.operations.work_orders import locked_order
+from production.operations.work_orders import locked_order, tell_output
 from production.reads.order_needs import needs_of_order
 
 
@@ -73,6 +73,7 @@ def release_work_order(
     order.state = WorkOrderState.OPEN
     order.released_at = timezone.now()
     order.save(update_fields=["state", "released_at", "frozen_on"])
+    tell_output(order, actor=actor)
     missing = reserve_for(order, actor=actor) if reserves or needs_everything else []
     if missing and needs_everything:
         raise _short(order, missing)

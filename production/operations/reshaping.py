@@ -27,6 +27,7 @@ from production.operations.work_orders import (
     number_order,
     refuse_issued,
     set_planned,
+    tell_output,
 )
 from production.reads.demands import in_turn
 from production.reads.order_needs import need_of, needs_of_order, needs_of_orders
@@ -126,6 +127,7 @@ def apply_newest_bom(*, work_order: WorkOrder, bom_id: int, actor: Actor) -> Wor
     free_surplus(order, reason=f"{order.number} has a new BOM", actor=actor)
     if had_pins and order.is_open:
         reserve_for(order, actor=actor)
+    tell_output(order, actor=actor)
     return order
 
 
@@ -214,6 +216,7 @@ def _split_off(
     if had_pins and new.is_open:
         reserve_for(new, actor=actor)
     _split_makers(order, new, makers)
+    tell_output(order, new, actor=actor)
     return new
 
 
@@ -256,6 +259,7 @@ def merge_work_orders(*, target: WorkOrder, others: Sequence[WorkOrder], actor: 
     order.save(update_fields=["due_on", "rank"])
     if had_pins and order.is_open:
         reserve_for(order, actor=actor)
+    tell_output(order, actor=actor)
     return order
 
 

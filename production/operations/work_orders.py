@@ -11,6 +11,7 @@ from inventory.operations.checking import check_item, check_location, check_quan
 from inventory.operations.pinning import unpin_stock
 from inventory.operations.posting import Actor
 from inventory.operations.reserving import release_reservations
+from inventory.operations.telling import tell_changed
 from inventory.operations.transactions import operation
 from inventory.quantities import ZERO, as_text
 from production.errors import OrderClosed
@@ -82,6 +83,7 @@ def open_work_order(
     freeze(order, recipe)
     if demand_kind:
         add_peg(order, (demand_kind, demand_ref), planned, needed_on=due_on)
+    tell_output(order, actor=actor)
     return order
 
 
@@ -115,6 +117,7 @@ def close_work_order(*, work_order: WorkOrder, actor: Actor, reason: str = "") -
     release_reservations(
         demand_kind=DEMAND_KIND, demand_ref=order.number, reason=reason or f"{order.number} closed", actor=actor
     )
+    tell_output(order, actor=actor)
     return order
 
 
@@ -147,11 +150,12 @@ def cancel_work_order(*, work_order: WorkOrder, actor: Actor, reason: str = "") 
     release_reservations(
         demand_kind=DEMAND_KIND, demand_ref=order.number, reason=reason or f"{order.number} cancelled", actor=actor
     )
+    tell_output(order, actor=actor)
     return order
 
 
 @operation
-def reopen_work_order(*, work_order: WorkOrder, actor: Actor) -> WorkOrder:  # noqa: ARG001  kept like its siblings
+def reopen_work_order(*, work_order: WorkOrder, actor: Actor) -> WorkOrder:
     """Open a closed or cancelled order again with what remains.
 
     One that was never released is planned again, and one that was closed with nothing left is complete again.
@@ -181,6 +185,7 @@ def reopen_work_order(*, work_order: WorkOrder, actor: Actor) -> WorkOrder:  # n
     order.state = WorkOrderState.OPEN if was_released else WorkOrderState.PLANNED
     order.closed_at = None
     order.save(update_fields=["state", "closed_at"])
+    tell_output(order, actor=actor)
     return order
 
 
@@ -209,6 +214,7 @@ def change_planned(*, work_order: WorkOrder, planned: Decimal, actor: Actor) -> 
     if is_less:
         trim_pegs(order)
         free_surplus(order, reason=f"{order.number} plans less", actor=actor)
+    tell_output(order, actor=actor)
     return order
 
 
@@ -227,7 +233,7 @@ def reschedule_work_order(
     *,
     work_order: WorkOrder,
     due_on: date | None,
-    actor: Actor,  # noqa: ARG001  kept like its siblings
+    actor: Actor,
     start_on: date | None = None,
     rank: int | None = None,
 ) -> WorkOrder:
@@ -243,7 +249,13 @@ def reschedule_work_order(
     order.start_on, order.due_on = start_on, due_on
     order.rank = order.rank if rank is None else rank
     order.save(update_fields=["start_on", "due_on", "rank"])
+    tell_output(order, actor=actor)
     return order
+
+
+def tell_output(*orders: WorkOrder, actor: Actor) -> None:
+    """Leave news of what released orders make: channels may count what is on its way."""
+    tell_changed(items={order.item_id for order in orders if order.released_at}, cause="work order", actor=actor)
 
 
 def free_surplus(order: WorkOrder, *, reason: str, actor: Actor) -> None:

@@ -15,22 +15,15 @@ from inventory.reads.board import free_of_item
 from inventory.reads.incoming import Incoming, incoming, on_the_road
 from inventory.reads.promises import NOTHING, promises_to
 from inventory.trips import rows_of
-from production.models import DEMAND_KIND, REPLENISHMENT, Demand, WorkOrder, WorkOrderPeg, WorkOrderState
-from production.reads.demands import UNFINISHED, coming_by_peg, key_of, standings
+from production.models import Demand
+from production.reads.demands import key_of, standings
+from production.reads.making import Making, making_of
 from production.reads.open_orders import open_needs
 from production.reads.rivalry import made_items
 from production.replenishing import Projection, is_low, to_replenish
 
 ITEMS_MAX = 1_000
 """So many items that may have reached their point are looked at, by SKU."""
-
-
-@dataclass(frozen=True, slots=True)
-class Making:
-    """What an unfinished order makes of an item for nobody else; stock unit."""
-
-    order: WorkOrder
-    quantity: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +103,7 @@ def levels(items: Sequence[Item]) -> list[ItemLevel]:
         return []
     today = timezone.localdate()
     free = availability(items=ids)
-    making, bought, moved = _making(ids), incoming(items=ids), on_the_road(items=ids)
+    making, bought, moved = making_of(items=ids), incoming(items=ids), on_the_road(items=ids)
     needs, missing = open_needs(items=ids), _missing(ids)
     made = set(made_items().filter(pk__in=ids).values_list("pk", flat=True))
     held = _held(ids)
@@ -153,37 +146,6 @@ def _counts(day: date | None, until: date | None) -> bool:
 
 def _sum(parts: Sequence[Making] | Sequence[Incoming]) -> Decimal:
     return sum((part.quantity for part in parts), ZERO)
-
-
-def _making(ids: Collection[int]) -> dict[int, list[Making]]:
-    """What unfinished orders make of items, without what is pegged to demands and to orders that are only planned.
-
-    What is made for a released order counts, for so does what that order needs.
-    """
-    orders = list(
-        WorkOrder.objects.filter(item__in=ids, state__in=UNFINISHED).select_related("item").order_by("due_on", "id")
-    )
-    pegs: dict[int, list[WorkOrderPeg]] = {}
-    for peg in WorkOrderPeg.objects.filter(work_order__in=orders).order_by("id"):
-        pegs.setdefault(peg.work_order_id, []).append(peg)
-    parents = {peg.demand_ref for found in pegs.values() for peg in found if peg.demand_kind == DEMAND_KIND}
-    planned = set(
-        WorkOrder.objects.filter(number__in=parents, state=WorkOrderState.PLANNED).values_list("number", flat=True)
-    )
-    making: dict[int, list[Making]] = {}
-    for order in orders:
-        mine = pegs.get(order.pk, [])
-        parts = coming_by_peg(order, mine)
-        others = sum((parts[peg.pk] for peg in mine if _is_spoken_for(peg, planned)), ZERO)
-        if order.remaining > others:
-            making.setdefault(order.item_id, []).append(Making(order, order.remaining - others))
-    return making
-
-
-def _is_spoken_for(peg: WorkOrderPeg, planned: Collection[str]) -> bool:
-    if peg.demand_kind == DEMAND_KIND:
-        return peg.demand_ref in planned
-    return peg.demand_kind != REPLENISHMENT
 
 
 def _missing(ids: Collection[int]) -> Mapping[int, Decimal]:

@@ -1,8 +1,10 @@
 """What a decision means until somebody takes it back: refused falls and raises, approvals, freezes, who may decide, the case."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from channels_sync.allocation import Derivation
 from channels_sync.models import (
@@ -10,6 +12,7 @@ from channels_sync.models import (
     Freeze,
     Hold,
     HoldState,
+    Listing,
     PublicationLine,
     PublishRun,
 )
@@ -21,7 +24,8 @@ from channels_sync.operations.publishing import publish_due
 from channels_sync.operations.recomputing import recompute_all
 from channels_sync.operations.sweeping import sweep
 from channels_sync.reads.publishing import explanation
-from inventory.errors import SecondPersonRequired
+from channels_sync.reads.screening import Screen
+from inventory.errors import SecondPersonRequired, WrongState
 from inventory.importing.running import Mode, kind_named, run_import
 from inventory.models import ExceptionCase, ExceptionState, SupplierItem
 from inventory.operations.exceptions import resolve_exception
@@ -136,7 +140,7 @@ def test_what_is_kept_is_still_frozen_at_zero_by_a_recall(shop, site):
     settle(channel)
     refuse_run(run=waits(listings[0]).run, reason="counted wrongly", actor=None)
 
-    freeze(item=listings[0].item, at_zero=True, reason="recalled", actor=None)
+    freeze(item=listings[0].item, at_most=0, reason="recalled", actor=None)
     settle(channel)
 
     assert [shop.shows(listing) for listing in listings] == [0, *[10] * 10]
@@ -351,18 +355,66 @@ def test_a_recompute_that_comes_before_the_news_knows_who_is_behind_it(shop, sit
 def test_a_channel_frozen_at_zero_shows_nothing_at_once(shop, site):
     channel, listings = offers(shop, site, 30)
 
-    freeze(channel=channel, at_zero=True, reason="recall", actor=make_user())
+    freeze(channel=channel, at_most=0, reason="recall", actor=make_user())
     settle(channel)
 
     assert shown(shop, listings) == {0}
     assert not Hold.objects.exists()
 
 
+def test_a_channel_is_frozen_at_what_each_listing_showed_before_a_wrong_figure_went_out(shop, site):
+    """The last good figures: 10 each. Then a wrong count raised one to 14, and a right sale lowered another to 7."""
+    channel, (wrong, sold, same) = offers(shop, site, 3)
+    moment = timezone.now()
+    receive(wrong, site, "4")
+    count_as(sold, site, "7")
+    settle(channel)
+    assert [shop.shows(one) for one in (wrong, sold, same)] == [14, 7, 10]
+
+    made = freeze(channel=channel, as_of=moment, reason="wrong count", actor=make_user())
+    late = make_listing(channel=channel, shop=shop, item=make_item(is_sellable=True))
+    put_on_hand(late.item, site, "3")
+    count_as(sold, site, "12")
+    settle(channel)
+
+    assert [shop.shows(one) for one in (wrong, sold, same, late)] == [10, 10, 10, 0]
+    assert not Hold.objects.exists()
+    assert made.in_words.startswith("at most what it showed 20")
+    assert Screen(at=timezone.now()).look_through(low=0, high=10**9).suspects == sorted(
+        Listing.objects.values_list("pk", flat=True)
+    )
+    lift(freezes=[made], actor=make_user())
+    settle(channel)
+    assert [shop.shows(one) for one in (wrong, sold, same, late)] == [14, 12, 10, 3]
+
+
+def test_a_listing_is_frozen_at_a_figure_and_falls_below_it_with_its_stock(shop, site):
+    channel, (listing,) = offers(shop, site, 1)
+
+    freeze(listing=listing, at_most=6, reason="fair", actor=make_user())
+    settle(channel)
+    assert shop.shows(listing) == 6
+    count_as(listing, site, "4")
+    settle(channel)
+
+    assert shop.shows(listing) == 4
+
+
+def test_a_freeze_at_a_moment_to_come_or_at_two_things_is_refused(shop, site):
+    _, (listing,) = offers(shop, site, 1)
+
+    with pytest.raises(WrongState, match="still to come"):
+        freeze(listing=listing, as_of=timezone.now() + timedelta(hours=1), reason="x", actor=None)
+    with pytest.raises(WrongState, match="not at both"):
+        freeze(listing=listing, as_of=timezone.now(), at_most=1, reason="x", actor=None)
+    assert not Freeze.objects.exists()
+
+
 def test_a_freeze_at_zero_is_a_decision_also_where_every_change_is_approved(shop, site):
     channel, (listing,) = offers(shop, site, 1)
     set_channel_mode(channel=channel, mode=ChannelMode.APPROVE, actor=None)
 
-    freeze(item=listing.item, at_zero=True, reason="recall", actor=make_user())
+    freeze(item=listing.item, at_most=0, reason="recall", actor=make_user())
     settle(channel)
 
     assert (shop.shows(listing), waits(listing)) == (0, None)

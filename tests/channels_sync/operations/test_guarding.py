@@ -273,12 +273,12 @@ def test_a_frozen_channel_only_falls_and_a_lifted_one_catches_up(shop, site):
 def test_an_item_frozen_at_zero_shows_nothing_anywhere(shop, site):
     channel, (listing,) = offers(shop, site, 1)
 
-    freeze(item=listing.item, at_zero=True, reason="recalled", actor=make_user())
+    freeze(item=listing.item, at_most=0, reason="recalled", actor=make_user())
     settle(channel)
 
     assert shop.shows(listing) == 0
     with pytest.raises(WrongState, match="frozen in this way already"):
-        freeze(item=listing.item, at_zero=True, reason="recalled", actor=None)
+        freeze(item=listing.item, at_most=0, reason="recalled", actor=None)
 
 
 def test_where_every_change_is_approved_nothing_is_sent_by_itself(shop, site):

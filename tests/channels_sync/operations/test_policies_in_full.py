@@ -25,6 +25,15 @@ from channels_sync.reads.rulebook import Proposal, Scope
 from inventory.errors import InvalidQuantity, WrongState
 from inventory.models import ItemCategory, StockChange, Supplier, SupplierItem, SupplierStock
 from inventory.operations.transit import DispatchLine, dispatch_transfer
+from production.operations.completing import CompletionRequest, complete_production
+from production.operations.releasing import release_work_order
+from production.operations.reshaping import split_work_order
+from production.operations.work_orders import (
+    change_planned,
+    close_work_order,
+    open_work_order,
+    reschedule_work_order,
+)
 from tests.channels_sync.factories import line_of, make_channel, make_listing, push_of
 from tests.factories import make_item, make_location, make_user, put_on_hand
 from tests.production.factories import make_bom
@@ -185,6 +194,46 @@ def test_goods_on_the_road_between_own_places_are_promised_when_they_are_due(cli
     client.force_login(make_user(superuser=True))
     page = client.get(reverse("channels_sync:why", args=[listing.pk])).content.decode()
     assert reverse("inventory:transfer_page", args=[sent.number]) in page
+
+
+def test_what_a_released_work_order_makes_for_nobody_is_promised_until_it_is_late(client):
+    shop = make_location(code="SHOP", is_sellable=True)
+    listing = make_listing(channel=make_channel(sources=[shop]), item=make_item(sku="CANDLE", is_sellable=True))
+    wax = make_item(sku="WAX")
+    make_bom(item=listing.item, lines=[(wax, "1")])
+    put_on_hand(wax, shop, "20")
+    put_on_hand(listing.item, shop, "2")
+    set_policy(listing=listing, basis="promise", actor=None)
+    tomorrow = timezone.localdate() + timedelta(days=1)
+    order = open_work_order(
+        item=listing.item, planned=Decimal(8), output_location=shop, due_on=tomorrow, is_planned=True, actor=None
+    )
+    assert wanted(listing) == 2, "it is only planned"
+
+    release_work_order(work_order=order, actor=None)
+    assert wanted(listing) == 10
+    (arrival,) = derivation_of(listing).snapshot.incoming
+    assert (arrival.kind, arrival.reference, arrival.quantity) == ("work order", order.number, 8)
+    client.force_login(make_user(superuser=True))
+    page = client.get(reverse("channels_sync:why", args=[listing.pk])).content.decode()
+    assert reverse("production:work_order", args=[order.number]) in page
+
+    change_planned(work_order=order, planned=Decimal(6), actor=None)
+    assert wanted(listing) == 8
+    reschedule_work_order(work_order=order, due_on=timezone.localdate() - timedelta(days=1), actor=None)
+    assert wanted(listing) == 2
+    reschedule_work_order(work_order=order, due_on=tomorrow, actor=None)
+    split_work_order(work_order=order, quantity=Decimal(1), actor=None)
+    assert wanted(listing) == 8
+    complete_production(key=uuid4(), request=CompletionRequest(work_order=order, good=Decimal(2)), actor=None)
+    assert wanted(listing) == 8
+    close_work_order(work_order=order, actor=None)
+    assert wanted(listing) == 5
+    open_work_order(
+        item=listing.item, planned=Decimal(4), output_location=shop, due_on=tomorrow, actor=None,
+        demand_kind="order", demand_ref="1042",
+    )  # fmt: skip
+    assert wanted(listing) == 5, "it is made for somebody"
 
 
 def test_goods_that_go_elsewhere_or_have_no_day_are_promised_to_nobody():

@@ -77,7 +77,7 @@ def test_the_list_says_that_something_waits_and_finds_it(as_approver):
 
 def test_a_listing_says_that_a_change_of_it_waits_and_that_it_is_frozen(as_approver):
     (hold,) = held()
-    freeze(item=hold.listing.item, reason="Wick recalled", at_zero=True, actor=None)
+    freeze(item=hold.listing.item, reason="Wick recalled", at_most=0, actor=None)
 
     page = as_approver.get(reverse("channels_sync:listing", args=[hold.listing_id])).content.decode()
 
@@ -156,7 +156,7 @@ def test_a_run_that_went_out_is_taken_back(as_approver):
 
 def test_an_item_is_frozen_at_zero_from_the_page(as_approver):
     (hold,) = held()
-    values = {"what": "item", "item": hold.listing.item.sku, "at_zero": "1", "reason": "recalled"}
+    values = {"what": "item", "item": hold.listing.item.sku, "at": "zero", "reason": "recalled"}
 
     answer = as_approver.post(reverse("channels_sync:freezes"), values)
 
@@ -165,8 +165,32 @@ def test_an_item_is_frozen_at_zero_from_the_page(as_approver):
 
 
 @pytest.mark.parametrize(
+    ("how", "quantity", "words"),
+    [
+        ({"at": "figure", "at_most": "7"}, 7, "at most 7"),
+        ({"at": "moment", "as_of": "2026-01-02T03:04"}, None, "at most what it showed 2 Jan"),
+        ({"at": "now", "at_most": "7"}, None, "what it shows, or less"),
+    ],
+)
+def test_a_channel_is_frozen_at_a_figure_or_at_what_it_showed(as_approver, how, quantity, words):
+    held()
+    values = {"what": "channel", "channel": "shop", "reason": "wrong count", **how}
+
+    answer = as_approver.post(reverse("channels_sync:freezes"), values, follow=True)
+
+    assert answer.status_code == 200
+    made = Freeze.objects.get()
+    assert (made.quantity, made.as_of is not None) == (quantity, how["at"] == "moment")
+    assert words in " ".join(strip_tags(answer.content.decode()).split())
+
+
+@pytest.mark.parametrize(
     ("values", "words"),
     [
+        ({"what": "channel", "channel": "shop", "reason": "x", "at": "figure"}, "Type the most it may show."),
+        ({"what": "channel", "channel": "shop", "reason": "x", "at": "moment"}, "Say when its figures were right."),
+        ({"what": "channel", "channel": "shop", "reason": "x", "at": "moment", "as_of": "2999-01-01T00:00"}, "to come"),
+        ({"what": "channel", "channel": "shop", "reason": "x", "at": "x" * 600}, "not one of the available choices"),
         ({"what": "channel", "reason": "x"}, "Choose the channel."),
         ({"what": "item", "reason": "x"}, "Scan or type the item."),
         ({"what": "listing", "channel": "shop", "listing_sku": "NONE", "reason": "x"}, "has no listing “NONE”."),
@@ -176,7 +200,7 @@ def test_an_item_is_frozen_at_zero_from_the_page(as_approver):
 def test_a_freeze_that_is_not_complete_says_what_is_missing(as_approver, values, words):
     held()
 
-    answer = as_approver.post(reverse("channels_sync:freezes"), {"at_zero": "0", **values})
+    answer = as_approver.post(reverse("channels_sync:freezes"), {"at": "now", **values})
 
     assert answer.status_code == 422
     assert words in answer.content.decode()

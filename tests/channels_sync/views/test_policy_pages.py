@@ -8,13 +8,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import strip_tags
 
-from channels_sync.models import AllocationPolicy, Campaign
+from channels_sync.models import AllocationPolicy, Campaign, ChannelMode, PublishRun
 from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.allocating import set_policy
 from channels_sync.operations.campaigns import CampaignRule, plan_campaign
 from inventory.models import StockChange
 from tests.channels_sync.factories import make_channel, make_listing, push_of
+from tests.channels_sync.wide import as_sent
 from tests.factories import make_item, make_location, put_on_hand
 
 pytestmark = pytest.mark.django_db
@@ -72,6 +74,45 @@ def test_the_effect_is_shown_before_anything_is_saved(as_planner, listing):
     assert not AllocationPolicy.objects.exists()
     assert not StockChange.objects.exists()
     assert push_of(other).wanted == 100
+
+
+@pytest.mark.parametrize(
+    ("percent", "word"), [("100", "rise right after a change of rules"), ("0", "would fall to zero")]
+)
+def test_the_effect_says_what_the_guard_would_hold_and_then_it_does(as_planner, percent, word):
+    site = make_location()
+    channel, listings = make_channel(), []
+    for number in range(12):
+        listings.append(make_listing(channel=channel, item=make_item(sku=f"SKU-{number}", is_sellable=True)))
+        put_on_hand(listings[-1].item, site, "10")
+    absorb_changes()
+    as_sent()
+    set_policy(percent=Decimal(50), actor=None)
+    absorb_changes()
+    as_sent()
+    form = {"channel": channel.pk, "percent": percent}
+
+    response = as_planner.get(EFFECT, form, headers={"HX-Request": "true", "HX-Target": "effect"})
+    set_policy(channel=channel, percent=Decimal(percent), actor=None)
+    absorb_changes()
+
+    run = PublishRun.objects.latest("pk")
+    assert response.context["effect"].held == run.listings_held == 12
+    assert [said.removeprefix(f"{channel.name}: ") for said in response.context["effect"].said] == [
+        trip["words"] for trip in run.trips
+    ]
+    assert any(word in trip["words"] for trip in run.trips)
+    assert "The guard would hold 12 of these changes" in strip_tags(response.content.decode())
+
+
+def test_what_a_channel_in_the_shadow_shows_is_not_held(as_planner):
+    listing = make_listing(channel=make_channel(mode=ChannelMode.SHADOW), item=make_item(is_sellable=True))
+    put_on_hand(listing.item, make_location(), "10")
+    absorb_changes()
+
+    effect = as_planner.get(EFFECT, {"channel": listing.channel_id, "fixed_quantity": "9000"}).context["effect"]
+
+    assert (effect.held, effect.said) == (0, [])
 
 
 def test_the_effect_of_a_form_that_is_wrong_says_what_is_wrong(as_planner, listing):
