@@ -19,10 +19,12 @@ from inventory.api.fields import (
     DecimalOut,
     FlagOut,
     IdOut,
+    Moment,
     MomentOut,
     Nothing,
     Text,
     TextOut,
+    Whole,
     item_reference,
     optional_text,
 )
@@ -112,15 +114,14 @@ class FreezeInputSerializer(Body):
     channel = optional_text(32, help_text="Code of a channel. Give a channel, an item or a listing.")
     item = item_reference(required=False, allow_null=True, default=None)
     listing_id = serializers.IntegerField(required=False, allow_null=True, default=None, min_value=1, max_value=2**62)
-    at_most = serializers.IntegerField(
+    at_most = Whole(
         required=False,
         allow_null=True,
         default=None,
-        min_value=0,
-        max_value=1_000_000_000,
+        maximum=1_000_000_000,
         help_text="The most that is shown; without it and without as_of what is shown now.",
     )
-    as_of = serializers.DateTimeField(
+    as_of = Moment(
         required=False, allow_null=True, default=None, help_text="What each listing had last been given then."
     )
     reason = Text(length_max=200)

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from channels_sync.allocation import Derivation, recompute
 from channels_sync.allocation.vocabulary import COLUMNS
 from channels_sync.api.filters import CampaignFilter, ChannelFilter, ListingFilter, PolicyFilter, PublicationFilter
+from channels_sync.api.guard_settings import MODE_ENDPOINTS, ModeOfChannel
 from channels_sync.api.looking import (
     LatencyOfChannel,
     LatencyQuery,
@@ -54,7 +55,7 @@ from inventory.models import ItemCategory
 from inventory.operations.posting import Actor
 
 
-class ChannelResource(LatencyOfChannel, ListOne, Resource):
+class ChannelResource(ModeOfChannel, LatencyOfChannel, ListOne, Resource):
     """Where things are sold. Accounts are set up in the admin."""
 
     queryset = Channel.objects.prefetch_related("source_locations")
@@ -65,6 +66,7 @@ class ChannelResource(LatencyOfChannel, ListOne, Resource):
         "pause": Endpoint("channels_sync.pause_channel", ChannelSerializer, PauseSerializer),
         "resume": Endpoint("channels_sync.pause_channel", ChannelSerializer, Nothing),
         "latency": Endpoint("channels_sync.view_channel", LatencySerializer, query=LatencyQuery),
+        **MODE_ENDPOINTS,
     }
 
     @action(detail=True, methods=["post"])

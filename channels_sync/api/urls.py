@@ -4,6 +4,7 @@ from rest_framework.routers import BaseRouter
 
 from channels_sync.api.differences import DifferenceResource
 from channels_sync.api.drift_settings import DriftSettingResource
+from channels_sync.api.guard_settings import GuardSettingResource
 from channels_sync.api.guarding import FreezeResource, HoldResource, RunResource
 from channels_sync.api.looking import BufferAdviceResource
 from channels_sync.api.resources import (
@@ -30,6 +31,7 @@ RESOURCES: dict[str, type[Resource]] = {
     "freezes": FreezeResource,
     "differences": DifferenceResource,
     "drift-settings": DriftSettingResource,
+    "guard-settings": GuardSettingResource,
     "buffer-advice": BufferAdviceResource,
     "simulations": SimulationResource,
     "publishing": PublishingResource,

@@ -202,6 +202,7 @@ LISTS = [
     "freezes/",
     "differences/",
     "drift-settings/",
+    "guard-settings/",
     "buffer-advice/",
     "simulations/",
     "publishing/",
