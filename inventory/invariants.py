@@ -1,11 +1,13 @@
 """Facts about stock that always hold: for tests, the nightly task, `manage.py verify_ledger` and the page that shows them.
 
-Each check is one set-based statement over the present data and returns what breaks it, in words; nothing means it holds.
+Each check is set-based, over the present data, and returns what breaks it, in words; nothing means it holds.
 """
 
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,31 +38,122 @@ def query(sql: str, parameters: Sequence[Any] = (), *, words: str) -> list[str]:
         return [words.format(*row) for row in cursor.fetchall()]
 
 
-def _agree(sql: str) -> bool:
-    """Whether two sides of a check are the same once each of their groups is weighed; `sql` answers with one truth.
+@contextmanager
+def one_look() -> Iterator[None]:
+    """Facts checked within it share their passes over the ledger: who is asked first judges for the others too."""
+    token = _passes.set({})
+    try:
+        yield
+    finally:
+        _passes.reset(token)
 
-    WEIGHT(id) in it is a number of 64 bits, drawn anew for every check. Where any group differs the weighed sums differ too,
-    but for one chance in some 10^18, and no sum has to be kept for each of a million groups.
+
+_passes: ContextVar[dict[str, tuple[bool, ...]] | None] = ContextVar("passes", default=None)
+
+
+def _in_one_pass(name: str, sql: str) -> tuple[bool, ...]:
+    """Whether each of several facts holds, by one statement that answers with a truth for each.
+
+    WEIGHT(id, ...) in it is a number of 64 bits for the values named, drawn anew for every check. Where any group differs the
+    weighed sums differ too, but for one chance in some 10^18, and no sum has to be kept for each of a million groups.
     """
-    seed = secrets.randbits(62)
+    known = _passes.get()
+    if known is not None and name in known:
+        return known[name]
     with connection.cursor() as cursor:
-        cursor.execute(re.sub(r"WEIGHT\(([\w.]+)\)", rf"hashint8extended(\1, {seed})::numeric", sql))
+        cursor.execute(_weighed(sql))
         row = cursor.fetchone()
-    return bool(row[0])
+    found = tuple(bool(one) for one in row)
+    if known is not None:
+        known[name] = found
+    return found
+
+
+def _weighed(sql: str) -> str:
+    """The statement with its weights: each place of WEIGHT(...) has a seed of its own, the same wherever it stands in it."""
+    seeds = [secrets.randbits(62) for _ in range(4)]
+
+    def weight(match: re.Match[str]) -> str:
+        values = [value.strip() for value in match[1].split(",")]
+        hashes = [
+            f"{'hashtextextended' if value.endswith('status') else 'hashint8extended'}({value}, {seed})"
+            for value, seed in zip(values, seeds, strict=False)
+        ]
+        return f"({' # '.join(hashes)})::numeric"
+
+    return re.sub(r"WEIGHT\(([\w., ]+)\)", weight, sql)
+
+
+_ON_THE_LEDGER = """
+WITH closed AS MATERIALIZED (
+  SELECT id, ends_at, row_number() OVER (ORDER BY ends_at) - 1 AS place FROM inventory_periodclose WHERE reopened_at IS NULL
+), part AS MATERIALIZED (
+  SELECT width_bucket(m.effective_at, (SELECT array_agg(ends_at + interval '1 microsecond' ORDER BY ends_at) FROM closed))
+           AS place, sum(m.quantity) AS quantity, coalesce(sum(m.value), 0) AS value,
+         sum(m.quantity * WEIGHT(m.item_id, m.location_id, m.lot_id, m.status)) AS cells,
+         coalesce(sum(m.value * WEIGHT(m.item_id)), 0) AS worth_of_items
+  FROM inventory_movement m GROUP BY 1
+), moved AS (
+  SELECT coalesce(sum(cells), 0) AS cells, coalesce(sum(worth_of_items), 0) AS value FROM part
+), kept AS (
+  SELECT coalesce(sum(b.quantity * WEIGHT(b.item_id, b.location_id, b.lot_id, b.status)), 0) AS cells,
+         coalesce(sum(b.quantity * WEIGHT(b.item_id)), 0) AS quantity
+  FROM inventory_stockbalance b
+), pooled AS (
+  SELECT coalesce(sum(p.quantity * WEIGHT(p.item_id)), 0) AS quantity, coalesce(sum(p.value * WEIGHT(p.item_id)), 0) AS value
+  FROM inventory_costpool p WHERE p.lot_id IS NULL
+), periods AS (
+  SELECT count(*) FILTER (WHERE (quantity, value) <> (expected, worth)) = 0 AS agree FROM (
+    SELECT coalesce(s.quantity, 0) AS quantity, coalesce(s.value, 0) AS value,
+           coalesce(sum(part.quantity) OVER so_far, 0) AS expected, coalesce(sum(part.value) OVER so_far, 0) AS worth
+    FROM closed c LEFT JOIN part USING (place)
+    LEFT JOIN (SELECT period_id, sum(quantity) AS quantity, sum(value) AS value FROM inventory_periodsnapshot GROUP BY 1) s
+      ON s.period_id = c.id
+    WINDOW so_far AS (ORDER BY c.ends_at)
+  ) c
+)
+SELECT moved.cells = kept.cells, (kept.quantity, moved.value) = (pooled.quantity, pooled.value), periods.agree
+FROM moved, kept, pooled, periods
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _OnTheLedger:
+    """What one pass over all movements says."""
+
+    balances_agree: bool
+    pools_agree: bool
+    """In quantity with the balances, which agree with the movements, and in value with the movements."""
+    periods_agree: bool
+    """As sums over all items, period by period."""
+
+
+def _on_the_ledger() -> _OnTheLedger:
+    return _OnTheLedger(*_in_one_pass("the ledger", _ON_THE_LEDGER))
+
+
+LOOKED_UP_DAYS = 8
+"""Movements of so many days are looked up in their balances one by one."""
 
 
 def balances_equal_movements() -> list[str]:
-    """Every cell that something moved in has a balance, and it is the sum. Only when the whole differs is each added up."""
-    if _agree(
-        """
-        WITH moved AS (
-          SELECT coalesce(sum(m.quantity * WEIGHT(b.id)), 0) AS weighed, count(*) FILTER (WHERE b.id IS NULL) AS homeless
-          FROM inventory_movement m LEFT JOIN inventory_stockbalance b USING (item_id, location_id, lot_id, status)
-        ), kept AS (SELECT coalesce(sum(b.quantity * WEIGHT(b.id)), 0) AS weighed FROM inventory_stockbalance b)
-        SELECT moved.homeless = 0 AND moved.weighed = kept.weighed FROM moved, kept
-        """
-    ):
-        return []
+    """Every cell is the sum of its movements, and every movement of late has its cell.
+
+    A cell without a balance stands for nothing there. That one is missing although something moved is looked at in the days
+    after each movement. Only when the whole differs is each cell added up.
+    """
+    if _on_the_ledger().balances_agree:
+        return query(
+            """
+            SELECT m.item_id, m.location_id, m.lot_id, m.status, sum(m.quantity) FROM inventory_movement m
+            WHERE m.recorded_at > now() - make_interval(days => %s) AND NOT EXISTS (
+              SELECT FROM inventory_stockbalance b
+              WHERE (b.item_id, b.location_id, b.lot_id, b.status) = (m.item_id, m.location_id, m.lot_id, m.status)
+            ) GROUP BY 1, 2, 3, 4
+            """,
+            [LOOKED_UP_DAYS],
+            words="item {0} at location {1}, lot {2}, {3}: balance missing, movements {4}",
+        )
     return query(
         """
         WITH wrong AS (
@@ -81,18 +174,7 @@ def balances_equal_movements() -> list[str]:
 
 def pools_equal_movements() -> list[str]:
     """Quantity and value of each item's pool; added up item by item only when the whole differs."""
-    if _agree(
-        """
-        WITH moved AS (
-          SELECT coalesce(sum(m.quantity * WEIGHT(m.item_id)), 0) AS quantity,
-                 coalesce(sum(m.value * WEIGHT(m.item_id)), 0) AS value FROM inventory_movement m
-        ), kept AS (
-          SELECT coalesce(sum(p.quantity * WEIGHT(p.item_id)), 0) AS quantity,
-                 coalesce(sum(p.value * WEIGHT(p.item_id)), 0) AS value FROM inventory_costpool p WHERE p.lot_id IS NULL
-        )
-        SELECT (moved.quantity, moved.value) = (kept.quantity, kept.value) FROM moved, kept
-        """
-    ):
+    if _on_the_ledger().balances_agree and _on_the_ledger().pools_agree:
         return []
     return query(
         """
@@ -287,10 +369,20 @@ def reservations_equal_their_log() -> list[str]:
     )
 
 
+_POSTINGS_AND_MOVEMENTS = """
+SELECT count(*) FILTER (WHERE m.id IS NULL AND p.kind NOT IN ('cost_correction', 'landed_cost', 'completion')) = 0,
+       count(*) FILTER (WHERE m.effective_at <> p.effective_at OR m.recorded_at <> p.recorded_at) = 0
+FROM inventory_posting p LEFT JOIN inventory_movement m ON m.posting_id = p.id
+"""
+
+
 def postings_have_movements() -> list[str]:
     """But for completions and their undoing: where all is scrap and the components were booked before, as whole rolls or
     multiples are, nothing moves. That they moved what they say is checked above, by production.
     """
+    has_movements, _ = _in_one_pass("postings and movements", _POSTINGS_AND_MOVEMENTS)
+    if has_movements:
+        return []
     return query(
         """
         SELECT p.id, p.kind FROM inventory_posting p
@@ -307,7 +399,7 @@ def postings_have_movements() -> list[str]:
 def cells_point_at_what_exists() -> list[str]:
     """References without a foreign key in the database (see README) still lead somewhere, and lots belong to their item.
 
-    Of balances: every movement is of a cell that has one, which the first fact says.
+    Of balances: movements of a cell without one are what the first fact finds.
     """
     return query(
         """
@@ -322,6 +414,9 @@ def cells_point_at_what_exists() -> list[str]:
 
 
 def movements_carry_their_postings_times() -> list[str]:
+    _, times_agree = _in_one_pass("postings and movements", _POSTINGS_AND_MOVEMENTS)
+    if times_agree:
+        return []
     return query(
         """
         SELECT m.id, m.posting_id FROM inventory_movement m JOIN inventory_posting p ON p.id = m.posting_id
@@ -333,23 +428,17 @@ def movements_carry_their_postings_times() -> list[str]:
 
 def snapshots_equal_movements() -> list[str]:
     """Item by item for the newest closed period, counted back from the pools; as sums for the earlier ones."""
-    return query(
+    of_items = query(
         """
-        WITH closed AS MATERIALIZED (
-          SELECT id, through, ends_at, row_number() OVER (ORDER BY ends_at) - 1 AS place
-          FROM inventory_periodclose WHERE reopened_at IS NULL
-        ), newest AS MATERIALIZED (SELECT * FROM closed ORDER BY ends_at DESC LIMIT 1),
-        back AS (
+        WITH newest AS MATERIALIZED (
+          SELECT * FROM inventory_periodclose WHERE reopened_at IS NULL ORDER BY ends_at DESC LIMIT 1
+        ), back AS (
           SELECT item_id, sum(quantity) AS quantity, sum(value) AS value FROM (
             SELECT item_id, quantity, value FROM inventory_costpool WHERE lot_id IS NULL
             UNION ALL
             SELECT m.item_id, -sum(m.quantity), -coalesce(sum(m.value), 0) FROM inventory_movement m
             WHERE m.effective_at > (SELECT ends_at FROM newest) AND m.recorded_at > (SELECT ends_at FROM newest) GROUP BY 1
           ) parts GROUP BY 1
-        ), between_ends AS (
-          SELECT width_bucket(m.effective_at, (SELECT array_agg(ends_at + interval '1 microsecond' ORDER BY ends_at) FROM closed))
-                   AS place, sum(m.quantity) AS quantity, coalesce(sum(m.value), 0) AS value
-          FROM inventory_movement m WHERE (SELECT count(*) FROM closed) > 1 GROUP BY 1
         )
         SELECT n.through, 'item ' || coalesce(s.item_id, b.item_id), coalesce(s.quantity, 0), coalesce(b.quantity, 0),
                coalesce(s.value, 0), coalesce(b.value, 0)
@@ -357,7 +446,26 @@ def snapshots_equal_movements() -> list[str]:
         FULL JOIN back b USING (item_id)
         WHERE EXISTS (SELECT 1 FROM newest)
           AND (coalesce(s.quantity, 0), coalesce(s.value, 0)) <> (coalesce(b.quantity, 0), coalesce(b.value, 0))
-        UNION ALL
+        """,
+        words=_PERIOD_WORDS,
+    )
+    return of_items if _on_the_ledger().periods_agree else of_items + _wrong_sums_of_periods()
+
+
+_PERIOD_WORDS = "closed through {0}, {1}: kept {2} worth {4}, movements {3} worth {5}"
+
+
+def _wrong_sums_of_periods() -> list[str]:
+    return query(
+        """
+        WITH closed AS MATERIALIZED (
+          SELECT id, through, ends_at, row_number() OVER (ORDER BY ends_at) - 1 AS place
+          FROM inventory_periodclose WHERE reopened_at IS NULL
+        ), between_ends AS (
+          SELECT width_bucket(m.effective_at, (SELECT array_agg(ends_at + interval '1 microsecond' ORDER BY ends_at) FROM closed))
+                   AS place, sum(m.quantity) AS quantity, coalesce(sum(m.value), 0) AS value
+          FROM inventory_movement m WHERE (SELECT count(*) FROM closed) > 1 GROUP BY 1
+        )
         SELECT c.through, 'all items', c.quantity, c.expected, c.value, c.worth FROM (
           SELECT c.through, coalesce(s.quantity, 0) AS quantity, coalesce(s.value, 0) AS value,
                  coalesce(sum(e.quantity) OVER so_far, 0) AS expected, coalesce(sum(e.value) OVER so_far, 0) AS worth
@@ -368,7 +476,7 @@ def snapshots_equal_movements() -> list[str]:
         ) c
         WHERE (SELECT count(*) FROM closed) > 1 AND (c.quantity, c.value) <> (c.expected, c.worth)
         """,
-        words="closed through {0}, {1}: kept {2} worth {4}, movements {3} worth {5}",
+        words=_PERIOD_WORDS,
     )
 
 

@@ -98,7 +98,7 @@ def test_damages_that_cancel_each_other_in_the_whole_are_found(workshop):
 
 
 def test_a_balance_that_is_missing_is_found_though_its_movements_come_to_nothing(workshop):
-    """Its weight would be nothing either way, so movements without a balance are counted."""
+    """It weighs nothing either way, so the movements of the last days are looked up in their balances."""
     wax, place = workshop[0], make_location()
     put_on_hand(wax, place, "2", value="9.00")
     issue_stock(key=uuid4(), item=wax, location=place, quantity=Decimal(2), actor=None)
@@ -107,6 +107,17 @@ def test_a_balance_that_is_missing_is_found_though_its_movements_come_to_nothing
     StockBalance.objects.filter(item=wax, location=place).delete()
 
     assert broken() == {"balances"}
+
+
+def test_facts_that_share_a_pass_are_judged_as_they_are_one_by_one(workshop):
+    """Each damage breaks the same facts whether all are checked together or each by itself."""
+    wax, candle, _ = workshop
+    StockBalance.objects.filter(item=wax).update(quantity=Decimal("9.001"))
+    CostPool.objects.filter(item=candle).update(value=Decimal("4.49"))
+
+    alone = {invariant.name for _, invariant in INVARIANTS if invariant.find()}
+
+    assert alone == broken() == {"balances", "pools"}
 
 
 def test_a_movement_that_was_moved_to_another_cell_is_found(workshop):
