@@ -63,6 +63,7 @@ MENU = (
             Entry("Buildable", "construction", "production:buildable", ("production.view_bom",)),
             Entry("Learned from use", "lightbulb", "production:learning", ("production.view_bom",)),
             Entry("Planned and actual cost", "payments", "production:unit_costs", ("inventory.view_costpool",)),
+            Entry("Variances", "balance", "production:variances", ("inventory.view_costpool",)),
             Entry("BOMs", "account_tree", "production:boms", ("production.view_bom",)),
         ),
     ),

@@ -24,6 +24,7 @@ from production.views import (
     replenishment,
     true_costs,
     undoing,
+    variances,
     work_orders,
 )
 
@@ -50,6 +51,7 @@ urlpatterns = [
     path("learning/<int:bom>/<int:component>/draft/", learning.accept, name="accept_proposal"),
     path("learning/<int:bom>/<int:component>/dismiss/", learning.dismiss, name="dismiss_proposal"),
     path("costs/", true_costs.unit_costs, name="unit_costs"),
+    path("variances/", variances.variances, name="variances"),
     path("orders/new/", work_orders.new_work_order, name="new_work_order"),
     path("orders/calendar/", orders_board.calendar, name="order_calendar"),
     path("orders/shortages/", orders_shortages.order_shortages, name="order_shortages"),
