@@ -13,7 +13,6 @@ from channels_sync.models import Channel, Freeze, Hold, HoldState, Listing, Publ
 from channels_sync.operations.deciding import approve_run, freeze, lift, refuse_run, undo_run
 from channels_sync.reads.runs import runs_with_holds
 from inventory.api.fields import (
-    Anything,
     Body,
     ChoiceOut,
     DecimalOut,
@@ -49,6 +48,14 @@ class HoldSerializer(serializers.Serializer[Any]):
     decided_by = TextOut(source="decided_by.username", allow_null=True, default=None)
 
 
+class TripSerializer(serializers.Serializer[Any]):
+    """A rule of the guard that said no."""
+
+    rule = TextOut()
+    words = TextOut()
+    listing = IdOut(allow_null=True, help_text="null: it is about the whole plan.")
+
+
 class RunSerializer(serializers.Serializer[Any]):
     """One recompute that changed a figure of a channel, or would have."""
 
@@ -65,7 +72,7 @@ class RunSerializer(serializers.Serializer[Any]):
     supply = DecimalOut(allow_null=True, help_text="What there is of the items that change, each unit once.")
     exposed_before = DecimalOut(allow_null=True, help_text="What all channels showed of them, stock units.")
     exposed_after = DecimalOut(allow_null=True, help_text="The same with every change of the run, held or not.")
-    trips = Anything(help_text="What the guard said: rule, words, and the listing (null: the whole plan).")
+    trips = TripSerializer(many=True, help_text="What the guard said.")
 
 
 class ApproveRunSerializer(Body):

@@ -263,5 +263,5 @@ class EffectSerializer(serializers.Serializer[Any]):
     sum_before = IdOut()
     sum_after = IdOut()
     held = IdOut(help_text="Changes the guard would hold, were all of them one plan now.")
-    said = Anything(help_text="What it would say, a sentence for each rule and channel.")
+    said = WordsOut(help_text="What it would say, a sentence for each rule and channel.")
     changes = EffectChangeSerializer(source="rows", many=True, read_only=True)

@@ -11,7 +11,6 @@ from channels_sync.models import Channel, Verdict, WideChange
 from channels_sync.operations.deciding_wide import decide_wide
 from channels_sync.reads.wide_changes import view_of_wide, wide_changes
 from inventory.api.fields import (
-    Anything,
     Body,
     ChoiceOut,
     DecimalOut,
@@ -58,6 +57,11 @@ class ChannelPartSerializer(serializers.Serializer[Any]):
     exposure = DecimalOut(allow_null=True, help_text="Units all channels would show for each unit there is.")
 
 
+class DecisionProblemSerializer(serializers.Serializer[Any]):
+    run = IdOut()
+    words = TextOut(help_text="What stood against it.")
+
+
 class WideDecisionSerializer(serializers.Serializer[Any]):
     """A decision about a large change, and how far the workers got with it."""
 
@@ -69,7 +73,7 @@ class WideDecisionSerializer(serializers.Serializer[Any]):
     changed = IdOut(help_text="New figures it led to so far.")
     held = IdOut(help_text="Changes it led to that wait again.")
     frozen = IdOut(help_text="Listings it froze.")
-    problems = Anything(help_text="Runs it could not be carried out for: run and words.")
+    problems = DecisionProblemSerializer(many=True, help_text="Runs it could not be carried out for.")
     created_at = MomentOut()
     created_by = TextOut(source="created_by.username", allow_null=True, default=None)
     ended_at = MomentOut(allow_null=True, help_text="null: the workers are still at it.")

@@ -199,8 +199,9 @@ def freeze(
     at_most: int | None = None,
     as_of: datetime | None = None,
 ) -> Freeze:
-    """Freeze a channel, an item everywhere, or one listing at what is shown now, at most at a figure, or at what each listing had
-    last been given at a moment. It still falls with the stock.
+    """Freeze a channel, an item everywhere, or one listing: at what is shown now, at a figure, or at what was shown at a moment.
+
+    What is frozen still falls with the stock. At a moment: at what each listing had last been given then.
 
     `at_most` is in units of the listing, zero stops it. A listing that had no figure at the moment stays at what it shows. Raises
     WrongState without a reason, for more or less than one thing, for both a figure and a moment, for a moment to come, or when it
