@@ -1,14 +1,17 @@
 """Counts as the office sees them: what is due, the sheets, one sheet with its variances, and how right the records are."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required, user_passes_test
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -27,7 +30,7 @@ from inventory.operations.closing_counts import (
 from inventory.operations.counting import cancel_count_sheet, open_count_sheet
 from inventory.operations.ranking_counts import rank_items
 from inventory.quantities import as_text
-from inventory.reads.count_plan import count_plan, due_totals, ranked_at
+from inventory.reads.count_plan import DueCell, count_plan, due_totals, ranked_at
 from inventory.reads.counts import (
     FreedReservation,
     accuracy_report,
@@ -38,7 +41,7 @@ from inventory.reads.counts import (
     sheets_with_progress,
 )
 from inventory.views import count_export
-from inventory.web import Crumb, add_refusal, export_table, go_to, key_from, render_page
+from inventory.web import EXPORT_ROWS_MAX, Cell, Crumb, add_refusal, export_table, go_to, key_from, render_page
 from inventory.whole_numbers import whole_number, whole_numbers
 
 ROWS_PER_PAGE = 50
@@ -52,6 +55,10 @@ REASON_WORDS = {
     "moved": ("Moved much", "info", "swap_vert"),
 }
 
+SHEETS_HEADER = ["Sheet", "State", "Place", "Name of the place", "Cells", "To count", "Opened", "Note"]
+PLAN_HEADER = [
+    "SKU", "Name", "Place", "Lot", "Status", "Class", "Why", "Due", "Last counted", "On sheet", "Unit", "On hand", "Moved",
+]  # fmt: skip
 ANY_RIGHT = ("inventory.count_stock", "inventory.plan_counts", "inventory.approve_count", "inventory.view_countsheet")
 
 
@@ -74,12 +81,17 @@ def sheet_named(number: str) -> CountSheet:
 
 @require_GET
 @with_any_right
-def counts(request: HttpRequest) -> HttpResponse:
+def counts(request: HttpRequest) -> HttpResponseBase:
     """Every sheet, unfinished ones first."""
     state = request.GET.get("state", "")
     sheets = sheets_with_progress().order_by("-pk")
     if state in CountSheetState.values:
         sheets = sheets.filter(state=state)
+    download = export_table(
+        request.GET.get("export", ""), name="Count sheets", header=SHEETS_HEADER, rows=_sheet_rows(sheets)
+    )
+    if download is not None:
+        return download
     page = Paginator(sheets, ROWS_PER_PAGE).get_page(request.GET.get("page"))
     return render_page(
         request,
@@ -94,11 +106,24 @@ def counts(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @permission_required("inventory.plan_counts", raise_exception=True)
-def plan(request: HttpRequest) -> HttpResponse:
+def plan(request: HttpRequest) -> HttpResponseBase:
     """What is due and why, the most urgent first."""
     places = LocationChoices()
     place = _place(request, places)
-    due = count_plan(within=place.path if place else "/", rows_max=DUE_SHOWN_MAX + 1)
+    within = place.path if place else "/"
+    if wanted := request.GET.get("export", ""):
+        download = export_table(
+            wanted,
+            name="What to count",
+            header=PLAN_HEADER,
+            rows=_plan_rows(
+                count_plan(within=within, rows_max=EXPORT_ROWS_MAX + 1),
+                sees=request.user.has_perm("inventory.view_stockbalance"),
+            ),
+        )
+        if download is not None:
+            return download
+    due = count_plan(within=within, rows_max=DUE_SHOWN_MAX + 1)
     return render_page(
         request,
         "inventory/count_plan.html",
@@ -118,6 +143,40 @@ def plan(request: HttpRequest) -> HttpResponse:
         top=TOP_USUAL,
         sees_stock=request.user.has_perm("inventory.view_stockbalance"),
     )
+
+
+def _sheet_rows(sheets: QuerySet[CountSheet]) -> Iterator[list[Cell]]:
+    for sheet in sheets.iterator(chunk_size=1_000):
+        yield [
+            sheet.number,
+            sheet.get_state_display(),
+            sheet.location.code,
+            sheet.location.name,
+            sheet.line_count,  # type: ignore[attr-defined]  # annotated
+            sheet.left_count,  # type: ignore[attr-defined]  # annotated
+            timezone.localtime(sheet.created_at).isoformat(timespec="minutes"),
+            sheet.note,
+        ]
+
+
+def _plan_rows(due: Iterable[DueCell], *, sees: bool) -> Iterator[list[Cell]]:
+    """Quantities only for those who may see them: who counts blind must not learn them here."""
+    for cell in due:
+        yield [
+            cell.sku,
+            cell.name,
+            cell.location_code,
+            cell.lot_code,
+            cell.status,
+            cell.group,
+            ", ".join(REASON_WORDS[reason][0] for reason in cell.reasons),
+            "" if cell.due_on is None else cell.due_on.isoformat(),
+            "" if cell.last_counted_at is None else timezone.localtime(cell.last_counted_at).date().isoformat(),
+            cell.sheet,
+            cell.unit,
+            cell.on_hand if sees else None,
+            cell.moved if sees else None,
+        ]
 
 
 def _place(request: HttpRequest, places: LocationChoices) -> Location | None:

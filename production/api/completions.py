@@ -36,6 +36,7 @@ from production.api.completion_serializers import (
 )
 from production.api.filters import CompletionFilter
 from production.api.true_cost_serializers import TrueCostSerializer, true_cost_of
+from production.api.variances import VARIANCE_ENDPOINTS, VariancesOfPeriod
 from production.models import Completion, CompletionReversal
 from production.operations.completing import complete_production, preview_completion
 from production.operations.reversal_preview import preview_reversal
@@ -44,7 +45,7 @@ from production.operations.reversing import reverse_completion
 REVERSALS = CompletionReversal.objects.prefetch_related(Prefetch("posting__movements", MOVEMENTS.order_by("id")))
 
 
-class CompletionResource(BatchCompletions, ListOne):
+class CompletionResource(VariancesOfPeriod, BatchCompletions, ListOne):
     """Recorded production, newest first."""
 
     queryset = SUMMARIES
@@ -67,6 +68,7 @@ class CompletionResource(BatchCompletions, ListOne):
         "reversal": Endpoint("production.reverse_completion", ReversalPreviewSerializer, query=ReversalQuerySerializer),
         "true_cost": Endpoint("production.view_completion", TrueCostSerializer),
         **BATCH_ENDPOINTS,
+        **VARIANCE_ENDPOINTS,
     }
 
     def list(self, request: Request) -> Response:  # noqa: ARG002

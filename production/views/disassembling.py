@@ -1,21 +1,23 @@
 """Taking finished goods apart: what comes back, shown by the code that posts it; the list of what was taken apart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from inventory.errors import DomainError, IdempotencyMismatch
 from inventory.models import Item, Location, Lot, StockBalance, StockStatus, Tracking
 from inventory.quantities import ZERO
 from inventory.templatetags.figures import grouped
-from inventory.web import Crumb, go_to, key_from, part_for, render_page
+from inventory.web import Cell, Crumb, export_table, go_to, key_from, part_for, render_page
 from inventory.whole_numbers import whole_number
 from production.forms import new_key, own_places, shown
 from production.forms_apart import DisassemblyForm
@@ -30,6 +32,7 @@ from production.operations.disassembling import (
 from production.subjects import find_subject
 
 ROWS_PER_PAGE = 50
+EXPORT_HEADER = ["When", "SKU", "Name", "Unit", "Taken apart", "Of completion", "Value", "Waste", "State", "By"]
 LOTS_SHOWN_MAX = 200
 PARTS = {"apart-preview": "production/_apart_preview.html"}
 
@@ -272,10 +275,15 @@ def _lot_rows(
 
 @require_GET
 @permission_required("production.view_disassembly", raise_exception=True)
-def disassemblies(request: HttpRequest) -> HttpResponse:
+def disassemblies(request: HttpRequest) -> HttpResponseBase:
     """The newest first, a page at a time."""
     before = whole_number(request.GET.get("before"))
     found = Disassembly.objects.select_related("item", "posting__actor", "completion").order_by("-posting_id")
+    download = export_table(
+        request.GET.get("export", ""), name="Taken apart", header=EXPORT_HEADER, rows=_export_rows(found)
+    )
+    if download is not None:
+        return download
     if before is not None:
         found = found.filter(posting_id__lt=before)
     shown_rows = list(found[: ROWS_PER_PAGE + 1])
@@ -287,6 +295,22 @@ def disassemblies(request: HttpRequest) -> HttpResponse:
         disassemblies=shown_rows[:ROWS_PER_PAGE],
         next_before=str(shown_rows[ROWS_PER_PAGE - 1].posting_id) if len(shown_rows) > ROWS_PER_PAGE else "",
     )
+
+
+def _export_rows(found: QuerySet[Disassembly]) -> Iterator[list[Cell]]:
+    for done in found.iterator(chunk_size=1_000):
+        yield [
+            timezone.localtime(done.posting.effective_at).isoformat(timespec="minutes"),
+            done.item.sku,
+            done.item.name,
+            done.item.stock_unit,
+            done.quantity,
+            done.completion_id,
+            done.value,
+            done.wasted_value,
+            "undone" if done.is_reversed else "",
+            "" if done.posting.actor is None else done.posting.actor.get_username(),
+        ]
 
 
 @require_GET

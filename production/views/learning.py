@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from django.contrib.auth.decorators import permission_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
@@ -15,7 +15,7 @@ from inventory.errors import DomainError
 from inventory.models import Item
 from inventory.quantities import PLACES, as_text, round_half_up
 from inventory.templatetags.figures import grouped
-from inventory.web import Crumb, go_to, render_page
+from inventory.web import Cell, Crumb, export_table, go_to, render_page
 from production.forms_learning import AcceptForm, DismissForm
 from production.learning import Part, Rule, Verdict
 from production.models import Bom
@@ -75,14 +75,25 @@ class Shown:
         return None if self.found.cost_effect is None else round_half_up(self.found.cost_effect, PLACES)
 
 
+EXPORT_HEADER = [
+    "Item", "Version", "Component", "Unit", "Standard", "Measured", "Median", "Lower quartile", "Upper quartile", "Verdict",
+    "Proposed",
+]  # fmt: skip
+
+
 @require_GET
 @permission_required("production.view_bom", raise_exception=True)
-def learning(request: HttpRequest) -> HttpResponse:
+def learning(request: HttpRequest) -> HttpResponseBase:
     """Lines whose measurements say something, those that wait for a decision first."""
     shown = request.GET.get("show") if request.GET.get("show") in dict(SHOWN) else "open"
     text = request.GET.get("q", "").strip()[:100]
     every = [one for one in learned(boms=completed_versions()) if one.finding.measured]
     rows = [one for one in every if _is_shown(one, str(shown)) and _matches(one, text)]
+    download = export_table(
+        request.GET.get("export", ""), name="Learned from use", header=EXPORT_HEADER, rows=map(_export_row, rows)
+    )
+    if download is not None:
+        return download
     return render_page(
         request,
         "production/learning.html",
@@ -96,6 +107,22 @@ def learning(request: HttpRequest) -> HttpResponse:
         rule=Rule(),
         clear_url=reverse("production:learning"),
     )
+
+
+def _export_row(one: Learned) -> list[Cell]:
+    return [
+        one.item.sku,
+        one.bom.version,
+        one.component.sku,
+        one.unit,
+        one.quantity,
+        one.finding.measured,
+        one.typical,
+        one.lower,
+        one.upper,
+        WORDS[one.finding.verdict][0],
+        one.proposed,
+    ]
 
 
 @require_GET

@@ -1,14 +1,18 @@
 """Demands that are only a reference and a quantity: met from stock, by planned orders, or by both."""
 
+from collections.abc import Iterator
+from itertools import islice
+
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from inventory.errors import DomainError
-from inventory.web import Crumb, add_refusal, go_to, render_page
+from inventory.web import Cell, Crumb, add_refusal, export_table, go_to, render_page
 from production.forms import own_places
 from production.models import Demand
 from production.operations.demands import WINDOW_HOURS, in_words, make_for_demand, withdraw_demand
@@ -16,17 +20,28 @@ from production.order_forms import DemandForm
 from production.reads.demands import standings
 
 ROWS_PER_PAGE = 50
+EXPORTED_AT_ONCE = 500
+EXPORT_HEADER = [
+    "Kind", "Reference", "SKU", "Name", "Unit", "Asked for", "Needed on", "Place", "Reserved", "Taken", "Coming", "Missing",
+    "Made by",
+]  # fmt: skip
 TYPED_KIND = "order"
 """The demand kind of what is typed on the page."""
 
 
 @require_http_methods(["GET", "POST"])
 @permission_required("production.view_workorder", raise_exception=True)
-def demands(request: HttpRequest) -> HttpResponse:
+def demands(request: HttpRequest) -> HttpResponseBase:
     """What was asked for and what is done about it; and, for those who may plan orders, asking for more."""
     may_ask = request.user.has_perm("production.add_workorder")
     if request.method == "POST" and not may_ask:
         raise PermissionDenied
+    found = Demand.objects.select_related("item", "location")
+    download = export_table(
+        request.GET.get("export", ""), name="Demands", header=EXPORT_HEADER, rows=_export_rows(found)
+    )
+    if download is not None:
+        return download
     places = own_places()
     initial = {"window_hours": WINDOW_HOURS}
     form = DemandForm(request.POST if request.method == "POST" else None, initial=initial, places=places)
@@ -51,7 +66,7 @@ def demands(request: HttpRequest) -> HttpResponse:
         else:
             again = "Nothing new: " if result.replayed else ""
             return go_to(request, "production:demands", message=f"{again}{in_words(result)}")
-    page = Paginator(Demand.objects.select_related("item", "location"), ROWS_PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(found, ROWS_PER_PAGE).get_page(request.GET.get("page"))
     return render_page(
         request,
         "production/order_demands.html",
@@ -62,6 +77,28 @@ def demands(request: HttpRequest) -> HttpResponse:
         rows=standings(list(page.object_list)),
         may_ask=may_ask,
     )
+
+
+def _export_rows(found: QuerySet[Demand]) -> Iterator[list[Cell]]:
+    rows = found.iterator(chunk_size=EXPORTED_AT_ONCE)
+    while batch := list(islice(rows, EXPORTED_AT_ONCE)):
+        for standing in standings(batch):
+            demand = standing.demand
+            yield [
+                demand.demand_kind,
+                demand.demand_ref,
+                demand.item.sku,
+                demand.item.name,
+                demand.item.stock_unit,
+                demand.quantity,
+                "" if demand.needed_on is None else demand.needed_on.isoformat(),
+                demand.location.code,
+                standing.promised,
+                standing.taken,
+                standing.coming,
+                standing.missing,
+                ", ".join(peg.work_order.number for peg in standing.pegs),
+            ]
 
 
 @require_POST

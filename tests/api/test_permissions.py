@@ -130,6 +130,7 @@ ALLOWED = {
     ("GET", "completions/"): ALL,
     ("GET", "completions/1/"): ALL,
     ("GET", "completions/1/true-cost/"): ALL,
+    ("GET", "completions/variances/"): ALL,
     ("GET", "buildable/"): ALL,
     ("GET", "buildable/1/"): ALL,
     ("GET", "buildable/1/promise/"): ALL,

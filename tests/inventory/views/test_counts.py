@@ -6,6 +6,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -13,7 +14,7 @@ from django.urls import reverse
 from django.utils.html import strip_tags
 
 from inventory.importing.running import ImportOptions, Mode, kind_named, run_import
-from inventory.models import CountClass, CountLine, CountLineState, CountSheet, CountSheetState, Posting, Tracking
+from inventory.models import CountClass, CountLine, CountLineState, CountSheet, CountSheetState, Item, Posting, Tracking
 from inventory.operations.ranking_counts import rank_items
 from inventory.operations.reserving import reserve_stock
 from tests.factories import make_item, make_location, make_user, on_hand, put_on_hand
@@ -541,3 +542,41 @@ def test_a_table_shows_what_is_expected_to_those_who_see_it_on_the_sheet(as_coun
 
     assert not shows_expected(str(table_of(as_counter, sheet)))
     assert ("Expected" in table_of(as_planner, sheet)[0]) is not is_blind
+
+
+def taken(client, address):
+    answer = client.get(address)
+    assert answer.status_code == 200
+    return list(csv.DictReader(io.StringIO(answer.getvalue().decode("utf-8-sig"))))
+
+
+def test_sheets_and_what_is_due_are_taken_away_as_tables(as_planner, as_counter, site):
+    for sku in ("HERE", "THERE"):
+        put_on_hand(make_item(sku=sku), site, "7391628")
+    sheet = open_sheet(site, items=[Item.objects.get(sku="HERE")])
+
+    sheets = taken(as_counter, f"{reverse('inventory:counts')}?export=csv")
+    due = {row["SKU"]: row for row in taken(as_planner, f"{reverse('inventory:count_plan')}?export=csv")}
+
+    assert [(row["Sheet"], row["Cells"], row["To count"]) for row in sheets] == [(sheet.number, "1", "1")]
+    assert (due["HERE"]["On sheet"], due["HERE"]["Why"], due["HERE"]["On hand"]) == (
+        sheet.number,
+        "Never counted",
+        "7391628",
+    )
+    assert due["THERE"]["On sheet"] == ""
+    assert as_counter.get(f"{reverse('inventory:count_plan')}?export=csv").status_code == 403
+    assert "export=csv" in text_of(as_planner.get(reverse("inventory:count_plan")))
+    assert "7391628" not in str(sheets)
+    assert as_planner.get(f"{reverse('inventory:counts')}?export={'x' * 600}").status_code == 200
+
+
+def test_who_plans_counts_without_seeing_stock_learns_no_quantity_from_the_table(site):
+    put_on_hand(make_item(sku="HERE"), site, "7391628")
+    client, user = Client(), make_user()
+    user.user_permissions.add(Permission.objects.get(codename="plan_counts", content_type__app_label="inventory"))
+    client.force_login(user)
+
+    (row,) = taken(client, f"{reverse('inventory:count_plan')}?export=csv")
+
+    assert (row["SKU"], row["On hand"], row["Moved"]) == ("HERE", "", "")

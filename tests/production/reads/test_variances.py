@@ -22,7 +22,8 @@ from production.reads.variances import (
     yield_in_all,
     yields_of,
 )
-from tests.factories import make_item, make_location, put_on_hand
+from tests.api.client import ApiClient
+from tests.factories import make_item, make_location, make_user, put_on_hand
 from tests.production.factories import make_bom
 
 pytestmark = pytest.mark.usefixtures("ledger_stays_true")
@@ -187,3 +188,21 @@ def test_each_answer_is_one_statement_for_one_and_many_completions(shop, by):
         counts.append(len(queries))
 
     assert counts == [3, 3]
+
+
+def test_the_same_is_answered_over_rest(shop):
+    make(shop, "8", ("wax", "2.5", {"cause": "measured"}), scrapped="2", scrap_reason="cracked")
+    api = ApiClient(make_user(role="viewer"))
+
+    found = api.get("completions/variances/", by="component").json()
+    causes = api.get("completions/variances/", by="cause").json()["rows"]
+
+    wax = next(row for row in found["rows"] if row["item"] == "WAX")
+    assert (wax["expected"], wax["actual"], wax["variance"], wax["percent"]) == ("2", "2.5", "2", "25")
+    assert [(row["cause"], row["variance"]) for row in causes] == [("measured", "2")]
+    assert [(row["key"], row["good"], row["scrapped"], row["percent"]) for row in found["yields"]] == [
+        ("CANDLE", "8", "2", "80")
+    ]
+    assert [(row["key"], row["scrap_cost"]) for row in found["scrap"]] == [("cracked", "2.2")]
+    assert api.get("completions/variances/", since="2026-02-01", until="2026-01-01").status_code == 400
+    assert api.get("completions/variances/", by="x" * 600).status_code == 400
