@@ -127,7 +127,8 @@ class Schedule:
         """No more trouble; one last change of each listing, so that sales we never heard of do not decide the figure."""
         resume_channel(channel=self.channel, actor=None)
         for listing in self.listings:
-            put_on_hand(listing.item, self.site, "20")
+            free = availability(items=[listing.item_id])[listing.item_id].available
+            put_on_hand(listing.item, self.site, "20" if free + 20 != push_of(listing).wanted else "21")
         for _ in range(10):
             time_passes()
             while absorb_changes():
