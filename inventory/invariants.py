@@ -48,11 +48,11 @@ def one_look() -> Iterator[None]:
         _passes.reset(token)
 
 
-_passes: ContextVar[dict[str, tuple[bool, ...]] | None] = ContextVar("passes", default=None)
+_passes: ContextVar[dict[str, tuple[Any, ...]] | None] = ContextVar("passes", default=None)
 
 
-def _in_one_pass(name: str, sql: str) -> tuple[bool, ...]:
-    """Whether each of several facts holds, by one statement that answers with a truth for each.
+def _in_one_pass(name: str, sql: str) -> tuple[Any, ...]:
+    """What one statement says of several facts.
 
     WEIGHT(id, ...) in it is a number of 64 bits for the values named, drawn anew for every check. Where any group differs the
     weighed sums differ too, but for one chance in some 10^18, and no sum has to be kept for each of a million groups.
@@ -62,24 +62,22 @@ def _in_one_pass(name: str, sql: str) -> tuple[bool, ...]:
         return known[name]
     with connection.cursor() as cursor:
         cursor.execute(_weighed(sql))
-        row = cursor.fetchone()
-    found = tuple(bool(one) for one in row)
+        found: tuple[Any, ...] = cursor.fetchone()
     if known is not None:
         known[name] = found
     return found
 
 
 def _weighed(sql: str) -> str:
-    """The statement with its weights: each place of WEIGHT(...) has a seed of its own, the same wherever it stands in it."""
-    seeds = [secrets.randbits(62) for _ in range(4)]
+    """The statement with its weights: hashes of the values named, each with the hash of those before it as its seed."""
+    seed = secrets.randbits(62)
 
     def weight(match: re.Match[str]) -> str:
-        values = [value.strip() for value in match[1].split(",")]
-        hashes = [
-            f"{'hashtextextended' if value.endswith('status') else 'hashint8extended'}({value}, {seed})"
-            for value, seed in zip(values, seeds, strict=False)
-        ]
-        return f"({' # '.join(hashes)})::numeric"
+        weighed = str(seed)
+        for value in match[1].split(","):
+            function = "hashtextextended" if value.strip().endswith("status") else "hashint8extended"
+            weighed = f"{function}({value.strip()}, {weighed})"
+        return f"{weighed}::numeric"
 
     return re.sub(r"WEIGHT\(([\w., ]+)\)", weight, sql)
 
@@ -370,7 +368,7 @@ def reservations_equal_their_log() -> list[str]:
 
 
 _POSTINGS_AND_MOVEMENTS = """
-SELECT count(*) FILTER (WHERE m.id IS NULL AND p.kind NOT IN ('cost_correction', 'landed_cost', 'completion')) = 0,
+SELECT array_agg(p.id) FILTER (WHERE m.id IS NULL AND p.kind NOT IN ('cost_correction', 'landed_cost', 'completion')),
        count(*) FILTER (WHERE m.effective_at <> p.effective_at OR m.recorded_at <> p.recorded_at) = 0
 FROM inventory_posting p LEFT JOIN inventory_movement m ON m.posting_id = p.id
 """
@@ -380,18 +378,18 @@ def postings_have_movements() -> list[str]:
     """But for completions and their undoing: where all is scrap and the components were booked before, as whole rolls or
     multiples are, nothing moves. That they moved what they say is checked above, by production.
     """
-    has_movements, _ = _in_one_pass("postings and movements", _POSTINGS_AND_MOVEMENTS)
-    if has_movements:
+    without, _ = _in_one_pass("postings and movements", _POSTINGS_AND_MOVEMENTS)
+    if not without:
         return []
     return query(
         """
         SELECT p.id, p.kind FROM inventory_posting p
-        WHERE p.kind NOT IN ('cost_correction', 'landed_cost', 'completion')
-          AND NOT EXISTS (SELECT 1 FROM inventory_movement m WHERE m.posting_id = p.id)
+        WHERE p.id = ANY(%s::bigint[])
           AND NOT EXISTS (SELECT 1 FROM inventory_costentry e WHERE e.posting_id = p.id)
           AND NOT (p.kind = 'reversal' AND EXISTS (
             SELECT 1 FROM inventory_posting o WHERE o.id = p.reverses_id AND o.kind = 'completion'))
         """,
+        [without],
         words="posting {0} ({1}) moved nothing",
     )
 

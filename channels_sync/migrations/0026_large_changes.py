@@ -111,6 +111,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "newest_run",
+                    models.BigIntegerField(
+                        default=0, help_text="Runs made later were not seen and are not taken back."
+                    ),
+                ),
+                (
                     "last_run",
                     models.BigIntegerField(
                         default=0, help_text="Runs are gone through in order, up to this one so far."

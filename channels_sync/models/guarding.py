@@ -127,6 +127,7 @@ class WideDecision(models.Model):
     newest_hold = models.BigIntegerField(
         default=0, help_text="What began to wait later was not seen and is not decided."
     )
+    newest_run = models.BigIntegerField(default=0, help_text="Runs made later were not seen and are not taken back.")
     last_run = models.BigIntegerField(default=0, help_text="Runs are gone through in order, up to this one so far.")
     changed = models.PositiveIntegerField(default=0, help_text="New figures it led to.")
     held = models.PositiveIntegerField(default=0, help_text="Changes it led to that wait again.")

@@ -9,7 +9,7 @@ from channels_sync.models import Channel
 from channels_sync.operations.building import touched_by
 from channels_sync.operations.news import ACTOR
 from channels_sync.operations.pieces import Width, forget_shown, leave_pieces, take_piece
-from channels_sync.operations.recomputing import recompute_locked
+from channels_sync.operations.recomputing import recompute_locked, recompute_piece
 from channels_sync.operations.run_plans import Cause, persons
 from inventory.operations.posting import Actor
 from inventory.operations.transactions import operation
@@ -74,10 +74,7 @@ def _absorb_piece(*, keeps_back: Channel | None = None) -> int:
     piece = take_piece(keeps_back=keeps_back)
     if piece is None:
         return 0
-    cause = Cause(piece.words, piece.posting_id, piece.changed_at, frozenset(piece.actors), piece.wide_id)
-    recompute_locked(listing_ids=piece.listings, cause=cause, send_again=piece.send_again)
-    if piece.forgets_shown:
-        forget_shown(piece.listings)
+    recompute_piece(piece)
     return 1
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +39,8 @@ from inventory.operations.transactions import operation
 from inventory.wakeups import wake_after_commit
 
 DECIDE = "channels_sync.decide_publishrun"
+FIRST_YEAR = 1970
+"""No moment before it is taken."""
 
 
 @operation
@@ -53,7 +55,7 @@ def approve_run(
     TYPED_FROM listings or more without their number.
     """
     holds = _open_holds(run, listings)
-    causers = causers_of(holds)
+    causers = causers_of(hold.pk for hold in holds)
     check_second_person(f"run {run.pk}", causers, actor)
     check_typed(len(holds), typed)
     result = let_flow(run, holds, causers=causers, actor=actor)
@@ -213,6 +215,8 @@ def freeze(
         raise WrongState("Say why it is frozen; whoever lifts it needs to know.")
     if at_most is not None and as_of is not None:
         raise WrongState("Freeze it at a figure or at what it showed at a moment, not at both.")
+    if as_of is not None and as_of.year < FIRST_YEAR:
+        raise WrongState(f"Nothing was shown in {as_of.year}. Give a moment at which the figures were right.")
     if as_of is not None and as_of > timezone.now():
         raise WrongState("That moment is still to come. Give one at which the figures were right.")
     scope = {"channel": channel, "item": item, "listing": listing}
@@ -308,10 +312,10 @@ WHERE h.id = ANY(%s::bigint[]) AND NOT EXISTS (
 """A change that waits may have taken the place of another one that waited: whoever caused that had a part in it."""
 
 
-def causers_of(holds: Sequence[Hold]) -> set[int]:
-    """Ids of everybody who had a part in what waits."""
+def causers_of(holds: Iterable[int]) -> set[int]:
+    """Ids of everybody who had a part in what waits (ids of holds)."""
     with connection.cursor() as cursor:
-        cursor.execute(_CAUSERS, [numbers(hold.pk for hold in holds)])
+        cursor.execute(_CAUSERS, [numbers(holds)])
         return {user_id for (user_id,) in cursor.fetchall()}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from channels_sync.models import Channel, Hold, HoldState, PublishRun, Verdict, WideChange, WideDecision
@@ -64,10 +65,10 @@ def decide_wide(
         if not count:
             raise WrongState(f"Nothing of {locked} is in force: newer figures took its place.")
     else:
-        holds = list(holds_waiting(locked, channel).order_by("pk"))
+        holds = list(holds_waiting(locked, channel).order_by("pk").values_list("pk", flat=True))
         if not holds:
             raise WrongState(f"Nothing of {locked} waits. It was decided, or newer changes took its place.")
-        count, newest_hold = len(holds), holds[-1].pk
+        count, newest_hold = len(holds), holds[-1]
         if verdict == Verdict.APPROVE:
             check_second_person(str(locked).lower(), causers_of(holds), actor)
     if verdict != Verdict.REFUSE:
@@ -79,6 +80,7 @@ def decide_wide(
         reason=reason.strip()[:200],
         listings=count,
         newest_hold=newest_hold,
+        newest_run=locked.runs.aggregate(newest=Max("pk"))["newest"] or 0,
         created_by_id=getattr(actor, "pk", None),
     )
     wake_after_commit()
@@ -137,5 +139,5 @@ def _carry_out(decision: WideDecision, run: PublishRun) -> _Done:
     )
     if decision.verdict == Verdict.REFUSE:
         return _Done(frozen=len(keep_back(run, holds, reason=decision.reason, actor=actor)))
-    result = let_flow(run, holds, causers=causers_of(holds), actor=actor)
+    result = let_flow(run, holds, causers=causers_of(hold.pk for hold in holds), actor=actor)
     return _Done(result.changed, result.held)

@@ -43,6 +43,7 @@ WITH cut AS MATERIALIZED (
 )
 INSERT INTO channels_sync_recomputepiece (listings, wide_id, is_wide, send_again, forgets_shown, keeps_back_id)
 SELECT cut.listings, wide.id, %(is_wide)s, %(send_again)s, %(forgets_shown)s, %(keeps_back)s FROM cut, wide ORDER BY cut.piece
+RETURNING wide_id
 """
 
 
@@ -110,8 +111,11 @@ def leave_pieces(
     send_again: bool = False,
     forgets_shown: bool = False,
     keeps_back: Channel | None = None,
-) -> None:
-    """Cut the listings into pieces for the workers, within the present transaction, by one statement."""
+) -> int | None:
+    """Cut the listings into pieces for the workers, within the present transaction, by one statement.
+
+    Returns the id of the large change they are parts of; None when there was nothing to cut.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             _LEAVE.format(chosen=_FROM + width.condition),
@@ -129,22 +133,25 @@ def leave_pieces(
                 "keeps_back": None if keeps_back is None else keeps_back.pk,
             },
         )
+        row = cursor.fetchone()
     wake_after_commit()
+    return None if row is None else int(row[0])
 
 
-def take_piece(*, keeps_back: Channel | None = None) -> Piece | None:
+def take_piece(*, keeps_back: Channel | None = None, wide_id: int | None = None) -> Piece | None:
     """The next piece that nobody else has, deleted within the present transaction; None: there is none.
 
-    With a channel, only of those that keep it back.
+    With a channel, only of those that keep it back; with a large change, only of its own.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             "WITH piece AS (DELETE FROM channels_sync_recomputepiece WHERE id = (SELECT id FROM channels_sync_recomputepiece"
-            " WHERE %(channel)s::bigint IS NULL OR keeps_back_id = %(channel)s"
+            " WHERE (%(channel)s::bigint IS NULL OR keeps_back_id = %(channel)s)"
+            " AND (%(wide)s::bigint IS NULL OR wide_id = %(wide)s)"
             " ORDER BY is_wide, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING *)"
             " SELECT p.wide_id, p.listings, w.cause, w.posting_id, w.changed_at, w.actors, p.send_again, p.forgets_shown"
             " FROM piece p JOIN channels_sync_widechange w ON w.id = p.wide_id",
-            {"channel": None if keeps_back is None else keeps_back.pk},
+            {"channel": None if keeps_back is None else keeps_back.pk, "wide": wide_id},
         )
         row = cursor.fetchone()
     return None if row is None else Piece(*row)

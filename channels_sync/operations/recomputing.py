@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 
 from django.utils import timezone
 
-from channels_sync.models import Channel, Listing, WideChange
+from channels_sync.models import Channel, Listing
 from channels_sync.operations.building import forget_newer, id_ranges, note_everything
 from channels_sync.operations.holding import tell_holds, write_holds
 from channels_sync.operations.news import news_waiting
+from channels_sync.operations.pieces import Piece, Width, forget_shown, leave_pieces, take_piece
 from channels_sync.operations.run_plans import Cause, LockedRow, guard_plans, items_of, persons, plan_runs
 from channels_sync.operations.run_writing import write_lines, write_runs
 from channels_sync.reads.exposure import exposure_of
@@ -74,13 +75,15 @@ def recompute_listings(
 
 
 def recompute_ids(listing_ids: Sequence[int], *, cause: Cause, send_again: bool = False) -> RecomputeResult:
-    """The same for listing ids in ascending order. The runs of several batches are parts of one large change."""
-    if len(listing_ids) > LISTINGS_PER_TRANSACTION:
-        cause = replace(cause, wide_id=_as_wide(cause, parts=-(-len(listing_ids) // LISTINGS_PER_TRANSACTION)).pk)
+    """The same for listing ids in ascending order. More of them than one transaction bears are a large change, whose pieces are
+    worked out here; workers may take some of them, and the rest when this process dies. Only what was done here is counted.
+    """
+    if len(listing_ids) <= LISTINGS_PER_TRANSACTION:
+        return _recompute_batch(listing_ids, cause=cause, send_again=send_again)
+    wide_id = _cut(listing_ids, cause=cause, send_again=send_again)
     total = RecomputeResult()
-    for start in range(0, len(listing_ids), LISTINGS_PER_TRANSACTION):
-        batch = listing_ids[start : start + LISTINGS_PER_TRANSACTION]
-        total += _recompute_batch(batch, cause=cause, send_again=send_again)
+    while wide_id is not None and (found := _recompute_piece(wide_id)) is not None:
+        total += found
     return total
 
 
@@ -101,14 +104,32 @@ def recompute_all(*, cause: str) -> RecomputeResult:
     return total
 
 
-def _as_wide(cause: Cause, *, parts: int) -> WideChange:
-    return WideChange.objects.create(
-        cause=cause.words,
+@operation
+def _cut(listing_ids: Sequence[int], *, cause: Cause, send_again: bool) -> int | None:
+    return leave_pieces(
+        Width.of_listings(listing_ids),
+        words=cause.words,
         posting_id=cause.posting_id,
         changed_at=cause.changed_at,
-        actors=sorted(cause.actors),
-        parts=parts,
+        actors=cause.actors,
+        send_again=send_again,
     )
+
+
+@operation
+def _recompute_piece(wide_id: int) -> RecomputeResult | None:
+    """The next piece of a large change that nobody else has; None: there is none."""
+    piece = take_piece(wide_id=wide_id)
+    return None if piece is None else recompute_piece(piece)
+
+
+def recompute_piece(piece: Piece) -> RecomputeResult:
+    """Work out a piece of a large change. Part of the transaction that took it."""
+    cause = Cause(piece.words, piece.posting_id, piece.changed_at, frozenset(piece.actors), piece.wide_id)
+    found = recompute_locked(listing_ids=piece.listings, cause=cause, send_again=piece.send_again)
+    if piece.forgets_shown:
+        forget_shown(piece.listings)
+    return found
 
 
 @operation

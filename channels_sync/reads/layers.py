@@ -49,7 +49,7 @@ def arrivals_of(items: Collection[int]) -> dict[int, list[Arrival]]:
                 (Incoming(one.order_id, one.reference, one.quantity, one.expected_on, one.source), one.location_id)
                 for one in ways
             )
-    for item_id, runs in making_of(items=items, only_released=True).items():
+    for item_id, runs in making_of(items=items, to_promise=True).items():
         found.setdefault(item_id, []).extend(
             (
                 Incoming(one.order.pk, one.order.number, one.quantity, one.order.due_on, WORK_ORDER),

@@ -106,7 +106,8 @@ def effect_of(
 
 _MOST_FIRST = (F("push__wanted").desc(nulls_last=True), "pk")
 _SHOWN = """
-SELECT p.listing_id, p.recent_max, p.is_held, CASE WHEN p.sent_version = 0 THEN greatest(p.channel_quantity, 0)
+SELECT p.listing_id, p.recent_max, p.is_held, CASE
+  WHEN p.sent_version = 0 THEN CASE WHEN p.channel_quantity < 0 THEN 0 ELSE p.channel_quantity END
   WHEN p.sent_version = p.version THEN p.wanted ELSE (
     SELECT l.after FROM channels_sync_publicationline l WHERE l.listing_id = p.listing_id AND l.version = p.sent_version
   ) END

@@ -39,13 +39,10 @@ def wide_changes(*, channel: Channel | None = None, only_waiting: bool = False) 
     left = (
         RecomputePiece.objects.filter(wide=OuterRef("pk")).order_by().values("wide").annotate(n=Count("pk")).values("n")
     )
-    waiting = (
-        Hold.objects.filter(run__wide=OuterRef("pk"), state=HoldState.OPEN)
-        .order_by()
-        .values("run__wide")
-        .annotate(n=Count("pk"))
-        .values("n")
-    )
+    holds = Hold.objects.filter(state=HoldState.OPEN, run__wide__isnull=False)
+    if channel is not None:
+        holds = holds.filter(run__channel=channel)
+    waiting = holds.filter(run__wide=OuterRef("pk")).order_by().values("run__wide").annotate(n=Count("pk")).values("n")
     found = (
         WideChange.objects.annotate(
             runs_made=Coalesce(Subquery(runs.annotate(n=Count("pk")).values("n")), 0),
@@ -56,7 +53,7 @@ def wide_changes(*, channel: Channel | None = None, only_waiting: bool = False) 
         .filter(Q(runs_made__gt=0) if channel is not None else Q(runs_made__gt=0) | Q(left__gt=0))
         .order_by("-pk")
     )
-    return found.filter(waiting__gt=0) if only_waiting else found
+    return found.filter(pk__in=holds.order_by().values("run__wide")) if only_waiting else found
 
 
 def holds_waiting(wide: WideChange, channel: Channel | None = None) -> QuerySet[Hold]:
@@ -81,7 +78,7 @@ def lines_to_take_back(wide: WideChange, channel: Channel | None = None) -> Quer
 
 def runs_to_decide(decision: WideDecision) -> QuerySet[PublishRun]:
     """The runs a decision has still something to do with, in order."""
-    runs = decision.wide.runs.filter(pk__gt=decision.last_run).order_by("pk")
+    runs = decision.wide.runs.filter(pk__gt=decision.last_run, pk__lte=decision.newest_run).order_by("pk")
     if decision.channel is not None:
         runs = runs.filter(channel=decision.channel)
     if decision.verdict == Verdict.UNDO:

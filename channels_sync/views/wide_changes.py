@@ -14,7 +14,7 @@ from channels_sync.operations.deciding_wide import decide_wide
 from channels_sync.operations.second_looks import TYPED_FROM
 from channels_sync.reads.runs import runs_with_holds
 from channels_sync.reads.wide_changes import holds_by_size, undo_of_wide, view_of_wide, wide_changes
-from inventory.errors import DomainError
+from inventory.errors import DomainError, WrongState
 from inventory.web import Crumb, go_to, render_page
 
 CHANGES_PER_PAGE = 100
@@ -78,7 +78,9 @@ def decide_large(request: HttpRequest, pk: int) -> HttpResponse:
     """Approve or refuse all that waits of a large change, on one channel or on all."""
     assert request.user.is_authenticated
     wide = _wide(pk)
-    verdict = Verdict.REFUSE if request.POST.get("verdict") == Verdict.REFUSE else Verdict.APPROVE
+    verdict = next((one for one in (Verdict.APPROVE, Verdict.REFUSE) if one == request.POST.get("verdict")), None)
+    if verdict is None:
+        return _page(request, wide, WrongState("Choose whether it is approved or refused."))
     try:
         decision = decide_wide(
             wide=wide,

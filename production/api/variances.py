@@ -75,7 +75,7 @@ class VariancesSerializer(serializers.Serializer[Any]):
     in_all = UsageSerializer()
     made_in_all = YieldSerializer()
     rows = UsageSerializer(many=True)
-    yields = YieldSerializer(many=True, help_text="By product.")
+    yields = YieldSerializer(many=True, help_text="By product, the dearest scrap first, at most 1,000.")
     scrap = YieldSerializer(many=True, help_text="By reason.")
 
 
@@ -96,7 +96,7 @@ class VariancesOfPeriod(Resource):
         start, end = _start_of(since), _start_of(until + timedelta(days=1))
         by = By(asked["by"])
         rows = usage(by=by, cause=asked["cause"], since=start, until=end)[:ROWS_MAX]
-        made = list(yields_of(since=start, until=end).values())[:ROWS_MAX]
+        made = sorted(yields_of(since=start, until=end).values(), key=lambda one: (-one.scrap_cost, one.key))[:ROWS_MAX]
         ids = {int(one.key) for one in made} | (set() if by is By.CAUSE else {int(one.key) for one in rows})
         skus = dict(Item.objects.filter(pk__in=ids).values_list("pk", "sku"))
         return self.answer(

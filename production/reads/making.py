@@ -17,13 +17,14 @@ class Making:
     quantity: Decimal
 
 
-def making_of(*, items: Collection[int], only_released: bool = False) -> dict[int, list[Making]]:
+def making_of(*, items: Collection[int], to_promise: bool = False) -> dict[int, list[Making]]:
     """What unfinished orders make of items (ids), soonest due first, without what is pegged to demands and to orders that are
     only planned. A fixed number of statements.
 
-    What is made for a released order counts, for so does what that order needs. `only_released`: not what is merely planned.
+    What is made for a released order counts, for so does what that order needs. `to_promise`: only what may be promised to
+    somebody else, which is nothing that is merely planned and nothing that is made for another order.
     """
-    states = (WorkOrderState.OPEN,) if only_released else UNFINISHED
+    states = (WorkOrderState.OPEN,) if to_promise else UNFINISHED
     orders = list(
         WorkOrder.objects.filter(item__in=items, state__in=states).select_related("item").order_by("due_on", "id")
     )
@@ -38,7 +39,14 @@ def making_of(*, items: Collection[int], only_released: bool = False) -> dict[in
     for order in orders:
         mine = pegs.get(order.pk, [])
         parts = coming_by_peg(order, mine)
-        others = sum((parts[peg.pk] for peg in mine if _is_spoken_for(peg, planned)), ZERO)
+        others = sum(
+            (
+                parts[peg.pk]
+                for peg in mine
+                if _is_spoken_for(peg, planned) or (to_promise and peg.demand_kind == DEMAND_KIND)
+            ),
+            ZERO,
+        )
         if order.remaining > others:
             making.setdefault(order.item_id, []).append(Making(order, order.remaining - others))
     return making

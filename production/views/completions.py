@@ -11,11 +11,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_GET
 
 from inventory.models import Movement, PostingKind
 from inventory.quantities import ZERO
+from inventory.typed_days import typed_day
 from inventory.web import Cell, Crumb, export_table, render_page
 from inventory.whole_numbers import whole_number
 from production.forms import UndoForm, new_key
@@ -73,8 +73,8 @@ class _Chosen:
         self.query = query
         self.text = query.get("q", "").strip()[:100]
         self.state = query.get("state", "") if query.get("state") in dict(STATES) else ""
-        self.since = _day(query.get("since", ""))
-        self.until = _day(query.get("until", ""))
+        self.since = typed_day(query.get("since", ""))
+        self.until = typed_day(query.get("until", ""))
         before = query.get("before", "")
         self.before = before if whole_number(before) is not None else ""
 
@@ -117,13 +117,6 @@ class _Chosen:
         for gone in (name, "before", "export"):
             rest.pop(gone, None)
         return f"?{rest.urlencode()}"
-
-
-def _day(text: str) -> date | None:
-    try:
-        return parse_date(text)
-    except ValueError:
-        return None
 
 
 def _start_of(day: date) -> datetime:

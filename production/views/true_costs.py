@@ -10,11 +10,11 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_GET
 
 from inventory.models import Item
 from inventory.quantities import PLACES, round_half_up
+from inventory.typed_days import typed_day
 from inventory.web import Cell, export_table, render_page
 from production.reads.true_costs import PARTS, CostStack, TrueCost, items_completed, true_costs
 
@@ -66,8 +66,8 @@ class _Chosen:
     def __init__(self, query: QueryDict) -> None:
         today = timezone.localdate()
         self.text = query.get("q", "").strip()[:100]
-        self.since = _day(query.get("since", "")) or today - timedelta(days=DAYS_SHOWN)
-        self.until = _day(query.get("until", "")) or today
+        self.since = typed_day(query.get("since", "")) or today - timedelta(days=DAYS_SHOWN)
+        self.until = typed_day(query.get("until", "")) or today
         self.after = query.get("after", "")[:100]
 
     @property
@@ -153,13 +153,6 @@ def _export_rows(items: Sequence[Item], chosen: _Chosen) -> Iterator[list[Cell]]
                 row.percent,
                 row.scrap,
             ]
-
-
-def _day(text: str) -> date | None:
-    try:
-        return parse_date(text)
-    except ValueError:
-        return None
 
 
 def _start_of(day: date) -> datetime:

@@ -13,11 +13,11 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.views.decorators.http import require_GET
 
 from inventory.models import Item
 from inventory.quantities import round_half_up
+from inventory.typed_days import typed_day
 from inventory.web import Cell, export_table, render_page
 from inventory.whole_numbers import whole_number
 from production.reads.variances import (
@@ -78,8 +78,8 @@ class _Chosen:
     def __init__(self, query: QueryDict) -> None:
         today = timezone.localdate()
         self.text = query.get("q", "").strip()[:100]
-        self.since = _day(query.get("since", "")) or today - timedelta(days=DAYS_SHOWN)
-        self.until = _day(query.get("until", "")) or today
+        self.since = typed_day(query.get("since", "")) or today - timedelta(days=DAYS_SHOWN)
+        self.until = typed_day(query.get("until", "")) or today
         self.by = By.COMPONENT if query.get("by") == By.COMPONENT else By.PRODUCT
         self.cause = query.get("cause", "") if query.get("cause") in CAUSE_WORDS else ""
         self.skip = max(whole_number(query.get("skip")) or 0, 0)
@@ -182,13 +182,6 @@ def _export_rows(found: Sequence[Usage], made: dict[int, Yield]) -> Iterator[lis
                 row.yield_percent,
                 None if product is None else _money(product.scrap_cost),
             ]
-
-
-def _day(text: str) -> date | None:
-    try:
-        return parse_date(text)
-    except ValueError:
-        return None
 
 
 def _start_of(day: date) -> datetime:

@@ -6,6 +6,7 @@ from typing import Any
 from inventory.arrays import flags, numbers, texts
 from inventory.models import Posting
 from inventory.operations.posting import Along
+from inventory.operations.telling import tell_changed
 from production.models import Completion, CompletionOutput, WorkOrderState
 from production.operations.completing.requests import CompletionPlan
 
@@ -131,5 +132,7 @@ def note_written(completion: Completion, plan: CompletionPlan, lot_ids: Sequence
     if order is not None:
         order.good += plan.good
         order.scrapped += plan.scrapped
+        if not plan.good:  # nothing of it moves, and less of it is on its way
+            tell_changed(items=[plan.item.pk], cause="work order")
         if order.good + order.scrapped >= order.planned:
             order.state = WorkOrderState.DONE

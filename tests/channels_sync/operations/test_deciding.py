@@ -1,6 +1,6 @@
 """What a decision means until somebody takes it back: refused falls and raises, approvals, freezes, who may decide, the case."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -405,6 +405,8 @@ def test_a_freeze_at_a_moment_to_come_or_at_two_things_is_refused(shop, site):
 
     with pytest.raises(WrongState, match="still to come"):
         freeze(listing=listing, as_of=timezone.now() + timedelta(hours=1), reason="x", actor=None)
+    with pytest.raises(WrongState, match="Nothing was shown in 1"):
+        freeze(listing=listing, as_of=datetime(1, 1, 1, tzinfo=UTC), reason="x", actor=None)
     with pytest.raises(WrongState, match="not at both"):
         freeze(listing=listing, as_of=timezone.now(), at_most=1, reason="x", actor=None)
     assert not Freeze.objects.exists()

@@ -236,6 +236,35 @@ def test_what_a_released_work_order_makes_for_nobody_is_promised_until_it_is_lat
     assert wanted(listing) == 5, "it is made for somebody"
 
 
+def test_what_is_made_for_another_order_is_promised_to_nobody_and_scrap_is_not_on_its_way():
+    shop = make_location(code="SHOP", is_sellable=True)
+    part, gift = make_item(sku="PART", is_sellable=True), make_item(sku="GIFT", is_sellable=True)
+    listing = make_listing(channel=make_channel(sources=[shop]), item=part)
+    wax = make_item(sku="WAX")
+    make_bom(item=part, lines=[(wax, "1")])
+    make_bom(item=gift, lines=[(part, "1")])
+    put_on_hand(wax, shop, "50")
+    set_policy(listing=listing, basis="promise", actor=None)
+    due = timezone.localdate() + timedelta(days=1)
+    whole = open_work_order(item=gift, planned=Decimal(6), output_location=shop, due_on=due, actor=None)
+    open_work_order(
+        item=part, planned=Decimal(6), output_location=shop, due_on=due, actor=None, demand_kind="work_order",
+        demand_ref=whole.number,
+    )  # fmt: skip
+    assert wanted(listing) == 0
+
+    free = open_work_order(item=part, planned=Decimal(5), output_location=shop, due_on=due, actor=None)
+    assert wanted(listing) == 5
+    complete_production(
+        key=uuid4(),
+        request=CompletionRequest(
+            work_order=free, good=Decimal(0), scrapped=Decimal(2), scrap_reason="cracked", output_location=shop
+        ),
+        actor=None,
+    )
+    assert wanted(listing) == 3
+
+
 def test_goods_that_go_elsewhere_or_have_no_day_are_promised_to_nobody():
     workshop, shop = make_location(code="WORKSHOP"), make_location(code="SHOP", is_sellable=True)
     here, there = make_channel(sources=[shop]), make_channel(sources=[workshop])

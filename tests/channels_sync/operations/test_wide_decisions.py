@@ -7,6 +7,7 @@ from channels_sync.models import (
     Freeze,
     Hold,
     HoldState,
+    Listing,
     ListingPush,
     PublicationLine,
     PublishRun,
@@ -15,7 +16,7 @@ from channels_sync.models import (
     WideChange,
     WideDecision,
 )
-from channels_sync.operations import deciding_wide
+from channels_sync.operations import deciding_wide, recomputing
 from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.allocating import set_policy
 from channels_sync.operations.deciding_wide import carry_out_decision, decide_wide
@@ -263,8 +264,62 @@ def test_a_full_recompute_of_many_is_one_plan_too(monkeypatch):
     recompute_all(cause="the passing of time")
 
     wide = WideChange.objects.latest("pk")
-    assert (wide.cause, wide.parts) == ("the passing of time", 5)
+    assert (wide.cause, wide.parts) == ("the passing of time", 8)
     assert view_of_wide(wide).changed == 2 * ITEMS
+    assert not RecomputePiece.objects.exists()
+
+
+def test_a_full_recompute_that_dies_is_not_decided_about_before_the_workers_have_done_the_rest(monkeypatch):
+    monkeypatch.setattr("channels_sync.operations.recomputing.LISTINGS_PER_TRANSACTION", 10)
+    make_company()
+    ListingPush.objects.update(wanted=3)
+    work, done = recomputing.recompute_piece, []
+
+    def die(piece):
+        done.append(work(piece))
+        if len(done) == 3:
+            raise WorkerKilled
+        return done[-1]
+
+    with monkeypatch.context() as broken:
+        broken.setattr(recomputing, "recompute_piece", die)
+        with pytest.raises(WorkerKilled):
+            recompute_all(cause="the passing of time")
+    wide = WideChange.objects.latest("pk")
+
+    with pytest.raises(WrongState, match="still being worked out: 6 of 8 parts"):
+        decide_wide(wide=wide, verdict=Verdict.UNDO, actor=None, reason="wrong")
+    absorb_all()
+    assert (view_of_wide(wide).left, view_of_wide(wide).changed) == (0, 2 * ITEMS)
+
+
+def test_what_waits_is_counted_for_the_channel_that_is_asked_for():
+    shop, market, _, wide = raised_by_a_rule()
+    absorb_all()
+    decide_wide(wide=wide, verdict=Verdict.APPROVE, channel=market, actor=None)
+    absorb_all()
+
+    assert [one.waiting for one in wide_changes(channel=shop, only_waiting=True)] == [ITEMS]
+    assert not wide_changes(channel=market, only_waiting=True)
+    assert wide_changes(channel=market).get(pk=wide.pk).waiting == 0
+
+
+def test_runs_made_after_an_undo_was_decided_are_not_taken_back():
+    shop, _, items, wide = raised_by_a_rule()
+    absorb_all()
+    decide_wide(wide=wide, verdict=Verdict.APPROVE, actor=None, typed=str(2 * ITEMS))
+    absorb_all()
+    decision = decide_wide(wide=wide, verdict=Verdict.UNDO, actor=None, reason="wrong", typed=str(2 * ITEMS))
+    run = PublishRun.objects.filter(wide=wide).latest("pk")
+    listing = Listing.objects.get(channel=shop, item=items[0])
+    later = PublishRun.objects.create(channel=shop, cause="later", wide=wide, listings_changed=1)
+    assert later.pk > run.pk == decision.newest_run
+    PublicationLine.objects.filter(listing=listing, version=listing.push.version).update(run=later)
+
+    absorb_all()
+
+    assert Freeze.objects.in_force().count() == 2 * ITEMS - 1
+    assert not Freeze.objects.filter(listing=listing).exists()
 
 
 def test_news_of_few_items_is_no_large_change():

@@ -127,7 +127,20 @@ def test_while_parts_are_left_the_page_says_so_and_offers_no_decision(as_approve
     assert "Refuse and freeze" not in page
 
 
-@pytest.mark.parametrize("sent", [{"channel": "nobody"}, {"verdict": "approve", "channel": "x" * 600}])
+@pytest.mark.parametrize("verdict", ["", "x" * 600, "undo"])
+def test_without_a_verdict_nothing_is_decided(as_approver, verdict):
+    wide, *_ = waiting_raises()
+
+    answer = as_approver.post(reverse("channels_sync:decide_large", args=[wide.pk]), {"verdict": verdict})
+
+    assert answer.status_code == 409
+    assert "Choose whether it is approved or refused" in shown(answer)
+    assert not WideDecision.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "sent", [{"verdict": "refuse", "channel": "nobody"}, {"verdict": "approve", "channel": "x" * 600}]
+)
 def test_nonsense_is_refused_and_nothing_is_decided(as_approver, sent):
     wide, *_ = waiting_raises()
 

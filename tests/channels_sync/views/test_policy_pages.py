@@ -16,6 +16,7 @@ from channels_sync.operations.allocating import set_policy
 from channels_sync.operations.campaigns import CampaignRule, plan_campaign
 from inventory.models import StockChange
 from tests.channels_sync.factories import make_channel, make_listing, push_of
+from tests.channels_sync.guarded import forget_window
 from tests.channels_sync.wide import as_sent
 from tests.factories import make_item, make_location, put_on_hand
 
@@ -103,6 +104,21 @@ def test_the_effect_says_what_the_guard_would_hold_and_then_it_does(as_planner, 
     ]
     assert any(word in trip["words"] for trip in run.trips)
     assert "The guard would hold 12 of these changes" in strip_tags(response.content.decode())
+
+
+def test_what_nobody_knows_is_shown_is_no_change_for_the_guard(as_planner):
+    """First figures do not count in the share that changes."""
+    site, channel = make_location(), make_channel()
+    for number in range(30):
+        listing = make_listing(channel=channel, item=make_item(sku=f"SKU-{number}", is_sellable=True))
+        put_on_hand(listing.item, site, "10")
+    absorb_changes()
+    forget_window()
+
+    effect = as_planner.get(EFFECT, {"channel": channel.pk, "percent": "50"}).context["effect"]
+
+    assert effect.changed == 30
+    assert not any("listings would change" in said for said in effect.said)
 
 
 def test_what_a_channel_in_the_shadow_shows_is_not_held(as_planner):

@@ -48,7 +48,7 @@ def test_components_of_one_cause_are_shown_and_taken_away(as_viewer, workshop):
 @pytest.mark.parametrize(
     "query",
     ["?since=2020-01-01&until=2020-02-01", "?q=" + "x" * 600, "?cause=" + "x" * 600, "?since=soon&skip=abc&by=" + "y" * 600,
-     "?skip=-5", "?skip=99999999999999999999"],
+     "?since=0001-01-01&until=9999-12-31", "?skip=-5", "?skip=99999999999999999999"],
 )  # fmt: skip
 def test_nothing_and_nonsense_are_told_kindly(as_viewer, workshop, query):
     response = as_viewer.get(f"/make/variances/{query}")
