@@ -241,7 +241,7 @@ def test_what_goes_into_a_graph_comes_out_of_it_in_quantity_and_value(levels, da
 @SETTINGS
 @given(levels=st.lists(LEVEL, min_size=2, max_size=5), data=st.data())
 def test_all_levels_are_made_at_once_and_nothing_too_much(levels, data):
-    graph = Graph([{**level, "by_product": None} for level in levels])
+    graph = Graph(levels)
     *below, (item, _, _) = graph.made
     for one, *_ in below:
         there = data.draw(st.sampled_from([0, 0, 1, 3, 20]), label=f"on hand of {one.sku}")
@@ -265,11 +265,17 @@ def test_all_levels_are_made_at_once_and_nothing_too_much(levels, data):
         assert used == graph.needs(completion.item, Fraction(completion.good))
     made = {completion.item for completion in nested}
     assert all(on_hand(one) == ZERO for one in made), "more was made than was needed"
+    each = {one: remains for one, _, remains in graph.made}
+    remains = sum(
+        (Fraction(each[run.item] * Fraction(run.good)).__floor__() for run in [*nested, result.completion]), 0
+    )
+    assert on_hand(graph.remains) == remains
     assert broken_invariants() == []
 
     reverse_completion(key=uuid4(), completion=result.completion, actor=None)
     assert {one: on_hand(one) for one, *_ in graph.made} == before
     assert on_hand(graph.substitute) == Decimal(1000000 + 2 * SMALL_LOTS)
+    assert on_hand(graph.remains) == ZERO
     assert broken_invariants() == []
 
 
@@ -427,6 +433,17 @@ def one_part(graph, order, good, scrapped, level):
     added = completion.operation_value if good else -completion.consumed_value  # without a good unit it is all expense
     assert sum(movement.value for movement in movements) == added
     assert -sum(m.value for m in movements if m.quantity < 0) == completion.consumed_value == seen.consumed_value
+    seen_picks, taken = {}, {}
+    for line in seen.lines:
+        for pick in line.picks:
+            seen_picks[line.component.id, pick.lot_id] = (
+                seen_picks.get((line.component.id, pick.lot_id), 0) + pick.quantity
+            )
+    for movement in movements:
+        if movement.quantity < 0:
+            cell = movement.item_id, movement.lot_id
+            taken[cell] = taken.get(cell, 0) - movement.quantity
+    assert taken == {cell: quantity for cell, quantity in seen_picks.items() if quantity}, "what was seen is what moved"
     lines, moved = {}, {}
     for line in CompletionLine.objects.filter(completion=completion):
         lines[line.component_id] = lines.get(line.component_id, ZERO) + line.actual
