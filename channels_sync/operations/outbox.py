@@ -227,6 +227,19 @@ WHERE l.listing_id = u.listing_id AND l.version = u.version AND l.before IS NULL
 """
 
 
+def still_held(claims: Sequence[Claim]) -> set[int]:
+    """The listings (ids) among claims whose rows nobody else took over. One statement."""
+    rows = rows_of(
+        "SELECT p.listing_id FROM unnest(%(listings)s::bigint[], %(leases)s::timestamptz[]) AS u(listing_id, lease_until)"
+        " JOIN channels_sync_listingpush p USING (listing_id) WHERE p.lease_until = u.lease_until",
+        {
+            "listings": numbers(claim.listing_id for claim in claims),
+            "leases": texts(claim.lease_until.isoformat() for claim in claims),
+        },
+    )
+    return {listing_id for (listing_id,) in rows}
+
+
 @operation
 def note_shown_before(*, claims: Sequence[Claim], shown: Mapping[int, int]) -> None:
     """Keep with first figures what the channel was seen to show before them, by listing id: it is where an undo goes back to."""

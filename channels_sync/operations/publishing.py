@@ -50,6 +50,7 @@ from channels_sync.operations.outbox import (
     claim_due,
     note_shown_before,
     settle,
+    still_held,
 )
 from channels_sync.reads.sending import flow_now
 from channels_sync.windows import Flow
@@ -120,6 +121,7 @@ class _Delivery:
         self._only_lowering = only_lowering
         self._ends_at = time.monotonic() + SEND_SECONDS_MAX
         self._error: ChannelError | None = None
+        self._has_called = False
         self._open: dict[int, Claim] = {}
         """Claims that have no answer yet, by listing."""
 
@@ -238,10 +240,14 @@ class _Delivery:
         for claim in self._open.values():
             if claim.expected is not None:
                 by_run.setdefault(claim.run_id, []).append(claim)
-        for run_id, claims in sorted(by_run.items()):
+        for run_id, found in sorted(by_run.items()):
             if self._is_late():
                 return
+            claims = self._still_ours(found)
+            if not claims:
+                continue
             pushes = [self._push(claim, run_id) for claim in claims]
+            self._has_called = True
             try:
                 outcomes: Sequence[PushOutcome] = adapter.publish_quantities(pushes)
             except StaleQuantity as error:
@@ -252,6 +258,19 @@ class _Delivery:
                 raise
             else:
                 self._record(outcomes)
+
+    def _still_ours(self, claims: Sequence[Claim]) -> Sequence[Claim]:
+        """Without those that somebody else took over while an earlier call went on, however our own clock stands.
+
+        They may have sent a newer figure, and one that the channel happens to show as before lets an older one pass.
+        """
+        if not self._has_called:
+            return claims
+        held = still_held(claims)
+        for claim in claims:
+            if claim.listing_id not in held:
+                del self._open[claim.listing_id]
+        return [claim for claim in claims if claim.listing_id in held]
 
     def _push(self, claim: Claim, run_id: int) -> QuantityPush:
         return QuantityPush(

@@ -33,6 +33,9 @@ from tests.factories import make_location, put_on_hand
 
 SCHEDULES = int(os.environ.get("BACKFLUSH_TEST_SCHEDULES", "100"))
 FIRST = int(os.environ.get("BACKFLUSH_TEST_SCHEDULES_FROM", "0"))
+KNOWN = (20263812,)
+"""Schedules that failed once. A worker whose lease ended between two of its calls sent the second one all the same, and the
+channel happened to show what it expected."""
 STEPS = 14
 FAULTS = ("ok", "ok", "refuse", "unavailable", "throttled", "lose_answer", "lose_answer", "twice", "later")
 DEATHS = ("kill_before", "kill_after")
@@ -142,9 +145,10 @@ class Schedule:
 @pytest.mark.django_db
 def test_the_channel_ends_at_the_newest_version_and_no_older_one_lands_after_a_newer(monkeypatch):
     """Mutations tried, each fails this test: answers written down without asking for lease and version; figures sent
-    without the expected one; answers for a version that is no longer the newest that forget the newer one.
+    without the expected one; a second call of a claim without asking whether it still holds; answers for a version that is
+    no longer the newest that forget the newer one.
     """
-    for seed in range(FIRST, FIRST + SCHEDULES):
+    for seed in (*KNOWN, *range(FIRST, FIRST + SCHEDULES)):
         shop = FakeShop()
         monkeypatch.setattr(opening, "adapter_for", lambda *, name, account, shop=shop: shop)
         with transaction.atomic():
