@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from channels_sync.invariants import INVARIANTS as CHANNELS
 from inventory.invariants import INVARIANTS as INVENTORY
-from inventory.invariants import Invariant, one_look
+from inventory.invariants import Invariant
+from inventory.ledger_passes import one_look
 from production.invariants import INVARIANTS as PRODUCTION
 
 INVARIANTS: Sequence[tuple[str, Invariant]] = (

@@ -1,7 +1,8 @@
-"""Days out of an address or a form that is not checked otherwise."""
+"""Days out of an address or a form that is not checked otherwise, and when they begin."""
 
-from datetime import date
+from datetime import date, datetime, time
 
+from django.utils import timezone
 from django.utils.dateparse import parse_date
 
 YEAR_MIN, YEAR_MAX = 1970, 2199
@@ -15,3 +16,8 @@ def typed_day(text: str) -> date | None:
     except ValueError:
         return None
     return day if day is not None and YEAR_MIN <= day.year <= YEAR_MAX else None
+
+
+def start_of(day: date) -> datetime:
+    """When a day begins here."""
+    return timezone.make_aware(datetime.combine(day, time()))

@@ -7,7 +7,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from channels_sync.models import Channel, Verdict, WideChange
+from channels_sync.models import Channel, WideChange, WideVerdict
 from channels_sync.operations.deciding_wide import decide_wide
 from channels_sync.reads.wide_changes import view_of_wide, wide_changes
 from inventory.api.fields import (
@@ -66,7 +66,7 @@ class WideDecisionSerializer(serializers.Serializer[Any]):
     """A decision about a large change, and how far the workers got with it."""
 
     id = IdOut()
-    verdict = ChoiceOut(Verdict.choices)
+    verdict = ChoiceOut(WideVerdict.choices)
     channel = TextOut(source="channel.code", allow_null=True, default=None)
     reason = TextOut()
     listings = IdOut(help_text="Changes it was about when it was decided.")
@@ -95,19 +95,19 @@ class LargeChangePlanSerializer(LargeChangeSerializer):
     decisions = WideDecisionSerializer(many=True, source="plan.decisions")
 
 
-class ApproveLargeSerializer(Body):
+class OfChannelSerializer(Body):
     channel = optional_text(32, help_text="Code of a channel; all of them without it.")
+
+
+class ApproveLargeSerializer(OfChannelSerializer):
     typed = optional_text(12, help_text="The number of changes, where there are 50 or more.")
 
 
-class RefuseLargeSerializer(Body):
-    channel = optional_text(32, help_text="Code of a channel; all of them without it.")
+class RefuseLargeSerializer(OfChannelSerializer):
     reason = Text(length_max=200)
 
 
-class UndoLargeSerializer(Body):
-    channel = optional_text(32, help_text="Code of a channel; all of them without it.")
-    reason = Text(length_max=200)
+class UndoLargeSerializer(RefuseLargeSerializer):
     typed = optional_text(12, help_text="The number of listings, where there are 50 or more.")
 
 
@@ -147,19 +147,19 @@ class LargeChangeResource(ListOne, Resource):
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Let all of it that waits flow, each listing up to the figure that was held. Workers carry it out run by run."""
-        return self._decide(request, Verdict.APPROVE)
+        return self._decide(request, WideVerdict.APPROVE)
 
     @action(detail=True, methods=["post"])
     def refuse(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Refuse all of it that waits: its listings show what they show until that is lifted."""
-        return self._decide(request, Verdict.REFUSE)
+        return self._decide(request, WideVerdict.REFUSE)
 
     @action(detail=True, methods=["post"])
     def undo(self, request: Request, id: str) -> Response:  # noqa: ARG002
         """Take it back: its listings show what they showed before, or less, frozen until that is lifted."""
-        return self._decide(request, Verdict.UNDO)
+        return self._decide(request, WideVerdict.UNDO)
 
-    def _decide(self, request: Request, verdict: Verdict) -> Response:
+    def _decide(self, request: Request, verdict: WideVerdict) -> Response:
         values = self.values()
         code = values.pop("channel", "")
         channel = find_one(Channel, "code", where=("channel",), name=code, what="channel") if code else None

@@ -1,7 +1,7 @@
 from channels_sync.models.building import BuildFigure
 from channels_sync.models.channels import SENDING, Channel, ChannelMode, Listing
 from channels_sync.models.differences import Difference, DifferenceCause, Done, DriftSetting, ListingReading
-from channels_sync.models.guarding import ChannelGuard, Freeze, Hold, HoldState, Verdict, WideDecision
+from channels_sync.models.guarding import ChannelGuard, Freeze, Hold, HoldState, WideDecision, WideVerdict
 from channels_sync.models.pieces import RecomputePiece, WideChange
 from channels_sync.models.policies import AllocationPolicy, Campaign, ChannelDemand
 from channels_sync.models.pushes import ListingPush, PublicationLine, PublicationState, PublishRun
@@ -35,9 +35,9 @@ __all__ = [
     "SendingWindow",
     "Simulation",
     "SimulationState",
-    "Verdict",
     "WideChange",
     "WideDecision",
+    "WideVerdict",
     "WindowKind",
     "WindowScope",
 ]

@@ -107,7 +107,7 @@ class Hold(models.Model):
         return None if self.before is None else self.after - self.before
 
 
-class Verdict(models.TextChoices):
+class WideVerdict(models.TextChoices):
     APPROVE = "approve", "Approved"
     REFUSE = "refuse", "Refused"
     UNDO = "undo", "Taken back"
@@ -121,7 +121,7 @@ class WideDecision(models.Model):
 
     wide = models.ForeignKey(WideChange, on_delete=models.PROTECT, related_name="decisions")
     channel = models.ForeignKey(Channel, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    verdict = models.CharField(max_length=10, choices=Verdict)
+    verdict = models.CharField(max_length=10, choices=WideVerdict)
     reason = models.CharField(max_length=200, blank=True)
     listings = models.PositiveIntegerField(help_text="Changes it was about when it was decided.")
     newest_hold = models.BigIntegerField(

@@ -36,11 +36,10 @@ from inventory.errors import SecondPersonRequired, WrongState
 from inventory.models import Item
 from inventory.operations.posting import Actor
 from inventory.operations.transactions import operation
+from inventory.typed_days import YEAR_MIN
 from inventory.wakeups import wake_after_commit
 
 DECIDE = "channels_sync.decide_publishrun"
-FIRST_YEAR = 1970
-"""No moment before it is taken."""
 
 
 @operation
@@ -215,7 +214,7 @@ def freeze(
         raise WrongState("Say why it is frozen; whoever lifts it needs to know.")
     if at_most is not None and as_of is not None:
         raise WrongState("Freeze it at a figure or at what it showed at a moment, not at both.")
-    if as_of is not None and as_of.year < FIRST_YEAR:
+    if as_of is not None and as_of.year < YEAR_MIN:
         raise WrongState(f"Nothing was shown in {as_of.year}. Give a moment at which the figures were right.")
     if as_of is not None and as_of > timezone.now():
         raise WrongState("That moment is still to come. Give one at which the figures were right.")

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from channels_sync.models import Channel, Hold, HoldState, PublishRun, Verdict, WideChange, WideDecision
+from channels_sync.models import Channel, Hold, HoldState, PublishRun, WideChange, WideDecision, WideVerdict
 from channels_sync.operations.deciding import (
     causers_of,
     check_second_person,
@@ -26,8 +26,8 @@ from inventory.wakeups import wake_after_commit
 
 PROBLEMS_KEPT = 20
 _WHY_NEEDED = {
-    Verdict.REFUSE: "Say why it is refused; whoever mends the figures needs to know.",
-    Verdict.UNDO: "Say why it is taken back.",
+    WideVerdict.REFUSE: "Say why it is refused; whoever mends the figures needs to know.",
+    WideVerdict.UNDO: "Say why it is taken back.",
 }
 
 
@@ -35,7 +35,7 @@ _WHY_NEEDED = {
 def decide_wide(
     *,
     wide: WideChange,
-    verdict: Verdict,
+    verdict: WideVerdict,
     actor: Actor,
     channel: Channel | None = None,
     reason: str = "",
@@ -60,7 +60,7 @@ def decide_wide(
     if verdict in _WHY_NEEDED and not reason.strip():
         raise WrongState(_WHY_NEEDED[verdict])
     newest_hold = 0
-    if verdict == Verdict.UNDO:
+    if verdict == WideVerdict.UNDO:
         count = lines_to_take_back(locked, channel).count()
         if not count:
             raise WrongState(f"Nothing of {locked} is in force: newer figures took its place.")
@@ -69,9 +69,9 @@ def decide_wide(
         if not holds:
             raise WrongState(f"Nothing of {locked} waits. It was decided, or newer changes took its place.")
         count, newest_hold = len(holds), holds[-1]
-        if verdict == Verdict.APPROVE:
+        if verdict == WideVerdict.APPROVE:
             check_second_person(str(locked).lower(), causers_of(holds), actor)
-    if verdict != Verdict.REFUSE:
+    if verdict != WideVerdict.REFUSE:
         check_typed(count, typed)
     decision = WideDecision.objects.create(
         wide=locked,
@@ -130,14 +130,14 @@ class _Done:
 
 def _carry_out(decision: WideDecision, run: PublishRun) -> _Done:
     actor = decision.created_by
-    if decision.verdict == Verdict.UNDO:
+    if decision.verdict == WideVerdict.UNDO:
         _, still = lines_in_force(run)
         result = take_back(run, still, reason=decision.reason, actor=actor)
         return _Done(result.changed, result.held, len(still))
     holds = list(
         Hold.objects.filter(run=run, state=HoldState.OPEN, pk__lte=decision.newest_hold).order_by("listing_id")
     )
-    if decision.verdict == Verdict.REFUSE:
+    if decision.verdict == WideVerdict.REFUSE:
         return _Done(frozen=len(keep_back(run, holds, reason=decision.reason, actor=actor)))
     result = let_flow(run, holds, causers=causers_of(hold.pk for hold in holds), actor=actor)
     return _Done(result.changed, result.held)

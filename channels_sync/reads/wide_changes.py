@@ -20,9 +20,9 @@ from channels_sync.models import (
     PublicationState,
     PublishRun,
     RecomputePiece,
-    Verdict,
     WideChange,
     WideDecision,
+    WideVerdict,
 )
 from inventory.trips import rows_of
 
@@ -81,7 +81,7 @@ def runs_to_decide(decision: WideDecision) -> QuerySet[PublishRun]:
     runs = decision.wide.runs.filter(pk__gt=decision.last_run, pk__lte=decision.newest_run).order_by("pk")
     if decision.channel is not None:
         runs = runs.filter(channel=decision.channel)
-    if decision.verdict == Verdict.UNDO:
+    if decision.verdict == WideVerdict.UNDO:
         return runs.filter(Exists(lines_to_take_back(decision.wide).filter(run=OuterRef("pk"))))
     seen = Hold.objects.filter(state=HoldState.OPEN, pk__lte=decision.newest_hold)
     return runs.filter(Exists(seen.filter(run=OuterRef("pk"))))

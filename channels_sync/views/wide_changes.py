@@ -9,8 +9,8 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from channels_sync.models import Channel, Verdict, WideChange
-from channels_sync.operations.deciding_wide import decide_wide
+from channels_sync.models import Channel, WideChange, WideVerdict
+from channels_sync.operations.deciding_wide import PROBLEMS_KEPT, decide_wide
 from channels_sync.operations.second_looks import TYPED_FROM
 from channels_sync.reads.runs import runs_with_holds
 from channels_sync.reads.wide_changes import holds_by_size, undo_of_wide, view_of_wide, wide_changes
@@ -67,6 +67,7 @@ def _page(request: HttpRequest, wide: WideChange, problem: DomainError | None = 
         holds=holds,
         page_object=runs,
         typed_from=TYPED_FROM,
+        problems_kept=PROBLEMS_KEPT,
         may_decide=request.user.has_perm(DECIDE) and not view.left and not view.is_being_decided,
         values=request.POST,
     )
@@ -78,7 +79,9 @@ def decide_large(request: HttpRequest, pk: int) -> HttpResponse:
     """Approve or refuse all that waits of a large change, on one channel or on all."""
     assert request.user.is_authenticated
     wide = _wide(pk)
-    verdict = next((one for one in (Verdict.APPROVE, Verdict.REFUSE) if one == request.POST.get("verdict")), None)
+    verdict = next(
+        (one for one in (WideVerdict.APPROVE, WideVerdict.REFUSE) if one == request.POST.get("verdict")), None
+    )
     if verdict is None:
         return _page(request, wide, WrongState("Choose whether it is approved or refused."))
     try:
@@ -117,7 +120,7 @@ def undo_large(request: HttpRequest, pk: int) -> HttpResponse:
         try:
             decision = decide_wide(
                 wide=wide,
-                verdict=Verdict.UNDO,
+                verdict=WideVerdict.UNDO,
                 channel=channel,
                 actor=request.user,
                 reason=request.POST.get("reason", ""),

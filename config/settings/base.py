@@ -264,7 +264,7 @@ SPECTACULAR_SETTINGS = {
         "DemandMode": "production.models.DemandMode",
         "ClearingKind": "production.api.ordering.CLEARING_KINDS",
         "ChannelMode": "channels_sync.models.ChannelMode",
-        "WideVerdict": "channels_sync.models.Verdict",
+        "WideVerdict": "channels_sync.models.WideVerdict",
         "SendingState": "channels_sync.api.sending.STATES",
         "WindowKind": "channels_sync.models.WindowKind",
         "WindowScope": "channels_sync.models.WindowScope",

@@ -18,13 +18,13 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
 from inventory.quantities import as_text
+from inventory.typed_days import YEAR_MAX, YEAR_MIN
 
 ID_MAX = 10**18 - 1
 """Largest id that is looked for; above it there is nothing, and the database need not be asked."""
 INTEGER_MAX = 2**31 - 1
 LINES_MAX = 1_000
 """Lines of one body."""
-YEAR_MIN, YEAR_MAX = 1970, 2199
 
 Schema = Mapping[str, Any]
 

@@ -1,6 +1,6 @@
 """What production used beyond or below its standards over a period, over REST."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from inventory.api.fields import Body, Choice, Day, DecimalOut, IdOut, TextOut
 from inventory.api.resources import Endpoint, Resource
 from inventory.models import Item
+from inventory.typed_days import start_of
 from production.api.serializers import ROUNDED, FractionOut
 from production.reads.variances import (
     CAUSE_WORDS,
@@ -93,7 +94,7 @@ class VariancesOfPeriod(Resource):
         since = asked["since"] or until - timedelta(days=DAYS_ANSWERED)
         if since > until:
             raise ValidationError({"since": [f"{since} is after {until}. Give a first day before the last one."]})
-        start, end = _start_of(since), _start_of(until + timedelta(days=1))
+        start, end = start_of(since), start_of(until + timedelta(days=1))
         by = By(asked["by"])
         rows = usage(by=by, cause=asked["cause"], since=start, until=end)[:ROWS_MAX]
         made = sorted(yields_of(since=start, until=end).values(), key=lambda one: (-one.scrap_cost, one.key))[:ROWS_MAX]
@@ -127,7 +128,3 @@ def _usage(one: Usage, item: str | None, cause: str | None) -> dict[str, Any]:
 def _yield(one: Yield, sku: str) -> dict[str, Any]:
     names = ("completions", "good", "scrapped", "percent", "scrap_cost", "unknown")
     return {"key": sku, **{name: getattr(one, name) for name in names}}
-
-
-def _start_of(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time()))

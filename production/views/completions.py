@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from django.contrib.auth.decorators import permission_required
@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET
 
 from inventory.models import Movement, PostingKind
 from inventory.quantities import ZERO
-from inventory.typed_days import typed_day
+from inventory.typed_days import start_of, typed_day
 from inventory.web import Cell, Crumb, export_table, render_page
 from inventory.whole_numbers import whole_number
 from production.forms import UndoForm, new_key
@@ -95,9 +95,9 @@ class _Chosen:
         elif self.state == "undone":
             found = found.filter(Q(reversed_good__gt=0) | Q(reversed_scrap__gt=0))
         if self.since:
-            found = found.filter(posting__effective_at__gte=_start_of(self.since))
+            found = found.filter(posting__effective_at__gte=start_of(self.since))
         if self.until:
-            found = found.filter(posting__effective_at__lt=_start_of(self.until + timedelta(days=1)))
+            found = found.filter(posting__effective_at__lt=start_of(self.until + timedelta(days=1)))
         return found
 
     def chips(self) -> list[dict[str, str]]:
@@ -117,10 +117,6 @@ class _Chosen:
         for gone in (name, "before", "export"):
             rest.pop(gone, None)
         return f"?{rest.urlencode()}"
-
-
-def _start_of(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time()))
 
 
 def _export_rows(rows: QuerySet[Completion]) -> Iterator[list[Cell]]:

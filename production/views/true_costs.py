@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 
 from inventory.models import Item
 from inventory.quantities import PLACES, round_half_up
-from inventory.typed_days import typed_day
+from inventory.typed_days import start_of, typed_day
 from inventory.web import Cell, export_table, render_page
 from production.reads.true_costs import PARTS, CostStack, TrueCost, items_completed, true_costs
 
@@ -72,11 +72,11 @@ class _Chosen:
 
     @property
     def start(self) -> datetime:
-        return _start_of(self.since)
+        return start_of(self.since)
 
     @property
     def end(self) -> datetime:
-        return _start_of(self.until + timedelta(days=1))
+        return start_of(self.until + timedelta(days=1))
 
 
 @require_GET
@@ -153,7 +153,3 @@ def _export_rows(items: Sequence[Item], chosen: _Chosen) -> Iterator[list[Cell]]
                 row.percent,
                 row.scrap,
             ]
-
-
-def _start_of(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET
 
 from inventory.models import Item
 from inventory.quantities import round_half_up
-from inventory.typed_days import typed_day
+from inventory.typed_days import start_of, typed_day
 from inventory.web import Cell, export_table, render_page
 from inventory.whole_numbers import whole_number
 from production.reads.variances import (
@@ -86,11 +86,11 @@ class _Chosen:
 
     @property
     def start(self) -> datetime:
-        return _start_of(self.since)
+        return start_of(self.since)
 
     @property
     def end(self) -> datetime:
-        return _start_of(self.until + timedelta(days=1))
+        return start_of(self.until + timedelta(days=1))
 
     @property
     def cause_words(self) -> str:
@@ -182,7 +182,3 @@ def _export_rows(found: Sequence[Usage], made: dict[int, Yield]) -> Iterator[lis
                 row.yield_percent,
                 None if product is None else _money(product.scrap_cost),
             ]
-
-
-def _start_of(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time()))

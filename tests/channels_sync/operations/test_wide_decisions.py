@@ -12,9 +12,9 @@ from channels_sync.models import (
     PublicationLine,
     PublishRun,
     RecomputePiece,
-    Verdict,
     WideChange,
     WideDecision,
+    WideVerdict,
 )
 from channels_sync.operations import deciding_wide, recomputing
 from channels_sync.operations.absorbing import absorb_changes
@@ -89,7 +89,7 @@ def test_all_of_it_is_approved_at_once_and_flows_run_by_run():
     shop, market, _, wide = raised_by_a_rule()
     absorb_all()
 
-    decision = decide_wide(wide=wide, verdict=Verdict.APPROVE, actor=None, typed=str(2 * ITEMS))
+    decision = decide_wide(wide=wide, verdict=WideVerdict.APPROVE, actor=None, typed=str(2 * ITEMS))
 
     assert decision.listings == 2 * ITEMS == still_waits()
     assert sweep().has_news
@@ -109,7 +109,7 @@ def test_one_channel_of_it_is_decided_alone():
     shop, market, _, wide = raised_by_a_rule()
     absorb_all()
 
-    decide_wide(wide=wide, verdict=Verdict.APPROVE, channel=market, actor=None, typed=str(ITEMS))
+    decide_wide(wide=wide, verdict=WideVerdict.APPROVE, channel=market, actor=None, typed=str(ITEMS))
     absorb_all()
 
     assert (wanted(shop), wanted(market)) == ([5] * ITEMS, [10] * ITEMS)
@@ -120,7 +120,7 @@ def test_while_parts_are_left_nothing_is_decided():
     *_, wide = raised_by_a_rule()
     assert RecomputePiece.objects.filter(wide=wide).exists()
 
-    for verdict in Verdict:
+    for verdict in WideVerdict:
         with pytest.raises(WrongState, match="still being worked out"):
             decide_wide(wide=wide, verdict=verdict, actor=None, reason="no", typed=str(2 * ITEMS))
 
@@ -132,13 +132,13 @@ def test_whoever_set_the_rule_does_not_approve_it_while_somebody_else_may(monkey
     absorb_all()
 
     with pytest.raises(SecondPersonRequired, match=f"caused large change {wide.pk}"):
-        decide_wide(wide=wide, verdict=Verdict.APPROVE, actor=planner, typed=str(2 * ITEMS))
+        decide_wide(wide=wide, verdict=WideVerdict.APPROVE, actor=planner, typed=str(2 * ITEMS))
     with pytest.raises(TypedConfirmationRequired):
-        decide_wide(wide=wide, verdict=Verdict.APPROVE, actor=other, typed="7")
+        decide_wide(wide=wide, verdict=WideVerdict.APPROVE, actor=other, typed="7")
     assert not WideDecision.objects.exists()
-    decide_wide(wide=wide, verdict=Verdict.APPROVE, actor=other, typed=str(2 * ITEMS))
+    decide_wide(wide=wide, verdict=WideVerdict.APPROVE, actor=other, typed=str(2 * ITEMS))
     with pytest.raises(WrongState, match="is being carried out"):
-        decide_wide(wide=wide, verdict=Verdict.REFUSE, actor=other, reason="no")
+        decide_wide(wide=wide, verdict=WideVerdict.REFUSE, actor=other, reason="no")
     absorb_all()
 
     assert set(Hold.objects.filter(state=HoldState.APPROVED).values_list("decided_by", flat=True)) == {other.pk}
@@ -149,8 +149,8 @@ def test_all_of_it_is_refused_and_stays_as_it_is_shown():
     absorb_all()
 
     with pytest.raises(WrongState, match="Say why"):
-        decide_wide(wide=wide, verdict=Verdict.REFUSE, actor=None, reason=" ")
-    decision = decide_wide(wide=wide, verdict=Verdict.REFUSE, actor=None, reason="not before the fair")
+        decide_wide(wide=wide, verdict=WideVerdict.REFUSE, actor=None, reason=" ")
+    decision = decide_wide(wide=wide, verdict=WideVerdict.REFUSE, actor=None, reason="not before the fair")
     absorb_all()
 
     decision.refresh_from_db()
@@ -172,8 +172,8 @@ def test_all_of_it_is_taken_back_and_what_changed_since_is_left_alone():
     assert undo_of_wide(wide).left_alone == 1
     assert undo_of_wide(wide, shop).units_then == 10 * ITEMS
     with pytest.raises(WrongState, match="Say why"):
-        decide_wide(wide=wide, verdict=Verdict.UNDO, actor=None)
-    decision = decide_wide(wide=wide, verdict=Verdict.UNDO, actor=None, reason="meant 95", typed=str(2 * ITEMS - 1))
+        decide_wide(wide=wide, verdict=WideVerdict.UNDO, actor=None)
+    decision = decide_wide(wide=wide, verdict=WideVerdict.UNDO, actor=None, reason="meant 95", typed=str(2 * ITEMS - 1))
     absorb_all()
 
     # The rule still says 50 %: it is the freeze at what was shown that the formula stays under.
@@ -186,7 +186,7 @@ def test_all_of_it_is_taken_back_and_what_changed_since_is_left_alone():
 def test_what_began_to_wait_after_the_decision_was_not_seen_and_goes_on_waiting():
     shop, market, items, wide = raised_by_a_rule()
     absorb_all()
-    decide_wide(wide=wide, verdict=Verdict.APPROVE, actor=None, typed=str(2 * ITEMS))
+    decide_wide(wide=wide, verdict=WideVerdict.APPROVE, actor=None, typed=str(2 * ITEMS))
 
     set_policy(
         channel=shop, percent=90, item=items[0], actor=None
@@ -201,14 +201,14 @@ def test_what_began_to_wait_after_the_decision_was_not_seen_and_goes_on_waiting(
     assert wanted(shop) == [5] + [10] * (ITEMS - 1)
 
 
-@pytest.mark.parametrize("verdict", list(Verdict))
+@pytest.mark.parametrize("verdict", list(WideVerdict))
 @pytest.mark.parametrize("killed_at", [1, 3])
 def test_a_worker_that_dies_leaves_the_rest_to_the_next_one(monkeypatch, verdict, killed_at):
     """Fails when the run a decision has got to is written apart from what follows from it."""
     shop, market, _, wide = raised_by_a_rule()
     absorb_all()
-    if verdict == Verdict.UNDO:
-        decide_wide(wide=wide, verdict=Verdict.APPROVE, actor=None, typed=str(2 * ITEMS))
+    if verdict == WideVerdict.UNDO:
+        decide_wide(wide=wide, verdict=WideVerdict.APPROVE, actor=None, typed=str(2 * ITEMS))
         absorb_all()
     decision = decide_wide(wide=wide, verdict=verdict, actor=None, reason="looked at", typed=str(2 * ITEMS))
     carry_out, done = deciding_wide._carry_out, []
@@ -229,16 +229,16 @@ def test_a_worker_that_dies_leaves_the_rest_to_the_next_one(monkeypatch, verdict
     decision.refresh_from_db()
     assert decision.ended_at is not None
     assert not still_waits()
-    expected = {Verdict.APPROVE: 10, Verdict.REFUSE: 5, Verdict.UNDO: 5}[verdict]
+    expected = {WideVerdict.APPROVE: 10, WideVerdict.REFUSE: 5, WideVerdict.UNDO: 5}[verdict]
     assert wanted(shop) == wanted(market) == [expected] * ITEMS
-    assert decision.frozen == (0 if verdict == Verdict.APPROVE else 2 * ITEMS)
+    assert decision.frozen == (0 if verdict == WideVerdict.APPROVE else 2 * ITEMS)
 
 
 def test_what_cannot_be_carried_out_for_a_run_is_told_and_the_others_follow(monkeypatch):
     *_, wide = raised_by_a_rule()
     absorb_all()
     first = PublishRun.objects.filter(wide=wide).earliest("pk")
-    decision = decide_wide(wide=wide, verdict=Verdict.APPROVE, actor=None, typed=str(2 * ITEMS))
+    decision = decide_wide(wide=wide, verdict=WideVerdict.APPROVE, actor=None, typed=str(2 * ITEMS))
     flow = deciding_wide.let_flow
 
     def refuse_the_first(run, holds, **named):
@@ -288,7 +288,7 @@ def test_a_full_recompute_that_dies_is_not_decided_about_before_the_workers_have
     wide = WideChange.objects.latest("pk")
 
     with pytest.raises(WrongState, match="still being worked out: 6 of 8 parts"):
-        decide_wide(wide=wide, verdict=Verdict.UNDO, actor=None, reason="wrong")
+        decide_wide(wide=wide, verdict=WideVerdict.UNDO, actor=None, reason="wrong")
     absorb_all()
     assert (view_of_wide(wide).left, view_of_wide(wide).changed) == (0, 2 * ITEMS)
 
@@ -296,7 +296,7 @@ def test_a_full_recompute_that_dies_is_not_decided_about_before_the_workers_have
 def test_what_waits_is_counted_for_the_channel_that_is_asked_for():
     shop, market, _, wide = raised_by_a_rule()
     absorb_all()
-    decide_wide(wide=wide, verdict=Verdict.APPROVE, channel=market, actor=None)
+    decide_wide(wide=wide, verdict=WideVerdict.APPROVE, channel=market, actor=None)
     absorb_all()
 
     assert [one.waiting for one in wide_changes(channel=shop, only_waiting=True)] == [ITEMS]
@@ -307,9 +307,9 @@ def test_what_waits_is_counted_for_the_channel_that_is_asked_for():
 def test_runs_made_after_an_undo_was_decided_are_not_taken_back():
     shop, _, items, wide = raised_by_a_rule()
     absorb_all()
-    decide_wide(wide=wide, verdict=Verdict.APPROVE, actor=None, typed=str(2 * ITEMS))
+    decide_wide(wide=wide, verdict=WideVerdict.APPROVE, actor=None, typed=str(2 * ITEMS))
     absorb_all()
-    decision = decide_wide(wide=wide, verdict=Verdict.UNDO, actor=None, reason="wrong", typed=str(2 * ITEMS))
+    decision = decide_wide(wide=wide, verdict=WideVerdict.UNDO, actor=None, reason="wrong", typed=str(2 * ITEMS))
     run = PublishRun.objects.filter(wide=wide).latest("pk")
     listing = Listing.objects.get(channel=shop, item=items[0])
     later = PublishRun.objects.create(channel=shop, cause="later", wide=wide, listings_changed=1)

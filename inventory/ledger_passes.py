@@ -1,0 +1,128 @@
+"""Passes over the whole ledger that several facts share: a look at every movement is dear, and one answers for all.
+
+What they say is yes or no for the whole; `invariants` names what is wrong where they say no.
+"""
+
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+
+@contextmanager
+def one_look() -> Iterator[None]:
+    """Facts checked within it share their passes over the ledger: who is asked first judges for the others too."""
+    token = _passes.set({})
+    try:
+        yield
+    finally:
+        _passes.reset(token)
+
+
+_passes: ContextVar[dict[str, tuple[Any, ...]] | None] = ContextVar("passes", default=None)
+
+
+def _in_one_pass(name: str, sql: str) -> tuple[Any, ...]:
+    """What one statement says of several facts.
+
+    WEIGHT(id, ...) in it is a number of 64 bits for the values named, drawn anew for every check. Where any group differs the
+    weighed sums differ too, but for one chance in some 10^18, and no sum has to be kept for each of a million groups.
+    """
+    known = _passes.get()
+    if known is not None and name in known:
+        return known[name]
+    with connection.cursor() as cursor:
+        cursor.execute(_weighed(sql))
+        found: tuple[Any, ...] = cursor.fetchone()
+    if known is not None:
+        known[name] = found
+    return found
+
+
+def _weighed(sql: str) -> str:
+    """The statement with its weights: hashes of the values named, each with the hash of those before it as its seed."""
+    seed = secrets.randbits(62)
+
+    def weight(match: re.Match[str]) -> str:
+        weighed = str(seed)
+        for value in match[1].split(","):
+            function = "hashtextextended" if value.strip().endswith("status") else "hashint8extended"
+            weighed = f"{function}({value.strip()}, {weighed})"
+        return f"{weighed}::numeric"
+
+    return re.sub(r"WEIGHT\(([\w., ]+)\)", weight, sql)
+
+
+_ON_THE_LEDGER = """
+WITH closed AS MATERIALIZED (
+  SELECT id, ends_at, row_number() OVER (ORDER BY ends_at) - 1 AS place FROM inventory_periodclose WHERE reopened_at IS NULL
+), part AS MATERIALIZED (
+  SELECT width_bucket(m.effective_at, (SELECT array_agg(ends_at + interval '1 microsecond' ORDER BY ends_at) FROM closed))
+           AS place, sum(m.quantity) AS quantity, coalesce(sum(m.value), 0) AS value,
+         sum(m.quantity * WEIGHT(m.item_id, m.location_id, m.lot_id, m.status)) AS cells,
+         coalesce(sum(m.value * WEIGHT(m.item_id)), 0) AS worth_of_items
+  FROM inventory_movement m GROUP BY 1
+), moved AS (
+  SELECT coalesce(sum(cells), 0) AS cells, coalesce(sum(worth_of_items), 0) AS value FROM part
+), kept AS (
+  SELECT coalesce(sum(b.quantity * WEIGHT(b.item_id, b.location_id, b.lot_id, b.status)), 0) AS cells,
+         coalesce(sum(b.quantity * WEIGHT(b.item_id)), 0) AS quantity
+  FROM inventory_stockbalance b
+), pooled AS (
+  SELECT coalesce(sum(p.quantity * WEIGHT(p.item_id)), 0) AS quantity, coalesce(sum(p.value * WEIGHT(p.item_id)), 0) AS value
+  FROM inventory_costpool p WHERE p.lot_id IS NULL
+), periods AS (
+  SELECT count(*) FILTER (WHERE (quantity, value) <> (expected, worth)) = 0 AS agree FROM (
+    SELECT coalesce(s.quantity, 0) AS quantity, coalesce(s.value, 0) AS value,
+           coalesce(sum(part.quantity) OVER so_far, 0) AS expected, coalesce(sum(part.value) OVER so_far, 0) AS worth
+    FROM closed c LEFT JOIN part USING (place)
+    LEFT JOIN (SELECT period_id, sum(quantity) AS quantity, sum(value) AS value FROM inventory_periodsnapshot GROUP BY 1) s
+      ON s.period_id = c.id
+    WINDOW so_far AS (ORDER BY c.ends_at)
+  ) c
+)
+SELECT moved.cells = kept.cells, (kept.quantity, moved.value) = (pooled.quantity, pooled.value), periods.agree
+FROM moved, kept, pooled, periods
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class OnTheLedger:
+    """What one pass over all movements says."""
+
+    balances_agree: bool
+    pools_agree: bool
+    """In quantity with the balances, which agree with the movements, and in value with the movements."""
+    periods_agree: bool
+    """As sums over all items, period by period."""
+
+
+def on_the_ledger() -> OnTheLedger:
+    """What one look at every movement says of balances, pools and closed periods."""
+    return OnTheLedger(*_in_one_pass("the ledger", _ON_THE_LEDGER))
+
+
+_POSTINGS_AND_MOVEMENTS = """
+SELECT array_agg(p.id) FILTER (WHERE m.id IS NULL AND p.kind NOT IN ('cost_correction', 'landed_cost', 'completion')),
+       count(*) FILTER (WHERE m.effective_at <> p.effective_at OR m.recorded_at <> p.recorded_at) = 0
+FROM inventory_posting p LEFT JOIN inventory_movement m ON m.posting_id = p.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class OfPostings:
+    """What holding every movement against its posting says."""
+
+    without_movements: Sequence[int]
+    """Ids of postings of kinds that usually move something, and did not."""
+    times_agree: bool
+
+
+def of_postings() -> OfPostings:
+    without, times_agree = _in_one_pass("postings and movements", _POSTINGS_AND_MOVEMENTS)
+    return OfPostings(without or (), times_agree)
