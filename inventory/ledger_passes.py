@@ -61,14 +61,20 @@ def _weighed(sql: str) -> str:
 _ON_THE_LEDGER = """
 WITH closed AS MATERIALIZED (
   SELECT id, ends_at, row_number() OVER (ORDER BY ends_at) - 1 AS place FROM inventory_periodclose WHERE reopened_at IS NULL
+), dated AS (
+  SELECT p.id, p.kind, p.effective_at, p.recorded_at, width_bucket(p.effective_at,
+           (SELECT array_agg(ends_at + interval '1 microsecond' ORDER BY ends_at) FROM closed)) AS place
+  FROM inventory_posting p
 ), part AS MATERIALIZED (
-  SELECT width_bucket(m.effective_at, (SELECT array_agg(ends_at + interval '1 microsecond' ORDER BY ends_at) FROM closed))
-           AS place, sum(m.quantity) AS quantity, coalesce(sum(m.value), 0) AS value,
-         sum(m.quantity * WEIGHT(m.item_id, m.location_id, m.lot_id, m.status)) AS cells,
-         coalesce(sum(m.value * WEIGHT(m.item_id)), 0) AS worth_of_items
-  FROM inventory_movement m GROUP BY 1
+  SELECT p.place, sum(m.quantity) AS quantity, coalesce(sum(m.value), 0) AS value,
+         coalesce(sum(m.quantity * WEIGHT(m.item_id, m.location_id, m.lot_id, m.status)), 0) AS cells,
+         coalesce(sum(m.value * WEIGHT(m.item_id)), 0) AS worth_of_items,
+         count(*) FILTER (WHERE m.effective_at <> p.effective_at OR m.recorded_at <> p.recorded_at) AS untimely,
+         array_agg(p.id) FILTER (WHERE m.id IS NULL AND p.kind NOT IN ('cost_correction', 'landed_cost', 'completion')) AS empty
+  FROM inventory_movement m RIGHT JOIN dated p ON p.id = m.posting_id GROUP BY 1
 ), moved AS (
-  SELECT coalesce(sum(cells), 0) AS cells, coalesce(sum(worth_of_items), 0) AS value FROM part
+  SELECT coalesce(sum(cells), 0) AS cells, coalesce(sum(worth_of_items), 0) AS value, coalesce(sum(untimely), 0) AS untimely
+  FROM part
 ), kept AS (
   SELECT coalesce(sum(b.quantity * WEIGHT(b.item_id, b.location_id, b.lot_id, b.status)), 0) AS cells,
          coalesce(sum(b.quantity * WEIGHT(b.item_id)), 0) AS quantity
@@ -86,43 +92,53 @@ WITH closed AS MATERIALIZED (
     WINDOW so_far AS (ORDER BY c.ends_at)
   ) c
 )
-SELECT moved.cells = kept.cells, (kept.quantity, moved.value) = (pooled.quantity, pooled.value), periods.agree
+SELECT moved.cells = kept.cells, (kept.quantity, moved.value) = (pooled.quantity, pooled.value), periods.agree,
+       moved.untimely = 0, ARRAY(SELECT unnest(empty) FROM part)
 FROM moved, kept, pooled, periods
 """
 
 
 @dataclass(frozen=True, slots=True)
 class OnTheLedger:
-    """What one pass over all movements says."""
+    """What one pass over all movements, each beside its posting, says."""
 
     balances_agree: bool
     pools_agree: bool
     """In quantity with the balances, which agree with the movements, and in value with the movements."""
     periods_agree: bool
-    """As sums over all items, period by period."""
+    """As sums over all items, period by period; by the times of the postings, which those of the movements have to equal."""
+    times_agree: bool
+    """Of each movement with its posting."""
+    without_movements: Sequence[int]
+    """Ids of postings of kinds that usually move something, and did not."""
 
 
 def on_the_ledger() -> OnTheLedger:
-    """What one look at every movement says of balances, pools and closed periods."""
+    """What one look at every movement says of balances, pools, closed periods and postings."""
     return OnTheLedger(*_in_one_pass("the ledger", _ON_THE_LEDGER))
 
 
-_POSTINGS_AND_MOVEMENTS = """
-SELECT array_agg(p.id) FILTER (WHERE m.id IS NULL AND p.kind NOT IN ('cost_correction', 'landed_cost', 'completion')),
-       count(*) FILTER (WHERE m.effective_at <> p.effective_at OR m.recorded_at <> p.recorded_at) = 0
-FROM inventory_posting p LEFT JOIN inventory_movement m ON m.posting_id = p.id
+_NEWEST_PERIOD = """
+WITH newest AS MATERIALIZED (
+  SELECT id, ends_at FROM inventory_periodclose WHERE reopened_at IS NULL ORDER BY ends_at DESC LIMIT 1
+), pooled AS (
+  SELECT coalesce(sum(p.quantity * WEIGHT(p.item_id)), 0) AS quantity, coalesce(sum(p.value * WEIGHT(p.item_id)), 0) AS value
+  FROM inventory_costpool p WHERE p.lot_id IS NULL
+), since AS (
+  SELECT coalesce(sum(m.quantity * WEIGHT(m.item_id)), 0) AS quantity, coalesce(sum(m.value * WEIGHT(m.item_id)), 0) AS value
+  FROM inventory_movement m
+  WHERE m.effective_at > (SELECT ends_at FROM newest) AND m.recorded_at > (SELECT ends_at FROM newest)
+), kept AS (
+  SELECT coalesce(sum(s.quantity * WEIGHT(s.item_id)), 0) AS quantity, coalesce(sum(s.value * WEIGHT(s.item_id)), 0) AS value
+  FROM inventory_periodsnapshot s WHERE s.period_id = (SELECT id FROM newest)
+)
+SELECT NOT EXISTS (SELECT 1 FROM newest)
+       OR (kept.quantity, kept.value) = (pooled.quantity - since.quantity, pooled.value - since.value)
+FROM pooled, since, kept
 """
 
 
-@dataclass(frozen=True, slots=True)
-class OfPostings:
-    """What holding every movement against its posting says."""
-
-    without_movements: Sequence[int]
-    """Ids of postings of kinds that usually move something, and did not."""
-    times_agree: bool
-
-
-def of_postings() -> OfPostings:
-    without, times_agree = _in_one_pass("postings and movements", _POSTINGS_AND_MOVEMENTS)
-    return OfPostings(without or (), times_agree)
+def newest_period_agrees() -> bool:
+    """Whether what the newest closed period kept is, item by item, the pools less what moved since."""
+    (agrees,) = _in_one_pass("newest period", _NEWEST_PERIOD)
+    return bool(agrees)

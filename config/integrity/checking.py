@@ -21,8 +21,9 @@ RUNS_REMOVED_MAX = 50
 STATEMENT_MAX = 250
 WORK_MEMORY = "256MB"
 """For sums and joins over all cells; with the usual few megabytes it is sorted on disk, which takes several times as long."""
-_SETTINGS = {"work_mem": WORK_MEMORY, "parallel_setup_cost": "0", "parallel_tuple_cost": "0"}
-"""Until the transaction ends. Large tables are read by several workers, where the server has any to spare."""
+_SETTINGS = {"work_mem": WORK_MEMORY, "parallel_setup_cost": "0", "parallel_tuple_cost": "0", "jit": "off"}
+"""Until the transaction ends. Large tables are read by several workers, where the server has any to spare; compiling some forty
+statements, in each worker, takes longer than it saves."""
 _PROGRESS = "backflush ledger check"
 """A running check tells how far it is in the name of its connection, since it writes nothing before it ends."""
 
