@@ -1,7 +1,7 @@
 """What every request passes. Those of the REST API that come with a token skip what only people with a browser need."""
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
@@ -13,6 +13,7 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
+from django.db import DataError
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.deprecation import MiddlewareMixin
@@ -58,6 +59,23 @@ class Users(_ForBrowsers, AuthenticationMiddleware):
         if is_by_token(request):
             request.user = AnonymousUser()
         return super().__call__(request)
+
+
+class Unstorable:
+    """Answers 400 where a text with a NUL character reached the database, which cannot hold one: nobody types it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
+        if isinstance(exception, DataError) and "NUL" in str(exception):
+            from config.views import not_understood
+
+            return not_understood(request)
+        return None
 
 
 class ContentSecurity(CSPMiddleware):

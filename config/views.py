@@ -380,6 +380,11 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
     return _refusal(request, 404, "There is nothing here", "config/404.html", detail=detail)
 
 
+def not_understood(request: HttpRequest) -> HttpResponse:
+    """400: the address or the form holds a character that no text can have."""
+    return _refusal(request, 400, "That was not understood", "config/400.html")
+
+
 def _refusal(request: HttpRequest, status: int, title: str, template: str, **context: Any) -> HttpResponse:
     if is_htmx(request):
         return render(request, "config/_refusal.html", {"title": title, "status": status, **context}, status=status)

@@ -147,6 +147,62 @@ def order_lines_count_their_completions() -> list[str]:
     )
 
 
+def reworks_move_what_they_say() -> list[str]:
+    """What a reworking took of components and goods, and put in, is what it says; its order counts it."""
+    return query(
+        """
+        WITH said AS (
+          SELECT r.posting_id, o.item_id, -(r.good + r.scrapped) AS quantity FROM production_reworking r
+          JOIN production_reworkorder o ON o.id = r.order_id
+          UNION ALL SELECT l.reworking_id, l.component_id, -l.actual FROM production_reworkingline l
+          UNION ALL SELECT r.posting_id, o.item_id, r.good FROM production_reworking r
+          JOIN production_reworkorder o ON o.id = r.order_id
+        ), summed AS (
+          SELECT posting_id, item_id, sum(quantity) AS quantity FROM said GROUP BY 1, 2
+        ), moved AS (
+          SELECT m.posting_id, m.item_id, sum(m.quantity) AS quantity FROM inventory_movement m
+          JOIN production_reworking r ON r.posting_id = m.posting_id GROUP BY 1, 2
+        )
+        SELECT coalesce(s.posting_id, m.posting_id), coalesce(s.item_id, m.item_id), coalesce(s.quantity, 0),
+               coalesce(m.quantity, 0)
+        FROM summed s FULL JOIN moved m USING (posting_id, item_id) WHERE coalesce(s.quantity, 0) <> coalesce(m.quantity, 0)
+        """,
+        words="reworking {0}, item {1}: it says {2}, movements {3}",
+    )
+
+
+def reworks_conserve_value() -> list[str]:
+    """Where all costs are known, movements and cost entries of a reworking sum to zero; a reversed one left nothing."""
+    return query(
+        """
+        WITH mine AS (
+          SELECT posting_id AS reworking_id, posting_id FROM production_reworking
+          UNION ALL SELECT r.posting_id, p.id FROM production_reworking r JOIN inventory_posting p ON p.reverses_id = r.posting_id
+        ), unknown AS (
+          SELECT DISTINCT mine.reworking_id FROM mine JOIN inventory_movement m USING (posting_id) WHERE m.value IS NULL
+        ), worth AS (
+          SELECT mine.reworking_id, m.value AS amount FROM mine JOIN inventory_movement m USING (posting_id)
+          UNION ALL SELECT mine.reworking_id, e.amount FROM mine JOIN inventory_costentry e USING (posting_id)
+        )
+        SELECT reworking_id, sum(amount) FROM worth WHERE reworking_id NOT IN (SELECT reworking_id FROM unknown)
+        GROUP BY 1 HAVING sum(amount) <> 0
+        """,
+        words="reworking {0}: {1} of value appeared or was lost",
+    )
+
+
+def rework_orders_count_their_reworkings() -> list[str]:
+    return query(
+        """
+        SELECT o.number, o.good, coalesce(r.good, 0), o.scrapped, coalesce(r.scrapped, 0) FROM production_reworkorder o
+        LEFT JOIN (SELECT order_id, sum(good) AS good, sum(scrapped) AS scrapped FROM production_reworking
+                   WHERE NOT is_reversed GROUP BY 1) r ON r.order_id = o.id
+        WHERE o.good <> coalesce(r.good, 0) OR o.scrapped <> coalesce(r.scrapped, 0)
+        """,
+        words="{0}: good {1}, reworkings say {2}; scrapped {3}, reworkings say {4}",
+    )
+
+
 INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         "completions consume",
@@ -160,4 +216,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     Invariant("reversed quantities", "Completions know what was taken back.", reversed_quantities_equal_reversals),
     Invariant("work orders", "Work orders count their completions.", orders_count_their_completions),
     Invariant("work order lines", "Work order lines count their completions.", order_lines_count_their_completions),
+    Invariant("reworks", "Each reworking moved what it says.", reworks_move_what_they_say),
+    Invariant("rework value", "What a reworking puts in is worth what it took out.", reworks_conserve_value),
+    Invariant("rework orders", "Rework orders count their reworkings.", rework_orders_count_their_reworkings),
 )

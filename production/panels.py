@@ -26,7 +26,7 @@ from inventory.panels import (
 from inventory.quantities import as_text
 from inventory.templatetags.figures import quantity
 from production import panels_quality  # noqa: F401  registers what inspecting adds
-from production.models import Bom, BomState, Completion, CompletionReversal, Disassembly, WorkOrder
+from production.models import Bom, BomState, Completion, CompletionReversal, Disassembly, Reworking, WorkOrder
 from production.reads.buildable import buildable
 from production.reads.cost_rollup import LineCost, as_unit_cost, cost_rollups
 from production.reads.open_orders import open_needs, open_outputs
@@ -220,6 +220,13 @@ def _disassembly_panel(_request: HttpRequest, posting: Posting) -> dict[str, Any
     return None if done is None else {"disassembly": done}
 
 
+def _rework_panel(_request: HttpRequest, posting: Posting) -> dict[str, Any] | None:
+    if posting.kind != PostingKind.REWORK:
+        return None
+    done = Reworking.objects.select_related("order__item", "order__lot").filter(posting=posting).first()
+    return None if done is None else {"reworking": done}
+
+
 def completion_url(completion: Completion) -> str:
     return reverse("production:completion", args=[completion.posting_id])
 
@@ -242,3 +249,4 @@ register_item_tab(
 )
 register_posting_panel("completion", PostingPanel("production/_posting_completion.html", _completion_panel))
 register_posting_panel("disassembly", PostingPanel("production/_posting_disassembly.html", _disassembly_panel))
+register_posting_panel("rework", PostingPanel("production/quality/_posting_rework.html", _rework_panel))

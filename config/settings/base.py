@@ -71,6 +71,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "axes.middleware.AxesMiddleware",
+    "config.middleware.Unstorable",
 ]
 
 TEMPLATES = [
@@ -247,6 +248,8 @@ SPECTACULAR_SETTINGS = {
         "ExceptionStep": "inventory.models.ExceptionStep",
         "Severity": "inventory.models.Severity",
         "Disposition": "production.models.Disposition",
+        "ReworkState": "production.models.ReworkState",
+        "ReworkedFrom": "production.api.rework.STATUSES",
         "InspectionOf": "production.models.InspectionOf",
         "CheckKind": "production.models.CheckKind",
         "HeldSource": "production.api.quality.SOURCES",

@@ -35,6 +35,7 @@ class PostingKind(models.TextChoices):
     SUPPLIER_RETURN = "supplier_return", "Supplier return"
     COMPLETION = "completion", "Completion"
     DISASSEMBLY = "disassembly", "Disassembly"
+    REWORK = "rework", "Rework"
     COST_CORRECTION = "cost_correction", "Cost correction"
     LANDED_COST = "landed_cost", "Landed cost"
     REVERSAL = "reversal", "Reversal"

@@ -34,6 +34,7 @@ from inventory.quantities import ZERO, as_text
 
 REVERSED_ELSEWHERE = {
     PostingKind.DISASSEMBLY: "Reverse the disassembly itself.",
+    PostingKind.REWORK: "Take it back on its rework order, which follows then.",
     PostingKind.COUNT: "Count again instead.",
     PostingKind.LANDED_COST: "Post the credit note as a landed cost with a negative amount instead.",
     PostingKind.COMPLETION: "Reverse the completion itself, so that its work order follows.",

@@ -27,6 +27,7 @@ NAMES = {
     PostingKind.SUPPLIER_RETURN: "Returns to suppliers",
     PostingKind.COMPLETION: "Completions",
     PostingKind.DISASSEMBLY: "Disassemblies",
+    PostingKind.REWORK: "Rework",
     PostingKind.COST_CORRECTION: "Cost corrections",
     PostingKind.LANDED_COST: "Landed cost",
     PostingKind.REVERSAL: "Reversals",

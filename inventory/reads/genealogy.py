@@ -19,7 +19,9 @@ from inventory.models import Lot, Posting, PostingKind
 from inventory.quantities import ZERO
 
 Direction = Literal["forward", "backward"]
-APART = PostingKind.DISASSEMBLY.value
+PUT_BACK = frozenset({PostingKind.DISASSEMBLY.value, PostingKind.REWORK.value})
+"""Kinds that put goods into lots which are older than they are."""
+REWORK = PostingKind.REWORK.value
 DEPTH_MAX = 40
 """Levels that are followed; a BOM is rarely deeper than ten."""
 EDGES_MAX = 50_000
@@ -147,7 +149,7 @@ def _leads_on(step: Step, found: Genealogy, here: int, limit: int | None) -> boo
 
 def _keeps_order(step: Step, lot: Lot) -> bool:
     """Whether what a step put into a lot is only in what leaves that lot later."""
-    return lot.is_implicit or step.kind == APART
+    return lot.is_implicit or step.kind in PUT_BACK
 
 
 def _advance(found: Genealogy, reached: Sequence[_Arrival], limits: dict[int, int | None], level: int) -> set[int]:
@@ -192,20 +194,21 @@ _STEPS = """
 WITH touched AS (
   SELECT DISTINCT p.id, p.kind FROM inventory_movement m JOIN inventory_posting p ON p.id = m.posting_id
   WHERE m.item_id = ANY(%s::bigint[]) AND m.lot_id = ANY(%s::bigint[]) AND m.quantity {sign} 0
-    AND p.kind IN ('completion', 'disassembly', 'lot_change')
+    AND p.kind IN ('completion', 'disassembly', 'rework', 'lot_change')
 ), family AS (
   SELECT t.id AS step, t.kind, t.id AS posting_id FROM touched t
   UNION ALL SELECT t.id, t.kind, r.id FROM touched t JOIN inventory_posting r ON r.reverses_id = t.id
 )
 SELECT f.step, f.kind, m.lot_id, sum(m.quantity) FROM family f JOIN inventory_movement m ON m.posting_id = f.posting_id
-GROUP BY 1, 2, 3 HAVING sum(m.quantity) <> 0 ORDER BY 1, 3
+GROUP BY 1, 2, 3, f.kind = 'rework' AND (m.quantity > 0) = (f.posting_id = f.step) HAVING sum(m.quantity) <> 0 ORDER BY 1, 3, 4
 """
 
 
 def _steps(lots: Sequence[Lot], direction: Direction) -> list[Step]:
     """Postings that took from these lots (forward) or put into them (backward), with all they took and made.
 
-    By item first: movements are found by item, the lots only narrow them.
+    By item first: movements are found by item, the lots only narrow them. Reworked goods leave their lot and come back to it:
+    they count as made, of the components they took.
     """
     sql = _STEPS.format(sign="<" if direction == "forward" else ">")
     found: dict[int, tuple[str, dict[int, Decimal], dict[int, Decimal]]] = {}
@@ -217,6 +220,10 @@ def _steps(lots: Sequence[Lot], direction: Direction) -> list[Step]:
                 taken[lot_id] = -quantity
             else:
                 made[lot_id] = quantity
+    for kind, taken, made in found.values():
+        if kind == REWORK:
+            for lot_id in taken.keys() & made.keys():
+                del taken[lot_id]
     return [Step(posting_id, kind, taken, made) for posting_id, (kind, taken, made) in found.items()]
 
 

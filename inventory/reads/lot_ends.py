@@ -48,7 +48,8 @@ SELECT m.lot_id, o.id, o.kind, o.reference, o.reason, o.effective_at, m.quantity
             JOIN inventory_purchaseorder po ON po.id = pl.order_id JOIN inventory_supplier s ON s.id = po.supplier_id
             WHERE l.posting_id = o.id), '')
 FROM moved m JOIN inventory_posting o ON o.id = m.origin
-WHERE o.kind NOT IN ('completion', 'lot_change', 'transfer', 'status_change') AND NOT (o.kind = 'disassembly' AND EXISTS (
+WHERE o.kind NOT IN ('completion', 'lot_change', 'transfer', 'status_change')
+  AND NOT (o.kind IN ('disassembly', 'rework') AND EXISTS (
   SELECT 1 FROM inventory_movement back WHERE back.posting_id = o.id AND back.quantity > 0))
 ORDER BY o.id, m.lot_id
 """
@@ -57,7 +58,7 @@ ORDER BY o.id, m.lot_id
 def lot_ends(*, lots: Iterable[Lot]) -> list[LotEnd]:
     """Every posting by which lots came in from outside or left for good, oldest first. One statement.
 
-    Goods taken apart left for good only where nothing came back of them; else they became their parts.
+    Goods taken apart or reworked left for good only where nothing came back of them; else they became what did.
     """
     wanted: Sequence[Lot] = list(lots)
     if not wanted:

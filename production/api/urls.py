@@ -12,6 +12,7 @@ from production.api.disassemblies import DisassemblyResource
 from production.api.learning import LearnedResource
 from production.api.quality import InspectionPlanResource, InspectionResource
 from production.api.replenishment import ReplenishmentResource
+from production.api.rework import ReworkResource
 from production.api.work_orders import WorkOrderResource
 
 RESOURCES: dict[str, type[Resource]] = {
@@ -24,6 +25,7 @@ RESOURCES: dict[str, type[Resource]] = {
     "demands": DemandResource,
     "replenishment": ReplenishmentResource,
     "work-orders": WorkOrderResource,
+    "rework-orders": ReworkResource,
     "inspections": InspectionResource,
     "inspection-plans": InspectionPlanResource,
 }

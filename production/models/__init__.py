@@ -35,6 +35,14 @@ from production.models.quality import (
     InspectionResult,
     InspectionVerdict,
 )
+from production.models.rework import (
+    REWORKED_FROM,
+    ReworkComponent,
+    Reworking,
+    ReworkingLine,
+    ReworkOrder,
+    ReworkState,
+)
 from production.models.work_orders import (
     DEMAND_KIND,
     REPLENISHMENT,
@@ -50,6 +58,7 @@ from production.models.work_orders import (
 __all__ = [
     "DEMAND_KIND",
     "REPLENISHMENT",
+    "REWORKED_FROM",
     "Bom",
     "BomAttachment",
     "BomLine",
@@ -84,6 +93,11 @@ __all__ = [
     "OperationKind",
     "OutputKind",
     "ProposalDecision",
+    "ReworkComponent",
+    "ReworkOrder",
+    "ReworkState",
+    "Reworking",
+    "ReworkingLine",
     "VarianceCause",
     "WorkOrder",
     "WorkOrderLine",

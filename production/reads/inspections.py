@@ -53,6 +53,7 @@ class InspectionRecord:
 def inspections() -> QuerySet[Inspection]:
     """Inspections with everything a list or an answer shows of them; a fixed number of queries."""
     decisions = InspectionDecision.objects.select_related("posting").with_is_reversed().order_by("id")
+    decisions = decisions.prefetch_related("rework_orders")
     verdicts = InspectionVerdict.objects.select_related("decided_by").order_by("id")
     verdicts = verdicts.prefetch_related(Prefetch("decisions", decisions), "results")
     return Inspection.objects.select_related("item", "lot", "location", "posting", "plan").prefetch_related(

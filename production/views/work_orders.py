@@ -13,10 +13,8 @@ from inventory.web import Crumb, add_refusal, go_to, key_from, render_page
 from production.forms import PlanForm, WorkOrderForm, new_key, own_places
 from production.models import ConsumptionBasis
 from production.operations.work_orders import change_planned, close_work_order, open_work_order, reopen_work_order
+from production.sent_twice import note_opened, opened_before
 from production.views.orders_page import find_order, order_page
-
-OPENED_IN_SESSION = "opened_work_orders"
-KEYS_KEPT_MAX = 20
 
 
 @require_http_methods(["GET", "POST"])
@@ -31,7 +29,7 @@ def new_work_order(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         data = request.POST.copy()
         data["key"] = str(key_from(request))
-        known = request.session.get(OPENED_IN_SESSION, {}).get(request.POST.get("key", ""))
+        known = opened_before(request)
         if known:
             return redirect("production:work_order", known)
     form = WorkOrderForm(data, initial=initial, places=places)
@@ -55,9 +53,7 @@ def new_work_order(request: HttpRequest) -> HttpResponse:
         except DomainError as error:
             add_refusal(form, error, field=_field_of(error))
         else:
-            opened = request.session.get(OPENED_IN_SESSION, {})
-            opened[str(cleaned["key"])] = order.number
-            request.session[OPENED_IN_SESSION] = dict(list(opened.items())[-KEYS_KEPT_MAX:])
+            note_opened(request, cleaned["key"], order.number)
             verb = "Planned" if cleaned["is_planned"] else "Opened"
             return go_to(
                 request,

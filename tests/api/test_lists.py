@@ -31,7 +31,7 @@ from production.operations.disassembling import disassemble
 from production.operations.work_orders import open_work_order
 from tests.channels_sync.simulation.selling import question
 from tests.factories import make_item, make_location, make_order, make_supplier, make_unit, put_on_hand
-from tests.production.factories import complete, make_bom
+from tests.production.factories import complete, make_bom, open_rework_of, quarantined
 
 pytestmark = pytest.mark.django_db
 
@@ -124,6 +124,7 @@ def one_more(number):
     reserve_stock(
         item=part, location=place, quantity=part.step, demand_kind="order", demand_ref="1", actor=None, pinned=True
     )
+    open_rework_of(part, quarantined(part, place, "1", lot="", value="1"), place, "1", components=[(product, "1")])
     open_work_order(item=product, planned=part.step, output_location=place, source_location=place, actor=None)
     make_for_demand(
         demand_kind="order",
@@ -188,6 +189,7 @@ LISTS = [
     "learned-usage/",
     "completions/",
     "disassemblies/",
+    "rework-orders/",
     "work-orders/",
     "replenishment/",
     "demands/",

@@ -106,3 +106,16 @@ def test_of_a_user_with_a_token_the_rest_is_read_when_it_is_asked_for(viewer, to
     assert len(at_first) == 1
     assert found.email == "ada@example.com"
     assert found.get_all_permissions() == viewer.get_all_permissions()
+
+
+@pytest.mark.parametrize(
+    "address", ["/make/orders/?q=%00", "/quality/?q=a%00b", "/exceptions/?q=%00", "/make/boms/?q=%00"]
+)
+def test_a_character_no_text_can_have_is_refused_in_words(client, administrator, address):
+    client.force_login(administrator)
+    answer = client.get(address)
+    part = client.get(address, headers={"HX-Request": "true", "HX-Target": "content"})
+
+    assert (answer.status_code, part.status_code) == (400, 400)
+    assert "NUL character" in answer.content.decode()
+    assert "That was not understood" in part.content.decode()

@@ -51,11 +51,12 @@ from production.operations.disassembling import disassemble
 from production.operations.inspecting import Finding, Outcome, decide_inspection, open_inspection
 from production.operations.inspection_files import attach_file
 from production.operations.inspection_plans import CheckSpec, save_inspection_plan
+from production.operations.reworking import rework
 from production.operations.work_orders import open_work_order
 from production.reads.held_goods import HeldQuestion, held_goods
 from tests.channels_sync.simulation.selling import question
 from tests.factories import lot_of, make_item, make_location, make_order, make_unit, make_user, put_on_hand
-from tests.production.factories import complete, make_bom
+from tests.production.factories import complete, make_bom, open_rework_of, quarantined
 
 TABLE = Path(__file__).with_name("permission_matrix.md")
 ROLES = ("viewer", "counter", "operator", "planner", "approver", "administrator")
@@ -213,6 +214,9 @@ def company():
     sheet = open_count_sheet(location=site, actor=None)
     line = scan_count_line(line=CountLine.objects.filter(sheet=sheet).first(), actor=None)
     judged, waiting = inspected(site)
+    mended = make_item(sku="MENDED", tracking="lot")
+    reworked = open_rework_of(mended, quarantined(mended, site), site)
+    reworking = rework(key=uuid4(), order=reworked, good=Decimal(1), actor=None).reworking
     case = report_problem(key=uuid4(), title="Scale drifts", words="", actor=None)
     return {
         **alike("exceptions", ("exception", "act"), case.pk),
@@ -220,6 +224,8 @@ def company():
         "quality:inspection": [judged.inspection_id],
         "quality:undo": [judged.pk],
         "quality:back_from_rework": [judged.decisions.get(disposition="rework").pk],
+        **alike("quality", ("rework", "record_rework", "close_rework"), reworked.number),
+        "quality:undo_rework": [reworking.pk],
         "quality:file": [judged.inspection.files.get().pk],
         **alike("quality", ("plan", "end_plan"), judged.inspection.plan_id),
         "inventory:item": [wax.pk],

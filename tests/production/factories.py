@@ -4,10 +4,14 @@ from datetime import date
 from decimal import Decimal
 from uuid import uuid4
 
+from inventory.models import StockStatus
 from inventory.operations.checking import packs_of
+from inventory.operations.transferring import change_status
 from inventory.units import unit_factor
 from production.models import Bom, BomLine, BomState
 from production.operations.completing import Actual, CompletionRequest, complete_production
+from production.operations.reworking import open_rework
+from tests.factories import lot_of, put_on_hand
 
 
 def make_bom(
@@ -77,3 +81,38 @@ def complete(item=None, good="1", *, into=None, order=None, key=None, actor=None
         **fields,
     )
     return complete_production(key=key or uuid4(), request=request, actor=actor)
+
+
+def quarantined(item, place, quantity="10", *, lot="L1", value="50.00"):
+    """A lot in quarantine, as something was found wrong with it."""
+    put_on_hand(item, place, quantity, lot=lot, value=value)
+    found = lot_of(item, lot)
+    change_status(
+        key=uuid4(),
+        item=item,
+        quantity=Decimal(quantity),
+        location=place,
+        from_status=StockStatus.AVAILABLE,
+        to_status=StockStatus.QUARANTINE,
+        lots=[(found, Decimal(quantity))] if lot else (),
+        actor=None,
+        reason="Label wrong",
+    )
+    return found
+
+
+def open_rework_of(item, lot, place, quantity="10", *, components=(), minutes="0", rate="0", **rest):
+    return open_rework(
+        item=item,
+        lot=lot,
+        location=place,
+        status=rest.pop("status", StockStatus.QUARANTINE),
+        quantity=Decimal(quantity),
+        work=rest.pop("work", "Put the right label on"),
+        source_location=place,
+        actor=None,
+        components=[(component, Decimal(needed)) for component, needed in components],
+        minutes=Decimal(minutes),
+        rate_per_hour=Decimal(rate),
+        **rest,
+    )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID, uuid5
 
+from django.db.models import F, Sum
 from django.utils import timezone
 
 from inventory.errors import (
@@ -36,6 +37,7 @@ from production.models import (
     InspectionDecision,
     InspectionResult,
     InspectionVerdict,
+    ReworkOrder,
 )
 from production.operations.inspecting.consequences import (
     fingerprint_of,
@@ -258,12 +260,20 @@ def in_rework(decisions: Sequence[InspectionDecision]) -> dict[int, Decimal]:
     )
     for related_id, quantity in returns:
         back[related_id] = back.get(related_id, ZERO) + quantity
+    mended = _mended(rework)
     left: dict[int, Decimal] = {}
     for decision in rework:
         came = min(back.get(decision.posting_id, ZERO), decision.quantity)
         back[decision.posting_id] = back.get(decision.posting_id, ZERO) - came
-        left[decision.pk] = decision.quantity - came
+        left[decision.pk] = max(decision.quantity - came - mended.get(decision.pk, ZERO), ZERO)
     return left
+
+
+def _mended(decisions: Sequence[InspectionDecision]) -> dict[int, Decimal]:
+    """By decision id, what rework orders have made good or spoiled of it."""
+    orders = ReworkOrder.objects.filter(decision_id__in=[decision.pk for decision in decisions]).order_by()
+    sums = orders.values_list("decision_id").annotate(quantity=Sum(F("good") + F("scrapped")))
+    return dict(sums)
 
 
 def _replayed(verdict: InspectionVerdict, request: Mapping[str, object]) -> VerdictResult:
