@@ -1,8 +1,10 @@
 """Inspecting at the demo company: plans, a delivery of which a part failed, goods that wait, and a reported problem."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from config.demo.catalogue import STORE, place
 from config.demo.steps import days_ago, is_done, item, key_of, posting_of
@@ -11,9 +13,18 @@ from inventory.operations.exceptions import report_problem
 from inventory.operations.posting import Actor
 from inventory.operations.receiving import ReceiptLine, receive_stock
 from inventory.operations.standing_trouble import report_standing
-from production.models import CheckKind, Disposition, InspectionOf, InspectionPlan, InspectionVerdict
+from production.models import (
+    CheckKind,
+    Disposition,
+    InspectionDecision,
+    InspectionOf,
+    InspectionPlan,
+    InspectionVerdict,
+    ReworkOrder,
+)
 from production.operations.inspecting import Finding, Outcome, decide_inspection
 from production.operations.inspection_plans import CheckSpec, save_inspection_plan
+from production.operations.reworking import open_rework, rework
 from production.reads.held_goods import HeldQuestion, held_goods
 
 _MEASURED, _PHOTO = CheckKind.MEASUREMENT.value, CheckKind.PHOTO.value
@@ -63,6 +74,7 @@ def ensure_quality(actor: Actor) -> None:
     _receive("lids-inspected", "LID-220", "500", "95.00", days=3, actor=actor)
     _receive("gift-boxes-waiting", "BOX-GIFT", "50", "31.00", days=1, actor=actor)
     _judge_lids(operator)
+    _rework_lids(operator)
     report_problem(
         key=key_of("scale-drifts"),
         title="The scale at the pouring bench drifts",
@@ -118,5 +130,36 @@ def _judge_lids(operator: User) -> None:
             *(Finding(width.pk, sample=n, measured=Decimal(mm)) for n, mm in enumerate(widths, start=1)),
         ],
         note="One carton fell off the pallet.",
+        actor=operator,
+    )
+
+
+def _rework_lids(operator: User) -> None:
+    """The 20 lids with a dented rim are straightened: 8 are, and wait to be inspected again, one cracked."""
+    decisions = InspectionDecision.objects.standing().select_related("verdict__inspection")
+    sent = decisions.filter(verdict__key=key_of("lids-judged"), disposition=Disposition.REWORK).first()
+    if sent is None or ReworkOrder.objects.filter(decision=sent).exists():
+        return
+    inspection = sent.verdict.inspection
+    order = open_rework(
+        item=inspection.item,
+        lot=inspection.lot,
+        location=inspection.location,
+        status=StockStatus.QUARANTINE,
+        quantity=sent.quantity,
+        work="Straighten the rim over the mandrel, then wipe",
+        source_location=inspection.location,
+        minutes=Decimal(40),
+        rate_per_hour=Decimal(21),
+        due_on=timezone.localdate() + timedelta(days=2),
+        decision=sent,
+        actor=operator,
+    )
+    rework(
+        key=key_of("lids-straightened"),
+        order=order,
+        good=Decimal(8),
+        scrapped=Decimal(1),
+        scrap_reason="Cracked",
         actor=operator,
     )

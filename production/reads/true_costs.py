@@ -2,7 +2,9 @@
 
 Actual is what the completions of the period took: components as they were valued, work and overhead as absorbed, by-products
 as they were credited; the good units carry all of it, scrap included. Planned is the standard of the very versions that were
-completed, at present costs, without set-ups. Completions that were undone, whole or in part, are left out and counted.
+completed, at present costs, without set-ups. What lies between is parted: usage is what the completions cost above their own
+standards at the costs of their days, scrap among it; price is what the standards cost then above what they cost now.
+Completions that were undone, whole or in part, are left out and counted.
 """
 
 from collections.abc import Collection, Mapping
@@ -86,6 +88,8 @@ class TrueCost:
     scrapped: Decimal = ZERO
     actual: CostStack = field(default_factory=CostStack)
     planned: CostStack = field(default_factory=CostStack)
+    planned_then: Fraction | None = _NOTHING
+    """The standards of the completions for what came out good, at the costs of their days, for all good units together."""
     scrap: Fraction | None = _NOTHING
 
     @property
@@ -110,6 +114,19 @@ class TrueCost:
         return None if actual is None or planned is None else actual - planned
 
     @property
+    def usage(self) -> Fraction | None:
+        """Of the difference of one unit, what was used beyond the standard, scrap among it."""
+        if self.actual_unit is None or self.planned_then is None:
+            return None
+        actual = self.actual_unit.total
+        return None if actual is None else actual - self.planned_then / Fraction(self.good)
+
+    @property
+    def price(self) -> Fraction | None:
+        """Of the difference of one unit, what the standard cost on the days of completing above what it costs now."""
+        return None if self.difference is None or self.usage is None else self.difference - self.usage
+
+    @property
     def difference_percent(self) -> Fraction | None:
         planned = None if self.planned_unit is None else self.planned_unit.total
         return None if self.difference is None or not planned else self.difference / planned * 100
@@ -126,9 +143,15 @@ WITH chosen AS MATERIALIZED (
          sum(l.value) FILTER (WHERE i.kind <> %(packaging)s) AS material,
          sum(l.value) FILTER (WHERE i.kind = %(packaging)s) AS packaging,
          sum(l.value * l.scrapped / nullif(l.actual, 0)) AS spoiled,
-         bool_or(l.value IS NULL AND l.actual > 0) AS is_unknown
+         bool_or(l.value IS NULL AND l.actual > 0) AS is_unknown,
+         sum(l.expected * worth.of_one) AS standard,
+         bool_or(l.expected > 0 AND worth.of_one IS NULL) AS is_standard_unknown
   FROM production_completionline l JOIN chosen c ON c.posting_id = l.completion_id
-  JOIN inventory_item i ON i.id = l.component_id GROUP BY l.completion_id
+  JOIN inventory_item i ON i.id = l.component_id
+  LEFT JOIN inventory_costpool p ON p.item_id = l.component_id AND p.lot_id IS NULL AND l.actual = 0
+  CROSS JOIN LATERAL (SELECT CASE WHEN l.actual > 0 THEN l.value / l.actual
+    WHEN p.quantity > p.unknown_quantity AND p.unknown_quantity = 0 THEN p.value / p.quantity END AS of_one) worth
+  GROUP BY l.completion_id
 ), absorbed AS (
   SELECT e.posting_id,
          -sum(e.amount) FILTER (WHERE e.kind = ANY(%(labour)s)) AS labour,
@@ -142,7 +165,10 @@ SELECT c.item_id, c.bom_id, c.is_undone, count(*), sum(c.good), sum(c.scrapped),
        coalesce(bool_or(u.is_unknown), false) OR bool_or(c.by_product_value IS NULL),
        coalesce(sum(u.spoiled), 0),
        coalesce(sum((coalesce(u.material, 0) + coalesce(u.packaging, 0) + coalesce(a.labour, 0) + coalesce(a.overhead, 0)
-                     + coalesce(a.packing, 0) - coalesce(u.spoiled, 0)) * c.scrapped / (c.good + c.scrapped)), 0)
+                     + coalesce(a.packing, 0) - coalesce(u.spoiled, 0)) * c.scrapped / (c.good + c.scrapped)), 0),
+       coalesce(bool_or(u.is_standard_unknown), false),
+       coalesce(sum((coalesce(u.standard, 0) + coalesce(a.labour, 0) + coalesce(a.overhead, 0) + coalesce(a.packing, 0)
+                     - coalesce(c.by_product_value, 0)) * c.good / (c.good + c.scrapped)), 0)
 FROM chosen c LEFT JOIN used u ON u.completion_id = c.posting_id LEFT JOIN absorbed a ON a.posting_id = c.posting_id
 GROUP BY c.item_id, c.bom_id, c.is_undone
 """
@@ -179,7 +205,7 @@ def true_costs(*, items: Collection[int], since: datetime, until: datetime) -> d
         rows = cursor.fetchall()
     plans = planned_units(boms={row[1] for row in rows if not row[2]})
     found: dict[int, TrueCost] = {}
-    for item_id, bom_id, is_undone, count, good, scrapped, *values, is_unknown, spoiled, lost in rows:
+    for item_id, bom_id, is_undone, count, good, scrapped, *values, is_unknown, spoiled, lost, unsure, then in rows:
         one = found.setdefault(item_id, TrueCost(item_id))
         if is_undone:
             one.left_out += count
@@ -191,6 +217,7 @@ def true_costs(*, items: Collection[int], since: datetime, until: datetime) -> d
         actual = CostStack(None if is_unknown else material, packaging, labour, overhead, -credit)
         one.actual = one.actual.plus(actual)
         one.planned = one.planned.plus(plans[bom_id], Fraction(good))
+        one.planned_then = _sum(one.planned_then, None if is_unknown or unsure else Fraction(then))
         one.scrap = _sum(one.scrap, None if is_unknown else Fraction(spoiled) + Fraction(lost))
     return found
 

@@ -30,7 +30,8 @@ PART_WORDS = {
 EXPORT_HEADER = [
     "SKU", "Name", "Unit", "Good", "Scrapped", "Completions", "Left out as undone",
     *(f"{words}, {side}" for words in PART_WORDS.values() for side in ("planned", "actual")),
-    "Unit cost, planned", "Unit cost, actual", "Difference", "Difference %", "Of it scrap",
+    "Unit cost, planned", "Unit cost, actual", "Difference", "Difference %", "Of it usage and scrap", "Of it prices since",
+    "Of it scrap",
 ]  # fmt: skip
 
 
@@ -52,6 +53,8 @@ class CostRow:
     actual: Decimal | None
     difference: Decimal | None
     percent: Decimal | None
+    usage: Decimal | None
+    price: Decimal | None
     scrap: Decimal | None
 
     @property
@@ -126,6 +129,8 @@ def _row(item: Item, found: TrueCost) -> CostRow:
         actual=_shown(actual.total) if found.good else None,
         difference=_shown(found.difference),
         percent=percent,
+        usage=_shown(found.usage),
+        price=_shown(found.price),
         scrap=_shown(found.scrap_unit),
     )
 
@@ -151,5 +156,7 @@ def _export_rows(items: Sequence[Item], chosen: _Chosen) -> Iterator[list[Cell]]
                 row.actual,
                 row.difference,
                 row.percent,
+                row.usage,
+                row.price,
                 row.scrap,
             ]

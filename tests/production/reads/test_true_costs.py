@@ -148,3 +148,37 @@ def test_the_read_costs_the_same_for_one_and_twenty_items(shop):
         counts.append(len(queries))
 
     assert counts == [6, 6]
+
+
+def test_what_lies_between_plan_and_actual_is_parted_into_usage_and_price(shop):
+    """2.5 kg instead of 2 for ten: 0.20 a unit too much. Then wax doubles in price: planned at 8.00, made at 4.00."""
+    complete(shop["candle"], "10", into=shop["place"], actuals=[(shop["wax"], "2.5")])
+    found = ask(shop["candle"])
+    assert (found.usage, found.price) == (Fraction("0.2"), 0)
+
+    put_on_hand(shop["wax"], shop["place"], "97.5", value="1170")  # 195 kg worth 1,560: 8.00 each
+    found = ask(shop["candle"])
+
+    assert found.planned_unit.material == Fraction("1.6")
+    assert (found.usage, found.price) == (Fraction("0.2"), Fraction("-0.8"))
+    assert found.usage + found.price == found.difference
+
+
+def test_scrap_is_usage_and_a_substitute_counts_at_what_the_replaced_one_costs(shop):
+    complete(shop["candle"], "8", into=shop["place"], scrapped="2", scrap_reason="cracked")
+    found = ask(shop["candle"])
+    assert (found.price, found.usage) == (0, found.difference)
+
+    other = make_item(sku="OTHER", kind=ItemKind.PRODUCT)
+    make_bom(item=other, lines=[(shop["wax"], "1")], deviation_policy="free")
+    complete(other, "1", into=shop["place"], actuals=[(shop["wax"], "0")])
+    found = ask(other)
+    assert (found.usage, found.price) == (-4, 0)
+
+
+def test_a_standard_of_unknown_cost_parts_nothing(shop):
+    bare = make_item(sku="BARE")
+    other = make_item(sku="OTHER", kind=ItemKind.PRODUCT)
+    make_bom(item=other, lines=[(bare, "1")], deviation_policy="free")
+    complete(other, "1", into=shop["place"], actuals=[(bare, "0")])
+    assert (ask(other).usage, ask(other).price) == (None, None)

@@ -42,7 +42,7 @@ def test_the_table_can_be_taken_away(as_viewer, workshop):
 
     assert lines[0].startswith("SKU,Name,Unit,Good,Scrapped,Completions,Left out as undone,")
     assert lines[1].split(",")[:6] == ["CANDLE", workshop.candle.name, "pcs", "10", "0", "1"]
-    assert lines[1].split(",")[-5:] == ["1", "1", "0", "0", "0"]
+    assert lines[1].split(",")[-7:] == ["1", "1", "0", "0", "0", "0", "0"]
 
 
 def test_the_page_costs_the_same_for_one_and_twenty_items(as_viewer, workshop):
