@@ -228,6 +228,36 @@ def operation_costs(
 
 
 @dataclass(frozen=True, slots=True)
+class Time:
+    """Minutes of one kind of work and what they cost, exact; base currency."""
+
+    minutes: Fraction
+    cost: Fraction
+
+
+def operation_times(
+    operations: Iterable[OperationFact], uses: Iterable[BomUse], *, started: Decimal, set_up: Fraction
+) -> dict[str, Time]:
+    """The minutes by kind that `operation_costs` charges, with what they cost; kinds that take no time are left out."""
+    by_bom: dict[int, list[OperationFact]] = {}
+    for operation in operations:
+        by_bom.setdefault(operation.bom_id, []).append(operation)
+    times: dict[str, Time] = {}
+    for use in uses:
+        for operation in by_bom.get(use.bom_id, ()):
+            minutes = Fraction(operation.minutes) * use.batches * Fraction(started)
+            if set_up and started > ZERO:
+                minutes += set_up * (
+                    Fraction(operation.minutes) * use.setup_batches + Fraction(operation.setup_minutes)
+                )
+            if operation.minutes or operation.setup_minutes:
+                before = times.get(operation.kind, Time(_NOTHING, _NOTHING))
+                cost = minutes * Fraction(operation.rate_per_hour) / 60
+                times[operation.kind] = Time(before.minutes + minutes, before.cost + cost)
+    return times
+
+
+@dataclass(frozen=True, slots=True)
 class OutputFact:
     """A by-product or co-product: exact quantity per unit of output, and the part of the cost it carries."""
 

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from inventory.errors import DomainError, InvalidQuantity
+from inventory.form_fields import FigureField
 from inventory.models import Item, ItemUnit, Location, LocationKind, Tracking
 from inventory.operations.checking import packs_of
 from inventory.quantities import ZERO, as_text
@@ -89,6 +90,12 @@ class CompletionForm(forms.Form):
         help_text="Empty means now.",
     )
     reference = forms.CharField(label="Reference", max_length=100, required=False)
+    labour_minutes = FigureField(
+        label="Minutes of labour", required=False, help_text="All together; empty: as planned."
+    )
+    machine_minutes = FigureField(
+        label="Minutes of machines", required=False, help_text="All together; empty: as planned."
+    )
     note = forms.CharField(label="Note", max_length=500, required=False)
     output_lots = forms.CharField(required=False, max_length=60_000, widget=forms.Textarea(attrs={"rows": 3}))
     build_missing = forms.BooleanField(label="Make what is missing first", required=False)

@@ -5,6 +5,7 @@ from celery import shared_task
 from production.operations.boms import apply_effective_dates
 from production.operations.detecting import report_missed_completions
 from production.operations.inspecting import release_not_due
+from production.operations.overdue import report_overdue_orders
 
 
 @shared_task(acks_late=True, time_limit=120)
@@ -21,5 +22,8 @@ def release_goods_not_due() -> int:
 
 @shared_task(acks_late=True, time_limit=600)
 def detect_missed_completions() -> int:
-    """Report completions that were probably forgotten or recorded twice. Safe to run twice. Returns the cases."""
-    return report_missed_completions().reported
+    """Report completions that were probably forgotten, late or recorded twice, and orders past their day.
+
+    Safe to run twice. Returns the cases.
+    """
+    return report_missed_completions().reported + report_overdue_orders().reported

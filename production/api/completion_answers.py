@@ -14,8 +14,8 @@ from inventory.errors import DomainError
 from inventory.models import Item, Movement, Posting
 from inventory.quantities import PLACES, ZERO, as_text, round_half_up
 from production.api.completion_serializers import CompletionDetailSerializer
-from production.models import Completion, CompletionLine, CompletionOutput
-from production.operations.completing import CompletionPlan, CompletionResult, PlannedOutput
+from production.models import Completion, CompletionLine, CompletionOutput, CompletionWork
+from production.operations.completing import CompletionPlan, CompletionResult, PlannedOutput, PlannedWork
 from production.planned import PlannedLine, PlannedPick
 
 SUMMARIES = Completion.objects.select_related(
@@ -27,6 +27,7 @@ DETAILS = SUMMARIES.prefetch_related(
     Prefetch("nested", Completion.objects.only("pk", "parent")),
     Prefetch("posting__movements", MOVEMENTS.order_by("id")),
     "reversals",
+    "work",
 )
 
 
@@ -46,6 +47,7 @@ def body_of_result(result: CompletionResult, plan: CompletionPlan, *, actor: str
         **_head(completion, posting, item=plan.item, bom_version=plan.bom_version, output_lot=lot, actor=actor),
         "lines": [planned_line(line, codes) for line in plan.lines],
         "outputs": [_planned_output(output) for output in plan.outputs],
+        "work": [_work(one) for one in plan.work if one.is_entered],
         "nested": _nested_ids(completion) if plan.nested else [],
     }
 
@@ -106,6 +108,16 @@ def _stored_outputs(completion: Completion) -> list[dict[str, object]]:
     ]
 
 
+def _work(one: CompletionWork | PlannedWork) -> dict[str, object]:
+    return {
+        "kind": one.kind,
+        "planned_minutes": as_text(one.planned_minutes),
+        "minutes": as_text(one.minutes),
+        "planned_value": as_text(one.planned_value),
+        "value": as_text(one.value),
+    }
+
+
 def summary_of(completion: Completion) -> dict[str, object]:
     """A stored completion, as CompletionSummarySerializer describes it."""
     actor = completion.posting.actor
@@ -126,6 +138,7 @@ def posted_of(completion: Completion) -> dict[str, object]:
         **summary_of(completion),
         "lines": [_stored_line(line, left) for line in completion.lines.all()],
         "outputs": _stored_outputs(completion),
+        "work": [_work(one) for one in completion.work.all()],
         "nested": sorted(nested.pk for nested in completion.nested.all()),
     }
 
@@ -274,6 +287,7 @@ def preview_of(plan: CompletionPlan) -> dict[str, object]:
         "consumed_value": quantity_text(plan.consumed_value),
         "output_value": quantity_text(plan.output_value),
         "operation_value": as_text(plan.operation_value),
+        "work": [_work(one) for one in plan.work],
         "operation_costs": [
             {"kind": kind, "amount": as_text(amount)} for kind, amount in sorted(plan.operation_costs.items())
         ],

@@ -88,6 +88,8 @@ def _request(
         reference=values["reference"],
         note=values["note"],
         effective_at=values["effective_at"],
+        labour_minutes=values["labour_minutes"],
+        machine_minutes=values["machine_minutes"],
         build_missing=values["build_missing"],
         may_go_below=values["may_go_below"],
         is_confirmed=values["is_confirmed"],

@@ -12,6 +12,7 @@ from inventory.api.fields import (
     ChoiceOut,
     Day,
     DayOut,
+    DecimalIn,
     DecimalOut,
     FlagOut,
     IdOut,
@@ -98,6 +99,22 @@ class CompletionInputSerializer(Body):
     )
     output_lot = optional_text(64, help_text="Lot of the output; made up from day and number when left out.")
     expires_on = Day(required=False, allow_null=True, default=None)
+    labour_minutes = DecimalIn(
+        digits=7,
+        places=2,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="All together; left out: as planned.",
+    )
+    machine_minutes = DecimalIn(
+        digits=7,
+        places=2,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="All together; left out: as planned.",
+    )
     output_lots = lines_of(
         OutputLotSerializer, required=False, default=list, help_text="Several lots; together they are the good units."
     )
@@ -214,11 +231,22 @@ class CompletionSummarySerializer(serializers.Serializer[Any]):
     recorded_at = MomentOut()
 
 
+class CompletionWorkSerializer(serializers.Serializer[Any]):
+    """How long work of one kind took, where somebody said it."""
+
+    kind = ChoiceOut(OperationKind.choices)
+    planned_minutes = DecimalOut()
+    minutes = DecimalOut()
+    planned_value = DecimalOut()
+    value = DecimalOut()
+
+
 class CompletionSerializer(CompletionSummarySerializer):
     """One recorded production with what it consumed."""
 
     lines = CompletionLineSerializer(many=True, read_only=True)
     outputs = CompletionOutputSerializer(many=True, read_only=True)
+    work = CompletionWorkSerializer(many=True, read_only=True)
     nested = serializers.ListField(
         child=serializers.IntegerField(), read_only=True, help_text="Completions of what was missing, made first."
     )
@@ -290,6 +318,7 @@ class CompletionPreviewSerializer(serializers.Serializer[Any]):
     output_value = DecimalOut(allow_null=True)
     operation_value = DecimalOut()
     operation_costs = OperationCostSerializer(many=True, read_only=True)
+    work = CompletionWorkSerializer(many=True, read_only=True, help_text="Of the kinds that take time, as charged.")
     by_product_value = DecimalOut(allow_null=True)
     unit_cost = DecimalOut(allow_null=True)
     is_postable = FlagOut()

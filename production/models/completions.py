@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from inventory.models import Item, Location, Lot, Posting, StockStatus
-from production.models.boms import Bom
+from production.models.boms import Bom, OperationKind
 from production.models.work_orders import WorkOrder
 
 
@@ -236,6 +236,29 @@ class CompletionReversalLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actual:f} of line {self.line_id}"
+
+
+class CompletionWork(models.Model):
+    """How long the work of a completion really took, where somebody said it, beside what the BOM planned. Never changed."""
+
+    completion = models.ForeignKey(Completion, on_delete=models.PROTECT, related_name="work", db_constraint=False)
+    kind = models.CharField(max_length=12, choices=OperationKind)
+    planned_minutes = models.DecimalField(max_digits=14, decimal_places=2)
+    minutes = models.DecimalField(max_digits=14, decimal_places=2)
+    planned_value = models.DecimalField(max_digits=20, decimal_places=6, help_text="Base currency.")
+    value = models.DecimalField(max_digits=20, decimal_places=6, help_text="Base currency; it went into the output.")
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(planned_minutes__gte=0, minutes__gte=0), name="production_completionwork_not_negative"
+            ),
+            models.UniqueConstraint(fields=("completion", "kind"), name="production_completionwork_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.minutes:f} minutes of {self.get_kind_display().lower()}"
 
 
 class Disassembly(models.Model):

@@ -8,7 +8,7 @@ from inventory.operations.exceptions import report_exception, resolve_by_fingerp
 from inventory.operations.posting import Actor
 from inventory.operations.transactions import operation
 from inventory.quantities import as_text
-from production.reads.missed import Missed, MissedKind, by_fingerprint, missed_completions
+from production.reads.missed import DAYS_LOOKED_BACK, Missed, MissedKind, by_fingerprint, missed_completions
 
 KIND = "missed_completion"
 
@@ -65,9 +65,16 @@ def _report(one: Missed, actor: Actor) -> None:
             "booked. Look for a completion that was recorded twice, undo it and count again.",
             Severity.NORMAL,
         ),
+        MissedKind.LATE: (
+            f"{sku} left before it was recorded as made",
+            f"In the last {DAYS_LOOKED_BACK} days {quantity} {unit} of {sku} had left when {_completions(one.times)} recorded "
+            "them. Stock is right again; what channels showed until then was too low, and its cost was guessed. Record "
+            "completions when they happen, or have them scanned at the bench.",
+            Severity.LOW,
+        ),
     }
     title, reason, severity = words[one.kind]
-    is_made = one.kind != MissedKind.NOT_MADE
+    is_made = one.kind in (MissedKind.BELOW_ZERO, MissedKind.NOT_RECORDED)
     report_exception(
         kind=KIND,
         area="production",
@@ -84,6 +91,10 @@ def _report(one: Missed, actor: Actor) -> None:
         ),
         actor=actor,
     )
+
+
+def _completions(times: int) -> str:
+    return "a completion" if times == 1 else f"{times} completions"
 
 
 def _filled(one: Missed) -> dict[str, str]:

@@ -11,8 +11,8 @@ from fractions import Fraction
 from django.conf import settings
 
 from inventory.models import CostEntry, CostEntryKind, ItemKind
-from inventory.quantities import PLACES, ZERO, round_half_up, total_of
-from production.models import Completion, CompletionLine, VarianceCause
+from inventory.quantities import PLACES, ZERO, as_text, round_half_up, total_of
+from production.models import Completion, CompletionLine, CompletionWork, VarianceCause
 
 OPERATIONS = {
     CostEntryKind.LABOUR: "Labour",
@@ -67,7 +67,7 @@ class TrueCost:
 
 
 def true_cost(completion: Completion, lines: Sequence[CompletionLine]) -> TrueCost:
-    """Of one completion; `lines` are its lines with their components. One statement."""
+    """Of one completion; `lines` are its lines with their components. Two statements."""
     good = completion.good
     replaced = {line.substitute_for_id for line in lines if line.substitute_for_id is not None}
     by_line = {line.pk: _line(line, is_replaced=line.component_id in replaced) for line in lines}
@@ -87,8 +87,15 @@ def true_cost(completion: Completion, lines: Sequence[CompletionLine]) -> TrueCo
         for label, members in groups.items()
         if members
     ]
-    for kind, amount in _operations(completion.pk):
-        parts.append(CostPart(OPERATIONS[kind], amount, amount, _each(amount, good)))
+    charged = _operations(completion.pk)
+    entered = {CostEntryKind(one.kind): one for one in CompletionWork.objects.filter(completion=completion)}
+    for kind in (one for one in OPERATIONS if one in charged or one in entered):
+        amount, label, timed = charged.get(kind, ZERO), OPERATIONS[kind], entered.get(kind)
+        planned = amount
+        if timed is not None:
+            planned = amount - timed.value + timed.planned_value
+            label = f"{label}, {as_text(timed.minutes)} of {as_text(timed.planned_minutes)} min planned"
+        parts.append(CostPart(label, planned, amount, _each(amount, good)))
     credit = completion.by_product_value
     if credit != ZERO:
         given = None if credit is None else -credit
@@ -101,15 +108,24 @@ def true_cost(completion: Completion, lines: Sequence[CompletionLine]) -> TrueCo
         planned=total_of(part.planned for part in parts),
         per_unit=_each(total, good),
         by_line=by_line,
-        causes=_causes(by_line.values()),
+        causes=[*_causes(by_line.values()), *_time_causes(entered.values())],
         scrapped=_share(total, completion.scrapped, started),
         spoiled=total_of(_share(line.value, line.scrapped, line.actual) for line in lines),
     )
 
 
-def _operations(posting_id: int) -> list[tuple[CostEntryKind, Decimal]]:
-    entries = CostEntry.objects.filter(posting_id=posting_id, kind__in=OPERATIONS).order_by("id")
-    return [(CostEntryKind(entry.kind), -entry.amount) for entry in entries]
+def _operations(posting_id: int) -> dict[CostEntryKind, Decimal]:
+    charged: dict[CostEntryKind, Decimal] = {}
+    for entry in CostEntry.objects.filter(posting_id=posting_id, kind__in=OPERATIONS).order_by("id"):
+        kind = CostEntryKind(entry.kind)
+        charged[kind] = charged.get(kind, ZERO) - entry.amount
+    return charged
+
+
+def _time_causes(entered: Iterable[CompletionWork]) -> list[CauseSum]:
+    """What it cost that the work took another time than planned."""
+    differing = [one for one in entered if one.value != one.planned_value]
+    return [CauseSum(f"Time of {one.get_kind_display().lower()}", one.value - one.planned_value) for one in differing]
 
 
 def _line(line: CompletionLine, *, is_replaced: bool) -> LineCost:

@@ -3,7 +3,8 @@
 Actual is what the completions of the period took: components as they were valued, work and overhead as absorbed, by-products
 as they were credited; the good units carry all of it, scrap included. Planned is the standard of the very versions that were
 completed, at present costs, without set-ups. What lies between is parted: usage is what the completions cost above their own
-standards at the costs of their days, scrap among it; price is what the standards cost then above what they cost now.
+standards at the costs of their days, scrap among it; price is what the standards, with their set-ups, cost then above what
+they cost now.
 Completions that were undone, whole or in part, are left out and counted.
 """
 
@@ -123,7 +124,8 @@ class TrueCost:
 
     @property
     def price(self) -> Fraction | None:
-        """Of the difference of one unit, what the standard cost on the days of completing above what it costs now."""
+        """Of the difference of one unit, what the standard cost on the days of completing, with set-ups, above what it costs
+        now without them."""
         return None if self.difference is None or self.usage is None else self.difference - self.usage
 
     @property
@@ -158,6 +160,9 @@ WITH chosen AS MATERIALIZED (
          -sum(e.amount) FILTER (WHERE e.kind = %(overhead)s) AS overhead,
          -sum(e.amount) FILTER (WHERE e.kind = %(packing)s) AS packing
   FROM inventory_costentry e JOIN chosen c ON c.posting_id = e.posting_id GROUP BY e.posting_id
+), worked AS (
+  SELECT w.completion_id, sum(w.value - w.planned_value) AS beyond FROM production_completionwork w
+  JOIN chosen c ON c.posting_id = w.completion_id GROUP BY w.completion_id
 )
 SELECT c.item_id, c.bom_id, c.is_undone, count(*), sum(c.good), sum(c.scrapped),
        coalesce(sum(u.material), 0), coalesce(sum(u.packaging), 0) + coalesce(sum(a.packing), 0), coalesce(sum(a.labour), 0),
@@ -168,8 +173,9 @@ SELECT c.item_id, c.bom_id, c.is_undone, count(*), sum(c.good), sum(c.scrapped),
                      + coalesce(a.packing, 0) - coalesce(u.spoiled, 0)) * c.scrapped / (c.good + c.scrapped)), 0),
        coalesce(bool_or(u.is_standard_unknown), false),
        coalesce(sum((coalesce(u.standard, 0) + coalesce(a.labour, 0) + coalesce(a.overhead, 0) + coalesce(a.packing, 0)
-                     - coalesce(c.by_product_value, 0)) * c.good / (c.good + c.scrapped)), 0)
+                     - coalesce(w.beyond, 0) - coalesce(c.by_product_value, 0)) * c.good / (c.good + c.scrapped)), 0)
 FROM chosen c LEFT JOIN used u ON u.completion_id = c.posting_id LEFT JOIN absorbed a ON a.posting_id = c.posting_id
+LEFT JOIN worked w ON w.completion_id = c.posting_id
 GROUP BY c.item_id, c.bom_id, c.is_undone
 """
 

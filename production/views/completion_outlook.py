@@ -84,6 +84,11 @@ class Outlook:
         return self.plan.deviation_tolerance_percent if self.plan else ZERO
 
     @property
+    def times(self) -> set[str]:
+        """Kinds of work that take time by the BOM."""
+        return {one.kind for one in self.plan.work} if self.plan else set()
+
+    @property
     def short_named(self) -> Sequence[LineRow]:
         return self.short[:SHORT_NAMED_MAX]
 
@@ -139,6 +144,8 @@ def request_of(
         reference=data.get("reference", ""),
         note=data.get("note", ""),
         effective_at=moment_of(data.get("made_on")),
+        labour_minutes=data.get("labour_minutes"),
+        machine_minutes=data.get("machine_minutes"),
         build_missing=data.get("build_missing", False),
         may_go_below=data.get("may_go_below", False),
         is_confirmed=form.is_confirmed,

@@ -30,7 +30,7 @@ PART_WORDS = {
 EXPORT_HEADER = [
     "SKU", "Name", "Unit", "Good", "Scrapped", "Completions", "Left out as undone",
     *(f"{words}, {side}" for words in PART_WORDS.values() for side in ("planned", "actual")),
-    "Unit cost, planned", "Unit cost, actual", "Difference", "Difference %", "Of it usage and scrap", "Of it prices since",
+    "Unit cost, planned", "Unit cost, actual", "Difference", "Difference %", "Of it usage and scrap", "Of it prices and set-ups",
     "Of it scrap",
 ]  # fmt: skip
 

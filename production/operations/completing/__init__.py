@@ -26,6 +26,7 @@ from production.operations.completing.requests import (
     CompletionResult,
     OutputLot,
     PlannedOutput,
+    PlannedWork,
     as_request,
     item_of,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "CompletionResult",
     "OutputLot",
     "PlannedOutput",
+    "PlannedWork",
     "complete_production",
     "item_of",
     "preview_completion",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from functools import lru_cache
 
 from django.conf import settings
@@ -12,10 +13,10 @@ from inventory.models import CostEntryKind, Item, Location, StockStatus, Trackin
 from inventory.operations.checking import check_location
 from inventory.operations.lots import check_lot_code
 from inventory.quantities import ZERO, as_text, check_step, round_half_up, share_out, total_of
-from production.explosion import OutputFact, by_product_values, operation_costs
+from production.explosion import OutputFact, Time, by_product_values, operation_costs, operation_times
 from production.facts import OutputItem, Recipe
 from production.models import OperationKind
-from production.operations.completing.requests import CompletionRequest, PlannedOutput, item_of
+from production.operations.completing.requests import CompletionRequest, PlannedOutput, PlannedWork, item_of
 from production.output_lots import read_serials
 from production.ran import Ran
 
@@ -28,13 +29,63 @@ OPERATION_ENTRIES = {
 """Cost entries of what goes into the output beside components."""
 
 
-def operations_of(recipe: Recipe, *, ran: Ran, started: Decimal) -> dict[str, Decimal]:
-    """Labour, machines and overhead of this completion by kind, each rounded once, in base currency (rule S20)."""
-    if recipe.extras is None or not recipe.extras.operations:
-        return {}
-    exact = operation_costs(recipe.extras.operations, recipe.extras.uses, started=started, set_up=1 - ran.set_up)
+MINUTES_MAX = Decimal(1_000_000)
+MINUTES_STEP = Decimal("0.01")
+
+
+def operations_of(
+    request: CompletionRequest, recipe: Recipe, *, ran: Ran, started: Decimal, problems: list[DomainError]
+) -> tuple[dict[str, Decimal], list[PlannedWork]]:
+    """Labour, machines and overhead of this completion by kind, each rounded once, in base currency (rule S20), and the minutes
+    of what takes time: as entered at the rate the BOM pays on average, else as planned."""
+    extras = recipe.extras
+    operations = () if extras is None else extras.operations
+    uses = () if extras is None else extras.uses
+    exact = operation_costs(operations, uses, started=started, set_up=1 - ran.set_up) if operations else {}
+    work = []
+    entered = {OperationKind.LABOUR: request.labour_minutes, OperationKind.MACHINE: request.machine_minutes}
+    if operations or any(minutes is not None for minutes in entered.values()):
+        times = operation_times(operations, uses, started=started, set_up=1 - ran.set_up)
+        whole = operation_times(operations, uses, started=started, set_up=Fraction(1))
+        for kind, minutes in entered.items():
+            if minutes is None and kind not in times:
+                continue
+            if minutes is not None and kind not in times:
+                problems.append(_no_rate(kind, minutes))
+                continue
+            work.append(_work(kind, minutes, times[kind], whole[kind]))
+            if minutes is not None:
+                exact[kind] = exact[kind] - times[kind].cost + _rate(times[kind], whole[kind]) * Fraction(minutes)
     rounded = {kind: round_half_up(cost, settings.CURRENCY_STEP) for kind, cost in exact.items()}
-    return {kind: cost for kind, cost in rounded.items() if cost}
+    return {kind: cost for kind, cost in rounded.items() if cost}, work
+
+
+def _rate(planned: Time, whole: Time) -> Fraction:
+    """What a minute costs: on average of what is planned, or, where all that is planned is done, of a run with its set-up."""
+    known = planned if planned.minutes else whole
+    return known.cost / known.minutes if known.minutes else Fraction(0)
+
+
+def _work(kind: OperationKind, minutes: Decimal | None, planned: Time, whole: Time) -> PlannedWork:
+    value = planned.cost if minutes is None else _rate(planned, whole) * Fraction(minutes)
+    usual = round_half_up(planned.minutes, MINUTES_STEP)
+    return PlannedWork(
+        kind=kind.value,
+        planned_minutes=usual,
+        minutes=usual if minutes is None else minutes,
+        planned_value=round_half_up(planned.cost, settings.CURRENCY_STEP),
+        value=round_half_up(value, settings.CURRENCY_STEP),
+        is_entered=minutes is not None,
+    )
+
+
+def _no_rate(kind: OperationKind, minutes: Decimal) -> InvalidQuantity:
+    word = kind.label.lower()
+    return InvalidQuantity(
+        f"{as_text(minutes)} minutes of {word} were given, and the BOM has no {word} with a time and a rate. Add it to the BOM, "
+        "or leave the minutes out.",
+        kind=kind.value,
+    )
 
 
 def plan_outputs(

@@ -148,7 +148,7 @@ def plan_completion(
         limit = largest_completable(given, lines, output_step=item.step)
         completable = None if limit is None else max(limit - request.scrapped, ZERO)
     ran = _ran_before(order, recipe)
-    operations = operations_of(recipe, ran=ran, started=given.started)
+    operations, work = operations_of(request, recipe, ran=ran, started=given.started, problems=problems)
     consumed = lines.consumed_value
     total = None if consumed is None else consumed + sum(operations.values(), ZERO)
     outputs, carried, wrong = plan_outputs(
@@ -187,6 +187,7 @@ def plan_completion(
         scrap_location=request.scrap_location if request.scrapped else None,
         outputs=outputs,
         operation_costs=operations,
+        work=work,
         by_product_value=carried,
         by_products=expected_by_products(recipe, ran=ran, started=given.started),
         substitutes={} if recipe.extras is None else recipe.extras.substitutes,

@@ -13,6 +13,7 @@ from inventory.quantities import ZERO, as_text, check_step
 from production.errors import ConsumptionVariance, OverCompletion, UnusualQuantity
 from production.facts import Recipe
 from production.models import Completion, DeviationPolicy, WorkOrder
+from production.operations.completing.outputs import MINUTES_MAX
 from production.operations.completing.requests import CompletionRequest, item_of
 from production.planned import PlannedLine
 
@@ -52,9 +53,20 @@ def check_request(request: CompletionRequest, *, actor: Actor) -> Item:
         raise InvalidQuantity("A component has two actual quantities. Give one line for each component.")
     if item.pk in {component for component, _ in components}:
         raise InvalidQuantity(f"{item.sku} cannot be a component of itself.", item=item.sku)
+    _check_minutes(request)
     _check_output_lots(request, item)
     check_effective_at(request.effective_at, actor=actor)
     return item
+
+
+def _check_minutes(request: CompletionRequest) -> None:
+    for minutes in (request.labour_minutes, request.machine_minutes):
+        if minutes is None:
+            continue
+        if not (minutes.is_finite() and ZERO <= minutes <= MINUTES_MAX):
+            raise InvalidQuantity(f"{minutes} minutes of work cannot be. Give 0 to {as_text(MINUTES_MAX)}.")
+        if minutes != round(minutes, 2):
+            raise InvalidQuantity(f"{as_text(minutes)} minutes have more than two decimal places. Shorten them.")
 
 
 def _check_output_lots(request: CompletionRequest, item: Item) -> None:

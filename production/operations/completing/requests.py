@@ -57,7 +57,8 @@ class CompletionRequest:
     `source_location` components come from the work order's source, or from any own, unblocked place. `scrap_location` says
     where scrapped units were put, as a note: they are waste and no stock. With `output_lots` the
     good quantity is theirs together. `build_missing` makes every made component that is missing in the same transaction,
-    as if all lines were flagged so. `is_confirmed` says that an unusual quantity was looked at again.
+    as if all lines were flagged so. `is_confirmed` says that an unusual quantity was looked at again. `labour_minutes` and
+    `machine_minutes` are what the work really took, all of it; without them it takes what the BOM says (rule S20).
     """
 
     good: Decimal
@@ -81,6 +82,8 @@ class CompletionRequest:
     build_missing: bool = False
     may_go_below: bool = False
     is_confirmed: bool = True
+    labour_minutes: Decimal | None = None
+    machine_minutes: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,19 @@ class PlannedOutput:
     expected: Decimal = ZERO
     is_expiry_given: bool = False
     """Whether somebody said the expiry; else a lot that exists keeps its own, and a new one gets this."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWork:
+    """Work of one kind that takes time: what the BOM says and what is charged. Minutes; base currency, rounded once."""
+
+    kind: str
+    planned_minutes: Decimal
+    minutes: Decimal
+    planned_value: Decimal
+    value: Decimal
+    is_entered: bool
+    """Whether somebody said how long it took."""
 
 
 @dataclass(slots=True)
@@ -134,6 +150,8 @@ class CompletionPlan:
     """Everything that goes into stock, the item itself first; empty when nothing good is made."""
     operation_costs: dict[str, Decimal] = field(default_factory=dict)
     """Labour, machines and overhead by kind."""
+    work: Sequence[PlannedWork] = ()
+    """Of the kinds that take time, their minutes."""
     by_product_value: Decimal | None = ZERO
     nested: Sequence["CompletionPlan"] = ()
     """Completions of missing components that are posted before this one."""
@@ -202,6 +220,10 @@ def as_request(request: CompletionRequest) -> dict[str, object]:
             [by.item.pk, by.quantity, by.location.pk if by.location else None, by.lot_code]
             for by in request.by_products
         ]
+    if request.labour_minutes is not None:
+        base["labour_minutes"] = request.labour_minutes
+    if request.machine_minutes is not None:
+        base["machine_minutes"] = request.machine_minutes
     if request.build_missing:
         base["build_missing"] = True
     if request.may_go_below:

@@ -7,7 +7,7 @@ from inventory.arrays import flags, numbers, texts
 from inventory.models import Posting
 from inventory.operations.posting import Along
 from inventory.operations.telling import tell_changed
-from production.models import Completion, CompletionOutput, WorkOrderState
+from production.models import Completion, CompletionOutput, CompletionWork, WorkOrderState
 from production.operations.completing.requests import CompletionPlan
 
 _WRITE = """
@@ -128,6 +128,19 @@ def note_written(completion: Completion, plan: CompletionPlan, lot_ids: Sequence
                 expected=output.expected,
             )
             for output, lot in zip(plan.outputs, lot_ids, strict=True)
+        )
+    entered = [one for one in plan.work if one.is_entered]
+    if entered:
+        CompletionWork.objects.bulk_create(
+            CompletionWork(
+                completion=completion,
+                kind=one.kind,
+                planned_minutes=one.planned_minutes,
+                minutes=one.minutes,
+                planned_value=one.planned_value,
+                value=one.value,
+            )
+            for one in entered
         )
     if order is not None:
         order.good += plan.good

@@ -12,8 +12,11 @@ from django.utils import timezone
 from inventory.models import ExceptionCase, ExceptionState, Item, ItemKind
 from inventory.operations.shipping import ShipmentLine, ship_stock
 from production.models import Completion
-from production.operations.detecting import report_missed_completions
+from production.operations.detecting import Detected, report_missed_completions
+from production.operations.overdue import report_overdue_orders
+from production.operations.work_orders import open_work_order
 from production.reads.missed import MissedKind, missed_completions
+from production.tasks import detect_missed_completions
 from tests.factories import make_item, make_location, make_user, on_hand, put_on_hand
 from tests.inventory.operations.counting_steps import count_for_sure, line_of, open_sheet, scan, submit
 from tests.production.factories import complete, make_bom
@@ -147,4 +150,84 @@ def test_looking_costs_the_same_for_one_and_twenty_items(shop):
             missed_completions()
         counts.append(len(queries))
 
-    assert counts == [4, 4]
+    assert counts == [5, 5]
+
+
+# --- Late, and past their day ------------------------------------------------------------------------------------------
+
+
+def sold_before_it_was_made(shop, quantity="12"):
+    """More of the candle is shipped than there is, with the privilege to."""
+    candle = shop["candle"]
+    candle.negative_allowed = True
+    candle.save()
+    lines = [ShipmentLine(item=candle, location=shop["place"], quantity=Decimal(quantity))]
+    ship_stock(
+        key=uuid4(),
+        lines=lines,
+        actor=None,
+        reason="On the table",
+        may_go_below=True,
+    )
+
+
+def late_of(found):
+    return [(one.item.sku, one.quantity, one.times) for one in found if one.kind == MissedKind.LATE]
+
+
+def test_what_left_before_it_was_recorded_is_told_when_it_is_right_again(shop):
+    sold_before_it_was_made(shop)
+    assert late_of(missed_completions()) == []  # it is missing, not late
+    complete(shop["candle"], "1", into=shop["place"])
+    complete(shop["candle"], "6", into=shop["place"])
+
+    assert late_of(missed_completions()) == [("CANDLE", 2, 2)]
+    report_missed_completions()
+    (case,) = ExceptionCase.objects.open().filter(kind="missed_completion")
+    assert case.title == "CANDLE left before it was recorded as made"
+    assert "2 completions recorded them" in case.reason
+
+
+def test_completions_in_time_are_not_late(shop):
+    complete(shop["candle"], "5", into=shop["place"])
+    sold_before_it_was_made(shop, "15")
+    complete(shop["candle"], "5", into=shop["place"])
+
+    assert late_of(missed_completions()) == []
+
+
+def test_what_was_late_long_ago_is_over(shop):
+    sold_before_it_was_made(shop)
+    complete(shop["candle"], "6", into=shop["place"])
+    report_missed_completions()
+    assert late_of(missed_completions(days=0)) == []
+
+
+def order_due(shop, days, **fields):
+    day = timezone.localdate() + timedelta(days=days)
+    return open_work_order(
+        item=shop["candle"], planned=Decimal(10), output_location=shop["place"], due_on=day, actor=None, **fields
+    )
+
+
+def test_an_order_past_its_day_is_a_case_until_it_is_done(shop):
+    late, today = order_due(shop, -2), order_due(shop, 0)
+    planned = order_due(shop, -5, is_planned=True)
+    complete(None, "4", order=late, source_location=shop["place"])
+
+    assert (report_overdue_orders(), report_overdue_orders()) == (Detected(1, 0), Detected(1, 0))
+    (case,) = ExceptionCase.objects.open().filter(kind="overdue_order")
+    assert case.title.startswith(f"{late.number} was due")
+    assert ("6 pcs are not recorded" in case.title, "4 are recorded as good, 2 days" in case.reason) == (True, True)
+    assert case.action_url == f"/make/complete/?what={late.number}"
+    assert {today.number, planned.number}.isdisjoint({case.evidence["work_order"]})
+
+    complete(None, "6", order=late, source_location=shop["place"])
+    assert report_overdue_orders() == Detected(0, 1)
+    assert not ExceptionCase.objects.open().filter(kind="overdue_order").exists()
+
+
+def test_the_nightly_task_tells_both(shop):
+    order_due(shop, -1)
+    count_all(shop, wax="42", wick="460", candle="50")
+    assert detect_missed_completions() == 2
