@@ -260,7 +260,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="reworkorder",
-            index=models.Index(fields=["state", "due_on"], name="production_rework_due"),
+            index=models.Index(fields=["state", "due_on"], name="production_reworkorder_due"),
         ),
         migrations.AddConstraint(
             model_name="reworkorder",

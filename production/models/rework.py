@@ -76,7 +76,7 @@ class ReworkOrder(models.Model):
                 name="production_reworkorder_within_quantity",
             ),
         )
-        indexes = (models.Index(fields=("state", "due_on"), name="production_rework_due"),)
+        indexes = (models.Index(fields=("state", "due_on"), name="production_reworkorder_due"),)
 
     def __str__(self) -> str:
         return self.number

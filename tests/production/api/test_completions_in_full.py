@@ -217,3 +217,26 @@ def test_reading_costs_the_same_whatever_the_number_of_outputs(lantern, as_opera
         counts.append(len(captured))
 
     assert counts[0] == counts[1]
+
+
+def test_minutes_of_work_are_previewed_charged_and_read_again(as_operator, db):
+    place, wax = make_location(code="POUR"), make_item(sku="WAX-T")
+    put_on_hand(wax, place, "10", value="10")
+    timed = make_item(sku="TIMED", kind="product")
+    make_bom(
+        item=timed,
+        lines=[(wax, "1")],
+        operations=[{"kind": "machine", "minutes": Decimal(6), "rate_per_hour": Decimal(20)}],
+    )
+    body = {"item": "TIMED", "good": "5", "output_location": "POUR", "machine_minutes": "45"}
+    said = {"kind": "machine", "planned_minutes": "30", "minutes": "45", "planned_value": "10", "value": "15"}
+
+    seen = as_operator.post("completions/preview/", body, key=None).json()
+    posted = as_operator.post("completions/", body)
+
+    assert (seen["work"], seen["operation_value"]) == ([said], "15")
+    assert posted.status_code == 201, posted.json()
+    assert (posted.json()["work"], posted.json()["unit_cost"]) == ([said], "4")
+    assert as_operator.get(f"completions/{posted.json()['id']}/").json()["work"] == [said]
+    wrong = as_operator.post("completions/", {**body, "labour_minutes": "5"})
+    assert (wrong.status_code, wrong.json()["code"]) == (400, "INVALID_QUANTITY")

@@ -260,3 +260,26 @@ def test_an_unusual_quantity_is_asked_about_with_the_usual_figure_and_confirmed_
     assert "30 pcs of LANTERN is far more than the usual 2" in asked.content.decode()
     assert posted.status_code == 302
     assert on_hand(bench.product) == 36
+
+
+# --- Time of work ------------------------------------------------------------------------------------------------------
+
+
+def test_minutes_are_asked_where_the_bom_takes_time_and_charged_as_typed(as_operator, bench):
+    hour = {"kind": "labour", "minutes": Decimal(6), "rate_per_hour": Decimal(20)}
+    polished = make_item(sku="POLISHED", kind="product")
+    make_bom(item=polished, lines=[(bench.tube, "1")], operations=[hour])
+    assert "Minutes of labour" not in as_operator.get(f"{URL}?what=LANTERN").content.decode()
+    page = as_operator.get(f"{URL}?what=POLISHED").content.decode()
+    assert "Minutes of labour" in page
+    assert "Minutes of machines" not in page
+
+    fields = {"item": str(polished.pk), "what": "POLISHED", "labour_minutes": "90"}
+    refused = post(as_operator, bench, "10", **{**fields, "labour_minutes": "-1"})
+    assert refused.status_code == 422
+    assert "minutes of work cannot be" in refused.content.decode()
+    assert post(as_operator, bench, "10", **fields).status_code == 302
+    done = Completion.objects.get(item=polished)
+    assert (done.operation_value, done.work.get().planned_minutes) == (30, 60)
+    shown = as_operator.get(f"/make/completions/{done.pk}/").content.decode()
+    assert "Labour, 90 of 60 min planned" in shown
