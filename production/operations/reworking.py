@@ -13,6 +13,7 @@ from fractions import Fraction
 from uuid import UUID
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from inventory.errors import AlreadyReversed, InsufficientStock, InvalidQuantity, WrongState
@@ -110,8 +111,7 @@ def open_rework(
     check_location(source_location)
     planned = _planned_components(item, components)
     _check_work(minutes, rate_per_hour)
-    if decision is not None:
-        InspectionDecision.objects.select_for_update(of=("self",), no_key=True).get(pk=decision.pk)
+    _one_at_a_time(lot)
     _refuse_too_much(item, lot, location, status, quantity, decision)
     order = ReworkOrder.objects.create(
         number=f"new-{timezone.now().timestamp():.6f}-{lot.pk}"[:24],
@@ -314,6 +314,12 @@ def waiting_for_rework(
         promised = sum((one.remaining for one in same_cell if one.decision_id == decision.pk), ZERO)
         left = min(left, in_rework([decision]).get(decision.pk, ZERO) - promised)
     return max(left, ZERO)
+
+
+def _one_at_a_time(lot: Lot) -> None:
+    """Orders for goods of one lot are opened one after another, so that no two speak for the same goods."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"production.rework:{lot.pk}"])
 
 
 def _planned_components(item: Item, components: Sequence[tuple[Item, Decimal]]) -> Sequence[tuple[Item, Decimal]]:
