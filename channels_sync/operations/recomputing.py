@@ -31,8 +31,9 @@ from inventory.operations.transactions import operation
 from inventory.trips import execute, rows_of
 
 LISTINGS_PER_TRANSACTION = 1_000
-LISTINGS_PER_SCREEN = 500_000
-"""Listings that are held against the rules by one statement."""
+LISTINGS_PER_SCREEN = 2_000_000
+"""Listings that are held against the rules by one statement: few enough to be done in seconds, and so many that what is free of
+every item is put together once for all of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ from inventory.models import Item
 
 WORK_MEMORY = "64MB"
 """For joins of hundreds of thousands of listings without going to disk."""
+_SETTINGS = {"work_mem": WORK_MEMORY, "jit": "off", "parallel_setup_cost": "0", "parallel_tuple_cost": "0"}
+"""Until the transaction ends. Listings are read by several processes, where the server has any to spare."""
 _SIMPLE = (AVAILABLE, BUILT, BUILDABLE, FIXED)
 
 
@@ -58,9 +60,7 @@ class Screened:
     suspects: list[int]
 
 
-_SUSPECTS = """
-WITH {free}
-k AS MATERIALIZED (
+_CLASSES = """(
   SELECT number, channel_id, category_id, is_plain, pool, is_over, stays, buildable, percent, buffer, buffer_percent, minimum,
          maximum, percent * 0.01 AS part, buildable * 0.01 AS built_part, least(most, lid) AS lid,
          least(trunc(maximum), most, lid) AS cap, buildable = 100 AS counts_all, percent = 100 AS is_whole,
@@ -77,8 +77,15 @@ k AS MATERIALIZED (
     %(k_buffer_percent)s::numeric[], %(k_minimum)s::numeric[], %(k_maximum)s::numeric[], %(k_is_over)s::boolean[],
     %(k_most)s::numeric[], %(k_lid)s::numeric[], %(k_stays)s::boolean[]
   ) AS k(number, channel_id, category_id, is_plain, basis, pool, fixed, buildable, percent, buffer, buffer_percent, minimum,
-         maximum, is_over, most, lid, stays)
-), unit AS MATERIALIZED (
+         maximum, is_over, most, lid, stays) OFFSET 0
+) k"""
+"""Rules as a table. No part of the statement is a common table expression that it could do without: those are read by one
+process alone, and listings are shared out over as many as the server gives a query."""
+_SUSPECTS = """
+{free}
+SELECT count(*), array_agg(l.id) FILTER (WHERE {is_suspect})
+FROM channels_sync_listing l
+JOIN (
   SELECT u.*, u.is_one AND u.free = trunc(u.free) AND u.whole = trunc(u.whole) AND u.whole < 1000000000 AS is_small,
          least(u.free, 1000000000)::bigint AS free_units, least(u.whole, 1000000000)::bigint AS whole_units
   FROM (
@@ -86,11 +93,8 @@ k AS MATERIALIZED (
            coalesce(n.free, 0) AS free, coalesce(n.makeable, 0) AS makeable,
            coalesce(n.free, 0) + coalesce(n.makeable, 0) AS whole, n.makeable IS NULL AS is_unknown
     FROM inventory_item i LEFT JOIN channels_sync_buildfigure n ON n.item_id = i.id OFFSET 0
-  ) u
-)
-SELECT count(*), array_agg(l.id) FILTER (WHERE {is_suspect})
-FROM channels_sync_listing l
-JOIN unit i ON i.id = l.item_id
+  ) u OFFSET 0
+) i ON i.id = l.item_id
 {joined}
 {of_pools}
 LEFT JOIN channels_sync_listingpush p ON p.listing_id = l.id AND {of_pushes}
@@ -131,9 +135,9 @@ _IS_SUSPECT = """
 """
 _STAYS = ", CASE WHEN k.stays THEN coalesce(p.wanted, 0) END"
 
-_JOINED_WIDE = "JOIN k ON k.channel_id = l.channel_id{of_category}"
+_JOINED_WIDE = "JOIN {classes} ON k.channel_id = l.channel_id{of_category}"
 _JOINED_OWN = """JOIN unnest(%(own)s::bigint[], %(own_class)s::int[]) AS o(listing_id, number) ON o.listing_id = l.id
-JOIN k ON k.number = o.number"""
+JOIN {classes} ON k.number = o.number"""
 _OF_ITEMS = "item_id IN (SELECT l.item_id FROM channels_sync_listing l WHERE {of_listings})"
 
 
@@ -178,7 +182,7 @@ class Screen:
         of_category = " AND k.category_id = coalesce(i.category_id, 0)" if self._rules.knows_categories else ""
         wide = self._ask(
             self._classes,
-            _JOINED_WIDE.format(of_category=of_category),
+            _JOINED_WIDE.replace("{of_category}", of_category),
             f"{of_listings} AND NOT l.id = ANY(%(own)s::bigint[])" if own else of_listings,
             {**bounds, "own": numbers(place.listing_id for place in own)},
         )
@@ -239,7 +243,7 @@ class Screen:
         pools = [self._pool_of(one) for one in classes]
         if not self._has_notes or any(pools):
             of_items = _OF_ITEMS.format(of_listings=of_listings)
-            free = f"{FREE.format(of_balances=f'b.{of_items}', of_reservations=f'r.{of_items}')},"
+            free = f"WITH {FREE.format(of_balances=f'b.{of_items}', of_reservations=f'r.{of_items}')}"
             of_pools = "LEFT JOIN free f ON f.item_id = l.item_id AND f.pool = k.pool"
             available = "coalesce(f.free, 0)"
             if self._has_notes:
@@ -250,13 +254,12 @@ class Screen:
         statement = _SUSPECTS.format(
             is_suspect=_IS_SUSPECT.format(stays=_STAYS if self._frozen.stays else ""),
             free=free,
-            joined=joined,
+            joined=joined.format(classes=_CLASSES.format(is_noted="true" if self._has_notes else "false")),
             of_pools=of_pools,
             available=available,
             whole=whole,
             of_listings=of_listings,
             of_pushes="p.listing_id > %(low)s AND p.listing_id <= %(high)s",
-            is_noted="true" if self._has_notes else "false",
         )
         arguments = {
             **pool_arguments(list(self._pools), at=self._at),
@@ -280,7 +283,8 @@ class Screen:
             **more,
         }
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('work_mem', %s, true)", [WORK_MEMORY])
+            for name, value in _SETTINGS.items():
+                cursor.execute("SELECT set_config(%s, %s, true)", [name, value])
             cursor.execute(statement, arguments)
             looked_at, suspects = cursor.fetchone()
             return Screened(looked_at, suspects or [])
