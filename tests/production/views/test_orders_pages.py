@@ -1,10 +1,12 @@
 """The pages of work orders beyond opening and closing: release, pick list, return, traveller, shortages, calendar, demands."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from barcode.charsets.code128 import CODES as CODE_128
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -146,6 +148,36 @@ def test_what_was_issued_goes_back(as_operator, workshop, floor):
     )
 
     assert (on_hand(workshop.wax, location=floor), pinned(order, workshop.wax)) == (1, 1)
+
+
+def test_the_bars_of_the_traveller_read_as_the_number_of_the_order(as_viewer, workshop):
+    """Decoded by the widths of bars and gaps: start B, the letters, the check symbol, stop."""
+    order = make_order(workshop, "30")
+    page = as_viewer.get(address(order, "traveller/")).content.decode()
+    width = int(re.search(r'class="order-bars" viewBox="0 0 (\d+) 40"', page)[1])
+    modules = ["0"] * width
+    for start, bar in re.findall(r"M(\d+) 0h(\d+)v40h-\d+z", page):
+        modules[int(start) : int(start) + int(bar)] = "1" * int(bar)
+    drawn = "".join(modules)
+    assert (drawn[:10], drawn[-10:], drawn[10]) == ("0" * 10, "0" * 10, "1")
+    symbols = [drawn[place : place + 11] for place in range(10, width - 10 - 13, 11)]
+    values = [CODE_128.index(symbol) for symbol in symbols]
+    start, *letters, check = values
+    assert check == (start + sum(place * value for place, value in enumerate(letters, start=1))) % 103
+    assert letters_of(start, letters) == order.number
+
+
+def letters_of(start, values):
+    """What Code 128 says, in sets B (start 104) and C (start 105, two digits a symbol)."""
+    said, pairs = "", start == 105
+    for value in values:
+        if value == 99 and not pairs:
+            pairs = True
+        elif value == 100 and pairs:
+            pairs = False
+        else:
+            said += f"{value:02d}" if pairs else chr(value + 32)
+    return said
 
 
 def test_the_traveller_shows_components_and_a_code_that_leads_to_the_completion(as_viewer, workshop):
