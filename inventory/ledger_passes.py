@@ -27,6 +27,11 @@ def one_look() -> Iterator[None]:
 _passes: ContextVar[dict[str, tuple[Any, ...]] | None] = ContextVar("passes", default=None)
 
 
+_SORTING = "SELECT set_config('enable_sort', %s, true)"
+"""Off, movements are summed up by closed period as they come. The planner takes every moment for a group of its own, and may
+sort them all."""
+
+
 def _in_one_pass(name: str, sql: str) -> tuple[Any, ...]:
     """What one statement says of several facts.
 
@@ -37,8 +42,10 @@ def _in_one_pass(name: str, sql: str) -> tuple[Any, ...]:
     if known is not None and name in known:
         return known[name]
     with connection.cursor() as cursor:
+        cursor.execute(_SORTING, ["off"])
         cursor.execute(_weighed(sql))
         found: tuple[Any, ...] = cursor.fetchone()
+        cursor.execute(_SORTING, ["on"])
     if known is not None:
         known[name] = found
     return found

@@ -27,11 +27,9 @@ def completions_consumed_what_they_say() -> list[str]:
 def completions_put_in_what_they_made() -> list[str]:
     return query(
         """
-        SELECT c.posting_id, c.good, coalesce(m.quantity, 0) FROM production_completion c
-        LEFT JOIN (SELECT posting_id, item_id, sum(quantity) AS quantity FROM inventory_movement WHERE quantity > 0
-                   GROUP BY 1, 2) m
-          ON m.posting_id = c.posting_id AND m.item_id = c.item_id
-        WHERE c.good <> coalesce(m.quantity, 0)
+        SELECT c.posting_id, c.good, coalesce(sum(m.quantity), 0) FROM production_completion c
+        LEFT JOIN inventory_movement m ON m.posting_id = c.posting_id AND m.item_id = c.item_id AND m.quantity > 0
+        GROUP BY c.posting_id, c.good HAVING c.good <> coalesce(sum(m.quantity), 0)
         """,
         words="completion {0} made {1}, {2} came into stock",
     )

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from inventory.errors import AlreadyReversed, InsufficientStock, InvalidQuantity, WrongState
+from inventory.errors import AlreadyReversed, InsufficientStock, InvalidQuantity, LotExpired, WrongState
 from inventory.locks import CellKey, lock_for_posting
 from inventory.models import (
     CostEntryKind,
@@ -166,8 +166,8 @@ def rework(
 
     `used` says what it really took; without it, and for planned components it does not name, it is the plan in proportion,
     rounded on the running total. So with `minutes`. The goods go to `target` (default: where they wait). Raises OrderClosed,
-    InvalidQuantity, InvalidQuantityStep, WrongState for scrap without a reason, InsufficientStock, ReservedByOther, lot
-    refusals or IdempotencyMismatch; nothing is written then.
+    InvalidQuantity, InvalidQuantityStep, WrongState for scrap without a reason, LotExpired, InsufficientStock, ReservedByOther,
+    lot refusals or IdempotencyMismatch; nothing is written then.
     """
     _check_done(order.item, good, scrapped, scrap_reason)
     claim = claim_posting(
@@ -201,6 +201,8 @@ def rework(
     _refuse_more_than_left(locked, good + scrapped)
     place = target or locked.location
     check_location(place)
+    if good:
+        _refuse_expired(locked)
     lines = expected_use(locked, good + scrapped)
     uses = _uses(locked, lines, used)
     spent = expected_minutes(locked, good + scrapped) if minutes is None else minutes
@@ -409,6 +411,18 @@ def _refuse_more_than_left(order: ReworkOrder, quantity: Decimal) -> None:
             "recorded. Correct the quantities, or open another order.",
             left=as_text(order.remaining),
             recorded=as_text(quantity),
+        )
+
+
+def _refuse_expired(order: ReworkOrder) -> None:
+    """Goods past their last day are not made available by mending them; those that are inspected again are stopped there."""
+    lot = order.lot
+    if status_after(order) == StockStatus.AVAILABLE and lot.is_expired(on=timezone.localdate()):
+        raise LotExpired(
+            f"Lot {lot.code} of {order.item.sku} was good until {lot.expires_on:%Y-%m-%d} and cannot be made available. "
+            "Record it as spoiled, or correct the last day of the lot.",
+            item=order.item.sku,
+            lot=lot.code,
         )
 
 

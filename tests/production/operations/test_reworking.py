@@ -1,9 +1,11 @@
 """Rework orders: what they take, what the mended goods carry, and the way back."""
 
+from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +15,7 @@ from inventory.errors import (
     InsufficientStock,
     InvalidQuantity,
     InvalidQuantityStep,
+    LotExpired,
     LotMismatch,
     NotReversible,
     PickReasonRequired,
@@ -324,6 +327,17 @@ def test_missing_components_and_goods_that_were_moved_are_named(place):
     with pytest.raises(InsufficientStock, match="6 pcs of CANDLE wait"):
         done(order, "10", used=[Use(part, Decimal(0))])
     done(order, "6", used=[Use(part, Decimal(0))])
+
+
+def test_a_lot_past_its_day_is_not_made_available_by_mending_it(place):
+    item = make_item(sku="CREAM", tracking="lot")
+    lot = quarantined(item, place)
+    lot.expires_on = timezone.localdate() - timedelta(days=1)
+    lot.save()
+    order = open_rework_of(item, lot, place)
+    with pytest.raises(LotExpired, match="cannot be made available"):
+        done(order, "1")
+    done(order, scrapped="10")
 
 
 def test_a_key_answers_once_and_for_one_request(place):
