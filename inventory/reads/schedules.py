@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from cron_descriptor import FormatException, MissingFieldException, Options, WrongArgumentException, get_description
 from django.utils import timezone
-from django_celery_beat.models import PeriodicTask
+from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
 from inventory.models import TaskRun
 
@@ -91,10 +92,27 @@ def _due_after(task: PeriodicTask, last: datetime, at: datetime) -> datetime:
     return (at + remaining + timedelta(milliseconds=500)).replace(microsecond=0)
 
 
+_OF_24_HOURS = Options()
+_OF_24_HOURS.use_24hour_time_format = True
+
+
+def _crontab_in_words(crontab: CrontabSchedule) -> str:
+    fields = (crontab.minute, crontab.hour, crontab.day_of_month, crontab.month_of_year, crontab.day_of_week)
+    expression = " ".join(str(field).replace(" ", "") for field in fields)
+    try:
+        return str(get_description(expression, _OF_24_HOURS))
+    except (
+        FormatException,
+        MissingFieldException,
+        WrongArgumentException,
+    ):  # written by hand, in a way it does not know
+        return expression
+
+
 def _when(task: PeriodicTask) -> str:
     """`every 5 seconds`, `At 02:10, UTC`."""
     if task.crontab is not None:
-        return f"{task.crontab.human_readable.removesuffix(f' {task.crontab.timezone}')}, {task.crontab.timezone}"
+        return f"{_crontab_in_words(task.crontab)}, {task.crontab.timezone}"
     if task.interval is not None:
         every = task.interval.every
         period = str(task.interval.period)

@@ -153,7 +153,7 @@ def test_a_nightly_task_is_late_the_morning_after_the_night_it_missed(hours, sta
 
     (found,) = [one for one in schedules(at=at) if one.task.name == "night"]
 
-    assert (found.when, found.state) == ("At 02:10 AM, UTC", state)
+    assert (found.when, found.state) == ("At 02:10, UTC", state)
 
 
 def test_the_page_costs_the_same_queries_for_some_and_for_many(client, administrator, django_assert_max_num_queries):
