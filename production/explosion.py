@@ -327,6 +327,10 @@ def startable(rate: Rate, *, usable: Decimal, step: Decimal, output_step: Decima
     """
     if rate.per_unit == 0:
         return None if rate.requirement(output_step, step=step) <= usable else ZERO
+    if not rate.setup and rate.multiple is None:
+        number = _never_rounded(rate.per_unit, usable=usable, step=step, output_step=output_step)
+        if number is not None:
+            return number * output_step
     low = 0  # fits: nothing started needs nothing
     room = Fraction(usable) + Fraction(step) - rate.setup
     high = max(int(room / rate.per_unit / Fraction(output_step)), 0) + 1  # does not fit
@@ -345,6 +349,17 @@ def startable(rate: Rate, *, usable: Decimal, step: Decimal, output_step: Decima
         else:
             high = middle
     return low * output_step
+
+
+def _never_rounded(per_unit: Fraction, *, usable: Decimal, step: Decimal, output_step: Decimal) -> int | None:
+    """How many steps of output `usable` allows, in whole numbers, where no need is ever rounded; None where some are."""
+    needed, parts = output_step.as_integer_ratio()
+    needed, parts = needed * per_unit.numerator, parts * per_unit.denominator
+    step_numerator, step_denominator = step.as_integer_ratio()
+    if needed * step_denominator % (parts * step_numerator):
+        return None
+    numerator, denominator = usable.as_integer_ratio()
+    return max(numerator * parts // (denominator * needed), 0)
 
 
 def kept_after_reversal(consumed: Decimal, *, left: Decimal, made: Decimal, step: Decimal) -> Decimal:

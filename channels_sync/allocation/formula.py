@@ -51,6 +51,9 @@ class Buffer:
     name: str = ""
 
 
+_NO_BUFFER = Buffer()
+
+
 @dataclass(frozen=True, slots=True)
 class Steps:
     """The formula's intermediate results, in the stock unit; `packs` in sold units."""
@@ -80,8 +83,10 @@ class Steps:
 
 def supply_of(snapshot: Snapshot, terms: Terms, now: datetime) -> Supply:
     """The layers the policy counts. Days are those of the zone `now` is given in."""
-    available = sum((max(ZERO, source.available) for source in snapshot.sources), ZERO)
-    incoming = buildable = suppliers = ZERO
+    available = incoming = buildable = suppliers = ZERO
+    for source in snapshot.sources:
+        if source.available > ZERO:
+            available += source.available
     if terms.counts_incoming:
         today = now.date()
         days = terms.incoming_days.value
@@ -116,8 +121,9 @@ def part_of_the_way(alone: Decimal, part: Decimal, percent: Decimal) -> Decimal:
 
 def buffer_of(snapshot: Snapshot, terms: Terms, offer: Offer, allotted: Decimal) -> Buffer:
     """The largest of the buffers the policy names."""
-    found = Buffer()
-    kept = {"buffer": terms.buffer.value}
+    units = terms.buffer.value
+    found = _NO_BUFFER if units <= ZERO else Buffer(units, "buffer")
+    kept: dict[str, Decimal] = {}
     if terms.buffer_percent.value:
         kept["buffer_percent"] = round_up(Fraction(allotted) * Fraction(terms.buffer_percent.value) / 100, offer.step)
     if terms.buffer_days.value and snapshot.demand is not None:
@@ -142,7 +148,7 @@ def work_out(snapshot: Snapshot, terms: Terms, offer: Offer, now: datetime) -> S
     allotted = terms.fixed_quantity.value if is_fixed else supply.total
     if snapshot.allotment is not None:
         allotted = min(allotted, snapshot.allotment.limit)
-    buffer = Buffer() if is_fixed else buffer_of(snapshot, terms, offer, allotted)
+    buffer = _NO_BUFFER if is_fixed else buffer_of(snapshot, terms, offer, allotted)
     after_buffer = max(ZERO, allotted - buffer.quantity)
     percent = HUNDRED if is_fixed else terms.percent.value
     share = _whole_steps(after_buffer, percent, offer.step)

@@ -18,6 +18,10 @@ from inventory.wakeups import wake_after_commit
 
 ITEMS_OF_SINGLE_ACTS = 100
 """News that names more items comes after news that names fewer, one row at a time."""
+_COMMITS_LATER = "set_config('synchronous_commit', 'off', true)"
+"""Taking in news does not wait until its commit is on the disk. Where a crash of the server undoes it, the news is there again
+and is taken in anew. Nothing goes out that could be undone so: who sends takes a lease first, whose commit is waited for, and
+commits come to the disk in their order."""
 
 
 @operation
@@ -48,7 +52,7 @@ def _absorb_news(rows_max: int, *, of_many: bool) -> int:
         "WITH n AS (DELETE FROM inventory_stockchange WHERE id = ANY(ARRAY(SELECT id FROM inventory_stockchange"
         f" WHERE cardinality(items) {'>' if of_many else '<='} %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED))"
         " RETURNING items, posting_id, cause, recorded_at, actor_id)"
-        f" SELECT n.items, n.posting_id, n.cause, n.recorded_at, {ACTOR} FROM n",
+        f" SELECT n.items, n.posting_id, n.cause, n.recorded_at, {ACTOR}, {_COMMITS_LATER} FROM n",
         [ITEMS_OF_SINGLE_ACTS, rows_max],
     )
     if not news:
@@ -57,8 +61,8 @@ def _absorb_news(rows_max: int, *, of_many: bool) -> int:
     cause = Cause(
         words=joined(cause for _, _, cause, *_ in news),
         posting_id=max((posting_id for _, posting_id, *_ in news if posting_id is not None), default=None),
-        changed_at=min(recorded_at for _, _, _, recorded_at, _ in news),
-        actors=frozenset(actor_id for *_, actor_id in news if actor_id is not None),
+        changed_at=min(recorded_at for _, _, _, recorded_at, *_ in news),
+        actors=frozenset(actor_id for *_, actor_id, _ in news if actor_id is not None),
     )
     _recompute_or_leave(Width.of_items(items), cause=cause, is_wide=of_many)
     return len(news)

@@ -85,7 +85,15 @@ class Rulebook:
         self._parents = parents
         self._chains: dict[int | None, tuple[int, ...]] = {None: ()}
         self._resolved: dict[tuple[tuple[int, int], ...], Terms] = {}
+        self._wide: dict[tuple[int, int | None], Terms] = {}
+        """By channel and category, for listings that have no rule of their own and whose items have none."""
+        self._items: set[int] = set()
+        self._listings: set[int] = set()
         for scope, policy in policies:
+            if scope.item_id is not None:
+                self._items.add(scope.item_id)
+            if scope.listing_id is not None:
+                self._listings.add(scope.listing_id)
             self._by_scope.setdefault(scope.key, []).append(len(self._policies))
             self._policies.append(policy)
 
@@ -96,6 +104,15 @@ class Rulebook:
 
     def terms_of(self, one: Placed) -> Terms:
         """The terms in force for a listing."""
+        if one.item_id in self._items or one.listing_id in self._listings:
+            return self._worked_out(one)
+        wide = (one.channel_id, one.category_id)
+        terms = self._wide.get(wide)
+        if terms is None:
+            terms = self._wide[wide] = self._worked_out(one)
+        return terms
+
+    def _worked_out(self, one: Placed) -> Terms:
         channel, item = one.channel_id, one.item_id
         known = self._by_scope
         found: list[tuple[int, int]] = []
