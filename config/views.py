@@ -382,7 +382,10 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
 
 def not_understood(request: HttpRequest) -> HttpResponse:
     """400: the address or the form holds a character that no text can have."""
-    return _refusal(request, 400, "That was not understood", "config/400.html")
+    detail = (
+        "What was sent holds a NUL character, which no text can have. Nothing was changed. Type it again, or go back."
+    )
+    return _refusal(request, 400, "That was not understood", "config/400.html", detail=detail)
 
 
 def _refusal(request: HttpRequest, status: int, title: str, template: str, **context: Any) -> HttpResponse:

@@ -6,7 +6,7 @@ For a cumulative started quantity T (good and scrapped, stock unit of the output
     cum_c(T) = raw_c(T) rounded up for whole items, half up to the step for others, then up to the rounding multiple
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -212,18 +212,11 @@ def operation_costs(
     operations: Iterable[OperationFact], uses: Iterable[BomUse], *, started: Decimal, set_up: Fraction
 ) -> dict[str, Fraction]:
     """Exact cost by kind of a completion that started `started` units, and of the share `set_up` (0 to 1) of the set-ups."""
-    by_bom: dict[int, list[OperationFact]] = {}
-    for operation in operations:
-        by_bom.setdefault(operation.bom_id, []).append(operation)
     costs: dict[str, Fraction] = {}
-    for use in uses:
-        for operation in by_bom.get(use.bom_id, ()):
-            rate = Fraction(operation.rate_per_hour) / 60
-            per_batch = Fraction(operation.minutes) * rate + Fraction(operation.amount)
-            cost = per_batch * use.batches * Fraction(started)
-            if set_up and started > ZERO:
-                cost += set_up * (per_batch * use.setup_batches + Fraction(operation.setup_minutes) * rate)
-            costs[operation.kind] = costs.get(operation.kind, _NOTHING) + cost
+    for operation, batches, setups in _charged(operations, uses, started=started, set_up=set_up):
+        cost = _minutes(operation, batches, setups) * Fraction(operation.rate_per_hour) / 60
+        cost += Fraction(operation.amount) * batches
+        costs[operation.kind] = costs.get(operation.kind, _NOTHING) + cost
     return costs
 
 
@@ -239,22 +232,32 @@ def operation_times(
     operations: Iterable[OperationFact], uses: Iterable[BomUse], *, started: Decimal, set_up: Fraction
 ) -> dict[str, Time]:
     """The minutes by kind that `operation_costs` charges, with what they cost; kinds that take no time are left out."""
+    times: dict[str, Time] = {}
+    for operation, batches, setups in _charged(operations, uses, started=started, set_up=set_up):
+        if operation.minutes or operation.setup_minutes:
+            minutes = _minutes(operation, batches, setups)
+            before = times.get(operation.kind, Time(_NOTHING, _NOTHING))
+            cost = minutes * Fraction(operation.rate_per_hour) / 60
+            times[operation.kind] = Time(before.minutes + minutes, before.cost + cost)
+    return times
+
+
+def _charged(
+    operations: Iterable[OperationFact], uses: Iterable[BomUse], *, started: Decimal, set_up: Fraction
+) -> Iterator[tuple[OperationFact, Fraction, Fraction]]:
+    """Each operation for each use of its BOM, with the batches and the share of the set-up that are charged."""
     by_bom: dict[int, list[OperationFact]] = {}
     for operation in operations:
         by_bom.setdefault(operation.bom_id, []).append(operation)
-    times: dict[str, Time] = {}
+    setups = set_up if started > ZERO else _NOTHING
     for use in uses:
+        batches = use.batches * Fraction(started) + setups * use.setup_batches
         for operation in by_bom.get(use.bom_id, ()):
-            minutes = Fraction(operation.minutes) * use.batches * Fraction(started)
-            if set_up and started > ZERO:
-                minutes += set_up * (
-                    Fraction(operation.minutes) * use.setup_batches + Fraction(operation.setup_minutes)
-                )
-            if operation.minutes or operation.setup_minutes:
-                before = times.get(operation.kind, Time(_NOTHING, _NOTHING))
-                cost = minutes * Fraction(operation.rate_per_hour) / 60
-                times[operation.kind] = Time(before.minutes + minutes, before.cost + cost)
-    return times
+            yield operation, batches, setups
+
+
+def _minutes(operation: OperationFact, batches: Fraction, setups: Fraction) -> Fraction:
+    return Fraction(operation.minutes) * batches + Fraction(operation.setup_minutes) * setups
 
 
 @dataclass(frozen=True, slots=True)

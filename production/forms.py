@@ -383,6 +383,12 @@ def packs_by_item(items: list[int]) -> dict[int, dict[str, Fraction]]:
     return packs
 
 
+def typed_in_stock_unit(item: Item, typed: TypedQuantity) -> Decimal:
+    """What was typed of an item, in its stock unit. Raises InvalidUnit, InvalidQuantity or InvalidQuantityStep."""
+    packs = packs_by_item([item.pk]).get(item.pk, {}) if typed.unit else {}
+    return in_stock_unit(typed, sku=item.sku, stock_unit=item.stock_unit, step=item.step, packs=packs)
+
+
 def shown(quantity: Decimal | None) -> str:
     """A quantity as it stands in a field: digits and a point, nothing else."""
     return "" if quantity is None else as_text(quantity)

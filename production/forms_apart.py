@@ -11,8 +11,8 @@ from inventory.errors import DomainError
 from inventory.models import Item, Location, Lot, Tracking
 from inventory.quantities import ZERO
 from inventory.whole_numbers import whole_number
-from production.forms import PlaceField, QuantityField, packs_by_item
-from production.typed import TypedQuantity, in_stock_unit, read_quantity
+from production.forms import PlaceField, QuantityField, typed_in_stock_unit
+from production.typed import TypedQuantity, read_quantity
 
 FIELDS_MAX = 2_000
 
@@ -45,16 +45,12 @@ class DisassemblyForm(forms.Form):
         data["quantity"] = ZERO
         if isinstance(typed, TypedQuantity):
             try:
-                data["quantity"] = self._read(self.item, typed)
+                data["quantity"] = typed_in_stock_unit(self.item, typed)
             except DomainError as error:
                 self.add_error("quantity", error.message)
         self._read_lots(data)
         self._read_recovered()
         return data
-
-    def _read(self, item: Item, typed: TypedQuantity) -> Decimal:
-        packs = packs_by_item([item.pk]).get(item.pk, {}) if typed.unit else {}
-        return in_stock_unit(typed, sku=item.sku, stock_unit=item.stock_unit, step=item.step, packs=packs)
 
     def _read_lots(self, data: dict[str, Any]) -> None:
         """The lots that were ticked or filled in; they say how many when nothing else does."""
@@ -64,7 +60,7 @@ class DisassemblyForm(forms.Form):
             try:
                 quantity = Decimal(1)
                 if self.item.tracking != Tracking.SERIAL:
-                    quantity = self._read(self.item, read_quantity(texts[lot_id]))
+                    quantity = typed_in_stock_unit(self.item, read_quantity(texts[lot_id]))
                 if quantity:
                     self.lots.append((lot, quantity))
             except DomainError as error:
@@ -78,7 +74,7 @@ class DisassemblyForm(forms.Form):
         touched = {pk: text for pk, text in typed.items() if text and text != expected.get(pk, "")}
         for component_id, component in Item.objects.in_bulk(touched).items():
             try:
-                self.recovered[component_id] = self._read(component, read_quantity(touched[component_id]))
+                self.recovered[component_id] = typed_in_stock_unit(component, read_quantity(touched[component_id]))
             except DomainError as error:
                 self.line_errors[component_id] = error.message
 

@@ -14,22 +14,21 @@ from inventory.form_fields import FigureField, ItemField, TextWithAnswers
 from inventory.models import Item, Location
 from inventory.quantities import ZERO, as_text
 from inventory.whole_numbers import whole_number
-from production.forms import SCRAP_REASONS, PlaceField, QuantityField, packs_by_item
+from production.forms import SCRAP_REASONS, PlaceField, QuantityField, typed_in_stock_unit
 from production.forms_quality import REWORK_REASONS
 from production.operations.reworking import COMPONENTS_MAX
-from production.typed import TypedQuantity, in_stock_unit
+from production.typed import TypedQuantity
 
 BLANK_ROWS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class ComponentRow:
-    """One row: the component, how much, and of a planned one what the plan says."""
+    """One row: the component and how much; `planned` is the component of a planned one."""
 
     component: BoundField
     quantity: BoundField
     planned: Item | None = None
-    expected: Decimal = ZERO
 
 
 class ComponentRowsForm(forms.Form):
@@ -56,8 +55,8 @@ class ComponentRowsForm(forms.Form):
     def rows(self) -> list[ComponentRow]:
         found = []
         for number in range(self.row_count):
-            planned, expected = self.lines[number] if number < len(self.lines) else (None, ZERO)
-            found.append(ComponentRow(self[f"component-{number}"], self[f"quantity-{number}"], planned, expected))
+            planned = self.lines[number][0] if number < len(self.lines) else None
+            found.append(ComponentRow(self[f"component-{number}"], self[f"quantity-{number}"], planned))
         return found
 
     def own_fields(self) -> list[BoundField]:
@@ -65,10 +64,6 @@ class ComponentRowsForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
-        items = [
-            item.pk for number in range(self.row_count) if (item := cleaned.get(f"component-{number}")) is not None
-        ]
-        packs = packs_by_item(items)
         for number in range(self.row_count):
             item, typed = cleaned.get(f"component-{number}"), cleaned.get(f"quantity-{number}")
             is_planned = number < len(self.lines) and item == self.lines[number][0]
@@ -80,24 +75,18 @@ class ComponentRowsForm(forms.Form):
                 if not is_planned and f"quantity-{number}" not in self.errors:
                     self.add_error(f"quantity-{number}", f"How much {item.sku}? Type a quantity, or empty the row.")
                 continue
-            try:
-                quantity = in_stock_unit(
-                    typed, sku=item.sku, stock_unit=item.stock_unit, step=item.step, packs=packs.get(item.pk, {})
-                )
-            except DomainError as error:
-                self.add_error(f"quantity-{number}", error.message)
-                continue
-            self.components.append((item, quantity))
+            quantity = self.read(f"quantity-{number}", item)
+            if quantity is not None:
+                self.components.append((item, quantity))
         return cleaned
 
     def read(self, name: str, item: Item) -> Decimal | None:
-        """What was typed in one of the form's own quantities, in the item's stock unit; None with an error at it."""
+        """What was typed in a field as a quantity of an item, in its stock unit; None with an error at it."""
         typed = self.cleaned_data.get(name)
         if not isinstance(typed, TypedQuantity):
             return ZERO if name not in self.errors else None
         try:
-            packs = packs_by_item([item.pk]).get(item.pk, {}) if typed.unit else {}
-            return in_stock_unit(typed, sku=item.sku, stock_unit=item.stock_unit, step=item.step, packs=packs)
+            return typed_in_stock_unit(item, typed)
         except DomainError as error:
             self.add_error(name, error.message)
             return None

@@ -79,8 +79,8 @@ _CLASSES = """(
   ) AS k(number, channel_id, category_id, is_plain, basis, pool, fixed, buildable, percent, buffer, buffer_percent, minimum,
          maximum, is_over, most, lid, stays) OFFSET 0
 ) k"""
-"""Rules as a table. No part of the statement is a common table expression that it could do without: those are read by one
-process alone, and listings are shared out over as many as the server gives a query."""
+"""Rules as a table, each worked out once. It is no common table expression, for the planner would let no part of a statement that
+reads one be shared out: listings are joined with their outbox rows by as many processes as the server gives a query."""
 _SUSPECTS = """
 {free}
 SELECT count(*), array_agg(l.id) FILTER (WHERE {is_suspect})

@@ -1,6 +1,6 @@
 """The queue of what needs a person: reporting, taking, snoozing and resolving."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -171,6 +171,17 @@ def resolve_by_fingerprint(*, fingerprint: str, resolution: str, actor: Actor = 
     for case in found:
         resolve_exception(case=case, resolution=resolution, actor=actor)
     return len(found)
+
+
+def close_settled(
+    kind: str, *, standing: Iterable[str], resolution: str, actor: Actor = None, cases_max: int | None = None
+) -> int:
+    """Close the open cases of a kind but those whose trouble stands (fingerprints); returns how many were closed."""
+    over = ExceptionCase.objects.open().filter(kind=kind).exclude(fingerprint__in=list(standing))
+    return sum(
+        resolve_by_fingerprint(fingerprint=fingerprint, resolution=resolution, actor=actor)
+        for fingerprint in list(over.values_list("fingerprint", flat=True)[:cases_max])
+    )
 
 
 def _locked(case: ExceptionCase) -> ExceptionCase:

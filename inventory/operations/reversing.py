@@ -155,6 +155,20 @@ def undo_entries(draft: Draft, posting: Posting) -> None:
         draft.expense(entry.item_id, CostEntryKind(entry.kind), -entry.amount)
 
 
+def undo_whole(original: Posting, *, reversal: Posting) -> None:
+    """Write in `reversal` the inverse of all that a posting moved and booked. The caller knows that it stands.
+
+    Raises ReversalBlocked unless all that came in is still in its cells and not reserved.
+    """
+    movements = movements_of(original)
+    rows = lock_for_reversal(movements, posting_ids=[original.pk])
+    refuse_blocked(rows, movements, what=str(original))
+    draft = Draft(rows)
+    undo_movements(draft, movements)
+    undo_entries(draft, original)
+    post(posting=reversal, draft=draft)
+
+
 def refuse_blocked(rows: StockRows, movements: Sequence[Movement], *, what: str) -> None:
     """Raise ReversalBlocked unless all that came in is still in its cells and not reserved.
 

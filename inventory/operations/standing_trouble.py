@@ -1,6 +1,5 @@
 """Trouble that shows by standing: stock below zero, goods that nobody takes out of quarantine, goods too long on the road."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -9,8 +8,8 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from inventory.models import ExceptionCase, Item, Severity, StockTransfer
-from inventory.operations.exceptions import report_exception, resolve_by_fingerprint
+from inventory.models import Item, Severity, StockTransfer
+from inventory.operations.exceptions import close_settled, report_exception
 from inventory.operations.posting import Actor
 from inventory.operations.transactions import operation
 from inventory.quantities import as_text
@@ -58,9 +57,12 @@ def report_standing(*, actor: Actor = None, at: datetime | None = None) -> Stand
     below = _report_below_zero(actor=actor)
     old = _report_quarantine(now, actor=actor)
     lost = _report_on_road(now, actor=actor)
-    _close_settled(NEGATIVE, below, words="The stock is at zero or above again", actor=actor)
-    _close_settled(QUARANTINE, old, words="Nothing of it is long in quarantine any more", actor=actor)
-    _close_settled(ON_ROAD, lost, words="It arrived, or what is left of it was brought back", actor=actor)
+    for kind, standing, resolution in (
+        (NEGATIVE, below, "The stock is at zero or above again"),
+        (QUARANTINE, old, "Nothing of it is long in quarantine any more"),
+        (ON_ROAD, lost, "It arrived, or what is left of it was brought back"),
+    ):
+        close_settled(kind, standing=standing, resolution=resolution, actor=actor, cases_max=CASES_MAX)
     return Standing(below_zero=len(below), quarantined=len(old), on_road=len(lost))
 
 
@@ -161,9 +163,3 @@ def _report_on_road(now: datetime, *, actor: Actor) -> set[str]:
 
 def _on_road(transfer: StockTransfer) -> str:
     return f"{ON_ROAD}:{transfer.pk}"
-
-
-def _close_settled(kind: str, standing: Iterable[str], *, words: str, actor: Actor) -> None:
-    open_cases = ExceptionCase.objects.open().filter(kind=kind).exclude(fingerprint__in=list(standing))
-    for fingerprint in open_cases.values_list("fingerprint", flat=True)[:CASES_MAX]:
-        resolve_by_fingerprint(fingerprint=fingerprint, resolution=words, actor=actor)

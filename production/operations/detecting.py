@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from inventory.models import ExceptionCase, Severity
-from inventory.operations.exceptions import report_exception, resolve_by_fingerprint
+from inventory.models import Severity
+from inventory.operations.exceptions import close_settled, report_exception
 from inventory.operations.posting import Actor
 from inventory.operations.transactions import operation
 from inventory.quantities import as_text
@@ -30,16 +30,7 @@ def report_missed_completions(*, actor: Actor = None) -> Detected:
     found = by_fingerprint(missed_completions())
     for one in found.values():
         _report(one, actor)
-    gone = (
-        ExceptionCase.objects.open()
-        .filter(kind=KIND)
-        .exclude(fingerprint__in=list(found))
-        .values_list("fingerprint", flat=True)
-    )
-    resolved = sum(
-        resolve_by_fingerprint(fingerprint=fingerprint, resolution="Stock and counts no longer show it.", actor=actor)
-        for fingerprint in list(gone)
-    )
+    resolved = close_settled(KIND, standing=found, resolution="Stock and counts no longer show it.", actor=actor)
     return Detected(len(found), resolved)
 
 

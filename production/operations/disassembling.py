@@ -27,13 +27,7 @@ from inventory.models import (
 from inventory.operations.checking import check_item, check_location, check_quantity, check_source
 from inventory.operations.lots import LotSpec, ensure_lots
 from inventory.operations.posting import Actor, Draft, claim_posting, post
-from inventory.operations.reversing import (
-    lock_for_reversal,
-    movements_of,
-    refuse_blocked,
-    undo_entries,
-    undo_movements,
-)
+from inventory.operations.reversing import undo_whole
 from inventory.operations.taking import Wanted, choose_cells
 from inventory.operations.transactions import operation
 from inventory.quantities import ZERO
@@ -264,13 +258,7 @@ def reverse_disassembly(*, key: UUID, disassembly: Disassembly, actor: Actor, re
     done = Disassembly.objects.select_for_update(of=("self",), no_key=True).get(pk=disassembly.pk)
     if done.is_reversed:
         raise AlreadyReversed(f"{original} was reversed before. There is nothing left to undo.", posting=original.pk)
-    movements = movements_of(original)
-    rows = lock_for_reversal(movements, posting_ids=[original.pk])
-    refuse_blocked(rows, movements, what=str(original))
-    draft = Draft(rows)
-    undo_movements(draft, movements)
-    undo_entries(draft, original)
-    post(posting=claim.posting, draft=draft)
+    undo_whole(original, reversal=claim.posting)
     done.is_reversed = True
     done.save(update_fields=["is_reversed"])
     return claim.posting

@@ -1,12 +1,12 @@
 """Work orders whose day is past and that still want output: put before a person, until they are done or have another day."""
 
-from datetime import date, timedelta
+from datetime import date
 
 from django.db.models import F
 from django.utils import timezone
 
-from inventory.models import ExceptionCase, Severity
-from inventory.operations.exceptions import report_exception, resolve_by_fingerprint
+from inventory.models import Severity
+from inventory.operations.exceptions import close_settled, report_exception
 from inventory.operations.posting import Actor
 from inventory.operations.transactions import operation
 from inventory.quantities import as_text
@@ -14,8 +14,6 @@ from production.models import WorkOrder
 from production.operations.detecting import Detected
 
 KIND = "overdue_order"
-DAYS_OVERDUE_MIN = 1
-"""An order is told of when its day has been over for so many days."""
 
 
 @operation
@@ -27,19 +25,15 @@ def report_overdue_orders(*, actor: Actor = None) -> Detected:
     today = timezone.localdate()
     overdue = (
         WorkOrder.objects.open()
-        .filter(due_on__lt=today - timedelta(days=DAYS_OVERDUE_MIN - 1), planned__gt=F("good") + F("scrapped"))
+        .filter(due_on__lt=today, planned__gt=F("good") + F("scrapped"))
         .select_related("item")
         .order_by("due_on", "pk")
     )
     found = {fingerprint_of(order): order for order in overdue}
     for fingerprint, order in found.items():
         _report(order, fingerprint, today, actor)
-    gone = ExceptionCase.objects.open().filter(kind=KIND).exclude(fingerprint__in=list(found))
-    resolved = sum(
-        resolve_by_fingerprint(
-            fingerprint=fingerprint, resolution="The order is done, closed or has another day.", actor=actor
-        )
-        for fingerprint in list(gone.values_list("fingerprint", flat=True))
+    resolved = close_settled(
+        KIND, standing=found, resolution="The order is done, closed or has another day.", actor=actor
     )
     return Detected(len(found), resolved)
 

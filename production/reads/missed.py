@@ -60,7 +60,7 @@ WITH made AS (
   JOIN inventory_item i ON i.id = c.item_id AND i.negative_allowed
   WHERE p.recorded_at >= %s
 ), moved AS (
-  SELECT m.item_id, m.location_id, m.lot_id, m.status, m.id, m.posting_id, m.quantity, m.recorded_at,
+  SELECT m.item_id, m.location_id, m.lot_id, m.status, m.id, m.posting_id, m.quantity,
          b.quantity - coalesce(sum(m.quantity) OVER (PARTITION BY b.id ORDER BY m.id DESC
            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) - m.quantity AS before
   FROM made JOIN inventory_stockbalance b ON b.item_id = made.item_id

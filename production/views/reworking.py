@@ -1,12 +1,11 @@
 """Rework orders: what waits for one, the form that opens it, and its page, where what was done is recorded and undone."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -15,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from inventory.errors import DomainError, IdempotencyMismatch
 from inventory.filters import Chip, without
 from inventory.models import StockStatus
-from inventory.quantities import ZERO, as_text
+from inventory.quantities import ZERO, as_text, total_of
 from inventory.templatetags.figures import grouped
 from inventory.web import Cell, Crumb, add_refusal, export_table, go_to, key_from, render_page
 from inventory.whole_numbers import whole_number
@@ -90,9 +89,6 @@ def reworks(request: HttpRequest) -> HttpResponseBase:
 def _exported(found: QuerySet[ReworkOrder]) -> Iterator[list[Cell]]:
     for order in found.prefetch_related("reworkings").iterator(chunk_size=500):
         done = [one for one in order.reworkings.all() if not one.is_reversed]
-        parts = [one.component_value for one in done]
-        components = None if None in parts else sum((part for part in parts if part is not None), ZERO)
-        work = sum((one.work_value for one in done), ZERO)
         yield [
             order.number,
             order.item.sku,
@@ -107,9 +103,9 @@ def _exported(found: QuerySet[ReworkOrder]) -> Iterator[list[Cell]]:
             order.get_state_display(),
             "" if order.due_on is None else order.due_on.isoformat(),
             order.work,
-            components,
-            work,
-            None if components is None else components + work,
+            total_of(one.component_value for one in done),
+            total_of(one.work_value for one in done),
+            total_of(one.added_value for one in done),
         ]
 
 
@@ -212,7 +208,9 @@ def rework_order(request: HttpRequest, number: str) -> HttpResponse:
 def record_rework(request: HttpRequest, number: str) -> HttpResponse:
     """Record what was mended and spoiled."""
     order = _named(number)
-    form = _record_form(request, order)
+    data = request.POST.copy()
+    data["key"] = str(key_from(request))
+    form = _record_form(order, data)
     if "more" not in request.POST and form.is_valid():
         cleaned = form.cleaned_data
         try:
@@ -229,7 +227,7 @@ def record_rework(request: HttpRequest, number: str) -> HttpResponse:
                 actor=request.user,
             )
         except IdempotencyMismatch:
-            form.data["key"] = new_key()  # type: ignore[index]  # a copy, see _record_form
+            data["key"] = new_key()
             form.add_error(
                 None, "This form was sent before with other figures. Press the button again to record these."
             )
@@ -245,25 +243,17 @@ def record_rework(request: HttpRequest, number: str) -> HttpResponse:
     return _order_page(request, order, form=form)
 
 
-def _record_form(request: HttpRequest, order: ReworkOrder) -> RecordReworkForm:
-    """The form with what the plan says the rest takes; bound to a copy of what was posted."""
-    lines, minutes = expected_use(order, order.remaining), expected_minutes(order, order.remaining)
+def _record_form(order: ReworkOrder, data: QueryDict | None = None) -> RecordReworkForm:
+    """The form with what the plan says the rest takes: as typed in `data`, else for all that is left."""
     places = own_places()
-    if request.method == "POST":
-        data = request.POST.copy()
-        data["key"] = str(key_from(request))
-        return RecordReworkForm(data, item=order.item, places=places, lines=lines, minutes=minutes)
     place = order.location.code if order.location.code.casefold() in places else ""
     return RecordReworkForm(
-        initial={
-            "key": new_key(),
-            "good": as_text(order.remaining),
-            "target": place,
-        },
+        data,
+        initial={"key": new_key(), "good": as_text(order.remaining), "target": place},
         item=order.item,
         places=places,
-        lines=lines,
-        minutes=minutes,
+        lines=expected_use(order, order.remaining),
+        minutes=expected_minutes(order, order.remaining),
     )
 
 
@@ -306,14 +296,12 @@ def _order_page(
     form: RecordReworkForm | None = None,
     refusal: DomainError | None = None,
 ) -> HttpResponse:
-    may = order.is_open and request.user.has_perm("production.inspect")
-    if form is None and may:
-        form = _record_form(_as_get(request), order) if request.method != "GET" else _record_form(request, order)
-    done: list[Any] = list(
+    if form is None and order.is_open and request.user.has_perm("production.inspect"):
+        form = _record_form(order)
+    done = list(
         order.reworkings.select_related("posting__actor", "output_location").prefetch_related("lines__component")
     )
     standing = [one for one in done if not one.is_reversed]
-    known = [one.added_value for one in standing]
     status = 409 if refusal is not None else 200 if form is None or "more" in request.POST else None
     return render_page(
         request,
@@ -327,14 +315,7 @@ def _order_page(
         done=done,
         refusal=refusal,
         today=timezone.localdate(),
-        cost=None if None in known else sum((value for value in known if value is not None), ZERO),
+        cost=total_of(one.added_value for one in standing),
         has_done=bool(standing),
         after=StockStatus(status_after(order)).label,
     )
-
-
-def _as_get(request: HttpRequest) -> HttpRequest:
-    """A request by which a fresh form is made, whatever was posted."""
-    fresh = HttpRequest()
-    fresh.method, fresh.user = "GET", request.user
-    return fresh

@@ -46,28 +46,25 @@ def operations_of(
     entered = {OperationKind.LABOUR: request.labour_minutes, OperationKind.MACHINE: request.machine_minutes}
     if operations or any(minutes is not None for minutes in entered.values()):
         times = operation_times(operations, uses, started=started, set_up=1 - ran.set_up)
-        whole = operation_times(operations, uses, started=started, set_up=Fraction(1))
         for kind, minutes in entered.items():
             if minutes is None and kind not in times:
                 continue
             if minutes is not None and kind not in times:
                 problems.append(_no_rate(kind, minutes))
                 continue
-            work.append(_work(kind, minutes, times[kind], whole[kind]))
+            value = times[kind].cost
             if minutes is not None:
-                exact[kind] = exact[kind] - times[kind].cost + _rate(times[kind], whole[kind]) * Fraction(minutes)
+                known = times[kind]
+                if not known.minutes:  # all that is planned is done: the rate is that of a run with its set-up
+                    known = operation_times(operations, uses, started=started, set_up=Fraction(1))[kind]
+                value = known.cost / known.minutes * Fraction(minutes) if known.minutes else Fraction(0)
+                exact[kind] += value - times[kind].cost
+            work.append(_work(kind, minutes, times[kind], value))
     rounded = {kind: round_half_up(cost, settings.CURRENCY_STEP) for kind, cost in exact.items()}
     return {kind: cost for kind, cost in rounded.items() if cost}, work
 
 
-def _rate(planned: Time, whole: Time) -> Fraction:
-    """What a minute costs: on average of what is planned, or, where all that is planned is done, of a run with its set-up."""
-    known = planned if planned.minutes else whole
-    return known.cost / known.minutes if known.minutes else Fraction(0)
-
-
-def _work(kind: OperationKind, minutes: Decimal | None, planned: Time, whole: Time) -> PlannedWork:
-    value = planned.cost if minutes is None else _rate(planned, whole) * Fraction(minutes)
+def _work(kind: OperationKind, minutes: Decimal | None, planned: Time, value: Fraction) -> PlannedWork:
     usual = round_half_up(planned.minutes, MINUTES_STEP)
     return PlannedWork(
         kind=kind.value,
