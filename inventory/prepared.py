@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import itertools
 import select
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import psycopg
@@ -81,16 +82,44 @@ class Statements:
         With `begins` a transaction begins before the first. Raises psycopg.Error as a cursor does: that of the first statement
         that failed; those after it are not executed.
         """
+        named = self._all_named(statements)
+        if named is None:
+            return None
+        if len(named) == 1 and not begins:
+            results = [self._link.exec_prepared(*named[0])]
+        else:
+            results = self._together(named, begins=begins)
+        return self._read(results)
+
+    @contextmanager
+    def under_way(self, statements: Sequence[Statement]) -> Iterator[list[Answer] | None]:
+        """Send statements within a transaction and do something else while they are executed, but send nothing.
+
+        The list is filled when that is done. None: nothing was sent, for too many have names. Raises as `answers` does, unless
+        what was done meanwhile failed.
+        """
+        named = self._all_named(statements)
+        if named is None:
+            yield None
+            return
+        found: list[Answer] = []
+        self._send(named, begins=False)
+        try:
+            yield found
+        finally:
+            results = self._sent()
+        found += self._read(results)
+
+    def _all_named(self, statements: Sequence[Statement]) -> list[_Named] | None:
         named = []
         for sql, parameters in statements:
             one = self._named(sql, parameters)
             if one is None:
                 return None
             named.append(one)
-        if len(named) == 1 and not begins:
-            results = [self._link.exec_prepared(*named[0])]
-        else:
-            results = self._together(named, begins=begins)
+        return named
+
+    def _read(self, results: Sequence[pq.abc.PGresult]) -> list[Answer]:
         for result in results:
             if result.status not in (_ROWS, _DONE):
                 raise self._error(result)
@@ -141,6 +170,13 @@ class Statements:
 
     def _together(self, named: Sequence[_Named], *, begins: bool) -> list[pq.abc.PGresult]:
         """The result of each, after one wait; of those after one that failed, none."""
+        self._send(named, begins=begins)
+        results = self._sent()
+        if begins and results[0].status == _DONE:
+            del results[0]
+        return results
+
+    def _send(self, named: Sequence[_Named], *, begins: bool) -> None:
         link = self._link
         try:
             link.enter_pipeline_mode()
@@ -149,13 +185,19 @@ class Statements:
             for one in named:
                 link.send_query_prepared(*one)
             link.pipeline_sync()
-            results = self._all_results()
-            link.exit_pipeline_mode()
         except BaseException:
             link.finish()  # nobody would know which answers are still to come
             raise
-        if begins and results[0].status == _DONE:
-            del results[0]
+
+    def _sent(self) -> list[pq.abc.PGresult]:
+        """What was sent last answered."""
+        link = self._link
+        try:
+            results = self._all_results()
+            link.exit_pipeline_mode()
+        except BaseException:
+            link.finish()
+            raise
         return results
 
     def _all_results(self) -> list[pq.abc.PGresult]:
@@ -200,13 +242,25 @@ def answers_by_name(connection: psycopg.Connection[Any], statements: Sequence[St
     That is so once after a rollback, in a pipeline and in a broken transaction, with another isolation than the server's, and
     where prepared statements are switched off (`prepare_threshold`), as behind a pooler that hands one connection to many.
     """
+    known, begins = _usable(connection)
+    return None if known is None else known.answers(statements, begins=begins)
+
+
+def under_way_by_name(
+    connection: psycopg.Connection[Any], statements: Sequence[Statement]
+) -> AbstractContextManager[list[Answer] | None]:
+    """The same within a transaction, while something else is done. None: nothing was sent, use cursors."""
+    known, begins = _usable(connection)
+    return nullcontext() if known is None or begins else known.under_way(statements)
+
+
+def _usable(connection: psycopg.Connection[Any]) -> tuple[Statements | None, bool]:
+    """The statements named on a connection, None when they are of no use now; and whether a transaction has to begin first."""
     link = connection.pgconn
     if connection.prepare_threshold is None or link.pipeline_status or connection.isolation_level is not None:
-        return None
+        return None, False
     status = link.transaction_status
     if status not in (_IDLE, _IN_TRANSACTION):
-        return None
+        return None, False
     known = statements_of(connection)
-    if not known.is_ready:
-        return None
-    return known.answers(statements, begins=status == _IDLE and not connection.autocommit)
+    return (known if known.is_ready else None), status == _IDLE and not connection.autocommit

@@ -5,15 +5,17 @@ sent singly. What saves the waits is that whoever holds locks holds them for so 
 posting is sent from here, since Django's own cursors take about as long as the driver.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
-from inventory.prepared import Answer, Rows, Statement, answers_by_name
+from inventory.prepared import Answer, Rows, Statement, answers_by_name, under_way_by_name
 
-__all__ = ("Question", "Rows", "Statement", "execute", "in_one_trip", "rows_of")
+__all__ = ("Question", "Rows", "Statement", "execute", "in_one_trip", "rows_of", "under_way")
 
 
 class Question(NamedTuple):
@@ -49,12 +51,35 @@ def in_one_trip(*statements: Statement) -> list[Rows]:
     return [rows for rows, _ in _answers(*statements)]
 
 
+@contextmanager
+def under_way(*statements: Statement) -> Iterator[list[Answer]]:
+    """Have the database execute statements while something else is worked out here, which must ask it nothing.
+
+    What they answered is in the list once that is done. Within a transaction. An error of a statement is raised at the end, and
+    those after it are not executed.
+    """
+    if not statements:
+        yield []
+        return
+    connection = connections[DEFAULT_DB_ALIAS]
+    if connection.in_atomic_block and not connection.needs_rollback and not _is_watched(connection):
+        with connection.wrap_database_errors, under_way_by_name(connection.connection, statements) as found:
+            if found is not None:
+                yield found
+                return
+    yield _answers(*statements)
+
+
+def _is_watched(connection: BaseDatabaseWrapper) -> bool:
+    return bool(connection.queries_logged or connection.execute_wrappers)
+
+
 def _answers(*statements: Statement) -> list[Answer]:
     connection = connections[DEFAULT_DB_ALIAS]
     connection.close_if_health_check_failed()
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
-    is_watched = connection.queries_logged or connection.execute_wrappers
+    is_watched = _is_watched(connection)
     with connection.wrap_database_errors:
         if not is_watched:
             found = answers_by_name(connection.connection, statements)

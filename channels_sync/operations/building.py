@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 from django.db.models import Max, Min, Model
 from django.utils import timezone
@@ -30,22 +29,19 @@ from inventory.models import Item
 from inventory.operations.telling import tell_changed
 from inventory.operations.transactions import operation
 from inventory.reads.availability import availability
-from inventory.trips import execute, rows_of
+from inventory.trips import Rows, execute, in_one_trip, rows_of
 from production.reads.dependents import dependents
 from production.reads.structures import IN_FORCE, load_structures
 
 ITEMS_PER_STEP = 50_000
+_COUNTS = "EXISTS (SELECT FROM channels_sync_allocationpolicy WHERE basis = %s AND (effective_to IS NULL OR effective_to > %s))"
 _LOCK = 6_037_201
 """Number of the advisory lock that whoever writes BuildFigure holds."""
 
 
 def counts_buildable(*, now: datetime) -> bool:
     """Whether a rule in force, or one that is to come, counts what could be built."""
-    ((counts,),) = rows_of(
-        "SELECT EXISTS (SELECT FROM channels_sync_allocationpolicy"
-        " WHERE basis = %s AND (effective_to IS NULL OR effective_to > %s))",
-        [BUILDABLE, now],
-    )
+    ((counts,),) = rows_of(f"SELECT {_COUNTS}", [BUILDABLE, now])
     return bool(counts)
 
 
@@ -54,9 +50,8 @@ def touched_by(*, items: Collection[int], now: datetime) -> list[int]:
 
     The notes follow. The number of statements does not depend on how many items there are, nor on what they are built into.
     """
-    if not items or not counts_buildable(now=now):
+    if not items or not _locked_where_counted(now=now):
         return sorted(items)
-    _lock()
     free = _note_free(items, now=now)
     built = _candidates(free, on=timezone.localdate(now))
     changed = _note_makeable({*items, *built}, now=now)
@@ -101,6 +96,16 @@ def id_ranges(model: type[Model], size: int) -> list[tuple[int, int]]:
     if ends["last"] is None:
         return []
     return [(low, min(low + size, ends["last"])) for low in range(ends["first"] - 1, ends["last"], size)]
+
+
+def _locked_where_counted(*, now: datetime) -> bool:
+    """The answer of `counts_buildable`; where it is yes, the lock is taken with it."""
+    ((counts, _),) = rows_of(
+        "SELECT c.counts, CASE WHEN c.counts THEN pg_advisory_xact_lock(%s)::text END"
+        f" FROM (SELECT {_COUNTS} AS counts OFFSET 0) c",
+        [_LOCK, BUILDABLE, now],
+    )
+    return bool(counts)
 
 
 def _lock() -> None:
@@ -253,36 +258,36 @@ _MAKEABLE_BETWEEN = _MAKEABLE.format(
 """Products of which anything changed, and a part of all others that differs from hour to hour, to be sure."""
 
 
+_UNCOUNTED = f"""
+SELECT DISTINCT l.component_id FROM production_bom b JOIN production_bomline l ON l.bom_id = b.id
+LEFT JOIN channels_sync_buildfigure n ON n.item_id = l.component_id
+WHERE b.item_id = ANY(%(items)s::bigint[]) AND {IN_FORCE} AND n.free IS NULL
+"""
+
+
 def _note_makeable(items: Collection[int], *, now: datetime) -> set[int]:
     """Note how many could be made of items; those where that is another number than before.
 
     What is free of a component that nobody counted yet is counted first.
     """
-    _note_components(items, now=now)
-    return _write_makeable(_MAKEABLE_OF_SOME, {"items": numbers(items)}, now=now)
-
-
-def _note_components(items: Collection[int], *, now: datetime) -> None:
-    rows = rows_of(
-        "SELECT DISTINCT l.component_id FROM production_bom b JOIN production_bomline l ON l.bom_id = b.id"
-        " LEFT JOIN channels_sync_buildfigure n ON n.item_id = l.component_id"
-        f" WHERE b.item_id = ANY(%(items)s::bigint[]) AND {IN_FORCE} AND n.free IS NULL",
-        {"items": numbers(items), "on": timezone.localdate(now)},
-    )
-    missing = [item_id for (item_id,) in rows]
+    arguments = {"items": numbers(items), "on": timezone.localdate(now)}
+    missing, rows = in_one_trip((_UNCOUNTED, arguments), (_MAKEABLE_OF_SOME, arguments))
     if missing:
-        _note_free(missing, now=now)
+        _note_free([item_id for (item_id,) in missing], now=now)
+        rows = rows_of(_MAKEABLE_OF_SOME, arguments)
+    return _write_makeable(rows, now=now)
 
 
 @operation
 def _note_makeable_between(low: int, high: int, *, now: datetime) -> None:
     _lock()
-    changed = sorted(_write_makeable(_MAKEABLE_BETWEEN, {"low": low, "high": high, "hour": now.hour}, now=now))
+    arguments = {"low": low, "high": high, "hour": now.hour, "on": timezone.localdate(now)}
+    changed = sorted(_write_makeable(rows_of(_MAKEABLE_BETWEEN, arguments), now=now))
     tell_changed(items=changed, cause="buildable")
 
 
-def _write_makeable(statement: str, arguments: Mapping[str, Any], *, now: datetime) -> set[int]:
-    rows = rows_of(statement, {**arguments, "on": timezone.localdate(now)})
+def _write_makeable(rows: Rows, *, now: datetime) -> set[int]:
+    """Note what a statement of _MAKEABLE answered; the items whose number that changed."""
     found = {item_id: makeable for item_id, makeable, *_ in rows}
     odd = [item_id for item_id, _, _, is_odd, _ in rows if is_odd]
     inside: set[int] = set()

@@ -21,14 +21,14 @@ from channels_sync.operations.pieces import Piece, Width, forget_shown, leave_pi
 from channels_sync.operations.run_plans import Cause, LockedRow, guard_plans, items_of, persons, plan_runs
 from channels_sync.operations.run_writing import write_lines, write_runs
 from channels_sync.reads.exposure import exposure_of
-from channels_sync.reads.figures import figures, read_facts
+from channels_sync.reads.figures import ANY_FREEZE, Facts, facts_from, facts_statement, figures, sources_of
 from channels_sync.reads.screening import Screen
 from inventory.arrays import numbers
 from inventory.models import Item
 from inventory.operations.posting import Actor
 from inventory.operations.telling import tell_changed
 from inventory.operations.transactions import operation
-from inventory.trips import execute, rows_of
+from inventory.trips import execute, in_one_trip, under_way
 
 LISTINGS_PER_TRANSACTION = 1_000
 LISTINGS_PER_SCREEN = 2_000_000
@@ -161,10 +161,10 @@ def recompute_locked(
     """
     if not listing_ids:
         return RecomputeResult()
-    locked = _lock_pushes(listing_ids, seen=shown or {})
+    locked, facts = _lock_and_read(listing_ids, seen=shown or {})
     now = timezone.now()
-    facts = read_facts(locked)
-    found = list(figures(facts, now=now))
+    sources = sources_of({one.channel_id for one in facts})
+    found = list(figures(facts, now=now, sources=sources))
     forget_newer([one.derivation for one in found])
     plans, settled = plan_runs(found, locked=locked, send_again=send_again)
     items = items_of(plans)
@@ -178,7 +178,8 @@ def recompute_locked(
         and one.quantity < (locked[one.facts.listing_id].shown or 0)
     }
     guard_plans(plans, cause=cause, now=now, approved={**stopped, **(approved or {})})
-    runs = write_runs(plans, cause=cause, exposures=exposure_of(items, facts=facts, found=found, now=now), now=now)
+    exposures = exposure_of(items, facts=facts, found=found, sources=sources, now=now)
+    runs = write_runs(plans, cause=cause, exposures=exposures, now=now)
     write_lines(plans, runs=runs, now=now)
     over = [*settled, *(d.offer.listing_id for plan in plans for before, d in plan.changes if before.is_held)]
     write_holds(
@@ -199,25 +200,32 @@ def recompute_locked(
     )
 
 
-def _lock_pushes(listing_ids: Sequence[int], *, seen: Mapping[int, int]) -> dict[int, LockedRow]:
+def _lock_and_read(
+    listing_ids: Sequence[int], *, seen: Mapping[int, int]
+) -> tuple[dict[int, LockedRow], Sequence[Facts]]:
+    """The rows of these listings under their lock, and the listings as they stand once it is held."""
     ids = numbers(listing_ids)
-    rows = rows_of(_LOCK, [ids])
+    rows, ((any_frozen,),) = in_one_trip((_LOCK, [ids]), ANY_FREEZE)
     if len(rows) < len(listing_ids):
         execute(_MAKE, [ids])
-        rows = rows_of(_LOCK, [ids])
+        rows, ((any_frozen,),) = in_one_trip((_LOCK, [ids]), ANY_FREEZE)
     locked: dict[int, LockedRow] = {}
     unsure = []
-    for listing_id, version, wanted, recent_max, is_held, is_sent, shown, is_unsure in rows:
-        locked[listing_id] = LockedRow(version, wanted, recent_max, is_held, is_sent, _not_owed(shown))
-        if is_unsure:
-            unsure.append(listing_id)
-    if unsure:
-        # A statement of its own: a line may be younger than the lock's statement.
-        for listing_id, shown, waits_for in rows_of(_SHOWN, [numbers(unsure)]):
+    with under_way(facts_statement(listing_ids, any_frozen=any_frozen)) as answers:
+        for listing_id, version, wanted, recent_max, is_held, is_sent, shown, is_unsure in rows:
+            locked[listing_id] = LockedRow(version, wanted, recent_max, is_held, is_sent, _not_owed(shown))
+            if is_unsure:
+                unsure.append(listing_id)
+    facts_rows = answers[0].rows
+    # Statements of their own: a line may be younger than the lock's statement.
+    with under_way(*([(_SHOWN, [numbers(unsure)])] if unsure else [])) as answers:
+        facts = facts_from(facts_rows)
+    for answer in answers:
+        for listing_id, shown, waits_for in answer.rows:
             locked[listing_id] = replace(locked[listing_id], shown=_not_owed(shown), waits_for=waits_for)
     for listing_id in seen.keys() & locked.keys():
         locked[listing_id] = replace(locked[listing_id], shown=_not_owed(seen[listing_id]))
-    return locked
+    return locked, facts
 
 
 def _not_owed(shown: int | None) -> int | None:

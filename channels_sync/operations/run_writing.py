@@ -13,7 +13,7 @@ from channels_sync.operations.ranking import DUE_BY
 from channels_sync.operations.run_plans import Cause, RunPlan
 from channels_sync.reads.exposure import Exposure
 from inventory.arrays import numbers, texts
-from inventory.trips import execute, rows_of
+from inventory.trips import Statement, execute, rows_of, under_way
 
 CAUSE_LENGTH = 100
 """Letters of the causes that are kept with a run; the guard sees all of them."""
@@ -68,9 +68,8 @@ def write_lines(plans: Sequence[RunPlan], *, runs: Mapping[int, int], now: datet
     if not rows:
         return
     listing_ids = [listing_id for listing_id, *_ in rows]
-    written = DerivationTexts()
     versions = [before.version + 1 for _, _, before, _, _ in rows]
-    changed = execute(
+    news = (
         "UPDATE channels_sync_listingpush p SET wanted = u.wanted, version = u.version, run_id = u.run_id, attempts = 0,"
         f" next_at = NULL, last_error = '', recent_max = greatest(p.recent_max, u.wanted), due_by = {DUE_BY}"
         " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) AS u(listing_id, version, wanted, run_id)"
@@ -82,18 +81,11 @@ def write_lines(plans: Sequence[RunPlan], *, runs: Mapping[int, int], now: datet
             numbers(run_id for _, run_id, *_ in rows),
         ],
     )
-    assert changed == len(rows), "the outbox changed under its lock"
-    execute(
-        "UPDATE channels_sync_publicationline l SET state = %s"
-        " FROM unnest(%s::bigint[], %s::bigint[]) AS u(listing_id, version)"
-        " WHERE l.listing_id = u.listing_id AND l.version = u.version - 1 AND l.state = ANY(%s::text[])",
-        [
-            PublicationState.SUPERSEDED.value,
-            numbers(listing_ids),
-            numbers(versions),
-            [PublicationState.QUEUED.value, PublicationState.SHADOW.value],
-        ],
-    )
+    unsent = [(listing_id, before.version) for listing_id, _, before, _, _ in rows if not before.is_sent]
+    with under_way(news, *_superseded(unsent)) as answers:
+        written = DerivationTexts()
+        derivations = texts(written.of(derivation) for *_, derivation, _ in rows)
+    assert answers[0].number == len(rows), "the outbox changed under its lock"
     execute(
         "INSERT INTO channels_sync_publicationline"
         " (run_id, listing_id, version, before, after, derivation, state, error, recorded_at)"
@@ -107,7 +99,26 @@ def write_lines(plans: Sequence[RunPlan], *, runs: Mapping[int, int], now: datet
             numbers(versions),
             numbers(before.shown if before.wanted is None else before.wanted for _, _, before, _, _ in rows),
             numbers(derivation.quantity for *_, derivation, _ in rows),
-            texts(written.of(derivation) for *_, derivation, _ in rows),
+            derivations,
             texts(state.value for *_, state in rows),
         ],
     )
+
+
+def _superseded(unsent: Sequence[tuple[int, int]]) -> list[Statement]:
+    """Has the newest versions (by listing id) that were never sent give way to newer ones; what was sent has its end already."""
+    if not unsent:
+        return []
+    return [
+        (
+            "UPDATE channels_sync_publicationline l SET state = %s"
+            " FROM unnest(%s::bigint[], %s::bigint[]) AS u(listing_id, version)"
+            " WHERE l.listing_id = u.listing_id AND l.version = u.version AND l.state = ANY(%s::text[])",
+            [
+                PublicationState.SUPERSEDED.value,
+                numbers(listing_id for listing_id, _ in unsent),
+                numbers(version for _, version in unsent),
+                [PublicationState.QUEUED.value, PublicationState.SHADOW.value],
+            ],
+        )
+    ]

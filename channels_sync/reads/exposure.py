@@ -10,7 +10,7 @@ from decimal import Decimal
 from channels_sync.allocation.formula import supply_of
 from channels_sync.allocation.terms import Terms
 from channels_sync.models import SENDING
-from channels_sync.reads.figures import Facts, FigureChange, sources_of
+from channels_sync.reads.figures import Facts, FigureChange
 from inventory.quantities import ZERO
 from inventory.reads.availability import availability
 
@@ -25,18 +25,22 @@ class Exposure:
 
 
 def exposure_of(
-    items: Mapping[int, set[int]], *, facts: Sequence[Facts], found: Sequence[FigureChange], now: datetime
+    items: Mapping[int, set[int]],
+    *,
+    facts: Sequence[Facts],
+    found: Sequence[FigureChange],
+    sources: Mapping[int, frozenset[int]],
+    now: datetime,
 ) -> dict[int, Exposure]:
     """The exposure of the items that change on each channel; `items` are ids by channel id.
 
     What there is of an item is what is free at every site, and what any rule counts beside it. `facts` are all published
-    listings of the items as they stand, `found` what was worked out of them. One statement, a second one for items of which
-    no listing saw every site; none without items.
+    listings of the items as they stand, `found` what was worked out of them, `sources` those of the channels. One statement
+    for items of which no listing saw every site.
     """
     wanted = set().union(*items.values()) if items else set()
     if not wanted:
         return {}
-    named = sources_of({change.facts.channel_id for change in found})
     supply: dict[int, Decimal] = {}
     beside: dict[int, Decimal] = {}
     after: dict[int, int] = {}
@@ -47,7 +51,7 @@ def exposure_of(
         item_id, terms = facts_of.item_id, derivation.terms
         if item_id not in wanted:
             continue
-        sees_all = facts_of.channel_id not in named and not terms.shelf_life_days.value
+        sees_all = facts_of.channel_id not in sources and not terms.shelf_life_days.value
         layers = (item_id, sees_all, *_layers(terms))
         if layers not in known:
             known.add(layers)

@@ -42,7 +42,7 @@ from channels_sync.reads.rulebook import Proposal, rules_in_force
 from inventory.arrays import numbers
 from inventory.quantities import ZERO
 from inventory.reads.availability import ItemAvailability, SourceAvailability, availability
-from inventory.trips import rows_of
+from inventory.trips import Rows, Statement, rows_of
 from production.reads.structures import Structures, load_structures
 
 _NO_SOURCES: frozenset[int] = frozenset()
@@ -83,40 +83,58 @@ class FigureChange:
 
 
 _FACTS = """
-WITH freezes AS MATERIALIZED (
-  SELECT EXISTS (SELECT FROM channels_sync_freeze WHERE ended_at IS NULL) AS any_frozen
-)
 SELECT l.id, l.channel_id, c.mode, l.item_id, i.category_id, p.wanted,
-       l.id = ANY(%(ids)s::bigint[]) AND (k.id IS NULL OR k.quantity IS NOT NULL), coalesce(f.is_stopped, false),
-       c.adapter, l.external_sku, l.pack_size, i.stock_unit, i.step, i.is_active, i.is_sellable, i.sku, f.lid, f.reason,
-       k.quantity, k.reason
+       l.id = ANY(%(ids)s::bigint[]) AND {is_told}, {is_stopped},
+       c.adapter, l.external_sku, l.pack_size, i.stock_unit, i.step, i.is_active, i.is_sellable, i.sku, {frozen}
 FROM channels_sync_listing l
 JOIN channels_sync_channel c ON c.id = l.channel_id JOIN inventory_item i ON i.id = l.item_id
-LEFT JOIN channels_sync_listingpush p ON p.listing_id = l.id
+LEFT JOIN channels_sync_listingpush p ON p.listing_id = l.id {freezes}
+WHERE l.item_id = ANY(ARRAY(SELECT a.item_id FROM channels_sync_listing a WHERE a.id = ANY(%(ids)s::bigint[])))
+  AND l.is_active AND c.mode <> %(off)s
+ORDER BY l.id
+"""
+_FREEZES = """
 LEFT JOIN LATERAL (
   SELECT v.lid, z.reason, z.run_id IS NULL AS is_stopped FROM channels_sync_freeze z
   CROSS JOIN LATERAL (SELECT coalesce(z.quantity, CASE WHEN z.as_of IS NOT NULL THEN (
     SELECT s.after FROM channels_sync_publicationline s WHERE s.listing_id = l.id AND s.recorded_at <= z.as_of
     ORDER BY s.version DESC LIMIT 1
   ) END, p.wanted, 0) AS lid) v
-  WHERE (SELECT any_frozen FROM freezes) AND z.ended_at IS NULL AND NOT z.is_exact
+  WHERE z.ended_at IS NULL AND NOT z.is_exact
     AND (z.listing_id = l.id OR z.item_id = l.item_id OR z.channel_id = l.channel_id)
   ORDER BY v.lid, z.run_id IS NULL DESC, z.id LIMIT 1
 ) f ON true
 LEFT JOIN LATERAL (
   SELECT z.id, z.quantity, z.reason FROM channels_sync_freeze z
-  WHERE (SELECT any_frozen FROM freezes) AND z.ended_at IS NULL AND z.is_exact AND z.listing_id = l.id
-  ORDER BY z.quantity, z.id LIMIT 1
+  WHERE z.ended_at IS NULL AND z.is_exact AND z.listing_id = l.id ORDER BY z.quantity, z.id LIMIT 1
 ) k ON true
-WHERE l.item_id = ANY(ARRAY(SELECT a.item_id FROM channels_sync_listing a WHERE a.id = ANY(%(ids)s::bigint[])))
-  AND l.is_active AND c.mode <> %(off)s
-ORDER BY l.id
 """
+_FACTS_WITH_FREEZES = _FACTS.format(
+    is_told="(k.id IS NULL OR k.quantity IS NOT NULL)",
+    is_stopped="coalesce(f.is_stopped, false)",
+    frozen="f.lid, f.reason, k.quantity, k.reason",
+    freezes=_FREEZES,
+)
+_FACTS_UNFROZEN = _FACTS.format(
+    is_told="true", is_stopped="false", frozen="NULL::int, NULL::text, NULL::int, NULL::text", freezes=""
+)
+ANY_FREEZE: Statement = ("SELECT EXISTS (SELECT FROM channels_sync_freeze WHERE ended_at IS NULL)", [])
+"""Whether anything is frozen. Most of the time nothing is, and then nobody has to look for it listing by listing."""
 
 
 def read_facts(listing_ids: Iterable[int]) -> list[Facts]:
-    """The published ones of these listings and their sisters: other published listings of the same items. One statement."""
-    rows = rows_of(_FACTS, {"ids": numbers(listing_ids), "off": ChannelMode.OFF.value})
+    """The published ones of these listings and their sisters: other published listings of the same items. Two statements."""
+    ((any_frozen,),) = rows_of(*ANY_FREEZE)
+    return facts_from(rows_of(*facts_statement(listing_ids, any_frozen=any_frozen)))
+
+
+def facts_statement(listing_ids: Iterable[int], *, any_frozen: bool) -> Statement:
+    """What `read_facts` asks, for who has something else to do meanwhile; `facts_from` reads the answer."""
+    statement = _FACTS_WITH_FREEZES if any_frozen else _FACTS_UNFROZEN
+    return statement, {"ids": numbers(listing_ids), "off": ChannelMode.OFF.value}
+
+
+def facts_from(rows: Rows) -> list[Facts]:
     return [
         Facts(
             listing_id, channel_id, mode, item_id, category_id, wanted, is_asked, is_stopped, _offer(listing_id, *rest)
@@ -163,8 +181,9 @@ def figures(
     now: datetime | None = None,
     supposing: Mapping[int, Decimal] | None = None,
     proposals: Collection[Proposal] = (),
+    sources: Mapping[int, frozenset[int]] | None = None,
 ) -> Iterator[FigureChange]:
-    """Each listing that was asked for with its figure; `facts` are those of `read_facts`.
+    """Each listing that was asked for with its figure; `facts` are those of `read_facts`, `sources` those of their channels.
 
     `supposing` (item id to stock units) supposes that much more were on hand; `proposals` suppose other rules. The number
     of statements depends on what the rules count, never on the number of listings.
@@ -178,7 +197,9 @@ def figures(
     involved = [one for one in facts if one.is_asked or one.item_id in sharing]
     divides = any(terms[one.listing_id].divides_building for one in involved)
     parts = parts_of_building(at=now, proposals=proposals) if divides else {}
-    supply = _Supply(involved, terms, parts, now=now, supposing=supposing)
+    if sources is None:
+        sources = sources_of({one.channel_id for one in involved})
+    supply = _Supply(involved, terms, parts, sources, now=now, supposing=supposing)
     by_item: dict[int, list[Facts]] = {}
     for one in involved:
         if one.item_id in sharing:
@@ -217,6 +238,7 @@ class _Supply:
         facts: Sequence[Facts],
         terms: Mapping[int, Terms],
         parts: Mapping[int, Part],
+        sources: Mapping[int, frozenset[int]],
         *,
         now: datetime,
         supposing: Mapping[int, Decimal] | None,
@@ -224,10 +246,10 @@ class _Supply:
         self._terms = terms
         self._parts = parts
         self._supposing = supposing
-        self._sources = sources_of({one.channel_id for one in facts})
+        self._sources = sources
         self._snapshots: dict[tuple[frozenset[int], int, int], tuple[Snapshot, tuple[SourceAvailability, ...]]] = {}
         self._with_building: dict[tuple[frozenset[int], int, int, bool], Snapshot] = {}
-        places = {place for places in self._sources.values() for place in places}
+        places = {place for one in {one.channel_id for one in facts} for place in sources.get(one, ())}
 
         def items_where(wanted: str) -> set[int]:
             return {one.item_id for one in facts if getattr(terms[one.listing_id], wanted)}

@@ -2,6 +2,7 @@
 
 import select
 import time
+from typing import Any
 
 import psycopg
 from django.db.backends.postgresql import base
@@ -33,6 +34,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def connect(self) -> None:
         self._used_at = time.monotonic()
         super().connect()
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        """As Django's, but while statements are under way (`inventory.trips`): their answers would be taken for its own."""
+        connection = self.connection
+        if connection is not None and connection.pgconn.pipeline_status and connection._pipeline is None:
+            raise RuntimeError("A statement was sent while others are under way. Send it before them or after them.")
+        return super().create_cursor(name)
 
     def _commit(self) -> None:
         """Commit by one call of libpq, where a transaction is open; what the driver does around it takes as long as it."""

@@ -4,7 +4,7 @@ import gc
 import threading
 import time
 import weakref
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
@@ -16,7 +16,7 @@ from psycopg.pq import TransactionStatus
 
 from inventory import prepared
 from inventory.models import Item
-from inventory.trips import execute, in_one_trip, rows_of
+from inventory.trips import execute, in_one_trip, rows_of, under_way
 from tests.factories import make_item
 
 ONE = ("SELECT %s::int", [1])
@@ -65,6 +65,71 @@ def test_statements_are_counted_and_watched_like_any_other():
 
     assert seen == [ONE[0]] * 2
     assert len(counted) == 2
+
+
+@pytest.mark.django_db
+def test_what_is_under_way_is_executed_meanwhile_and_answered_at_the_end():
+    with transaction.atomic(), under_way(("SELECT clock_timestamp(), pg_sleep(%s)::text", [0.05]), ONE) as answers:
+        assert answers == []
+        worked_until = datetime.now(UTC) + timedelta(milliseconds=20)
+        while datetime.now(UTC) < worked_until:
+            pass
+    ((began, _),) = answers[0].rows
+
+    assert began < worked_until
+    assert [answer.rows for answer in answers[1:]] == [[(1,)]]
+    assert rows_of(*ONE) == [(1,)]
+
+
+@pytest.mark.django_db
+def test_nothing_under_way_asks_nothing():
+    with CaptureQueriesContext(connection) as counted, under_way() as answers:
+        pass
+
+    assert (answers, len(counted)) == ([], 0)
+
+
+@pytest.mark.django_db
+def test_what_is_under_way_is_counted_and_watched_like_any_other():
+    with CaptureQueriesContext(connection) as counted, under_way(ONE, ONE) as answers:
+        pass
+
+    assert len(counted) == 2
+    assert [answer.rows for answer in answers] == [[(1,)]] * 2
+
+
+@pytest.mark.django_db
+def test_the_error_of_what_was_under_way_is_raised_at_the_end():
+    wrong = ("INSERT INTO inventory_location (code) VALUES (%s) RETURNING id", ["A"])
+    is_through = False
+
+    with pytest.raises(IntegrityError, match="null value"), transaction.atomic(), under_way(ONE, wrong, ONE):
+        is_through = True
+
+    assert is_through
+    assert rows_of(*ONE) == [(1,)]
+
+
+@pytest.mark.django_db
+def test_a_failure_meanwhile_leaves_the_connection_usable():
+    item = make_item()
+
+    change = ("UPDATE inventory_item SET name = %s WHERE id = %s", ["Other", item.pk])
+    with pytest.raises(ValueError, match="meanwhile"), transaction.atomic(), under_way(change):
+        raise ValueError("meanwhile")
+
+    item.refresh_from_db()
+    assert item.name != "Other"
+    assert rows_of(*ONE) == [(1,)]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("ask", [lambda: rows_of(*ONE), Item.objects.count], ids=["trip", "cursor"])
+def test_nothing_is_asked_while_something_is_under_way(ask):
+    with pytest.raises(RuntimeError, match="under way"), transaction.atomic(), under_way(ONE):
+        ask()
+
+    assert rows_of(*ONE) == [(1,)]
 
 
 @pytest.fixture
