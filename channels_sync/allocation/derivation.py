@@ -44,18 +44,12 @@ class Derivation:
     def to_json(self) -> dict[str, Any]:
         """Plain values for a JSON column; decimals are texts, and what says nothing is left out."""
         return {
-            **self.own_json(),
-            "stock": stored.snapshot_to_json(self.snapshot),
-            **stored.terms_to_json(self.terms),
-        }
-
-    def own_json(self) -> dict[str, Any]:
-        """The part of it that no other derivation shares."""
-        return {
             "format": stored.FORMAT,
             "at": self.at.isoformat(),
             "quantity": self.quantity,
             "listing": stored.offer_to_json(self.offer),
+            "stock": stored.snapshot_to_json(self.snapshot),
+            **stored.terms_to_json(self.terms),
         }
 
     @classmethod
@@ -73,25 +67,43 @@ class Derivation:
 
 
 class DerivationTexts:
-    """Many derivations as the text of their JSON; stock and rules that several of them share are put together once."""
+    """Many derivations as the text of their JSON; stock, rules and what is alike of the listings is put together once."""
 
     def __init__(self) -> None:
         self._known: dict[
             int, tuple[object, str]
         ] = {}  # by identity; kept with it, so that nothing else takes its number
+        self._alike: dict[tuple[object, ...], str] = {}
 
     def of(self, derivation: Derivation) -> str:
         """The same as json.dumps of to_json, save for the spaces."""
-        own = json.dumps(derivation.own_json())
+        at = self._shared(derivation.at, datetime.isoformat)
         stock = self._shared(derivation.snapshot, stored.snapshot_to_json)
         terms = self._shared(derivation.terms, stored.terms_to_json)
-        return f'{own[:-1]},"stock":{stock},{terms[1:]}'
+        return (
+            f'{{"format":{stored.FORMAT},"at":{at},"quantity":{derivation.quantity},'
+            f'"listing":{self._offer(derivation.offer)},"stock":{stock},{terms[1:]}'
+        )
 
-    def _shared(self, one: Any, to_json: Callable[[Any], dict[str, Any]]) -> str:
+    def _offer(self, offer: Offer) -> str:
+        alike = (offer.unit, offer.step, offer.pack_size, offer.quantity_max, offer.withdrawn)
+        if offer.lid is not None or offer.kept is not None:
+            return json.dumps(stored.offer_to_json(offer))
+        rest = self._alike.get(alike)
+        if rest is None:
+            nobodys = json.dumps(stored.offer_to_json(replace(offer, listing_id=0, sku="")))
+            rest = self._alike[alike] = nobodys.removeprefix(_NOBODYS)
+            assert rest != nobodys, nobodys
+        return f'{{"id":{offer.listing_id},"sku":{json.dumps(offer.sku)},{rest}'
+
+    def _shared(self, one: Any, to_json: Callable[[Any], Any]) -> str:
         known = self._known.get(id(one))
         if known is None:
             known = self._known[id(one)] = (one, json.dumps(to_json(one)))
         return known[1]
+
+
+_NOBODYS = '{"id": 0, "sku": "", '
 
 
 def published_quantity(*, snapshot: Snapshot, terms: Terms, offer: Offer, now: datetime) -> tuple[int, Derivation]:

@@ -85,8 +85,9 @@ def supply_of(snapshot: Snapshot, terms: Terms, now: datetime) -> Supply:
     """The layers the policy counts. Days are those of the zone `now` is given in."""
     available = incoming = buildable = suppliers = ZERO
     for source in snapshot.sources:
-        if source.available > ZERO:
-            available += source.available
+        free = source.available
+        if free > ZERO:
+            available += free
     if terms.counts_incoming:
         today = now.date()
         days = terms.incoming_days.value

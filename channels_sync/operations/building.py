@@ -29,7 +29,7 @@ from inventory.models import Item
 from inventory.operations.telling import tell_changed
 from inventory.operations.transactions import operation
 from inventory.reads.availability import availability
-from inventory.trips import Rows, execute, in_one_trip, rows_of
+from inventory.trips import Rows, Statement, execute, in_one_trip, rows_of
 from production.reads.dependents import dependents
 from production.reads.structures import IN_FORCE, load_structures
 
@@ -58,20 +58,23 @@ def touched_by(*, items: Collection[int], now: datetime) -> list[int]:
     return sorted({*items, *changed, *connected_products(items={*items, *changed}, at=now)})
 
 
-def forget_newer(derivations: Collection[Derivation]) -> None:
-    """Wipe out the notes of products whose figure was worked out from another number than the one noted."""
+def forgetting_newer(derivations: Collection[Derivation]) -> list[Statement]:
+    """Wipes out the notes of products whose figure was worked out from another number than the one noted. One statement at most,
+    for the caller to send."""
     used = {
         derivation.snapshot.item_id: made.quantity if made.alone is None else made.alone
         for derivation in derivations
         if (made := derivation.snapshot.makeable) is not None
     }
     if not used:
-        return
-    execute(
-        "UPDATE channels_sync_buildfigure b SET makeable = NULL FROM unnest(%s::bigint[], %s::numeric[])"
-        " AS u(item_id, makeable) WHERE b.item_id = u.item_id AND b.makeable <> u.makeable",
-        [numbers(used), numbers(used.values())],
-    )
+        return []
+    return [
+        (
+            "UPDATE channels_sync_buildfigure b SET makeable = NULL FROM unnest(%s::bigint[], %s::numeric[])"
+            " AS u(item_id, makeable) WHERE b.item_id = u.item_id AND b.makeable <> u.makeable",
+            [numbers(used), numbers(used.values())],
+        )
+    ]
 
 
 def note_everything(*, now: datetime) -> bool:

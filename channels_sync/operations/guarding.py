@@ -17,7 +17,7 @@ from channels_sync.reads.possible import exceeds_its_stock, possible_packs
 from inventory.arrays import numbers, texts
 from inventory.models import Location
 from inventory.reads.freshness import OWN_KINDS, stale_places
-from inventory.trips import rows_of
+from inventory.trips import in_one_trip, rows_of
 
 WINDOW = timedelta(minutes=15)
 """Many small plans within this time are judged as one large one: an import recorded row by row is still one import."""
@@ -92,7 +92,7 @@ def judge_plans(
     """
     if not plans:
         return {}
-    limits = _limits_of(plans)
+    limits, can_be_late, recently = _read(plans, now=now)
     raises = {
         channel_id: [one for one in planned if one.is_raise and not one.is_approved(approved)]
         for channel_id, (_, planned) in plans.items()
@@ -105,7 +105,7 @@ def judge_plans(
         if exceeds_its_stock(one.derivation)
     ]
     possible = possible_packs(above, now=now)
-    late, stale = _late_sources(raises, now=now)
+    late, stale = _late_sources(raises, now=now) if can_be_late else (set(), {})
     changes = {
         channel_id: [change for one in planned if (change := one.as_change(approved, possible, late)) is not None]
         for channel_id, (_, planned) in plans.items()
@@ -137,7 +137,7 @@ def judge_plans(
             for channel_id, found in of.items()
         }
 
-    at_most = _window_at_most([one for one in changes if _asks_before(limits[one])], now=now)
+    at_most = {one: recently[one] for one in changes if one in recently and _asks_before(limits[one])}
     judged = verdicts(changes, at_most)
     unsure = {
         channel_id: changes[channel_id]
@@ -178,19 +178,9 @@ def limits_of(guard: ChannelGuard | None) -> Limits:
     )
 
 
-def _limits_of(plans: Mapping[int, object]) -> dict[int, Limits]:
-    names = [field.attname for field in ChannelGuard._meta.concrete_fields]
-    statement = f"SELECT {', '.join(names)} FROM channels_sync_channelguard WHERE channel_id = ANY(%s::bigint[])"
-    found = [ChannelGuard.from_db(DEFAULT_DB_ALIAS, names, row) for row in rows_of(statement, [numbers(plans)])]
-    guards = {guard.channel_id: guard for guard in found}
-    return {channel_id: limits_of(guards.get(channel_id)) for channel_id in plans}
-
-
-def _asks_before(limits: Limits) -> bool:
-    """Whether a limit counts what changed shortly before."""
-    return limits.share_changed is not None or limits.to_zero_max is not None or limits.after_bulk
-
-
+_GUARD_NAMES = [field.attname for field in ChannelGuard._meta.concrete_fields]
+_GUARDS = f"SELECT {', '.join(_GUARD_NAMES)} FROM channels_sync_channelguard WHERE channel_id = ANY(%s::bigint[])"
+_CAN_BE_LATE = "SELECT EXISTS (SELECT FROM inventory_location WHERE is_active AND freshness_hours IS NOT NULL)"
 _WINDOW_AT_MOST = """
 SELECT r.channel_id, sum(r.listings_changed)::int,
   coalesce(max(r.cause) FILTER (WHERE r.cause LIKE ANY(%(bulk)s::text[])), '')
@@ -199,15 +189,24 @@ GROUP BY 1
 """
 
 
-def _window_at_most(channels: Collection[int], *, now: datetime) -> dict[int, _Before]:
-    """No less than what happened on each channel within the window: a listing counts with every run that changed it."""
-    if not channels:
-        return {}
-    rows = rows_of(
-        _WINDOW_AT_MOST,
-        {"bulk": texts(f"{one}%" for one in BULK_CAUSES), "channels": numbers(channels), "since": now - WINDOW},
+def _read(channels: Collection[int], *, now: datetime) -> tuple[dict[int, Limits], bool, dict[int, _Before]]:
+    """The limits of channels, whether any place can be late, and no less than what happened on each channel within the window:
+    a listing counts with every run that changed it. One trip."""
+    ids = numbers(channels)
+    window = {"bulk": texts(f"{one}%" for one in BULK_CAUSES), "channels": ids, "since": now - WINDOW}
+    guards, ((can_be_late,),), recently = in_one_trip((_GUARDS, [ids]), (_CAN_BE_LATE, []), (_WINDOW_AT_MOST, window))
+    found = [ChannelGuard.from_db(DEFAULT_DB_ALIAS, _GUARD_NAMES, row) for row in guards]
+    by_channel = {guard.channel_id: guard for guard in found}
+    return (
+        {channel_id: limits_of(by_channel.get(channel_id)) for channel_id in channels},
+        bool(can_be_late),
+        {channel_id: _Before(changed, changed, changed, bulk) for channel_id, changed, bulk in recently},
     )
-    return {channel_id: _Before(changed, changed, changed, bulk) for channel_id, changed, bulk in rows}
+
+
+def _asks_before(limits: Limits) -> bool:
+    """Whether a limit counts what changed shortly before."""
+    return limits.share_changed is not None or limits.to_zero_max is not None or limits.after_bulk
 
 
 _WINDOW = """
@@ -263,11 +262,6 @@ def _late_sources(
 
     A place is as fresh as what it stands in, and what stands in it counts too. Own records are never late.
     """
-    ((can_be_late,),) = rows_of(
-        "SELECT EXISTS (SELECT FROM inventory_location WHERE is_active AND freshness_hours IS NOT NULL)", []
-    )
-    if not can_be_late:
-        return set(), {}
     reported = list(Location.objects.filter(is_active=True).exclude(kind__in=OWN_KINDS).order_by("code"))
     late = set(stale_places(reported, at=now))
     if not late:

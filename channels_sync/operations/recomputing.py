@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from django.utils import timezone
 
 from channels_sync.models import Channel, Listing
-from channels_sync.operations.building import forget_newer, id_ranges, note_everything
+from channels_sync.operations.building import forgetting_newer, id_ranges, note_everything
 from channels_sync.operations.holding import tell_holds, write_holds
 from channels_sync.operations.news import news_waiting
 from channels_sync.operations.pieces import Piece, Width, forget_shown, leave_pieces, take_piece
@@ -165,8 +165,8 @@ def recompute_locked(
     now = timezone.now()
     sources = sources_of({one.channel_id for one in facts})
     found = list(figures(facts, now=now, sources=sources))
-    forget_newer([one.derivation for one in found])
-    plans, settled = plan_runs(found, locked=locked, send_again=send_again)
+    with under_way(*forgetting_newer([one.derivation for one in found])):
+        plans, settled = plan_runs(found, locked=locked, send_again=send_again)
     items = items_of(plans)
     cause = cause.with_news(*news_waiting(set().union(*items.values())))
     # What a freeze lowers was decided when it was frozen; what a run taken back lowers is looked at like anything else.

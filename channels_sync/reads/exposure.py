@@ -45,6 +45,7 @@ def exposure_of(
     beside: dict[int, Decimal] = {}
     after: dict[int, int] = {}
     known: set[tuple[object, ...]] = set()
+    layers_of: dict[int, tuple[object, ...]] = {}
     for change in found:
         facts_of, derivation = change.facts, change.derivation
         after[facts_of.listing_id] = change.quantity
@@ -52,16 +53,20 @@ def exposure_of(
         if item_id not in wanted:
             continue
         sees_all = facts_of.channel_id not in sources and not terms.shelf_life_days.value
-        layers = (item_id, sees_all, *_layers(terms))
-        if layers not in known:
-            known.add(layers)
+        layers = layers_of.get(id(terms))
+        if layers is None:
+            layers = layers_of[id(terms)] = _layers(terms)
+        seen = (item_id, sees_all, layers)
+        if seen not in known:
+            known.add(seen)
             counted = supply_of(derivation.snapshot, terms, derivation.at)
             beside[item_id] = max(beside.get(item_id, ZERO), counted.total - counted.available)
             if sees_all:
                 supply[item_id] = counted.available
     if unseen := wanted - supply.keys():
         supply |= {item_id: one.available for item_id, one in availability(items=unseen, at=now).items()}
-    shown_before, shown_after = _Shown.of(facts, {}), _Shown.of(facts, after)
+    of_wanted = [one for one in facts if one.item_id in wanted]
+    shown_before, shown_after = _Shown.of(of_wanted, {}), _Shown.of(of_wanted, after)
     return {
         channel_id: Exposure(
             sum((supply[item_id] + beside.get(item_id, ZERO) for item_id in of_channel), ZERO),

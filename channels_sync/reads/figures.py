@@ -6,7 +6,7 @@ at present, the new one with its derivation, and takes proposed rules or suppose
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -193,9 +193,9 @@ def figures(
     now = timezone.localtime(now)  # days of the formula are days here
     rules = rules_in_force(at=now, listings=facts, proposals=proposals)
     terms = {one.listing_id: rules.terms_of(one) for one in facts}
-    sharing = {one.item_id for one in facts if terms[one.listing_id].takes_a_share}
+    sharing = _items_where(lambda of: of.takes_a_share, _by_terms(facts, terms))
     involved = [one for one in facts if one.is_asked or one.item_id in sharing]
-    divides = any(terms[one.listing_id].divides_building for one in involved)
+    divides = any(of.divides_building for of, _ in _by_terms(involved, terms))
     parts = parts_of_building(at=now, proposals=proposals) if divides else {}
     if sources is None:
         sources = sources_of({one.channel_id for one in involved})
@@ -227,6 +227,22 @@ def figures_of(
     return list(figures(read_facts(listing_ids), now=now, proposals=proposals))
 
 
+def _by_terms(facts: Iterable[Facts], terms: Mapping[int, Terms]) -> list[tuple[Terms, set[int]]]:
+    """All terms that are in force for any of these listings, with the items (ids) of those listings."""
+    found: dict[int, tuple[Terms, set[int]]] = {}
+    for one in facts:
+        of = terms[one.listing_id]
+        known = found.get(id(of))
+        if known is None:
+            known = found[id(of)] = (of, set())
+        known[1].add(one.item_id)
+    return list(found.values())
+
+
+def _items_where(holds: Callable[[Terms], object], by_terms: Iterable[tuple[Terms, set[int]]]) -> set[int]:
+    return set().union(*(items for of, items in by_terms if holds(of)))
+
+
 # --- supply ---
 
 
@@ -250,32 +266,30 @@ class _Supply:
         self._snapshots: dict[tuple[frozenset[int], int, int], tuple[Snapshot, tuple[SourceAvailability, ...]]] = {}
         self._with_building: dict[tuple[frozenset[int], int, int, bool], Snapshot] = {}
         places = {place for one in {one.channel_id for one in facts} for place in sources.get(one, ())}
-
-        def items_where(wanted: str) -> set[int]:
-            return {one.item_id for one in facts if getattr(terms[one.listing_id], wanted)}
-
-        made = items_where("counts_buildable")
+        by_terms = _by_terms(facts, terms)
+        self._is_shared = {id(of): _is_shared(of) for of, _ in by_terms}
+        made = _items_where(lambda of: of.counts_buildable, by_terms)
         self._structures: Structures | None = load_structures(items=made, whole=False) if made else None
         self._made: dict[int, Makeable] = {}
         self._stock: dict[int, dict[int, ItemAvailability]] = {}
         by_life: dict[int, set[int]] = {}
-        for one in facts:
-            by_life.setdefault(_life(terms[one.listing_id]), set()).add(one.item_id)
+        for of, items in by_terms:
+            by_life.setdefault(_life(of), set()).update(items)
         if self._structures is not None:
             by_life.setdefault(0, set()).update(self._structures.items)
-        for life, items in sorted(by_life.items()):
-            self._stock[life] = availability(items=items, sources=places, at=now, good_for_days=life)
+        for life, having in sorted(by_life.items()):
+            self._stock[life] = availability(items=having, sources=places, at=now, good_for_days=life)
         self._arrivals: dict[int, list[Arrival]] = {}
         self._suppliers = {}
-        if items := items_where("counts_incoming"):
+        if items := _items_where(lambda of: of.counts_incoming, by_terms):
             self._arrivals = arrivals_of(items)
-        if items := items_where("counts_suppliers"):
+        if items := _items_where(lambda of: of.counts_suppliers, by_terms):
             self._suppliers = supplier_figures_of(items)
         self._demand: DemandBook | None = None
         self._trust: TrustBook | None = None
-        if items := items_where("needs_demand"):
+        if items := _items_where(lambda of: of.needs_demand, by_terms):
             self._demand = demand_of(items, today=timezone.localdate(now))
-        if items := {one.item_id for one in facts if terms[one.listing_id].doubt_percent.value}:
+        if items := _items_where(lambda of: of.doubt_percent.value, by_terms):
             self._trust = trust_of(items, now=now)
 
     def places(self, one: Facts) -> tuple[SourceAvailability, ...]:
@@ -284,7 +298,7 @@ class _Supply:
 
     def snapshot(self, one: Facts) -> Snapshot:
         terms = self._terms[one.listing_id]
-        if not terms.counts_buildable or terms.needs_demand or terms.doubt_percent.value or terms.counts_suppliers:
+        if not self._is_shared[id(terms)]:
             return self._worked_out(one, terms)
         sources = self._sources.get(one.channel_id, _NO_SOURCES)
         key = (sources, one.item_id, _life(terms), terms.divides_building)
@@ -342,6 +356,12 @@ class _Supply:
             for arrival in self._arrivals.get(one.item_id, ())
             if not sources or any(f"/{source}/" in arrival.path for source in sources)
         )
+
+
+def _is_shared(terms: Terms) -> bool:
+    """Whether what could be built is counted and nothing that differs from listing to listing: then all channels with the same
+    sources see the same."""
+    return terms.counts_buildable and not (terms.needs_demand or terms.doubt_percent.value or terms.counts_suppliers)
 
 
 def _life(terms: Terms) -> int:

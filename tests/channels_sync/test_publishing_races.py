@@ -29,7 +29,7 @@ def in_thread(pool, call, **arguments):
 
 
 def test_a_later_recompute_never_writes_an_older_figure(committed_db, monkeypatch):
-    """Fails without FOR NO KEY UPDATE in `_lock_pushes`: the second worker then does not wait for the first one, writes
+    """Fails without FOR NO KEY UPDATE in `_LOCK`: the second worker then does not wait for the first one, writes
     the newer figure, and the first one comes to write its older figure under the same version.
     """
     listing, site = make_listing(channel=make_channel()), make_location()

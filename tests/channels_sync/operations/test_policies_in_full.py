@@ -553,5 +553,5 @@ def test_every_layer_costs_a_fixed_number_of_statements():
     with CaptureQueriesContext(connection) as many:
         figures_of(listing_ids=ids)
 
-    # listings, rules, sources, structures, stock (2: with and without shelf life), suppliers, demand, trust (2)
-    assert len(one) == len(many) == 10
+    # freezes, listings, rules, sources, structures, stock (2: with and without shelf life), suppliers, demand, trust (2)
+    assert len(one) == len(many) == 11

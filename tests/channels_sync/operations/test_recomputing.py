@@ -232,11 +232,11 @@ def test_costs_the_same_queries_for_1_and_50_listings(django_assert_num_queries)
 
     StockChange.objects.all().delete()  # a change of rules that nobody took in yet would be seen, and held
 
-    # listings, transaction (2), lock, facts, sources, policies, stock, news, limits, window, late places,
-    # what there is, runs, rows, superseded, lines
-    with django_assert_num_queries(17):
+    # listings, transaction (2), lock, freezes, facts, sources, policies, stock, news, limits, window, late places,
+    # runs, rows, lines
+    with django_assert_num_queries(16):
         recompute_listings(listings=listings[:1], cause="test")
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(16):
         recompute_listings(listings=listings[1:], cause="test")
 
     assert {push_of(listing).wanted for listing in listings} == {8}
