@@ -23,7 +23,7 @@ from channels_sync.allocation.terms import BUILDABLE
 from channels_sync.models import BuildFigure
 from channels_sync.reads.division import connected_products
 from channels_sync.reads.layers import makeable_of
-from channels_sync.reads.pools import EVERY_SITE, FREE, pool_arguments
+from channels_sync.reads.pools import EVERY_SITE, FREE, places_statement, pool_arguments
 from inventory.arrays import flags, numbers
 from inventory.models import Item
 from inventory.operations.telling import tell_changed
@@ -50,9 +50,12 @@ def touched_by(*, items: Collection[int], now: datetime) -> list[int]:
 
     The notes follow. The number of statements does not depend on how many items there are, nor on what they are built into.
     """
-    if not items or not _locked_where_counted(now=now):
+    if not items:
+        return []
+    ((counts, _),), places = in_one_trip(_lock_where_counted(now=now), places_statement([EVERY_SITE]))
+    if not counts:
         return sorted(items)
-    free = _note_free(items, now=now)
+    free = _note_free(items, now=now, places=places)
     built = _candidates(free, on=timezone.localdate(now))
     changed = _note_makeable({*items, *built}, now=now)
     return sorted({*items, *changed, *connected_products(items={*items, *changed}, at=now)})
@@ -101,14 +104,13 @@ def id_ranges(model: type[Model], size: int) -> list[tuple[int, int]]:
     return [(low, min(low + size, ends["last"])) for low in range(ends["first"] - 1, ends["last"], size)]
 
 
-def _locked_where_counted(*, now: datetime) -> bool:
-    """The answer of `counts_buildable`; where it is yes, the lock is taken with it."""
-    ((counts, _),) = rows_of(
+def _lock_where_counted(*, now: datetime) -> Statement:
+    """Answers what `counts_buildable` does, and where it is yes the lock is taken with it."""
+    return (
         "SELECT c.counts, CASE WHEN c.counts THEN pg_advisory_xact_lock(%s)::text END"
         f" FROM (SELECT {_COUNTS} AS counts OFFSET 0) c",
         [_LOCK, BUILDABLE, now],
     )
-    return bool(counts)
 
 
 def _lock() -> None:
@@ -150,9 +152,11 @@ _NOTE_FREE_BETWEEN = (_NOTE_FREE + "SELECT item_id, before, free FROM counted WH
 )
 
 
-def _note_free(items: Collection[int], *, now: datetime) -> dict[int, tuple[Decimal | None, Decimal]]:
+def _note_free(
+    items: Collection[int], *, now: datetime, places: Rows | None = None
+) -> dict[int, tuple[Decimal | None, Decimal]]:
     """Note what is free of items now; by item what was noted before (None: nothing) and what is free now."""
-    rows = rows_of(_NOTE_FREE_OF_SOME, {"items": numbers(items), **pool_arguments([EVERY_SITE], at=now)})
+    rows = rows_of(_NOTE_FREE_OF_SOME, {"items": numbers(items), **pool_arguments([EVERY_SITE], at=now, places=places)})
     return {item_id: (before, free) for item_id, before, free in rows}
 
 

@@ -21,7 +21,15 @@ from channels_sync.operations.pieces import Piece, Width, forget_shown, leave_pi
 from channels_sync.operations.run_plans import Cause, LockedRow, guard_plans, items_of, persons, plan_runs
 from channels_sync.operations.run_writing import write_lines, write_runs
 from channels_sync.reads.exposure import exposure_of
-from channels_sync.reads.figures import ANY_FREEZE, Facts, facts_from, facts_statement, figures, sources_of
+from channels_sync.reads.figures import (
+    ALL_SOURCES,
+    ANY_FREEZE,
+    Facts,
+    facts_from,
+    facts_statement,
+    figures,
+    sources_from,
+)
 from channels_sync.reads.screening import Screen
 from inventory.arrays import numbers
 from inventory.models import Item
@@ -161,9 +169,8 @@ def recompute_locked(
     """
     if not listing_ids:
         return RecomputeResult()
-    locked, facts = _lock_and_read(listing_ids, seen=shown or {})
+    locked, facts, sources = _lock_and_read(listing_ids, seen=shown or {})
     now = timezone.now()
-    sources = sources_of({one.channel_id for one in facts})
     found = list(figures(facts, now=now, sources=sources))
     with under_way(*forgetting_newer([one.derivation for one in found])):
         plans, settled = plan_runs(found, locked=locked, send_again=send_again)
@@ -202,8 +209,8 @@ def recompute_locked(
 
 def _lock_and_read(
     listing_ids: Sequence[int], *, seen: Mapping[int, int]
-) -> tuple[dict[int, LockedRow], Sequence[Facts]]:
-    """The rows of these listings under their lock, and the listings as they stand once it is held."""
+) -> tuple[dict[int, LockedRow], Sequence[Facts], dict[int, frozenset[int]]]:
+    """The rows of these listings under their lock; the listings, and the sources of channels, as they stand once it is held."""
     ids = numbers(listing_ids)
     rows, ((any_frozen,),) = in_one_trip((_LOCK, [ids]), ANY_FREEZE)
     if len(rows) < len(listing_ids):
@@ -211,12 +218,12 @@ def _lock_and_read(
         rows, ((any_frozen,),) = in_one_trip((_LOCK, [ids]), ANY_FREEZE)
     locked: dict[int, LockedRow] = {}
     unsure = []
-    with under_way(facts_statement(listing_ids, any_frozen=any_frozen)) as answers:
+    with under_way(facts_statement(listing_ids, any_frozen=any_frozen), ALL_SOURCES) as answers:
         for listing_id, version, wanted, recent_max, is_held, is_sent, shown, is_unsure in rows:
             locked[listing_id] = LockedRow(version, wanted, recent_max, is_held, is_sent, _not_owed(shown))
             if is_unsure:
                 unsure.append(listing_id)
-    facts_rows = answers[0].rows
+    facts_rows, sources = answers[0].rows, sources_from(answers[1].rows)
     # Statements of their own: a line may be younger than the lock's statement.
     with under_way(*([(_SHOWN, [numbers(unsure)])] if unsure else [])) as answers:
         facts = facts_from(facts_rows)
@@ -225,7 +232,7 @@ def _lock_and_read(
             locked[listing_id] = replace(locked[listing_id], shown=_not_owed(shown), waits_for=waits_for)
     for listing_id in seen.keys() & locked.keys():
         locked[listing_id] = replace(locked[listing_id], shown=_not_owed(seen[listing_id]))
-    return locked, facts
+    return locked, facts, sources
 
 
 def _not_owed(shown: int | None) -> int | None:

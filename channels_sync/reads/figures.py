@@ -368,13 +368,17 @@ def _life(terms: Terms) -> int:
     return int(terms.shelf_life_days.value)
 
 
+ALL_SOURCES: Statement = ("SELECT channel_id, location_id FROM channels_sync_channel_source_locations", [])
+
+
 def sources_of(channels: Collection[int]) -> dict[int, frozenset[int]]:
     """Channel id -> its source locations; a channel without any is not in it."""
-    rows = rows_of(
-        "SELECT channel_id, location_id FROM channels_sync_channel_source_locations"
-        " WHERE channel_id = ANY(%s::bigint[])",
-        [numbers(channels)],
-    )
+    rows = rows_of(f"{ALL_SOURCES[0]} WHERE channel_id = ANY(%s::bigint[])", [numbers(channels)])
+    return sources_from(rows)
+
+
+def sources_from(rows: Rows) -> dict[int, frozenset[int]]:
+    """The same from what ALL_SOURCES answered."""
     sources: dict[int, set[int]] = {}
     for channel_id, location_id in rows:
         sources.setdefault(channel_id, set()).add(location_id)

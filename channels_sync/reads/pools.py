@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from inventory.arrays import numbers
 from inventory.models import LocationKind, StockStatus
-from inventory.trips import rows_of
+from inventory.trips import Rows, Statement, rows_of
 
 FREE = """
 source AS MATERIALIZED (
@@ -58,13 +58,18 @@ class Pool:
 EVERY_SITE = Pool()
 
 
-def pool_arguments(pools: Sequence[Pool], *, at: datetime) -> dict[str, Any]:
-    """Arguments of FREE; a pool's number is its place in `pools`. One statement."""
-    rows = rows_of(
+def places_statement(pools: Sequence[Pool]) -> Statement:
+    """What `pool_arguments` has to know of places, for who asks it together with something else."""
+    return (
         "SELECT id, path, parent_id IS NULL AND kind <> %s FROM inventory_location"
         " WHERE parent_id IS NULL OR id = ANY(%s::bigint[]) ORDER BY path",
         [LocationKind.CHANNEL_OWNED.value, numbers({one for pool in pools for one in pool.sources})],
     )
+
+
+def pool_arguments(pools: Sequence[Pool], *, at: datetime, places: Rows | None = None) -> dict[str, Any]:
+    """Arguments of FREE; a pool's number is its place in `pools`. One statement, none with what `places_statement` answered."""
+    rows = rows_of(*places_statement(pools)) if places is None else places
     found = [
         (number, source, pool.good_for_days) for number, pool in enumerate(pools) for source in _outermost(pool, rows)
     ]
