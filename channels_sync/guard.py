@@ -9,12 +9,13 @@ at once do those wait as well: that is how an emptied location or a wrong import
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from inventory.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record(frozen=True, slots=True)
 class Change:
     """What a plan does to one listing. Quantities are whole units of the listing.
 
@@ -47,7 +48,7 @@ class Change:
         return self.before is None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Limits:
     """When the breaker of a channel trips. A limit that is None is off; all are on by default."""
 
@@ -80,7 +81,7 @@ class Limits:
             raise ValueError("a number of listings or units is not below zero")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Setting:
     """What surrounds a plan: how many listings the channel has, what changed shortly before, the bulk edit it follows, the
     sources that are stale, and whether the channel wants every change approved.
@@ -115,7 +116,7 @@ RULES_ACROSS_PLANS = frozenset({RuleName.SHARE_CHANGED, RuleName.TO_ZERO, RuleNa
 """They count what changed shortly before as well; the more that was, the sooner they trip."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Trip:
     """A rule that says no, in words with its figures. `listing_id` is None for a rule of the whole plan."""
 
@@ -127,7 +128,7 @@ class Trip:
         return {"rule": str(self.rule), "words": self.words, "listing": self.listing_id}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Verdict:
     """What becomes of a plan. `held` are the listings whose change waits; all others flow."""
 
@@ -139,7 +140,7 @@ class Verdict:
         return not self.trips
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Effect:
     """A plan in figures, for the person who looks at it. Units are units of the listings, summed."""
 

@@ -7,11 +7,11 @@ For a cumulative started quantity T (good and scrapped, stock unit of the output
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
 from inventory.quantities import ZERO, round_down, round_half_up, round_ratio_half_up, round_ratio_up, round_up
+from inventory.records import record
 
 BACKFLUSH, PROMPT, MANUAL = "backflush", "prompt", "manual"
 _METHOD_RANK = {BACKFLUSH: 0, PROMPT: 1, MANUAL: 2}
@@ -20,7 +20,7 @@ DEPTH_MAX = 50
 """Levels of phantoms; deeper is a loop that the checks at save would have refused."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class LineFact:
     """One BOM line as stored: quantity, set-up and multiple in the typed unit, with the exact factor to the stock unit."""
 
@@ -44,7 +44,7 @@ class LineFact:
         return Fraction(int(self.unit_numerator), int(self.unit_denominator))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class BomFact:
     """What one batch of `makes` (stock unit of the output) takes."""
 
@@ -56,7 +56,7 @@ class BomFact:
     """Of what is started this share never becomes good."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Rate:
     """Need of one component: exact per unit of output, plus a set-up per run; all in the component's stock unit."""
 
@@ -165,7 +165,7 @@ def good_of_started(started: Decimal, *, loss_percent: Decimal, step: Decimal) -
     return round_half_up(exact, step)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class BomUse:
     """How often one unit of output goes through a BOM: the root once, a phantom's as often as its parts are needed."""
 
@@ -195,7 +195,7 @@ def uses_of_boms(root: BomFact, phantoms: Mapping[int, BomFact]) -> list[BomUse]
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class OperationFact:
     """Work or overhead of a batch; minutes, base currency."""
 
@@ -220,7 +220,7 @@ def operation_costs(
     return costs
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Time:
     """Minutes of one kind of work and what they cost, exact; base currency."""
 
@@ -260,7 +260,7 @@ def _minutes(operation: OperationFact, batches: Fraction, setups: Fraction) -> F
     return Fraction(operation.minutes) * batches + Fraction(operation.setup_minutes) * setups
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class OutputFact:
     """A by-product or co-product: exact quantity per unit of output, and the part of the cost it carries."""
 

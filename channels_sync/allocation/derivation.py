@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Context, Decimal
 from typing import Any
@@ -13,11 +13,12 @@ from channels_sync.allocation import stored, words
 from channels_sync.allocation.facts import Allotment, Offer, Snapshot
 from channels_sync.allocation.formula import Steps, work_out
 from channels_sync.allocation.terms import NAMES, Rule, Terms
+from inventory.records import record
 
 _EXACT = Context(prec=60)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Derivation:
     """A published quantity with everything it follows from. Stored beside the figure; recomputes to itself for ever."""
 

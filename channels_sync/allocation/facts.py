@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 
 from inventory.quantities import ZERO
+from inventory.records import record
 
 AGE_DAYS, AGE_POINTS = 180, 50
 MOVES, MOVE_POINTS = 200, 30
 STALE_POINTS = 20
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SourceStock:
     """One source as it was read. `expired` and `withheld` are not part of `on_hand`; they stand there to explain.
 
@@ -37,7 +37,7 @@ class SourceStock:
 PURCHASE, TRANSFER, WORK_ORDER = "purchase", "transfer", "work order"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Incoming:
     """An open quantity of the item on a purchase order, on the road between places of ours, or of a released work order for
     nobody in particular. What has no date, or is late, is promised to nobody."""
@@ -50,7 +50,7 @@ class Incoming:
     kind: str = PURCHASE
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SupplierFigure:
     """What one supplier says to have of the item, in our stock unit, and when it was said."""
 
@@ -59,7 +59,7 @@ class SupplierFigure:
     confirmed_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Component:
     """What one component allows: `free` in its own stock unit, `limit` in units of the item."""
 
@@ -70,7 +70,7 @@ class Component:
     limit: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Makeable:
     """How many units could be made now, the scarcest components first. `problem` says why none can.
 
@@ -86,7 +86,7 @@ class Makeable:
     divided: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Demand:
     """What was sold in `days` days, in stock units: on this channel, and on all of them."""
 
@@ -103,7 +103,7 @@ class Demand:
         return Fraction(self.everywhere) / self.days
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Confidence:
     """How far the books can be trusted, from plain facts: the last count, movements since, figures others report late.
 
@@ -125,7 +125,7 @@ class Confidence:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Allotment:
     """What sharing leaves to this listing, in stock units, and how that came about in words."""
 
@@ -134,7 +134,7 @@ class Allotment:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Snapshot:
     """The item's supply as one channel sees it. `cutoff` is the newest movement of the item it contains.
 
@@ -152,7 +152,7 @@ class Snapshot:
     allotment: Allotment | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Offer:
     """What the formula needs to know of a listing. `quantity_max` is the largest figure the channel takes, in packs.
 

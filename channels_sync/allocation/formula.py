@@ -17,7 +17,6 @@ Where a person refused a fall, the figure that was shown takes the place of the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Context, Decimal
 from fractions import Fraction
@@ -25,11 +24,12 @@ from fractions import Fraction
 from channels_sync.allocation.facts import Makeable, Offer, Snapshot
 from channels_sync.allocation.terms import FIXED, HUNDRED, Terms
 from inventory.quantities import PLACES, ZERO, round_down, round_up
+from inventory.records import record
 
 _EXACT = Context(prec=60)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Supply:
     """What the listing counts on, layer by layer, in stock units."""
 
@@ -43,7 +43,7 @@ class Supply:
         return self.available + self.incoming + self.buildable + self.suppliers
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Buffer:
     """What is kept back, and the term that decided it; empty when nothing is."""
 
@@ -54,7 +54,7 @@ class Buffer:
 _NO_BUFFER = Buffer()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Steps:
     """The formula's intermediate results, in the stock unit; `packs` in sold units."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
 from enum import IntEnum
 from typing import Any, Generic, TypeVar
 
 from inventory.quantities import ZERO
+from inventory.records import record
 
 HUNDRED = Decimal(100)
 
@@ -32,7 +33,7 @@ class Breadth(IntEnum):
     LISTING = 6
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Rule:
     """Which version of which policy a term comes from. No policy: what holds where nobody set anything."""
 
@@ -47,7 +48,7 @@ class Rule:
 BUILT_IN = Rule()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class PolicyTerms:
     """One policy version in force with the terms it sets; what it does not name is inherited from the wider scope.
 
@@ -65,7 +66,7 @@ class PolicyTerms:
         return (self.is_campaign, self.breadth, self.depth)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Term(Generic[Value]):
     """A value of the formula and the rule that set it."""
 
@@ -77,7 +78,7 @@ Figure = Term[Decimal]
 Limit = Term[Decimal | None]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Terms:
     """The terms in force for one listing. Quantities are in the item's stock unit; see LABELS for what each one means."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -17,14 +16,15 @@ from channels_sync.reads.possible import exceeds_its_stock, possible_packs
 from inventory.arrays import numbers, texts
 from inventory.models import Location
 from inventory.reads.freshness import OWN_KINDS, stale_places
-from inventory.trips import in_one_trip, rows_of
+from inventory.records import record
+from inventory.trips import Rows, Statement, in_one_trip, rows_of
 
 WINDOW = timedelta(minutes=15)
 """Many small plans within this time are judged as one large one: an import recorded row by row is still one import."""
 RECENT_DAYS = 30
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Planned:
     """A change of a plan as the guard sees it: what the channel was last sent, and the figure that is to take its place."""
 
@@ -63,7 +63,7 @@ class Planned:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Before:
     """What happened on a channel within the window: other listings that changed, fell to zero, rose by a bulk edit; which one."""
 
@@ -82,6 +82,7 @@ def judge_plans(
     causes: str,
     now: datetime,
     approved: Mapping[int, int],
+    known: Sequence[Rows] | None = None,
 ) -> dict[int, Verdict]:
     """The verdict on each plan, by channel id; `plans` are mode and changes by channel. A bounded number of statements.
 
@@ -89,10 +90,12 @@ def judge_plans(
     that does not trip by that does not trip. Only where one does are the listings counted.
 
     `causes` are the words of what made the figures change; `approved` says up to which quantity a person let listings rise.
+    `known` is what `guard_statements` of the same channels answered; it is asked here where the caller did not.
     """
     if not plans:
         return {}
-    limits, can_be_late, recently = _read(plans, now=now)
+    answers = in_one_trip(*guard_statements(plans, now=now)) if known is None else known
+    limits, can_be_late, recently = _read(plans, answers)
     raises = {
         channel_id: [one for one in planned if one.is_raise and not one.is_approved(approved)]
         for channel_id, (_, planned) in plans.items()
@@ -189,12 +192,17 @@ GROUP BY 1
 """
 
 
-def _read(channels: Collection[int], *, now: datetime) -> tuple[dict[int, Limits], bool, dict[int, _Before]]:
-    """The limits of channels, whether any place can be late, and no less than what happened on each channel within the window:
-    a listing counts with every run that changed it. One trip."""
+def guard_statements(channels: Collection[int], *, now: datetime) -> list[Statement]:
+    """What `judge_plans` asks of channels first, for who has something else to do meanwhile."""
     ids = numbers(channels)
     window = {"bulk": texts(f"{one}%" for one in BULK_CAUSES), "channels": ids, "since": now - WINDOW}
-    guards, ((can_be_late,),), recently = in_one_trip((_GUARDS, [ids]), (_CAN_BE_LATE, []), (_WINDOW_AT_MOST, window))
+    return [(_GUARDS, [ids]), (_CAN_BE_LATE, []), (_WINDOW_AT_MOST, window)]
+
+
+def _read(channels: Collection[int], answers: Sequence[Rows]) -> tuple[dict[int, Limits], bool, dict[int, _Before]]:
+    """The limits of channels, whether any place can be late, and no less than what happened on each channel within the window:
+    a listing counts with every run that changed it."""
+    guards, ((can_be_late,),), recently = answers
     found = [ChannelGuard.from_db(DEFAULT_DB_ALIAS, _GUARD_NAMES, row) for row in guards]
     by_channel = {guard.channel_id: guard for guard in found}
     return (

@@ -15,21 +15,16 @@ from django.utils import timezone
 
 from channels_sync.models import Channel, Listing
 from channels_sync.operations.building import forgetting_newer, id_ranges, note_everything
+from channels_sync.operations.guarding import guard_statements
 from channels_sync.operations.holding import tell_holds, write_holds
-from channels_sync.operations.news import news_waiting
+from channels_sync.operations.news import waiting_from, waiting_statement
 from channels_sync.operations.pieces import Piece, Width, forget_shown, leave_pieces, take_piece
 from channels_sync.operations.run_plans import Cause, LockedRow, guard_plans, items_of, persons, plan_runs
-from channels_sync.operations.run_writing import write_lines, write_runs
-from channels_sync.reads.exposure import exposure_of
-from channels_sync.reads.figures import (
-    ALL_SOURCES,
-    ANY_FREEZE,
-    Facts,
-    facts_from,
-    facts_statement,
-    figures,
-    sources_from,
-)
+from channels_sync.operations.run_writing import write_plans
+from channels_sync.reads.exposure import Showing
+from channels_sync.reads.figures import figures_on
+from channels_sync.reads.grounds import Grounds, grounds_from, grounds_statements
+from channels_sync.reads.listing_facts import ANY_FREEZE
 from channels_sync.reads.screening import Screen
 from inventory.arrays import numbers
 from inventory.models import Item
@@ -169,13 +164,17 @@ def recompute_locked(
     """
     if not listing_ids:
         return RecomputeResult()
-    locked, facts, sources = _lock_and_read(listing_ids, seen=shown or {})
-    now = timezone.now()
-    found = list(figures(facts, now=now, sources=sources))
-    with under_way(*forgetting_newer([one.derivation for one in found])):
-        plans, settled = plan_runs(found, locked=locked, send_again=send_again)
+    locked, grounds = _lock_and_read(listing_ids, seen=shown or {})
+    now = grounds.at
+    found = list(figures_on(grounds))
+    plans, settled = plan_runs(found, locked=locked, send_again=send_again)
     items = items_of(plans)
-    cause = cause.with_news(*news_waiting(set().union(*items.values())))
+    forgetting = forgetting_newer([one.derivation for one in found])
+    asked = [waiting_statement(set().union(*items.values())), *guard_statements(items, now=now)] if items else []
+    with under_way(*asked, *forgetting) as answers:
+        showing = Showing(items, grounds=grounds, found=found)
+    waiting, *known = [answer.rows for answer in answers[: len(asked)]] or [[]]
+    cause = cause.with_news(*waiting_from(waiting))
     # What a freeze lowers was decided when it was frozen; what a run taken back lowers is looked at like anything else.
     stopped = {
         one.facts.listing_id: one.quantity
@@ -184,10 +183,8 @@ def recompute_locked(
         and one.quantity == one.facts.offer.lid
         and one.quantity < (locked[one.facts.listing_id].shown or 0)
     }
-    guard_plans(plans, cause=cause, now=now, approved={**stopped, **(approved or {})})
-    exposures = exposure_of(items, facts=facts, found=found, sources=sources, now=now)
-    runs = write_runs(plans, cause=cause, exposures=exposures, now=now)
-    write_lines(plans, runs=runs, now=now)
+    guard_plans(plans, cause=cause, now=now, approved={**stopped, **(approved or {})}, known=known)
+    runs = write_plans(plans, cause=cause, exposures=showing.exposures(now=now), now=now)
     over = [*settled, *(d.offer.listing_id for plan in plans for before, d in plan.changes if before.is_held)]
     write_holds(
         held=[
@@ -207,32 +204,28 @@ def recompute_locked(
     )
 
 
-def _lock_and_read(
-    listing_ids: Sequence[int], *, seen: Mapping[int, int]
-) -> tuple[dict[int, LockedRow], Sequence[Facts], dict[int, frozenset[int]]]:
-    """The rows of these listings under their lock; the listings, and the sources of channels, as they stand once it is held."""
+def _lock_and_read(listing_ids: Sequence[int], *, seen: Mapping[int, int]) -> tuple[dict[int, LockedRow], Grounds]:
+    """The rows of these listings under their lock, and what their figures rest on as it stands once that is held."""
     ids = numbers(listing_ids)
     rows, ((any_frozen,),) = in_one_trip((_LOCK, [ids]), ANY_FREEZE)
     if len(rows) < len(listing_ids):
         execute(_MAKE, [ids])
         rows, ((any_frozen,),) = in_one_trip((_LOCK, [ids]), ANY_FREEZE)
+    now = timezone.now()
     locked: dict[int, LockedRow] = {}
-    unsure = []
-    with under_way(facts_statement(listing_ids, any_frozen=any_frozen), ALL_SOURCES) as answers:
-        for listing_id, version, wanted, recent_max, is_held, is_sent, shown, is_unsure in rows:
+    # What listings show is asked by a statement of its own: a line may be younger than the lock's statement.
+    unsure = [listing_id for listing_id, *_, is_unsure in rows if is_unsure]
+    asked = [(_SHOWN, [numbers(unsure)])] if unsure else []
+    statements = grounds_statements(listing_ids, any_frozen=any_frozen, at=now)
+    with under_way(*statements, *asked) as answers:
+        for listing_id, version, wanted, recent_max, is_held, is_sent, shown, _ in rows:
             locked[listing_id] = LockedRow(version, wanted, recent_max, is_held, is_sent, _not_owed(shown))
-            if is_unsure:
-                unsure.append(listing_id)
-    facts_rows, sources = answers[0].rows, sources_from(answers[1].rows)
-    # Statements of their own: a line may be younger than the lock's statement.
-    with under_way(*([(_SHOWN, [numbers(unsure)])] if unsure else [])) as answers:
-        facts = facts_from(facts_rows)
-    for answer in answers:
+    for answer in answers[len(statements) :]:
         for listing_id, shown, waits_for in answer.rows:
             locked[listing_id] = replace(locked[listing_id], shown=_not_owed(shown), waits_for=waits_for)
     for listing_id in seen.keys() & locked.keys():
         locked[listing_id] = replace(locked[listing_id], shown=_not_owed(seen[listing_id]))
-    return locked, facts, sources
+    return locked, grounds_from([answer.rows for answer in answers[: len(statements)]], at=now)
 
 
 def _not_owed(shown: int | None) -> int | None:

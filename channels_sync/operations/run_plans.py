@@ -13,9 +13,11 @@ from channels_sync.models import ChannelMode, PublicationState
 from channels_sync.operations.guarding import Planned, judge_plans
 from channels_sync.reads.figures import FigureChange
 from inventory.operations.posting import Actor
+from inventory.records import record
+from inventory.trips import Rows
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Cause:
     """What made the figures change: in words, the newest posting among it, when the oldest of it was recorded, by whom, and the
     large change (id) it is a part of."""
@@ -38,7 +40,7 @@ def persons(actor: Actor) -> frozenset[int]:
     return frozenset() if actor is None or actor.pk is None else frozenset({actor.pk})
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class LockedRow:
     """One row of the outbox as read under the lock.
 
@@ -121,8 +123,13 @@ def items_of(plans: Iterable[RunPlan]) -> dict[int, set[int]]:
     }
 
 
-def guard_plans(plans: Sequence[RunPlan], *, cause: Cause, now: datetime, approved: Mapping[int, int]) -> None:
-    """Take out of each plan what waits for a person. A channel in the shadow is only told what would wait."""
+def guard_plans(
+    plans: Sequence[RunPlan], *, cause: Cause, now: datetime, approved: Mapping[int, int], known: Sequence[Rows]
+) -> None:
+    """Take out of each plan what waits for a person. A channel in the shadow is only told what would wait.
+
+    `known` is what `guard_statements` of the channels on which something changes answered.
+    """
     judged = {
         plan.channel_id: (
             plan.mode,
@@ -134,7 +141,7 @@ def guard_plans(plans: Sequence[RunPlan], *, cause: Cause, now: datetime, approv
         for plan in plans
         if plan.changes
     }
-    verdicts = judge_plans(judged, causes=cause.words, now=now, approved=approved)
+    verdicts = judge_plans(judged, causes=cause.words, now=now, approved=approved, known=known)
     for plan in plans:
         verdict = verdicts.get(plan.channel_id)
         if verdict is None:

@@ -22,8 +22,9 @@ from channels_sync.allocation import Derivation
 from channels_sync.allocation.advising import Advice, Cost, advise, cost_of, demand_of
 from channels_sync.allocation.terms import FIXED
 from channels_sync.models import Channel, ChannelDemand, ChannelMode, Listing
-from channels_sync.reads.figures import Facts, figures, read_facts
+from channels_sync.reads.figures import figures
 from channels_sync.reads.latency import Delays, channel_delays
+from channels_sync.reads.listing_facts import Facts, read_facts
 from inventory.arrays import numbers
 from inventory.quantities import ZERO, round_up
 

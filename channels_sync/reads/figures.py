@@ -7,27 +7,25 @@ at present, the new one with its derivation, and takes proposed rules or suppose
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from django.utils import timezone
 
-from channels_sync.adapters.registry import ADAPTERS
 from channels_sync.allocation import (
     Allotment,
     Derivation,
     Incoming,
     Makeable,
-    Offer,
     Snapshot,
     SourceStock,
     Terms,
     published_quantity,
 )
 from channels_sync.allocation.sisters import Sister, allotments_of
-from channels_sync.models import ChannelMode
 from channels_sync.reads.division import Part, parts_of_building
+from channels_sync.reads.grounds import Grounds, grounds_of
 from channels_sync.reads.layers import (
     Arrival,
     DemandBook,
@@ -38,34 +36,23 @@ from channels_sync.reads.layers import (
     supplier_figures_of,
     trust_of,
 )
-from channels_sync.reads.rulebook import Proposal, rules_in_force
-from inventory.arrays import numbers
+from channels_sync.reads.listing_facts import Facts, read_facts
+from channels_sync.reads.rulebook import Proposal
 from inventory.quantities import ZERO
-from inventory.reads.availability import ItemAvailability, SourceAvailability, availability
-from inventory.trips import Rows, Statement, rows_of
-from production.reads.structures import Structures, load_structures
+from inventory.reads.availability import (
+    ItemAvailability,
+    SourceAvailability,
+    availability_from,
+    availability_statement,
+)
+from inventory.records import record
+from inventory.trips import rows_of, under_way
+from production.reads.structures import items_in, structures_from, structures_statement
 
 _NO_SOURCES: frozenset[int] = frozenset()
-QUANTITY_MAX = 1_000_000_000
-"""For a channel whose adapter is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """A published listing as it stands. `wanted` is the figure its channel should show at present; None: none yet."""
-
-    listing_id: int
-    channel_id: int
-    mode: str
-    item_id: int
-    category_id: int | None
-    wanted: int | None
-    is_asked: bool  # else only a sister of one that is, or one that is told nothing
-    is_stopped: bool  # its lid is somebody's freeze, not a run taken back or refused
-    offer: Offer
-
-
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class FigureChange:
     """One listing: the figure it was last given, the one it should have, and why."""
 
@@ -82,124 +69,34 @@ class FigureChange:
         return self.facts.wanted != self.quantity
 
 
-_FACTS = """
-SELECT l.id, l.channel_id, c.mode, l.item_id, i.category_id, p.wanted,
-       l.id = ANY(%(ids)s::bigint[]) AND {is_told}, {is_stopped},
-       c.adapter, l.external_sku, l.pack_size, i.stock_unit, i.step, i.is_active, i.is_sellable, i.sku, {frozen}
-FROM channels_sync_listing l
-JOIN channels_sync_channel c ON c.id = l.channel_id JOIN inventory_item i ON i.id = l.item_id
-LEFT JOIN channels_sync_listingpush p ON p.listing_id = l.id {freezes}
-WHERE l.item_id = ANY(ARRAY(SELECT a.item_id FROM channels_sync_listing a WHERE a.id = ANY(%(ids)s::bigint[])))
-  AND l.is_active AND c.mode <> %(off)s
-ORDER BY l.id
-"""
-_FREEZES = """
-LEFT JOIN LATERAL (
-  SELECT v.lid, z.reason, z.run_id IS NULL AS is_stopped FROM channels_sync_freeze z
-  CROSS JOIN LATERAL (SELECT coalesce(z.quantity, CASE WHEN z.as_of IS NOT NULL THEN (
-    SELECT s.after FROM channels_sync_publicationline s WHERE s.listing_id = l.id AND s.recorded_at <= z.as_of
-    ORDER BY s.version DESC LIMIT 1
-  ) END, p.wanted, 0) AS lid) v
-  WHERE z.ended_at IS NULL AND NOT z.is_exact
-    AND (z.listing_id = l.id OR z.item_id = l.item_id OR z.channel_id = l.channel_id)
-  ORDER BY v.lid, z.run_id IS NULL DESC, z.id LIMIT 1
-) f ON true
-LEFT JOIN LATERAL (
-  SELECT z.id, z.quantity, z.reason FROM channels_sync_freeze z
-  WHERE z.ended_at IS NULL AND z.is_exact AND z.listing_id = l.id ORDER BY z.quantity, z.id LIMIT 1
-) k ON true
-"""
-_FACTS_WITH_FREEZES = _FACTS.format(
-    is_told="(k.id IS NULL OR k.quantity IS NOT NULL)",
-    is_stopped="coalesce(f.is_stopped, false)",
-    frozen="f.lid, f.reason, k.quantity, k.reason",
-    freezes=_FREEZES,
-)
-_FACTS_UNFROZEN = _FACTS.format(
-    is_told="true", is_stopped="false", frozen="NULL::int, NULL::text, NULL::int, NULL::text", freezes=""
-)
-ANY_FREEZE: Statement = ("SELECT EXISTS (SELECT FROM channels_sync_freeze WHERE ended_at IS NULL)", [])
-"""Whether anything is frozen. Most of the time nothing is, and then nobody has to look for it listing by listing."""
-
-
-def read_facts(listing_ids: Iterable[int]) -> list[Facts]:
-    """The published ones of these listings and their sisters: other published listings of the same items. Two statements."""
-    ((any_frozen,),) = rows_of(*ANY_FREEZE)
-    return facts_from(rows_of(*facts_statement(listing_ids, any_frozen=any_frozen)))
-
-
-def facts_statement(listing_ids: Iterable[int], *, any_frozen: bool) -> Statement:
-    """What `read_facts` asks, for who has something else to do meanwhile; `facts_from` reads the answer."""
-    statement = _FACTS_WITH_FREEZES if any_frozen else _FACTS_UNFROZEN
-    return statement, {"ids": numbers(listing_ids), "off": ChannelMode.OFF.value}
-
-
-def facts_from(rows: Rows) -> list[Facts]:
-    return [
-        Facts(
-            listing_id, channel_id, mode, item_id, category_id, wanted, is_asked, is_stopped, _offer(listing_id, *rest)
-        )
-        for listing_id, channel_id, mode, item_id, category_id, wanted, is_asked, is_stopped, *rest in rows
-    ]
-
-
-def _offer(
-    listing_id: int,
-    adapter: str,
-    external_sku: str,
-    pack_size: Decimal,
-    unit: str,
-    step: Decimal,
-    is_active: bool,
-    is_sellable: bool,
-    item_sku: str,
-    lid: int | None,
-    frozen: str | None,
-    kept: int | None,
-    kept_for: str | None,
-) -> Offer:
-    withdrawn = "" if is_active and is_sellable else f"{item_sku} is {'not sellable' if is_active else 'inactive'}"
-    entry = ADAPTERS.get(adapter)
-    return Offer(
-        listing_id=listing_id,
-        sku=external_sku,
-        unit=unit,
-        step=step,
-        pack_size=pack_size,
-        quantity_max=entry.limits.quantity_max if entry else QUANTITY_MAX,
-        withdrawn=withdrawn,
-        lid=lid,
-        frozen=frozen or "",
-        kept=kept,
-        kept_for=kept_for if kept is not None and kept_for else "",
-    )
-
-
 def figures(
     facts: Sequence[Facts],
     *,
     now: datetime | None = None,
     supposing: Mapping[int, Decimal] | None = None,
     proposals: Collection[Proposal] = (),
-    sources: Mapping[int, frozenset[int]] | None = None,
 ) -> Iterator[FigureChange]:
-    """Each listing that was asked for with its figure; `facts` are those of `read_facts`, `sources` those of their channels.
+    """Each listing that was asked for with its figure; `facts` are those of `read_facts`.
 
     `supposing` (item id to stock units) supposes that much more were on hand; `proposals` suppose other rules. The number
     of statements depends on what the rules count, never on the number of listings.
     """
-    if not facts:
-        return
-    now = timezone.localtime(now)  # days of the formula are days here
-    rules = rules_in_force(at=now, listings=facts, proposals=proposals)
-    terms = {one.listing_id: rules.terms_of(one) for one in facts}
+    if facts:
+        grounds = grounds_of(facts, at=now, proposals=proposals)
+        yield from figures_on(grounds, supposing=supposing, proposals=proposals)
+
+
+def figures_on(
+    grounds: Grounds, *, supposing: Mapping[int, Decimal] | None = None, proposals: Collection[Proposal] = ()
+) -> Iterator[FigureChange]:
+    """The same on grounds that were read already; the rules of `grounds` contain the proposals."""
+    facts, now = grounds.facts, grounds.at
+    terms = {one.listing_id: grounds.rules.terms_of(one) for one in facts}
     sharing = _items_where(lambda of: of.takes_a_share, _by_terms(facts, terms))
     involved = [one for one in facts if one.is_asked or one.item_id in sharing]
     divides = any(of.divides_building for of, _ in _by_terms(involved, terms))
     parts = parts_of_building(at=now, proposals=proposals) if divides else {}
-    if sources is None:
-        sources = sources_of({one.channel_id for one in involved})
-    supply = _Supply(involved, terms, parts, sources, now=now, supposing=supposing)
+    supply = _Supply(involved, terms, parts, grounds, supposing=supposing)
     by_item: dict[int, list[Facts]] = {}
     for one in involved:
         if one.item_id in sharing:
@@ -254,31 +151,38 @@ class _Supply:
         facts: Sequence[Facts],
         terms: Mapping[int, Terms],
         parts: Mapping[int, Part],
-        sources: Mapping[int, frozenset[int]],
+        grounds: Grounds,
         *,
-        now: datetime,
         supposing: Mapping[int, Decimal] | None,
     ) -> None:
         self._terms = terms
         self._parts = parts
         self._supposing = supposing
-        self._sources = sources
+        self._sources = grounds.sources
+        now = grounds.at
         self._snapshots: dict[tuple[frozenset[int], int, int], tuple[Snapshot, tuple[SourceAvailability, ...]]] = {}
         self._with_building: dict[tuple[frozenset[int], int, int, bool], Snapshot] = {}
-        places = {place for one in {one.channel_id for one in facts} for place in sources.get(one, ())}
         by_terms = _by_terms(facts, terms)
         self._is_shared = {id(of): _is_shared(of) for of, _ in by_terms}
         made = _items_where(lambda of: of.counts_buildable, by_terms)
-        self._structures: Structures | None = load_structures(items=made, whole=False) if made else None
-        self._made: dict[int, Makeable] = {}
-        self._stock: dict[int, dict[int, ItemAvailability]] = {}
+        structures = grounds.structures
+        if structures is None:
+            structures = rows_of(*structures_statement(items=made, on=now.date(), whole=False)) if made else []
         by_life: dict[int, set[int]] = {}
         for of, items in by_terms:
             by_life.setdefault(_life(of), set()).update(items)
-        if self._structures is not None:
-            by_life.setdefault(0, set()).update(self._structures.items)
-        for life, having in sorted(by_life.items()):
-            self._stock[life] = availability(items=having, sources=places, at=now, good_for_days=life)
+        if made:
+            by_life.setdefault(0, set()).update(made, items_in(structures))
+        places = {place for one in {one.channel_id for one in facts} for place in grounds.sources.get(one, ())}
+        with under_way(
+            *(
+                availability_statement(items=items, sources=places, at=now, good_for_days=life)
+                for life, items in by_life.items()
+            )
+        ) as answers:
+            self._structures = structures_from(structures, on=now.date()) if made else None
+        self._stock = {life: availability_from(answer.rows) for life, answer in zip(by_life, answers, strict=True)}
+        self._made: dict[int, Makeable] = {}
         self._arrivals: dict[int, list[Arrival]] = {}
         self._suppliers = {}
         if items := _items_where(lambda of: of.counts_incoming, by_terms):
@@ -366,23 +270,6 @@ def _is_shared(terms: Terms) -> bool:
 
 def _life(terms: Terms) -> int:
     return int(terms.shelf_life_days.value)
-
-
-ALL_SOURCES: Statement = ("SELECT channel_id, location_id FROM channels_sync_channel_source_locations", [])
-
-
-def sources_of(channels: Collection[int]) -> dict[int, frozenset[int]]:
-    """Channel id -> its source locations; a channel without any is not in it."""
-    rows = rows_of(f"{ALL_SOURCES[0]} WHERE channel_id = ANY(%s::bigint[])", [numbers(channels)])
-    return sources_from(rows)
-
-
-def sources_from(rows: Rows) -> dict[int, frozenset[int]]:
-    """The same from what ALL_SOURCES answered."""
-    sources: dict[int, set[int]] = {}
-    for channel_id, location_id in rows:
-        sources.setdefault(channel_id, set()).add(location_id)
-    return {channel_id: frozenset(places) for channel_id, places in sources.items()}
 
 
 def _snapshot(stock: ItemAvailability) -> Snapshot:

@@ -6,7 +6,6 @@ Each is one statement for any number of items, and is asked only where a policy 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -20,6 +19,7 @@ from inventory.models import Location, SupplierStock
 from inventory.quantities import ZERO
 from inventory.reads.availability import ItemAvailability
 from inventory.reads.incoming import incoming, on_the_road
+from inventory.records import record
 from production.reads.buildable import Buildable, limits_of
 from production.reads.making import making_of
 from production.reads.structures import Structures
@@ -30,7 +30,7 @@ COMPONENTS_KEPT = 5
 """Scarcest components kept with a derivation."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Arrival:
     """Incoming supply and the path of the place it will arrive at."""
 

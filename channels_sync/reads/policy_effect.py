@@ -15,7 +15,8 @@ from channels_sync.allocation.terms import BUILDABLE
 from channels_sync.models import SENDING, AllocationPolicy, Channel, Listing
 from channels_sync.operations.guarding import Planned, judge_plans
 from channels_sync.reads.division import connected_products
-from channels_sync.reads.figures import FigureChange, figures, figures_of, read_facts
+from channels_sync.reads.figures import FigureChange, figures, figures_of
+from channels_sync.reads.listing_facts import read_facts
 from channels_sync.reads.rulebook import Proposal, Scope, rules_in_force
 from inventory.arrays import numbers
 from inventory.models import Item, ItemCategory

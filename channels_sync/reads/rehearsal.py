@@ -20,8 +20,9 @@ from django.utils import timezone
 from channels_sync.allocation.sisters import Sister
 from channels_sync.allocation.stored import terms_to_json
 from channels_sync.models import Channel, Listing
-from channels_sync.reads.figures import Facts, FigureChange, figures, read_facts
+from channels_sync.reads.figures import FigureChange, figures
 from channels_sync.reads.layers import DEMAND_DAYS
+from channels_sync.reads.listing_facts import Facts, read_facts
 from channels_sync.reads.rulebook import Proposal, Scope
 from channels_sync.reads.scopes import with_all_below
 from channels_sync.simulation import (

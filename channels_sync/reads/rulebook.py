@@ -11,11 +11,12 @@ from typing import Any, NamedTuple, Protocol
 from django.contrib.auth import get_user_model
 
 from channels_sync.allocation import Breadth, PolicyTerms, Rule, Terms, resolve
+from channels_sync.allocation.terms import BUILDABLE
 from channels_sync.allocation.vocabulary import BY_COLUMN, COLUMNS
 from channels_sync.models.policies import scope_in_words
 from inventory.arrays import numbers
 from inventory.models import ItemCategory
-from inventory.trips import rows_of
+from inventory.trips import Rows, Statement, rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,16 @@ class Rulebook:
     def knows_categories(self) -> bool:
         """Whether any rule is for a category."""
         return any(category is not None for _, category, *_ in self._by_scope)
+
+    def may_count_building(self, items: Collection[int]) -> Collection[int]:
+        """Of `items` (ids), at least those of which a listing counts what could be built: by a rule for more than an item all."""
+        counting = [key for key, found in self._by_scope.items() if any(self._counts(number) for number in found)]
+        if any(item is None for _, _, item, _ in counting):
+            return items
+        return {item for _, _, item, _ in counting if item is not None}.intersection(items)
+
+    def _counts(self, number: int) -> bool:
+        return self._policies[number].values.get("basis") == BUILDABLE
 
     def terms_of(self, one: Placed) -> Terms:
         """The terms in force for a listing."""
@@ -198,7 +209,7 @@ class _Version(NamedTuple):
         )
 
 
-_VERSIONS = f"""
+_VERSIONS = f"""{{ours}}
 SELECT p.id, p.version, p.effective_from, p.channel_id, p.category_id, p.item_id, p.listing_id, p.campaign_id,
        c.name, k.name, i.sku, l.external_sku, o.name, l.item_id, u.{get_user_model().USERNAME_FIELD}, a.name,
        {", ".join(f"p.{column}" for column in COLUMNS)}
@@ -213,16 +224,33 @@ WHERE p.effective_from <= %(at)s AND (p.effective_to IS NULL OR p.effective_to >
 ORDER BY p.effective_from, p.id
 """
 _WITH_A_SAY = """
-AND (p.listing_id = ANY(%(listings)s::bigint[]) OR p.listing_id IS NULL
-     AND (p.channel_id IS NULL OR p.channel_id = ANY(%(channels)s::bigint[]))
-     AND (p.item_id IS NULL OR p.item_id = ANY(%(items)s::bigint[])))
+AND (p.listing_id = ANY({listings}) OR p.listing_id IS NULL
+     AND (p.channel_id IS NULL OR p.channel_id = ANY({channels})) AND (p.item_id IS NULL OR p.item_id = ANY({items})))
 """
 """Rules that are wide, or for one of some listings, their items and channels."""
+_FOR_THESE = _VERSIONS.format(
+    ours="",
+    narrowed=_WITH_A_SAY.format(
+        listings="%(listings)s::bigint[]", channels="%(channels)s::bigint[]", items="%(items)s::bigint[]"
+    ),
+)
+_FOR_SISTERS = _VERSIONS.format(
+    ours="""
+WITH ours AS MATERIALIZED (
+  SELECT l.id, l.channel_id, l.item_id FROM channels_sync_listing l
+  WHERE l.item_id = ANY(ARRAY(SELECT a.item_id FROM channels_sync_listing a WHERE a.id = ANY(%(ids)s::bigint[])))
+)""",
+    narrowed=_WITH_A_SAY.format(
+        listings="ARRAY(SELECT id FROM ours)",
+        channels="ARRAY(SELECT DISTINCT channel_id FROM ours)",
+        items="ARRAY(SELECT DISTINCT item_id FROM ours)",
+    ),
+)
 
 
-def _versions(statement: str, arguments: Mapping[str, Any]) -> list[_Version]:
+def _versions(rows: Rows) -> list[_Version]:
     head = len(_Version._fields) - 1
-    return [_Version._make((*row[:head], row[head:])) for row in rows_of(statement, arguments)]
+    return [_Version._make((*row[:head], row[head:])) for row in rows]
 
 
 def rules_in_force(*, at: datetime, listings: Sequence[Placed], proposals: Collection[Proposal] = ()) -> Rulebook:
@@ -233,18 +261,24 @@ def rules_in_force(*, at: datetime, listings: Sequence[Placed], proposals: Colle
         "channels": numbers({one.channel_id for one in listings}),
         "items": numbers({one.item_id for one in listings}),
     }
-    return _rulebook(_versions(_VERSIONS.format(narrowed=_WITH_A_SAY), arguments), proposals)
+    return rulebook_from(rows_of(_FOR_THESE, arguments), proposals)
+
+
+def rules_statement(listing_ids: Iterable[int], *, at: datetime) -> Statement:
+    """The same rules, and those for their sisters, for who has something else to do; `rulebook_from` reads the answer."""
+    return _FOR_SISTERS, {"at": at, "ids": numbers(listing_ids)}
 
 
 def every_rule_in_force(*, at: datetime, proposals: Collection[Proposal] = ()) -> tuple[Rulebook, set[int]]:
     """All rules in force, and the ids of items that have one of their own, or one of their listings has. Two statements."""
-    rows = _versions(_VERSIONS.format(narrowed=""), {"at": at})
-    items = {item_id for row in rows if (item_id := row.item_of_its_own) is not None}
-    return _rulebook(rows, proposals), items
+    rows = rows_of(_VERSIONS.format(ours="", narrowed=""), {"at": at})
+    items = {item_id for row in _versions(rows) if (item_id := row.item_of_its_own) is not None}
+    return rulebook_from(rows, proposals), items
 
 
-def _rulebook(rows: Iterable[_Version], proposals: Collection[Proposal]) -> Rulebook:
+def rulebook_from(answer: Rows, proposals: Collection[Proposal] = ()) -> Rulebook:
     """The rules as they are, with proposed ones in the place of those they would replace."""
+    rows = _versions(answer)
     replaced = {proposal.scope for proposal in proposals if not proposal.campaign}
     found = [(row.scope, row.as_terms()) for row in rows if row.campaign_id is not None or row.scope not in replaced]
     found += [(proposal.scope, _proposed(proposal)) for proposal in proposals]

@@ -20,7 +20,8 @@ from channels_sync.adapters.registry import ADAPTERS
 from channels_sync.allocation import Terms
 from channels_sync.allocation.terms import AVAILABLE, BUILDABLE, BUILT, FIXED
 from channels_sync.models import Channel, ChannelMode, Freeze, Listing
-from channels_sync.reads.figures import QUANTITY_MAX, sources_of
+from channels_sync.reads.grounds import sources_of
+from channels_sync.reads.listing_facts import QUANTITY_MAX
 from channels_sync.reads.pools import EVERY_SITE, FREE, Pool, pool_arguments
 from channels_sync.reads.rulebook import every_rule_in_force
 from inventory.arrays import flags, numbers, texts

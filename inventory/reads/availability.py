@@ -1,7 +1,6 @@
 """What can be promised of items, and from where: one statement for any number of items and places."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -10,10 +9,11 @@ from django.utils import timezone
 from inventory.arrays import numbers
 from inventory.models import LocationKind, StockStatus
 from inventory.quantities import ZERO
-from inventory.trips import rows_of
+from inventory.records import record
+from inventory.trips import Rows, Statement, rows_of
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SourceAvailability:
     """One item at one source: a location with everything below it. Quantities are in the item's stock unit."""
 
@@ -44,7 +44,7 @@ class SourceAvailability:
         return not (self.on_hand or self.reserved_pinned or self.reserved_soft or self.expired or self.withheld)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ItemAvailability:
     """One item over the sources that were asked for; sources that hold and owe nothing are left out."""
 
@@ -127,20 +127,29 @@ def availability(
     """
     if not items:
         return {}
-    at = at or timezone.now()
-    found: dict[int, tuple[int | None, list[SourceAvailability]]] = {}
-    rows = rows_of(
-        _AVAILABILITY,
-        {
-            "items": numbers(items),
-            "sources": numbers(sources),
-            "available": StockStatus.AVAILABLE.value,
-            "channel_owned": LocationKind.CHANNEL_OWNED.value,
-            "day": timezone.localdate(at),
-            "good_for": good_for_days,
-            "at": at,
-        },
+    return availability_from(
+        rows_of(*availability_statement(items=items, sources=sources, at=at, good_for_days=good_for_days))
     )
+
+
+def availability_statement(
+    *, items: Collection[int], sources: Collection[int] = (), at: datetime | None = None, good_for_days: int = 0
+) -> Statement:
+    """What `availability` asks, for who has something else to do meanwhile; `availability_from` reads the answer."""
+    at = at or timezone.now()
+    return _AVAILABILITY, {
+        "items": numbers(items),
+        "sources": numbers(sources),
+        "available": StockStatus.AVAILABLE.value,
+        "channel_owned": LocationKind.CHANNEL_OWNED.value,
+        "day": timezone.localdate(at),
+        "good_for": good_for_days,
+        "at": at,
+    }
+
+
+def availability_from(rows: Rows) -> dict[int, ItemAvailability]:
+    found: dict[int, tuple[int | None, list[SourceAvailability]]] = {}
     for item_id, cutoff, *source in rows:
         _, places = found.setdefault(item_id, (cutoff, []))
         if source[0] is not None:

@@ -5,18 +5,18 @@ not limit. One figure per product: products that draw on the same component cann
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
 from inventory.quantities import ZERO
 from inventory.reads.availability import ItemAvailability, availability
+from inventory.records import record
 from production.explosion import startable
 from production.reads.structures import ItemFact, Structures, load_structures
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ComponentLimit:
     """What one component allows: `free` in its stock unit, `per_unit` exact per unit of output, `limit` units of output."""
 
@@ -26,7 +26,7 @@ class ComponentLimit:
     limit: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Buildable:
     """How many units of an item could be made now by one version; `quantity` is None when no component limits it.
 

@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from inventory.arrays import numbers
 from inventory.models import ItemKind
-from inventory.trips import rows_of
+from inventory.records import record
+from inventory.trips import Rows, Statement, rows_of
 from production.explosion import (
     BomFact,
     LineFact,
@@ -66,7 +67,7 @@ WITH used(bom_id) AS (SELECT unnest((SELECT %(boms)s::bigint[])))
 {_LINES}"""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ItemFact:
     """An item as far as BOMs are concerned; `standard_cost` in base currency per stock unit, None when unknown."""
 
@@ -84,7 +85,7 @@ class ItemFact:
         return self.kind == ItemKind.SERVICE
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class BomHead:
     """One version; `effective_to` is the first day it is no longer used."""
 
@@ -99,7 +100,7 @@ class BomHead:
     process_loss_percent: Decimal = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TypedLine:
     """What was typed on a line, beside the figures the explosion uses."""
 
@@ -234,12 +235,33 @@ def load_structures(
     not in the answer. One statement.
     """
     on = on or timezone.localdate()
-    found = Structures(on)
-    wanted_items, wanted_boms = sorted(set(items)), sorted(set(boms))
+    wanted_items, wanted_boms = set(items), set(boms)
     if not wanted_items and not wanted_boms:
-        return found
-    arguments = {"items": numbers(wanted_items), "boms": numbers(wanted_boms), "on": on, "whole": whole}
-    return _read(rows_of(_STRUCTURES, arguments), found)
+        return Structures(on)
+    return structures_from(
+        rows_of(*structures_statement(items=wanted_items, boms=wanted_boms, on=on, whole=whole)), on=on
+    )
+
+
+def structures_statement(
+    *, items: Iterable[int] = (), boms: Iterable[int] = (), on: date, whole: bool = True
+) -> Statement:
+    """What `load_structures` asks, for who has something else to do meanwhile; `structures_from` reads the answer."""
+    return _STRUCTURES, {
+        "items": numbers(sorted(set(items))),
+        "boms": numbers(sorted(set(boms))),
+        "on": on,
+        "whole": whole,
+    }
+
+
+def structures_from(rows: Rows, *, on: date) -> Structures:
+    return _read(rows, Structures(on))
+
+
+def items_in(rows: Rows) -> set[int]:
+    """Ids of the items in an answer to `structures_statement`: what is made, and its components."""
+    return {row[9] for row in rows} | {row[33] for row in rows if row[33] is not None}
 
 
 def load_versions(*, boms: Iterable[int], on: date) -> Structures:

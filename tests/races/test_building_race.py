@@ -44,7 +44,7 @@ def test_a_component_that_rises_while_the_other_one_is_taken_in_is_not_missed(co
         pass
     assert push_of(listing).wanted == 5
     has_worked_out, may_write = threading.Event(), threading.Event()
-    write = recomputing.write_lines
+    write = recomputing.write_plans
 
     def wait_and_write(*args, **named):
         if not has_worked_out.is_set():
@@ -52,7 +52,7 @@ def test_a_component_that_rises_while_the_other_one_is_taken_in_is_not_missed(co
             assert may_write.wait(PATIENCE_SECONDS)
         return write(*args, **named)
 
-    monkeypatch.setattr(recomputing, "write_lines", wait_and_write)
+    monkeypatch.setattr(recomputing, "write_plans", wait_and_write)
 
     put_on_hand(wax, site, "15")
     with ThreadPoolExecutor(2) as pool:

@@ -71,7 +71,7 @@ def test_news_survives_a_failure_of_what_follows_from_it(monkeypatch):
         raise RuntimeError("the machine stopped")
 
     with monkeypatch.context() as broken:
-        broken.setattr(recomputing, "write_lines", fail)
+        broken.setattr(recomputing, "write_plans", fail)
         with pytest.raises(RuntimeError):
             absorb_changes()
 

@@ -53,7 +53,7 @@ def test_while_one_piece_is_worked_out_everything_else_is_free(committed_db, sma
     set_half(shop)
     while StockChange.objects.exists():
         absorb_changes()
-    write, looked = recomputing.write_lines, []
+    write, looked = recomputing.write_plans, []
 
     def free_rows():
         with connection.cursor() as cursor:
@@ -68,7 +68,7 @@ def test_while_one_piece_is_worked_out_everything_else_is_free(committed_db, sma
                 looked.append(pool.submit(free_rows).result(30))
         return write(*args, **named)
 
-    monkeypatch.setattr(recomputing, "write_lines", look_and_write)
+    monkeypatch.setattr(recomputing, "write_plans", look_and_write)
     assert RecomputePiece.objects.exists()
     absorb_all()
 
@@ -85,7 +85,7 @@ def test_a_worker_that_dies_in_between_loses_nothing_and_keeps_what_it_did(
     shop, market, _ = make_company()
     set_half(shop)
     set_half(market)
-    write, written = recomputing.write_lines, []
+    write, written = recomputing.write_plans, []
 
     def die(*args, **named):
         write(*args, **named)
@@ -94,7 +94,7 @@ def test_a_worker_that_dies_in_between_loses_nothing_and_keeps_what_it_did(
             raise WorkerKilled
 
     with monkeypatch.context() as broken:
-        broken.setattr(recomputing, "write_lines", die)
+        broken.setattr(recomputing, "write_plans", die)
         with pytest.raises(WorkerKilled):
             absorb_all()
     done = PublicationLine.objects.filter(version=2).count()
