@@ -57,14 +57,26 @@ def _absorb_news(rows_max: int, *, of_many: bool) -> int:
     )
     if not news:
         return 0
-    items = touched_by(items={item_id for touched, *_ in news for item_id in touched}, now=timezone.now())
+    touched = touched_by(items={item_id for items, *_ in news for item_id in items}, now=timezone.now())
     cause = Cause(
         words=joined(cause for _, _, cause, *_ in news),
         posting_id=max((posting_id for _, posting_id, *_ in news if posting_id is not None), default=None),
         changed_at=min(recorded_at for _, _, _, recorded_at, *_ in news),
         actors=frozenset(actor_id for *_, actor_id, _ in news if actor_id is not None),
     )
-    _recompute_or_leave(Width.of_items(items), cause=cause, is_wide=of_many)
+    width = Width.of_items(touched.items)
+    listing_ids = width.listing_ids(after=touched.notes)
+    if listing_ids is not None:
+        recompute_locked(listing_ids=listing_ids, cause=cause)
+    else:
+        leave_pieces(
+            width,
+            words=cause.words,
+            posting_id=cause.posting_id,
+            changed_at=cause.changed_at,
+            actors=cause.actors,
+            is_wide=of_many,
+        )
     return len(news)
 
 
@@ -80,22 +92,6 @@ def _absorb_piece(*, keeps_back: Channel | None = None) -> int:
         return 0
     recompute_piece(piece)
     return 1
-
-
-def _recompute_or_leave(width: Width, *, cause: Cause, is_wide: bool) -> None:
-    """At once where one transaction can bear it, else in pieces."""
-    listing_ids = width.listing_ids()
-    if listing_ids is not None:
-        recompute_locked(listing_ids=listing_ids, cause=cause)
-    else:
-        leave_pieces(
-            width,
-            words=cause.words,
-            posting_id=cause.posting_id,
-            changed_at=cause.changed_at,
-            actors=cause.actors,
-            is_wide=is_wide,
-        )
 
 
 @operation

@@ -11,7 +11,8 @@ any component looks at that product in any case.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -21,7 +22,7 @@ from django.utils import timezone
 from channels_sync.allocation import Derivation
 from channels_sync.allocation.terms import BUILDABLE
 from channels_sync.models import BuildFigure
-from channels_sync.reads.division import connected_products
+from channels_sync.reads.division import division_statement, products_connected_with
 from channels_sync.reads.layers import makeable_of
 from channels_sync.reads.pools import EVERY_SITE, FREE, places_statement, pool_arguments
 from inventory.arrays import flags, numbers
@@ -45,20 +46,29 @@ def counts_buildable(*, now: datetime) -> bool:
     return bool(counts)
 
 
-def touched_by(*, items: Collection[int], now: datetime) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """Items (ids, ascending) whose figures may change, and the notes of how many could be made, which are still to be sent."""
+
+    items: Sequence[int]
+    notes: Sequence[Statement] = ()
+
+
+def touched_by(*, items: Collection[int], now: datetime) -> Touched:
     """`items` (ids), and everything of which the number that could be built changes with them. Within the transaction.
 
-    The notes follow. The number of statements does not depend on how many items there are, nor on what they are built into.
+    The notes of what is free follow at once, the others are the caller's to send. The number of statements does not depend on
+    how many items there are, nor on what they are built into.
     """
     if not items:
-        return []
+        return Touched(())
     ((counts, _),), places = in_one_trip(_lock_where_counted(now=now), places_statement([EVERY_SITE]))
     if not counts:
-        return sorted(items)
-    free = _note_free(items, now=now, places=places)
-    built = _candidates(free, on=timezone.localdate(now))
-    changed = _note_makeable({*items, *built}, now=now)
-    return sorted({*items, *changed, *connected_products(items={*items, *changed}, at=now)})
+        return Touched(sorted(items))
+    built = _built_of(items, now=now, places=places)
+    changed, notes, divides = _makeable({*items, *built}, now=now)
+    connected = products_connected_with(items={*items, *changed}, at=now) if divides else set()
+    return Touched(sorted({*items, *changed, *connected}), notes)
 
 
 def forgetting_newer(derivations: Collection[Derivation]) -> list[Statement]:
@@ -144,20 +154,15 @@ _BETWEEN = {
     "of_balances": "b.item_id > %(low)s AND b.item_id <= %(high)s",
     "of_reservations": "r.item_id > %(low)s AND r.item_id <= %(high)s",
 }
-_NOTE_FREE_OF_SOME = (_NOTE_FREE + "SELECT item_id, before, free FROM counted").format(
-    of_items="i.id = ANY(%(items)s::bigint[])", **_SOME
-)
+_NOTE_FREE_OF_SOME = _NOTE_FREE.format(of_items="i.id = ANY(%(items)s::bigint[])", **_SOME)
 _NOTE_FREE_BETWEEN = (_NOTE_FREE + "SELECT item_id, before, free FROM counted WHERE before <> free").format(
     of_items="i.id > %(low)s AND i.id <= %(high)s", **_BETWEEN
 )
 
 
-def _note_free(
-    items: Collection[int], *, now: datetime, places: Rows | None = None
-) -> dict[int, tuple[Decimal | None, Decimal]]:
-    """Note what is free of items now; by item what was noted before (None: nothing) and what is free now."""
-    rows = rows_of(_NOTE_FREE_OF_SOME, {"items": numbers(items), **pool_arguments([EVERY_SITE], at=now, places=places)})
-    return {item_id: (before, free) for item_id, before, free in rows}
+def _note_free(items: Collection[int], *, now: datetime) -> None:
+    """Note what is free of items now."""
+    execute(_NOTE_FREE_OF_SOME + "SELECT 1", {"items": numbers(items), **pool_arguments([EVERY_SITE], at=now)})
 
 
 @operation
@@ -166,7 +171,7 @@ def _note_free_between(low: int, high: int, *, now: datetime) -> None:
     _lock()
     rows = rows_of(_NOTE_FREE_BETWEEN, {"low": low, "high": high, **pool_arguments([EVERY_SITE], at=now)})
     changed = {item_id: (before, free) for item_id, before, free in rows}
-    unknown = _candidates(changed, on=timezone.localdate(now))
+    unknown = _candidates_of(changed, on=timezone.localdate(now))
     if unknown:
         BuildFigure.objects.filter(item__in=unknown).update(makeable=None)
 
@@ -175,8 +180,7 @@ def _note_free_between(low: int, high: int, *, now: datetime) -> None:
 
 _CANDIDATES = f"""
 SELECT DISTINCT b.item_id, coalesce(m.is_inside, false)
-FROM unnest(%(items)s::bigint[], %(before)s::numeric[], %(free)s::numeric[]) AS c(item_id, before, free)
-JOIN inventory_item i ON i.id = c.item_id
+FROM {{changed}} JOIN inventory_item i ON i.id = c.item_id
 JOIN production_bomline l ON l.component_id = c.item_id AND NOT l.is_consumable AND NOT l.is_optional
 JOIN production_bom b ON b.id = l.bom_id AND {IN_FORCE}
 LEFT JOIN channels_sync_buildfigure m ON m.item_id = b.item_id
@@ -193,19 +197,33 @@ WHERE m.makeable IS NULL OR m.is_inside OR c.before IS NULL
 """A step of the component is added to every need: rounding can make it that much more."""
 
 
-def _candidates(free: Mapping[int, tuple[Decimal | None, Decimal]], *, on: date) -> set[int]:
-    """Products whose number may change with what is free of these."""
+_CANDIDATES_OF_NEWS = _NOTE_FREE_OF_SOME + _CANDIDATES.format(changed="counted c")
+_CANDIDATES_OF_OTHERS = _CANDIDATES.format(
+    changed="unnest(%(items)s::bigint[], %(before)s::numeric[], %(free)s::numeric[]) AS c(item_id, before, free)"
+)
+
+
+def _built_of(items: Collection[int], *, now: datetime, places: Rows) -> set[int]:
+    """Note what is free of items now; products whose number may change with it."""
+    stock = {"items": numbers(items), **pool_arguments([EVERY_SITE], at=now, places=places)}
+    return _with_what_contains(rows_of(_CANDIDATES_OF_NEWS, {**stock, "on": timezone.localdate(now)}))
+
+
+def _candidates_of(free: Mapping[int, tuple[Decimal | None, Decimal]], *, on: date) -> set[int]:
+    """Products whose number may change with what is free of these: by item before (None: not known) and now."""
     if not free:
         return set()
-    rows = rows_of(
-        _CANDIDATES,
-        {
-            "items": numbers(free),
-            "before": numbers([before for before, _ in free.values()]),
-            "free": numbers([now for _, now in free.values()]),
-            "on": on,
-        },
-    )
+    arguments = {
+        "items": numbers(free),
+        "before": numbers([before for before, _ in free.values()]),
+        "free": numbers([now for _, now in free.values()]),
+        "on": on,
+    }
+    return _with_what_contains(rows_of(_CANDIDATES_OF_OTHERS, arguments))
+
+
+def _with_what_contains(rows: Rows) -> set[int]:
+    """The products found, and what contains those of them that are phantoms of others."""
     found = {item_id for item_id, _ in rows}
     inside = {item_id for item_id, is_inside in rows if is_inside}
     return found | dependents(items=inside) if inside else found
@@ -232,7 +250,8 @@ WITH in_force AS MATERIALIZED (
   SELECT m.item_id, m.bom_id, coalesce(min(x.makeable), 0) AS makeable,
          coalesce(bool_or(
            l.is_phantom OR i.kind = 'phantom' OR l.rounding_multiple IS NOT NULL OR l.setup_quantity > 0
-         ), false) OR m.item_id IN (SELECT item_id FROM twice) AS is_odd
+         ), false) OR m.item_id IN (SELECT item_id FROM twice) AS is_odd,
+         array_agg(l.component_id) FILTER (WHERE f.free IS NULL AND l.id IS NOT NULL) AS uncounted
   FROM made m JOIN inventory_item p ON p.id = m.item_id
   LEFT JOIN production_bomline l ON l.bom_id = m.bom_id
   LEFT JOIN inventory_item i ON i.id = l.component_id
@@ -246,11 +265,11 @@ WITH in_force AS MATERIALIZED (
   LEFT JOIN LATERAL (SELECT ({startable}) * p.step AS makeable) x ON true
   GROUP BY m.item_id, m.bom_id
 )
-SELECT c.item_id, c.makeable, n.makeable, c.is_odd, c.bom_id
+SELECT c.item_id, c.makeable, n.makeable, c.is_odd, c.bom_id, c.uncounted
 FROM counted c LEFT JOIN channels_sync_buildfigure n ON n.item_id = c.item_id
-WHERE c.is_odd OR n.makeable IS DISTINCT FROM c.makeable OR n.bom_id IS DISTINCT FROM c.bom_id
+WHERE c.is_odd OR c.uncounted IS NOT NULL OR n.makeable IS DISTINCT FROM c.makeable OR n.bom_id IS DISTINCT FROM c.bom_id
 UNION ALL
-SELECT b.item_id, 0, b.makeable, false, NULL FROM channels_sync_buildfigure b
+SELECT b.item_id, 0, b.makeable, false, NULL, NULL FROM channels_sync_buildfigure b
 WHERE {of_boms} AND b.makeable IS DISTINCT FROM 0 AND NOT EXISTS (SELECT FROM in_force m WHERE m.item_id = b.item_id)
 """
 _MAKEABLE_OF_SOME = _MAKEABLE.format(
@@ -265,58 +284,49 @@ _MAKEABLE_BETWEEN = _MAKEABLE.format(
 """Products of which anything changed, and a part of all others that differs from hour to hour, to be sure."""
 
 
-_UNCOUNTED = f"""
-SELECT DISTINCT l.component_id FROM production_bom b JOIN production_bomline l ON l.bom_id = b.id
-LEFT JOIN channels_sync_buildfigure n ON n.item_id = l.component_id
-WHERE b.item_id = ANY(%(items)s::bigint[]) AND {IN_FORCE} AND n.free IS NULL
-"""
-
-
-def _note_makeable(items: Collection[int], *, now: datetime) -> set[int]:
-    """Note how many could be made of items; those where that is another number than before.
+def _makeable(items: Collection[int], *, now: datetime) -> tuple[set[int], list[Statement], bool]:
+    """How many could be made of items: those where that is another number than before, the notes that are still to be sent, and
+    whether any rule has products divide what could be built.
 
     What is free of a component that nobody counted yet is counted first.
     """
-    arguments = {"items": numbers(items), "on": timezone.localdate(now)}
-    missing, rows = in_one_trip((_UNCOUNTED, arguments), (_MAKEABLE_OF_SOME, arguments))
-    if missing:
-        _note_free([item_id for (item_id,) in missing], now=now)
-        rows = rows_of(_MAKEABLE_OF_SOME, arguments)
-    return _write_makeable(rows, now=now)
+    asked = _MAKEABLE_OF_SOME, {"items": numbers(items), "on": timezone.localdate(now)}
+    rows, ((divides,),) = in_one_trip(asked, division_statement(at=now))
+    if missing := {component for *_, uncounted in rows for component in uncounted or ()}:
+        _note_free(missing, now=now)
+        rows = rows_of(*asked)
+    return *_changed_with_notes(rows, now=now), bool(divides)
 
 
 @operation
 def _note_makeable_between(low: int, high: int, *, now: datetime) -> None:
     _lock()
     arguments = {"low": low, "high": high, "hour": now.hour, "on": timezone.localdate(now)}
-    changed = sorted(_write_makeable(rows_of(_MAKEABLE_BETWEEN, arguments), now=now))
-    tell_changed(items=changed, cause="buildable")
+    changed, notes = _changed_with_notes(rows_of(_MAKEABLE_BETWEEN, arguments), now=now)
+    for note in notes:
+        execute(*note)
+    tell_changed(items=sorted(changed), cause="buildable")
 
 
-def _write_makeable(rows: Rows, *, now: datetime) -> set[int]:
-    """Note what a statement of _MAKEABLE answered; the items whose number that changed."""
+def _changed_with_notes(rows: Rows, *, now: datetime) -> tuple[set[int], list[Statement]]:
+    """What a statement of _MAKEABLE answered: the items whose number it changes, and the note of it, still to be sent."""
     found = {item_id: makeable for item_id, makeable, *_ in rows}
-    odd = [item_id for item_id, _, _, is_odd, _ in rows if is_odd]
+    odd = [item_id for item_id, _, _, is_odd, *_ in rows if is_odd]
     inside: set[int] = set()
     if odd:
         structures = load_structures(items=odd, whole=False, on=timezone.localdate(now))
         stock = availability(items=list(structures.items), at=now)
         found |= {item_id: makeable_of(item_id, structures, stock).quantity for item_id in odd}
         inside = {line.component_id for bom in structures.boms.values() for line in bom.lines if line.explodes}
+    notes: list[Statement] = []
     if rows:
-        execute(
-            "INSERT INTO channels_sync_buildfigure (item_id, makeable, bom_id, is_odd, is_inside)"
-            " SELECT u.item_id, u.makeable, u.bom_id, u.is_odd, false"
-            " FROM unnest(%s::bigint[], %s::numeric[], %s::bigint[], %s::boolean[]) AS u(item_id, makeable, bom_id, is_odd)"
-            " ORDER BY u.item_id ON CONFLICT (item_id) DO UPDATE"
-            " SET makeable = excluded.makeable, bom_id = excluded.bom_id, is_odd = excluded.is_odd",
-            [
-                numbers(found),
-                numbers(found.values()),
-                numbers(bom_id for *_, bom_id in rows),
-                flags(is_odd for _, _, _, is_odd, _ in rows),
-            ],
-        )
+        parameters = [
+            numbers(found),
+            numbers(found.values()),
+            numbers(bom_id for *_, bom_id, _ in rows),
+            flags(is_odd for _, _, _, is_odd, *_ in rows),
+        ]
+        notes.append((_NOTE_MAKEABLE, parameters))
     changed = {item_id for item_id, _, before, *_ in rows if before != found[item_id]}
     if inside:
         BuildFigure.objects.bulk_create(
@@ -325,4 +335,13 @@ def _write_makeable(rows: Rows, *, now: datetime) -> set[int]:
             unique_fields=["item"],
             update_fields=["is_inside"],
         )
-    return changed
+    return changed, notes
+
+
+_NOTE_MAKEABLE = """
+INSERT INTO channels_sync_buildfigure (item_id, makeable, bom_id, is_odd, is_inside)
+SELECT u.item_id, u.makeable, u.bom_id, u.is_odd, false
+FROM unnest(%s::bigint[], %s::numeric[], %s::bigint[], %s::boolean[]) AS u(item_id, makeable, bom_id, is_odd)
+ORDER BY u.item_id
+ON CONFLICT (item_id) DO UPDATE SET makeable = excluded.makeable, bom_id = excluded.bom_id, is_odd = excluded.is_odd
+"""

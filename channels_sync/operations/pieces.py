@@ -14,7 +14,7 @@ from django.db import connection
 
 from channels_sync.models import Channel, ChannelMode
 from inventory.arrays import numbers
-from inventory.trips import rows_of
+from inventory.trips import Statement, in_one_trip
 from inventory.wakeups import wake_after_commit
 
 LISTINGS_PER_PIECE = 1_000
@@ -76,12 +76,16 @@ class Width:
     def of_listings(cls, listings: Iterable[int]) -> Width:
         return cls(_OF_LISTINGS, {"listings": numbers(listings)})
 
-    def listing_ids(self) -> list[int] | None:
-        """The listings in ascending order; None when they are too many for one transaction."""
-        rows = rows_of(
+    def listing_ids(self, *, after: Sequence[Statement] = ()) -> list[int] | None:
+        """The listings in ascending order; None when they are too many for one transaction.
+
+        They are asked for `after` statements that go with the question.
+        """
+        asked = (
             f"SELECT l.id {_FROM} {self.condition} ORDER BY l.id LIMIT %(enough)s",
             {**self.values, "off": ChannelMode.OFF.value, "enough": LISTINGS_PER_PIECE + 1},
         )
+        *_, rows = in_one_trip(*after, asked)
         found = [listing_id for (listing_id,) in rows]
         return found if len(found) <= LISTINGS_PER_PIECE else None
 

@@ -21,7 +21,7 @@ from channels_sync.reads.layers import demand_of
 from channels_sync.reads.rulebook import Proposal, every_rule_in_force
 from inventory.quantities import PLACES, ZERO, round_down
 from inventory.reads.availability import availability
-from inventory.trips import rows_of
+from inventory.trips import Statement, rows_of
 from production.contention import Make, Shop, Want, largest, most_taken, partition, worst_rate
 from production.reads.buildable import free_stock
 from production.reads.structures import IN_FORCE, Structures, load_structures
@@ -57,16 +57,13 @@ class _Member:
         )
 
 
-def is_divided(*, at: datetime, proposals: Collection[Proposal] = ()) -> bool:
-    """Whether any rule in force, or proposed, has products divide what could be built. One statement."""
-    if any(proposal.terms.get("building") not in (None, "", ALONE) for proposal in proposals):
-        return True
-    ((divides,),) = rows_of(
+def division_statement(*, at: datetime) -> Statement:
+    """Asks whether any rule in force has products divide what could be built."""
+    return (
         "SELECT EXISTS (SELECT FROM channels_sync_allocationpolicy WHERE effective_from <= %(at)s"
         " AND (effective_to IS NULL OR effective_to > %(at)s) AND building NOT IN ('', %(alone)s))",
         {"at": at, "alone": ALONE},
     )
-    return bool(divides)
 
 
 def parts_of_building(*, at: datetime, proposals: Collection[Proposal] = ()) -> dict[int, Part]:
@@ -118,8 +115,12 @@ def connected_products(*, items: Collection[int], at: datetime) -> set[int]:
 
     `items` may be products, taking part or not, and components.
     """
-    if not is_divided(at=at):
-        return set()
+    ((divides,),) = rows_of(*division_statement(at=at))
+    return products_connected_with(items=items, at=at) if divides else set()
+
+
+def products_connected_with(*, items: Collection[int], at: datetime) -> set[int]:
+    """The same for who knows that a rule has products divide what could be built."""
     members = _members(at=at)
     structures = load_structures(items={*members, *items}, whole=False, on=timezone.localdate(at))
     users: dict[int, set[int]] = {}

@@ -37,16 +37,16 @@ def test_a_later_recompute_never_writes_an_older_figure(committed_db, monkeypatc
     absorb_changes()
     put_on_hand(listing.item, site, "1")
     has_read, may_write = threading.Event(), threading.Event()
-    read = figures.availability
+    read = figures.availability_from
 
-    def read_and_wait(**arguments):
-        found = read(**arguments)
+    def read_and_wait(rows):
+        found = read(rows)
         if not has_read.is_set():
             has_read.set()
             assert may_write.wait(PATIENCE_SECONDS)
         return found
 
-    monkeypatch.setattr(figures, "availability", read_and_wait)
+    monkeypatch.setattr(figures, "availability_from", read_and_wait)
 
     with ThreadPoolExecutor(2) as pool:
         first = in_thread(pool, absorb_changes)

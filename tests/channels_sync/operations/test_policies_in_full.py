@@ -553,5 +553,6 @@ def test_every_layer_costs_a_fixed_number_of_statements():
     with CaptureQueriesContext(connection) as many:
         figures_of(listing_ids=ids)
 
-    # freezes, listings, rules, sources, structures, stock (2: with and without shelf life), suppliers, demand, trust (2)
-    assert len(one) == len(many) == 11
+    # freezes, listings, items, channels, rules, sources, structures, stock (2: with and without shelf life), suppliers, demand,
+    # trust (2)
+    assert len(one) == len(many) == 13

@@ -232,11 +232,11 @@ def test_costs_the_same_queries_for_1_and_50_listings(django_assert_num_queries)
 
     StockChange.objects.all().delete()  # a change of rules that nobody took in yet would be seen, and held
 
-    # listings, transaction (2), lock, freezes, facts, sources, policies, stock, news, limits, window, late places,
-    # runs, rows, lines
-    with django_assert_num_queries(16):
+    # listings, transaction (2), lock, freezes, facts (3), sources, policies, stock, news, limits, window, late places,
+    # runs and rows, lines
+    with django_assert_num_queries(17):
         recompute_listings(listings=listings[:1], cause="test")
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(17):
         recompute_listings(listings=listings[1:], cause="test")
 
     assert {push_of(listing).wanted for listing in listings} == {8}
