@@ -16,7 +16,13 @@ from django.db import connection
 
 @contextmanager
 def one_look() -> Iterator[None]:
-    """Facts checked within it share their passes over the ledger: who is asked first judges for the others too."""
+    """Facts checked within it share their passes over the ledger: who is asked first judges for the others too.
+
+    Within another look it is that one.
+    """
+    if _passes.get() is not None:
+        yield
+        return
     token = _passes.set({})
     try:
         yield
@@ -76,11 +82,13 @@ WITH closed AS MATERIALIZED (
   SELECT p.place, sum(m.quantity) AS quantity, coalesce(sum(m.value), 0) AS value,
          coalesce(sum(m.quantity * WEIGHT(m.item_id, m.location_id, m.lot_id, m.status)), 0) AS cells,
          coalesce(sum(m.value * WEIGHT(m.item_id)), 0) AS worth_of_items,
+         count(m.id) AS movements,
          count(*) FILTER (WHERE m.effective_at <> p.effective_at OR m.recorded_at <> p.recorded_at) AS untimely,
          array_agg(p.id) FILTER (WHERE m.id IS NULL AND p.kind NOT IN ('cost_correction', 'landed_cost', 'completion')) AS empty
-  FROM inventory_movement m RIGHT JOIN dated p ON p.id = m.posting_id GROUP BY 1
+  FROM inventory_movement m FULL JOIN dated p ON p.id = m.posting_id GROUP BY 1
 ), moved AS (
-  SELECT coalesce(sum(cells), 0) AS cells, coalesce(sum(worth_of_items), 0) AS value, coalesce(sum(untimely), 0) AS untimely
+  SELECT coalesce(sum(cells), 0) AS cells, coalesce(sum(worth_of_items), 0) AS value, coalesce(sum(untimely), 0) AS untimely,
+         coalesce(sum(movements), 0)::bigint AS number
   FROM part
 ), kept AS (
   SELECT coalesce(sum(b.quantity * WEIGHT(b.item_id, b.location_id, b.lot_id, b.status)), 0) AS cells,
@@ -100,9 +108,10 @@ WITH closed AS MATERIALIZED (
   ) c
 )
 SELECT moved.cells = kept.cells, (kept.quantity, moved.value) = (pooled.quantity, pooled.value), periods.agree,
-       moved.untimely = 0, ARRAY(SELECT unnest(empty) FROM part)
+       moved.untimely = 0, ARRAY(SELECT unnest(empty) FROM part), moved.number
 FROM moved, kept, pooled, periods
 """
+"""A full join, though no movement is without its posting: so the period is worked out once a posting, not once a movement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +127,8 @@ class OnTheLedger:
     """Of each movement with its posting."""
     without_movements: Sequence[int]
     """Ids of postings of kinds that usually move something, and did not."""
+    movements: int
+    """How many there are."""
 
 
 def on_the_ledger() -> OnTheLedger:
