@@ -5,19 +5,19 @@ The same file again changes nothing, since the book then says what the report sa
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from uuid import uuid4
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from inventory.errors import DomainError
 from inventory.importing.cells import read_choice, read_date, read_quantity, usual_spelling
 from inventory.importing.errors import CellError
 from inventory.importing.headers import Field, find_columns
 from inventory.importing.items import items_by_sku
+from inventory.importing.moments import read_moment_reported
 from inventory.importing.opening_stock import STATUS_WORDS
 from inventory.importing.reports import Change, Outcome, Report
 from inventory.importing.rows import RowReader, is_total, read_rows
@@ -111,19 +111,6 @@ def _is_left_out(reader: RowReader, report: Report) -> bool:
     return True
 
 
-def read_moment(text: str) -> datetime:
-    """A point in time; a day alone is the end of that day, or now while it lasts. Raises CellError."""
-    words = text.strip()
-    try:
-        moment = parse_datetime(words) if ":" in words else None
-    except ValueError:
-        moment = None
-    if moment is None:
-        end = datetime.combine(read_date(words) + timedelta(days=1), datetime.min.time())
-        return min(timezone.make_aware(end), timezone.now())
-    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
-
-
 def _entry(
     reader: RowReader,
     items: Mapping[str, Item],
@@ -146,7 +133,7 @@ def _entry(
         reader.refuse("location", f"{location.code} is our own place; its figures are our records. Count it instead.")
     status = reader.read("status", lambda text: read_choice(text, WORDS_OF_STATUS, what="status"))
     expires_on = reader.read("expires_on", read_date)
-    as_of = reader.read("as_of", read_moment)
+    as_of = reader.read("as_of", read_moment_reported)
     quantity = _quantity(reader, item)
     if item is None or location is None or place is None or quantity is None or not reader.is_clean:
         return None
