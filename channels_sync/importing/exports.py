@@ -1,12 +1,17 @@
-"""Listings and rules as their imports read them."""
+"""Listings, rules, campaigns, demand, hours of sending and settings of reading back as their imports read them."""
 
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
+from django.db.models import F, QuerySet
+from django.db.models.functions import Lower
+from django.utils import timezone
+
 from channels_sync.allocation.vocabulary import COLUMNS
-from channels_sync.models import AllocationPolicy, ChannelDemand, Listing
+from channels_sync.models import AllocationPolicy, Campaign, ChannelDemand, Listing
 from inventory.importing.exporting import CHUNK_ROWS, Cell, ExportKind, yes
+from inventory.importing.moments import moment_text
 from inventory.importing.paths import Categories
 
 
@@ -28,15 +33,54 @@ def _policies() -> Iterator[list[Cell]]:
     found = AllocationPolicy.objects.standing().select_related("channel", "item", "listing__channel").order_by("pk")
     categories = Categories()
     for rule in found.iterator(chunk_size=CHUNK_ROWS):
-        channel = rule.listing.channel if rule.listing is not None else rule.channel
+        yield _rule(rule, categories)
+
+
+def _rule(rule: AllocationPolicy, categories: Categories) -> list[Cell]:
+    channel = rule.listing.channel if rule.listing is not None else rule.channel
+    return [
+        "" if channel is None else channel.code,
+        categories.text_of(rule.category_id),
+        "" if rule.item is None else rule.item.sku,
+        "" if rule.listing is None else rule.listing.external_sku,
+        *(_cell(getattr(rule, column)) for column in COLUMNS),
+        rule.note,
+    ]
+
+
+def _campaign_rules() -> QuerySet[AllocationPolicy]:
+    """The newest version of every rule of campaigns that have not ended; of two for one scope that count as one, the newer."""
+    what = ("campaign__starts_at", "folded_name", "campaign__ends_at")
+    scope = ("channel_id", "category_id", "item_id", "listing_id")
+    return (
+        AllocationPolicy.objects.filter(
+            campaign__ends_at__gt=timezone.now(),
+            campaign__ended_at__isnull=True,
+            effective_to=F("campaign__ends_at"),
+        )
+        .annotate(folded_name=Lower("campaign__name"))
+        .order_by(*what, *scope, "-campaign_id")
+        .distinct(*what, *scope)
+    )
+
+
+def _campaigns() -> Iterator[list[Cell]]:
+    found = _campaign_rules().select_related("campaign", "channel", "item", "listing__channel")
+    categories = Categories()
+    for rule in found.iterator(chunk_size=CHUNK_ROWS):
+        assert rule.campaign is not None, "only rules of campaigns were asked for"
         yield [
-            "" if channel is None else channel.code,
-            categories.text_of(rule.category_id),
-            "" if rule.item is None else rule.item.sku,
-            "" if rule.listing is None else rule.listing.external_sku,
-            *(_cell(getattr(rule, column)) for column in COLUMNS),
-            rule.note,
+            rule.campaign.name,
+            _start_of(rule.campaign),
+            moment_text(rule.campaign.ends_at),
+            *_rule(rule, categories),
         ]
+
+
+def _start_of(campaign: Campaign) -> str:
+    """One that began at once did so at no round moment; any before it reads back as its start."""
+    begun = campaign.starts_at
+    return moment_text(begun.replace(second=0, microsecond=0) if campaign.began_when_planned else begun)
 
 
 def _cell(value: Any) -> Cell:
@@ -62,7 +106,15 @@ POLICIES_OUT = ExportKind(
     columns=("channel", "category", "item", "listing", *COLUMNS, "note"),
     rows=_policies,
     count=lambda: AllocationPolicy.objects.standing().count(),
-    note="Only lasting rules in force; earlier versions stay in the history, campaigns are not in it.",
+    note="Only lasting rules in force; earlier versions stay in the history, campaigns are a table of their own.",
+)
+CAMPAIGNS_OUT = ExportKind(
+    name="campaigns",
+    permission="channels_sync.view_allocationpolicy",
+    columns=("campaign", "starts_at", "ends_at", "channel", "category", "item", "listing", *COLUMNS, "note"),
+    rows=_campaigns,
+    count=lambda: _campaign_rules().count(),
+    note="Those that have not ended; what ended stays in the history.",
 )
 DEMAND_OUT = ExportKind(
     name="demand",

@@ -1,7 +1,8 @@
 """The tables of selling that can be imported and exported."""
 
+from channels_sync.importing.campaigns import CAMPAIGNS
 from channels_sync.importing.demand import DEMAND
-from channels_sync.importing.exports import DEMAND_OUT, LISTINGS_OUT, POLICIES_OUT
+from channels_sync.importing.exports import CAMPAIGNS_OUT, DEMAND_OUT, LISTINGS_OUT, POLICIES_OUT
 from channels_sync.importing.listings import LISTINGS
 from channels_sync.importing.order_lines import ORDER_LINES
 from channels_sync.importing.policies import POLICIES
@@ -11,10 +12,12 @@ from inventory.importing.running import register_kind, register_outlook
 
 register_kind(LISTINGS)
 register_kind(POLICIES)
+register_kind(CAMPAIGNS)
 register_kind(DEMAND)
 register_kind(ORDER_LINES)
 register_outlook("channels", effect_in_words)
 register_export(LISTINGS_OUT)
 register_export(POLICIES_OUT)
+register_export(CAMPAIGNS_OUT)
 register_export(DEMAND_OUT)
 register_without_export(ORDER_LINES.name, "Lines are added up by day; the sums are exported as channel demand.")

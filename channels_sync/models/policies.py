@@ -48,6 +48,11 @@ class Campaign(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def began_when_planned(self) -> bool:
+        """Whether the start that was asked for had passed, so that it began at once."""
+        return self.starts_at <= self.created_at
+
 
 class AllocationPolicyQuerySet(models.QuerySet["AllocationPolicy"]):
     def in_force(self, *, at: datetime) -> Self:

@@ -28,13 +28,14 @@ from inventory.operations.transactions import operation
 
 @dataclass(frozen=True, slots=True)
 class CampaignRule:
-    """What a campaign sets for one scope; see set_policy."""
+    """What a campaign sets for one scope; see set_policy. Without a note of its own the rule has that of the campaign."""
 
     terms: TermValues
     channel: Channel | None = None
     category: ItemCategory | None = None
     item: Item | None = None
     listing: Listing | None = None
+    note: str | None = None
     scope: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -106,6 +107,16 @@ def end_campaign(*, campaign: Campaign, actor: Actor) -> Campaign:
     return campaign
 
 
+def checked_campaign_terms(terms: TermValues) -> dict[str, Any]:
+    """See checked_terms; a rule that sets nothing is refused too."""
+    values = checked_terms(terms)
+    if not any(value not in (None, "") for value in values.values()):
+        raise InvalidQuantity(
+            "A rule of a campaign that sets nothing does nothing. Give a term.", term="percent", value=""
+        )
+    return values
+
+
 def _locked(campaign: Campaign) -> Campaign:
     found = Campaign.objects.select_for_update(of=("self",), no_key=True).get(pk=campaign.pk)
     if found.ends_at <= timezone.now() or found.ended_at is not None:
@@ -117,11 +128,7 @@ def _locked(campaign: Campaign) -> Campaign:
 
 
 def _add_rule(campaign: Campaign, rule: CampaignRule, actor: Actor) -> AllocationPolicy:
-    values = checked_terms(rule.terms)
-    if not any(value not in (None, "") for value in values.values()):
-        raise InvalidQuantity(
-            "A rule of a campaign that sets nothing does nothing. Give a term.", term="percent", value=""
-        )
+    values = checked_campaign_terms(rule.terms)
     lock_scope(rule.scope)
     now = timezone.now()
     begins_at = max(campaign.starts_at, now)
@@ -135,7 +142,7 @@ def _add_rule(campaign: Campaign, rule: CampaignRule, actor: Actor) -> Allocatio
         **values,
         campaign=campaign,
         version=before.version + 1 if before else 1,
-        note=campaign.note,
+        note=campaign.note if rule.note is None else rule.note,
         effective_from=begins_at,
         effective_to=campaign.ends_at,
         start_told=begins_at <= now,

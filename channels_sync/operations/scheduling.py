@@ -53,6 +53,17 @@ def add_window(
 
 
 @operation
+def reword_window(*, window: SendingWindow, reason: str, actor: Actor) -> SendingWindow:
+    """Give another reason for hours, which stay as they are."""
+    found = SendingWindow.objects.select_for_update(of=("self",), no_key=True).get(pk=window.pk)
+    if found.reason != reason.strip()[:200]:
+        found.reason = reason.strip()[:200]
+        found._history_user = _user(actor)  # type: ignore[attr-defined]  # read by simple_history
+        found.save(update_fields=["reason"])
+    return found
+
+
+@operation
 def remove_window(*, window: SendingWindow, actor: Actor) -> None:
     """Remove hours; what they kept back goes out. Removing twice is fine."""
     found = SendingWindow.objects.filter(pk=window.pk).first()

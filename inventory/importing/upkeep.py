@@ -78,23 +78,30 @@ def leave_out_blank(readers: Iterable[RowReader], report: Report, *, key: str, w
 
 
 def without_repetitions(
-    readers: Iterable[RowReader], report: Report, *, key: Callable[[RowReader], object], column: str, label: str
+    readers: Iterable[RowReader],
+    report: Report,
+    *,
+    key: Callable[[RowReader], object],
+    column: str,
+    label: str | Callable[[RowReader], str],
 ) -> list[RowReader]:
-    """One row for each object; a copy is skipped, a contradiction refused."""
+    """One row for each object; a copy is skipped, a contradiction refused. `label` is a field, or says what a row is about."""
     first: dict[object, RowReader] = {}
     kept = []
     for reader in readers:
         other = first.setdefault(key(reader), reader)
         if other is reader:
             kept.append(reader)
-        elif other.row.cells == reader.row.cells:
-            report.add(reader.number, Outcome.SKIPPED, reader.text(label), note=f"the same as row {other.number}")
+            continue
+        named = reader.text(label) if isinstance(label, str) else label(reader)
+        if other.row.cells == reader.row.cells:
+            report.add(reader.number, Outcome.SKIPPED, named, note=f"the same as row {other.number}")
         else:
             reader.refuse(
                 column,
-                f"{reader.text(label)} stands in row {other.number} already, with other values. Keep one of the two rows.",
+                f"{named} stands in row {other.number} already, with other values. Keep one of the two rows.",
             )
-            report.add(reader.number, Outcome.REFUSED, reader.text(label))
+            report.add(reader.number, Outcome.REFUSED, named)
     return kept
 
 
