@@ -9,9 +9,18 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from channels_sync.allocation.vocabulary import COLUMNS
-from channels_sync.models import AllocationPolicy, Campaign, ChannelDemand, Listing
+from channels_sync.importing.sending_windows import days_text
+from channels_sync.models import (
+    AllocationPolicy,
+    Campaign,
+    Channel,
+    ChannelDemand,
+    DriftSetting,
+    Listing,
+    SendingWindow,
+)
 from inventory.importing.exporting import CHUNK_ROWS, Cell, ExportKind, yes
-from inventory.importing.moments import moment_text
+from inventory.importing.moments import moment_text, time_text
 from inventory.importing.paths import Categories
 
 
@@ -93,6 +102,39 @@ def _demand() -> Iterator[list[Cell]]:
         yield [row.channel.code, row.item.sku, row.day.isoformat(), row.quantity]
 
 
+def _sending_windows() -> Iterator[list[Cell]]:
+    found = SendingWindow.objects.select_related("channel").order_by("channel__code", "kind", "starts_at", "pk")
+    for window in found.iterator(chunk_size=CHUNK_ROWS):
+        yield [
+            window.channel.code,
+            window.kind,
+            window.scope,
+            days_text(window.weekdays),
+            time_text(window.starts_at),
+            time_text(window.ends_at),
+            window.reason,
+        ]
+
+
+DRIFT_COLUMNS = (
+    "settle_minutes",
+    "sample_rows",
+    "lost_lowering",
+    "lost_raise",
+    "edited",
+    "sold",
+    "mapping",
+    "unexplained",
+)
+
+
+def _drift_settings() -> Iterator[list[Cell]]:
+    known = DriftSetting.objects.in_bulk()
+    for channel in Channel.objects.order_by("code"):
+        setting = known.get(channel.pk) or DriftSetting(channel=channel)
+        yield [channel.code, *(getattr(setting, name) for name in DRIFT_COLUMNS)]
+
+
 LISTINGS_OUT = ExportKind(
     name="listings",
     permission="channels_sync.view_listing",
@@ -122,4 +164,19 @@ DEMAND_OUT = ExportKind(
     columns=("channel", "item", "day", "quantity"),
     rows=_demand,
     count=ChannelDemand.objects.count,
+)
+SENDING_WINDOWS_OUT = ExportKind(
+    name="sending_windows",
+    permission="channels_sync.view_sendingwindow",
+    columns=("channel", "kind", "scope", "weekdays", "starts_at", "ends_at", "reason"),
+    rows=_sending_windows,
+    count=SendingWindow.objects.count,
+)
+DRIFT_SETTINGS_OUT = ExportKind(
+    name="drift_settings",
+    permission="channels_sync.view_difference",
+    columns=("channel", *DRIFT_COLUMNS),
+    rows=_drift_settings,
+    count=Channel.objects.count,
+    note="Every channel, with the defaults where nobody set anything.",
 )

@@ -3,13 +3,16 @@
 Every kind of import that has an export must find rows here; whoever adds one adds some that are hard on it.
 """
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
-from channels_sync.models import Listing
+from channels_sync.models import Listing, WindowKind, WindowScope
 from channels_sync.operations.allocating import set_policy
+from channels_sync.operations.campaigns import CampaignRule, add_campaign_rule, plan_campaign
+from channels_sync.operations.deciding_differences import set_drift
 from channels_sync.operations.demand import DaySold, record_demand
 from channels_sync.operations.offering import create_listing
+from channels_sync.operations.scheduling import add_window
 from inventory.importing.running import Mode, kind_named, run_import
 from inventory.models import CountClass, ItemCategory, Lot, SupplierItem, SupplierStock
 from inventory.operations.purchasing import OrderLineSpec, draft_order
@@ -67,6 +70,8 @@ def fill(channels):
     _classes()
     _buying(items, places)
     _selling(items, channels)
+    _campaigns(items, channels)
+    _sending(channels)
 
 
 def _places():
@@ -310,3 +315,52 @@ def _selling(items, channels):
     record_demand(
         rows=[DaySold(channels[0], item, day, Decimal(quantity)) for item in items[:2] for quantity, day in sold]
     )
+
+
+def _campaigns(items, channels):
+    """All are to come: what has begun would begin anew in another book, at its own moment."""
+    packs = Listing.objects.get(channel=channels[1])
+    category = next(item.category for item in items if item.category is not None)
+    for number, (name, text) in enumerate(
+        [*zip(CODES.values(), TEXTS.values(), strict=False), ("Sale", ""), ("Sale", "")]
+    ):
+        plan_campaign(
+            name=name,
+            starts_at=datetime(2099, 12, 1, number, 30, 15 * (number % 2), number % 3, tzinfo=UTC),
+            ends_at=datetime(2099, 12, 1, number + 1, 30, tzinfo=UTC),
+            rules=[
+                CampaignRule({"percent": Decimal("99.125")}),
+                CampaignRule({"buffer": Decimal(0)}, channel=channels[0]),
+            ],
+            note=text.strip(),
+            actor=None,
+        )
+    campaign = plan_campaign(
+        name=TEXTS["comma"],
+        starts_at=datetime(2099, 10, 25, 0, 30, tzinfo=UTC),  # twice on the clocks of Europe
+        ends_at=datetime(2099, 10, 25, 1, 30, tzinfo=UTC),
+        rules=[
+            CampaignRule({"trial_until": date(2099, 12, 31), "sharing": "weight"}, listing=packs, note=TEXTS["lines"])
+        ],
+        note="another",
+        actor=None,
+    )
+    for percent in ("10", "0.125"):
+        rule = CampaignRule({"percent": Decimal(percent)}, channel=channels[1], category=category)
+        add_campaign_rule(campaign=campaign, rule=rule, actor=None)
+    add_campaign_rule(campaign=campaign, rule=CampaignRule({"priority": 0}, item=items[2]), actor=None)
+
+
+def _sending(channels):
+    for number, text in enumerate(TEXTS.values()):
+        add_window(
+            channel=channels[number % 2],
+            kind=WindowKind.OPEN if number % 3 else WindowKind.QUIET,
+            scope=WindowScope.RAISES if number % 2 else WindowScope.EVERYTHING,
+            weekdays="0123456"[number % 7 :],
+            starts_at=time(number + 1, 0, 30 * (number % 2)),
+            ends_at=time(0),
+            reason=text,
+            actor=None,
+        )
+    set_drift(channel=channels[0], values={"settle_minutes": 0, "sample_rows": 200, "edited": "adopt"}, actor=None)

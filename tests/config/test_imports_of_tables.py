@@ -1,4 +1,4 @@
-"""Imports of categories, packs, locations, lots, count classes, listings and rules: what changes, what is refused."""
+"""Imports of categories, packs, locations, lots, count classes, listings, rules and more: what changes, what is refused."""
 
 from datetime import date
 from decimal import Decimal
@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from channels_sync.models import AllocationPolicy, Listing, ListingPush
+from channels_sync.models import AllocationPolicy, DriftSetting, Listing, ListingPush, SendingWindow
 from channels_sync.operations.allocating import set_policy
 from inventory.importing.running import Mode, kind_named, run_import
 from inventory.models import CountClass, ItemCategory, ItemUnit, Location, Lot, StockChange
@@ -37,6 +37,9 @@ CASES = {
     "count_classes": "Class,Counts a year,Tolerance %,Share of usage value %,Approval above\nA,12,0.5,70,250\n",
     "listings": "Channel,SKU on the channel,Item,Title,Pack size\nshop,CANDLE-3,CANDLE,Three candles,3\n",
     "policies": "Channel,Item,Listing,Percent,Buffer\nshop,,,90,2\n,CANDLE,,,1\n,,,100,\n",
+    "campaigns": "Campaign,Starts,Ends,Item,Percent\nS,2099-12-01 08:00,2099-12-10,,90\nS,2099-12-01 08:00,2099-12-10,CANDLE,5\n",
+    "sending_windows": "Channel,Hours,Days,From,Until\nshop,quiet,Mon-Fri,22:00,6:00\nshop,open,,8:00,20:00\n",
+    "drift_settings": "Channel,Minutes to settle,Edited\nshop,30,adopt\n",
 }
 
 
@@ -51,7 +54,9 @@ def company():
 @pytest.mark.parametrize("kind", CASES)
 def test_a_check_writes_nothing_an_import_all_of_it_and_a_second_import_nothing(company, planner, kind):
     def stored():
-        models = (ItemCategory, ItemUnit, Location, Lot, CountClass, Listing, AllocationPolicy)
+        models = (
+            ItemCategory, ItemUnit, Location, Lot, CountClass, Listing, AllocationPolicy, SendingWindow, DriftSetting,
+        )  # fmt: skip
         return [list(model.history.values_list("history_id")) for model in models]
 
     before = stored()
@@ -79,6 +84,9 @@ def test_the_person_who_imports_stands_in_the_history(company, planner, kind):
         "count_classes": CountClass,
         "listings": Listing,
         "policies": AllocationPolicy,
+        "campaigns": AllocationPolicy,
+        "sending_windows": SendingWindow,
+        "drift_settings": DriftSetting,
     }
     history = models[kind].history
     known = set(history.values_list("history_id", flat=True))
@@ -272,6 +280,22 @@ def test_a_rule_that_cannot_be_is_refused(company, row, words):
     report = bring("policies", f"Channel,Item,Listing,Percent,Shown from,At most\n{row}\n")
 
     assert any(words in message for _, _, message in problems(report))
+    assert not AllocationPolicy.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "row"),
+    [
+        ("policies", "shop,,,90,{note}"),
+        ("campaigns", "Sale,2099-01-01,2099-01-02,90,{note}"),
+    ],
+)
+def test_a_rule_with_too_long_a_note_is_not_written_without_it(company, kind, row):
+    head = {"policies": "Channel,Item,Listing,Percent,Note\n", "campaigns": "Campaign,Starts,Ends,Percent,Note\n"}
+
+    report = bring(kind, head[kind] + row.format(note="x" * 251) + "\n", Mode.CLEAN)
+
+    assert [(number, column) for number, column, _ in problems(report)] == [(2, "Note")]
     assert not AllocationPolicy.objects.exists()
 
 
