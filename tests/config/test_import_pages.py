@@ -57,6 +57,23 @@ def test_who_may_only_look_takes_tables_out_and_brings_none_in(as_viewer):
     assert as_viewer.get(reverse("export_table", args=["items"])).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [
+        ("campaigns", {"planner", "administrator"}),
+        ("sending_windows", {"administrator"}),
+        ("drift_settings", {"administrator"}),
+    ],
+)
+def test_who_changes_channels_on_their_pages_changes_them_by_tables_and_everybody_else_looks(client, name, allowed):
+    for role in ("viewer", "operator", "planner", "approver", "administrator"):
+        client.force_login(make_user(role=role))
+
+        answer = client.get(reverse("import_table", args=[name]))
+        assert answer.status_code == (200 if role in allowed else 403), role
+        assert client.get(reverse("export_table", args=[name])).status_code == 200, role
+
+
 def test_who_counts_blind_takes_no_table_out(client):
     client.force_login(make_user(role="counter"))
 

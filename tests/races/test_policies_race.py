@@ -13,6 +13,7 @@ from channels_sync.models import AllocationPolicy, Campaign
 from channels_sync.operations.allocating import set_policy, tell_dated_rules
 from channels_sync.operations.campaigns import CampaignRule, end_campaign, plan_campaign
 from inventory.errors import WrongState
+from inventory.importing.running import Mode, kind_named, run_import
 from inventory.models import StockChange
 from tests.channels_sync.factories import make_channel, make_listing
 
@@ -81,3 +82,15 @@ def test_two_workers_tell_of_each_rule_that_begins_once(committed_db):
     items = sorted(item for change in StockChange.objects.all() for item in change.items)
     assert items == sorted(listing.item_id for listing in listings)
     assert not AllocationPolicy.objects.filter(start_told=False).exists()
+
+
+def test_a_file_of_campaigns_that_two_bring_at_once_plans_them_once(committed_db):
+    """Fails without the advisory lock of campaign imports: both find the campaign new."""
+    make_channel(code="shop")
+    content = b"Campaign,Starts,Ends,Channel,Percent\nSale,2099-12-01 08:00,2099-12-10,shop,50\n"
+    kind = kind_named("campaigns")
+
+    reports = both(lambda number: run_import(kind=kind, content=content, file_name="c.csv", actor=None, mode=Mode.ALL))
+
+    assert sorted(report.results[0].outcome for report in reports) == ["new", "unchanged"]
+    assert Campaign.objects.get().rules.count() == 1
