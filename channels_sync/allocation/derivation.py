@@ -67,6 +67,10 @@ class Derivation:
         )
 
 
+_NOBODYS = '{"id": 0, "sku": "", '
+"""How the JSON of an offer begins, before what is alike of many."""
+
+
 class DerivationTexts:
     """Many derivations as the text of their JSON; stock, rules and what is alike of the listings is put together once."""
 
@@ -87,9 +91,9 @@ class DerivationTexts:
         )
 
     def _offer(self, offer: Offer) -> str:
-        alike = (offer.unit, offer.step, offer.pack_size, offer.quantity_max, offer.withdrawn)
         if offer.lid is not None or offer.kept is not None:
             return json.dumps(stored.offer_to_json(offer))
+        alike = (offer.unit, offer.step, offer.pack_size, offer.quantity_max, offer.withdrawn)
         rest = self._alike.get(alike)
         if rest is None:
             nobodys = json.dumps(stored.offer_to_json(replace(offer, listing_id=0, sku="")))
@@ -102,9 +106,6 @@ class DerivationTexts:
         if known is None:
             known = self._known[id(one)] = (one, json.dumps(to_json(one)))
         return known[1]
-
-
-_NOBODYS = '{"id": 0, "sku": "", '
 
 
 def published_quantity(*, snapshot: Snapshot, terms: Terms, offer: Offer, now: datetime) -> tuple[int, Derivation]:
