@@ -1,3 +1,4 @@
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -8,10 +9,12 @@ from channels_sync.operations import recomputing
 from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.allocating import set_policy
 from channels_sync.operations.recomputing import recompute_listings
-from inventory.models import StockChange
+from channels_sync.reads.figures import figures_of
+from inventory.models import ItemCategory, StockChange
 from inventory.operations.reserving import reserve_stock
 from tests.channels_sync.factories import line_of, make_channel, make_listing, push_of
 from tests.factories import make_item, make_location, make_user, put_on_hand
+from tests.production.factories import make_bom
 
 pytestmark = pytest.mark.django_db
 
@@ -240,3 +243,44 @@ def test_costs_the_same_queries_for_1_and_50_listings(django_assert_num_queries)
         recompute_listings(listings=listings[1:], cause="test")
 
     assert {push_of(listing).wanted for listing in listings} == {8}
+
+
+@pytest.mark.parametrize("scope", ["everything", "channel", "category", "item", "listing"])
+def test_news_gives_what_each_listing_is_given_alone_whoever_counts_what_could_be_built(scope):
+    """Structures are asked for before it is known which listings count it, of all items where any wide rule does."""
+    site, category = make_location(), ItemCategory.objects.create(name="Candles")
+    part, channels = make_item(), [make_channel(), make_channel()]
+    put_on_hand(part, site, "30")
+    listings = []
+    for number in range(3):
+        product = make_item(is_sellable=True, category=category if number == 0 else None)
+        make_bom(item=product, lines=[(part, str(number + 2))])
+        put_on_hand(product, site, "4")
+        listings += [make_listing(channel=channel, item=product) for channel in channels]
+    plain = make_listing(channel=channels[0])
+    put_on_hand(plain.item, site, "7")
+    first = listings[0]
+    narrowed = {
+        "everything": {},
+        "channel": {"channel": first.channel},
+        "category": {"category": category},
+        "item": {"item": first.item},
+        "listing": {"listing": first},
+    }[scope]
+    set_policy(**narrowed, basis="buildable", actor=None)
+    while absorb_changes():
+        pass
+    StockChange.objects.create(items=[part.pk, *(listing.item_id for listing in listings)], cause="test")
+    put_on_hand(part, site, "60")
+    while absorb_changes():
+        pass
+
+    alone = {one.facts.listing_id: one for one in figures_of(listing_ids=[one.pk for one in (*listings, plain)])}
+
+    assert len(alone) == 7
+    for listing in (*listings, plain):
+        found, stored = alone[listing.pk], Derivation.from_json(line_of(listing).derivation)
+        assert push_of(listing).wanted == stored.quantity == found.quantity
+        assert replace(stored, at=found.derivation.at) == found.derivation
+    assert push_of(first).wanted == 4 + 90 // 2
+    assert push_of(plain).wanted == 7
