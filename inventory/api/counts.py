@@ -15,6 +15,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from inventory.api.count_reports import COUNT_REPORTS, CountReports
 from inventory.api.fields import (
     LINES_MAX,
     Body,
@@ -264,7 +265,7 @@ READING = ("inventory.view_countsheet",)
 """Enough to read sheets, for whoever does not count."""
 
 
-class CountSheetResource(ListOne, Resource):
+class CountSheetResource(CountReports, ListOne, Resource):
     """Counts of stock: open a sheet, scan and count its cells, submit it, approve what is large."""
 
     queryset = sheets_with_progress()
@@ -282,6 +283,7 @@ class CountSheetResource(ListOne, Resource):
         "approve": Endpoint("inventory.approve_count", SubmittedSerializer, ApproveSerializer, is_keyed=True),
         "send_back": Endpoint("inventory.approve_count", CountSheetSerializer, SendBackSerializer, is_keyed=True),
         "cancel": Endpoint("inventory.plan_counts", CountSheetSerializer, Nothing, is_keyed=True),
+        **COUNT_REPORTS,
     }
 
     def retrieve(self, request: Request, id: str) -> Response:  # noqa: ARG002

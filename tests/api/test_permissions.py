@@ -263,6 +263,8 @@ ALLOWED = {
     ("DELETE", "sending-windows/1/"): ADMINISTRATORS,
     ("GET", "count-sheets/"): EVERYBODY,
     ("GET", "count-sheets/1/"): EVERYBODY,
+    ("GET", "count-sheets/due/"): PLANNERS,
+    ("GET", "count-sheets/accuracy/"): ALL,
     ("POST", "count-sheets/"): PLANNERS,
     ("POST", "count-sheets/1/scan/"): COUNTERS,
     ("POST", "count-sheets/1/count/"): COUNTERS,
