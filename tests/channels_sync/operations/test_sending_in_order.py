@@ -19,6 +19,7 @@ from channels_sync.models import (
 )
 from channels_sync.models.pushes import SEND_ATTEMPTS_MAX
 from channels_sync.operations.absorbing import absorb_changes
+from channels_sync.operations.confirming import confirm_sent
 from channels_sync.operations.controlling import pause_channel, resume_channel, set_channel_mode
 from channels_sync.operations.deciding import pause_all, resume_all
 from channels_sync.operations.giving_up import retry_given_up, tell_trouble
@@ -154,6 +155,33 @@ def test_a_newer_figure_does_not_put_a_listing_off(shop, channel, site):
     raise_by(listing, site, 10)
 
     assert push_of(listing).due_by == before
+
+
+def test_a_call_lost_past_its_lease_that_finds_what_it_expects_is_seen_by_the_reading_back(shop, channel, site):
+    """The limit of comparing figures: two newer ones brought the channel back to where the lost call starts from."""
+    listing = showing(shop, channel, site, 10)
+
+    def two_newer_figures():
+        time_passes()
+        raise_by(listing, site, 40)
+        publish_due(channel_id=channel.pk)
+        lower(listing, site, 42)
+        publish_due(channel_id=channel.pk)
+
+    raise_by(listing, site, 2)
+    shop.before_work = two_newer_figures
+    publish_due(channel_id=channel.pk)
+    landed = [version for _, version, _ in shop.applied]
+    shown = shop.shows(listing)
+
+    read = confirm_sent(channel_id=channel.pk)
+    told = push_of(listing).last_error
+    lower(listing, site, 1)
+    publish_due(channel_id=channel.pk)
+
+    assert (landed, shown) == ([1, 3, 4, 2], 12)
+    assert (read.differing, told.startswith("The channel accepted 10 and was read back showing 12")) == (1, True)
+    assert (shop.shows(listing), [version for _, version, _ in shop.applied][-1]) == (9, 5)
 
 
 # --- hours ---
