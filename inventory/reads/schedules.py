@@ -88,7 +88,9 @@ def _state(task: PeriodicTask, run: TaskRun | None, at: datetime) -> ScheduleSta
 
 def _due_after(task: PeriodicTask, last: datetime, at: datetime) -> datetime:
     """When it is due, having run at `last`; in the past when it was missed."""
-    remaining: timedelta = task.schedule.remaining_estimate(last)
+    schedule = task.schedule
+    schedule.nowfun = lambda: at  # or it counts from another moment than we do
+    remaining: timedelta = schedule.remaining_estimate(last)
     return (at + remaining + timedelta(milliseconds=500)).replace(microsecond=0)
 
 
