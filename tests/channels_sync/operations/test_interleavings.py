@@ -109,7 +109,8 @@ class Schedule:
         """The call gets lost on its way for so long that another worker's newer figures, unlike any before, are there first.
 
         Nothing happens during that other worker's call: it could bring a figure back to the one the lost call expects, and
-        a channel that compares figures lets it pass then. What becomes of that is asked in test_sending_in_order.py.
+        a channel that compares figures lets it pass then, which docs/reliability.md names as open. What becomes of it is
+        asked in test_sending_in_order.py.
         """
         afterwards, self.shop.during_call = self.shop.during_call, None
         time_passes()
