@@ -224,7 +224,7 @@ class Sink:
 
     def close(self) -> None: ...
 
-    def publish_quantities(self, pushes: Sequence[Any]) -> list[Any]:
+    def publish_quantities(self, pushes: Sequence[Any], **_keys: Any) -> list[Any]:
         from channels_sync.adapters.base import PushOutcome, PushState
 
         self._meter.pay(1)

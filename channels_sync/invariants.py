@@ -105,6 +105,15 @@ def nothing_sent_is_forgotten() -> list[str]:
     )
 
 
+def nothing_is_out_after_the_newest_answer() -> list[str]:
+    """Once the newest figure was accepted, no call that got no answer is left whose key the channel could still take."""
+    return query(
+        "SELECT listing_id, call_key, version FROM channels_sync_listingpush"
+        " WHERE call_key IS NOT NULL AND version = sent_version AND version > 0",
+        words="listing {0} keeps the key {1} of a call without an answer, though its newest version {2} was accepted",
+    )
+
+
 def lines_lead_to_what_exists() -> list[str]:
     return query(
         """
@@ -131,5 +140,10 @@ INVARIANTS = (
     Invariant("versions_in_order", "Confirmed was sent, and sent was wanted.", versions_in_order),
     Invariant("accepted_lines_were_sent", "The state of a line fits the outbox.", accepted_lines_were_sent),
     Invariant("nothing_sent_is_forgotten", "What is out has a sender.", nothing_sent_is_forgotten),
+    Invariant(
+        "nothing_is_out_after_the_newest_answer",
+        "After the newest figure was accepted no older call can land.",
+        nothing_is_out_after_the_newest_answer,
+    ),
     Invariant("lines_lead_to_what_exists", "Every line leads to its run and its listing.", lines_lead_to_what_exists),
 )

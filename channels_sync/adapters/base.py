@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
+from uuid import UUID, uuid5
 
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -68,6 +69,33 @@ class Meter(Protocol):
     def rest(self, seconds: float) -> None:
         """The channel wants to hear nothing from this account for so long."""
         ...
+
+
+class CallKeys(Protocol):
+    """Where the idempotency keys of further calls come from. Whoever gives them out keeps them before the call leaves, so
+    that a call whose answer got lost can be closed by its key, by anybody, before anything newer goes out.
+    """
+
+    def next_key(self, used: str, listing_refs: Sequence[str], *, is_spent: bool) -> str | None:
+        """The key for a further call with some rows of a call that carried `used` and was answered.
+
+        `is_spent`: the channel said that nothing can be done under `used` any more. None: these rows may not be sent any
+        more, for somebody else took them over.
+        """
+        ...
+
+
+_DERIVED_KEYS = UUID("6d1c2d8e-61f0-5d0e-9d0c-6f4b0e8a3f21")
+
+
+class DerivedKeys:
+    """Keys for a caller that keeps nothing: each follows from the one before and the rows, and repeats as they repeat."""
+
+    def next_key(self, used: str, listing_refs: Sequence[str], *, is_spent: bool) -> str | None:
+        return str(uuid5(_DERIVED_KEYS, "\x1f".join((used, str(is_spent), *sorted(listing_refs)))))
+
+
+DERIVED_KEYS = DerivedKeys()
 
 
 class Unmetered:
@@ -138,9 +166,10 @@ class QuantityPush:
 
     `expected_quantity` is the channel's figure as last read; the change is refused as stale when it is another by now.
     None sends without that check and may overwrite a sale nobody has seen yet.
-    `idempotency_key` names this very figure and expectation; a repeat carries the same key, a new figure or expectation
-    a new one. `reference_uri` is kept by the channel beside the change. Calls are made per reference: rows of one run
-    share it.
+    `idempotency_key` is the key of the call the row goes in: rows with one key share a call and a reference, and are at most
+    `publish_rows_max`. Under one key the channel does at most one call, whatever it carries: a call whose answer got lost is
+    repeated, or sent with what is wanted by now, under its own key, and only what is answered makes room for a new one.
+    `reference_uri` is kept by the channel beside the change.
     """
 
     listing_ref: str
@@ -159,7 +188,8 @@ class PushOutcome:
     """What the channel said about one pushed row.
 
     `code` is the channel's own word (empty when accepted), `message` is for people, `channel_quantity` is the figure
-    right after the change where the channel told it. `request_key` is the key the call carried.
+    right after the change where the channel told it. `request_key` is the key the call carried. `is_key_spent` says that no
+    earlier call under that key can change anything any more; true of everything accepted.
     """
 
     listing_ref: str
@@ -168,6 +198,7 @@ class PushOutcome:
     message: str = ""
     channel_quantity: int | None = None
     request_key: str = ""
+    is_key_spent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,9 +317,10 @@ class ConnectionChecker(Protocol):
 class QuantityPublisher(Protocol):
     """`Capability.PUBLISH_QUANTITIES`"""
 
-    def publish_quantities(self, pushes: Sequence[QuantityPush]) -> list[PushOutcome]:
+    def publish_quantities(self, pushes: Sequence[QuantityPush], *, keys: CallKeys = DERIVED_KEYS) -> list[PushOutcome]:
         """Set each row's figure; one outcome per row, in the order given. A bad row does not hold up the others.
 
+        One call per `idempotency_key`; each further call, such as one without a bad row, takes its key from `keys`.
         Raises ChannelUnavailable or ChannelRejected when the channel as a whole did not play along; rows that had
         their answer by then are in `settled`.
         """

@@ -121,7 +121,8 @@ class ListingPush(models.Model):
     """The outbox: what one listing should show, and what the channel was last told. One row per listing.
 
     `version` grows with every new wanted quantity; the row is due while `sent_version` is behind. A sender holds the row
-    by `lease_until`; an answer for an older version never overwrites a newer one.
+    by `lease_until`; an answer for an older version never overwrites a newer one. Whatever is sent goes under `call_key` until
+    something sent under it was answered, so of all calls that got lost on their way one can take effect at most.
     """
 
     listing = models.OneToOneField(Listing, on_delete=models.CASCADE, primary_key=True, related_name="push")
@@ -146,6 +147,9 @@ class ListingPush(models.Model):
     )
     channel_quantity_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
+    call_key = models.UUIDField(
+        null=True, help_text="Idempotency key of the last call, until nothing can come of that call any more."
+    )
     next_at = models.DateTimeField(null=True, help_text="Not sent or read back before.")
     due_by = models.DateTimeField(null=True, help_text="Sent in this order; see ranking.DUE_BY.")
     sold_per_day = models.DecimalField(

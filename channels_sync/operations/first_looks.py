@@ -142,16 +142,17 @@ def _write_page(readings: Sequence[QuantityReading]) -> int:
 
 _TAKE_BACK = """
 WITH u AS MATERIALIZED (
-  SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::int[]) AS u(listing_id, version, lease_until, quantity)
+  SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::int[], %s::uuid[])
+    AS u(listing_id, version, lease_until, quantity, call_key)
 ), ours AS MATERIALIZED (
-  SELECT p.listing_id, u.quantity FROM channels_sync_listingpush p JOIN u ON u.listing_id = p.listing_id
+  SELECT p.listing_id, u.quantity, u.call_key FROM channels_sync_listingpush p JOIN u ON u.listing_id = p.listing_id
   WHERE p.lease_until = u.lease_until AND p.version = u.version AND p.sent_version = 0
   ORDER BY p.listing_id FOR NO KEY UPDATE OF p
 ), planned AS (
   DELETE FROM channels_sync_publicationline l USING ours WHERE l.listing_id = ours.listing_id
 )
 UPDATE channels_sync_listingpush p SET version = 0, wanted = NULL, recent_max = NULL, lease_until = NULL,
-  channel_quantity = ours.quantity, channel_quantity_at = clock_timestamp()
+  call_key = ours.call_key, channel_quantity = ours.quantity, channel_quantity_at = clock_timestamp()
 FROM ours WHERE p.listing_id = ours.listing_id RETURNING p.listing_id
 """
 
@@ -172,6 +173,7 @@ def judge_first_figures(*, shown: Mapping[int, int], claims: Sequence[Claim]) ->
                 numbers(claim.version for claim in claims),
                 texts(claim.lease_until.isoformat() for claim in claims),
                 numbers(shown[claim.listing_id] for claim in claims),
+                [claim.key_kept for claim in claims],
             ],
         )
         taken = sorted(listing_id for (listing_id,) in cursor.fetchall())

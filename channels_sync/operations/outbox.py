@@ -2,6 +2,10 @@
 
 A row is held by its `lease_until`, which is also its name: an answer is written down only while the row still carries the
 lease it was taken with. Times are those of the database, so that several machines agree on them.
+
+What is sent goes under the row's `call_key`, which is written down before the call leaves and stays until nothing can come of
+that call any more. A channel does one call at most under one key, so a call that got lost on its way, for however long, cannot
+land after a newer figure: either it landed before, or the newer one used up its key.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from django.db import connection
 
@@ -48,6 +52,10 @@ class Claim(NamedTuple):
     """A change of it waits for a person: it may lower the channel's figure and never raises it."""
     is_unseen: bool = False
     """The channel was never told a figure of it, and it is not known what it shows."""
+    call_key: str = ""
+    """The idempotency key to send it under; empty: used up, and the next reading of the channel brings another."""
+    is_open: bool = False
+    """A call under this key may still be on its way, or may have been done without our knowing."""
     tries: int = 0
     """Stale answers since it was claimed."""
 
@@ -60,10 +68,14 @@ class Claim(NamedTuple):
         return str(self.listing_id)
 
     @property
-    def idempotency_key(self) -> str:
-        """Names this version and this reading of the channel: the same until the channel was read again."""
-        read_at = self.expected_at.isoformat() if self.expected_at else ""
-        return str(uuid5(_KEYS, f"{self.listing_id}:{self.version}:{self.expected}:{read_at}"))
+    def connecting_key(self) -> str:
+        """The key of the call that has the channel stock it; such a call changes nothing where it is stocked already."""
+        return str(uuid5(_KEYS, f"{self.listing_id}:{self.version}:{self.expected}"))
+
+    @property
+    def key_kept(self) -> str | None:
+        """The key that stays with the row when it is let go."""
+        return self.call_key if self.is_open else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +97,7 @@ class Adopted:
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """Not done, or nobody knows. The same row goes out again after a while, with the same key unless `read_again`.
+    """Not done, or nobody knows. The same row goes out again after a while.
 
     Without `counts` it was not the row's fault: it is never given up for that.
     """
@@ -121,7 +133,7 @@ _CLAIM = f"""
 WITH moment AS MATERIALIZED (
   SELECT clock_timestamp() AS now, clock_timestamp() + make_interval(secs => %(lease)s) AS until
 ), due AS MATERIALIZED (
-  SELECT p.listing_id FROM channels_sync_listingpush p
+  SELECT p.listing_id, p.call_key IS NOT NULL AS is_open FROM channels_sync_listingpush p
   JOIN channels_sync_listing l ON l.id = p.listing_id JOIN channels_sync_channel c ON c.id = p.channel_id
   WHERE p.channel_id = %(channel)s AND p.version > p.sent_version AND p.attempts < {SEND_ATTEMPTS_MAX} AND l.is_active
     AND c.mode IN ('auto', 'approve') AND {MAY_GO} AND NOT c.is_paused
@@ -130,13 +142,15 @@ WITH moment AS MATERIALIZED (
     AND NOT EXISTS (SELECT FROM channels_sync_recomputepiece w WHERE w.keeps_back_id = %(channel)s)
   ORDER BY p.due_by NULLS FIRST, p.listing_id LIMIT {{rows}} FOR NO KEY UPDATE OF p SKIP LOCKED
 )
-UPDATE channels_sync_listingpush p SET lease_until = (SELECT until FROM moment)
+UPDATE channels_sync_listingpush p
+SET lease_until = (SELECT until FROM moment),
+    call_key = coalesce(p.call_key, md5(%(claim)s::text || coalesce(p.run_id, 0)::text)::uuid)
 FROM due JOIN channels_sync_listing l ON l.id = due.listing_id WHERE p.listing_id = due.listing_id
 RETURNING p.listing_id, p.version, p.wanted, (extract(epoch FROM p.lease_until) * 1000000)::bigint, p.channel_quantity,
           (extract(epoch FROM p.channel_quantity_at) * 1000000)::bigint, l.external_sku, l.external_item_id, p.run_id, p.is_held,
-          p.sent_version = 0
+          p.sent_version = 0, p.call_key::text, due.is_open
 """
-"""Times as millionths of a second, which are read several times quicker."""
+"""Times as millionths of a second, which are read several times quicker. Rows of one run get one key, for they share a call."""
 _LOWERING = "AND (p.wanted = 0 OR p.wanted < p.channel_quantity)"
 
 
@@ -151,11 +165,25 @@ def claim_due(*, channel_id: int, rows_max: int, only_lowering: bool = False) ->
         raise ValueError(f"rows_max must be positive, not {rows_max}")
     # The number of rows is part of the text: with a parameter the planner guesses a tenth of all rows and sorts them.
     statement = _CLAIM.format(rows=int(rows_max), lowering=_LOWERING if only_lowering else "")
-    rows = rows_of(statement, {"channel": channel_id, "lease": LEASE_SECONDS})
+    rows = rows_of(statement, {"channel": channel_id, "lease": LEASE_SECONDS, "claim": uuid4().hex})
     rows.sort()
     leases: dict[int, datetime] = {}
     claims = []
-    for listing_id, version, wanted, lease, quantity, read, sku, external_item_id, run_id, is_held, is_first in rows:
+    for (
+        listing_id,
+        version,
+        wanted,
+        lease,
+        quantity,
+        read,
+        sku,
+        external_item_id,
+        run_id,
+        is_held,
+        is_first,
+        key,
+        is_open,
+    ) in rows:
         until = leases.get(lease)
         if until is None:
             until = leases[lease] = _moment(lease)
@@ -172,6 +200,8 @@ def claim_due(*, channel_id: int, rows_max: int, only_lowering: bool = False) ->
                 run_id,
                 is_held,
                 is_first and quantity is None,
+                key,
+                is_open,
             )
         )
     return claims
@@ -192,7 +222,7 @@ WITH u AS MATERIALIZED (
   ORDER BY p.listing_id FOR NO KEY UPDATE OF p
 ), pushed AS (
   UPDATE channels_sync_listingpush p SET sent_version = held.version, channel_quantity = held.quantity,
-    channel_quantity_at = clock_timestamp(), lease_until = NULL,
+    channel_quantity_at = clock_timestamp(), lease_until = NULL, call_key = NULL,
     attempts = CASE WHEN held.is_newest THEN 0 ELSE p.attempts END,
     next_at = CASE WHEN held.is_newest THEN NULL ELSE p.next_at END,
     last_error = CASE WHEN held.is_newest THEN '' ELSE p.last_error END
@@ -240,6 +270,36 @@ def still_held(claims: Sequence[Claim]) -> set[int]:
     return {listing_id for (listing_id,) in rows}
 
 
+_RENEW = """
+WITH u AS MATERIALIZED (
+  SELECT * FROM unnest(%(listings)s::bigint[], %(leases)s::timestamptz[]) AS u(listing_id, lease_until)
+), ours AS MATERIALIZED (
+  SELECT p.listing_id FROM channels_sync_listingpush p JOIN u ON u.listing_id = p.listing_id
+  WHERE p.lease_until = u.lease_until ORDER BY p.listing_id FOR NO KEY UPDATE OF p
+)
+UPDATE channels_sync_listingpush p SET call_key = %(key)s::uuid FROM ours
+WHERE p.listing_id = ours.listing_id AND (SELECT count(*) FROM ours) = (SELECT count(*) FROM u) RETURNING p.listing_id
+"""
+
+
+@operation
+def renew_key(claims: Sequence[Claim]) -> str | None:
+    """A new key for one further call with these claims, written down with their rows. One statement.
+
+    None when one of them is not ours any more; then none may be sent.
+    """
+    key = str(uuid4())
+    rows = rows_of(
+        _RENEW,
+        {
+            "listings": numbers(claim.listing_id for claim in claims),
+            "leases": texts(claim.lease_until.isoformat() for claim in claims),
+            "key": key,
+        },
+    )
+    return key if rows else None
+
+
 @operation
 def note_shown_before(*, claims: Sequence[Claim], shown: Mapping[int, int]) -> None:
     """Keep with first figures what the channel was seen to show before them, by listing id: it is where an undo goes back to."""
@@ -268,7 +328,7 @@ def settle(settlements: Sequence[Settlement]) -> list[Claim]:
         return []
     # All of them in one way, so that rows are locked in one order.
     rows, now = lock_rows([one.claim.listing_id for one in settlements])
-    waits = _Waits()
+    waits, keys = _Waits(), _NewKeys()
     changed: dict[int, Row] = {}
     lines: list[LineNews] = []
     going_on: list[Claim] = []
@@ -277,7 +337,7 @@ def settle(settlements: Sequence[Settlement]) -> list[Claim]:
         row = rows.get(claim.listing_id)
         if row is None or row.lease_until != claim.lease_until or claim.version <= row.sent_version:
             continue  # somebody else took it over after the lease had ended, and will find out how things stand
-        after, news = _settled(one, row, now, waits)
+        after, news = _settled(one, row, now, waits, keys)
         changed[claim.listing_id] = after
         if news is not None:
             lines.append(news)
@@ -287,6 +347,7 @@ def settle(settlements: Sequence[Settlement]) -> list[Claim]:
                     expected=one.channel_quantity,
                     expected_at=after.channel_quantity_at,
                     lease_until=after.lease_until,
+                    call_key=after.call_key or "",
                 )
             )
     write_rows(changed)
@@ -294,12 +355,12 @@ def settle(settlements: Sequence[Settlement]) -> list[Claim]:
     return going_on
 
 
-def _settled(one: Settlement, row: Row, now: datetime, waits: _Waits) -> tuple[Row, LineNews | None]:
+def _settled(one: Settlement, row: Row, now: datetime, waits: _Waits, keys: _NewKeys) -> tuple[Row, LineNews | None]:
     """The row and its line after one settlement. Pure."""
     claim = one.claim
     is_newest = row.version == claim.version
     waiting = PublicationState.QUEUED if is_newest else PublicationState.SUPERSEDED
-    free = replace(row, lease_until=None)
+    free = replace(row, lease_until=None, call_key=claim.key_kept)
 
     def line(state: PublicationState, error: str = "", *, accepted_at: datetime | None = None) -> LineNews:
         sent_at = None if isinstance(one, Released | Adopted) else claim.claimed_at
@@ -307,15 +368,25 @@ def _settled(one: Settlement, row: Row, now: datetime, waits: _Waits) -> tuple[R
 
     match one:
         case Accepted(channel_quantity=quantity):
-            sent = replace(free, sent_version=claim.version, channel_quantity=quantity, channel_quantity_at=now)
+            sent = replace(
+                free,
+                sent_version=claim.version,
+                channel_quantity=quantity,
+                channel_quantity_at=now,
+                call_key=None,
+            )
             if is_newest:
                 sent = replace(sent, attempts=0, next_at=None, last_error="")
             return sent, line(PublicationState.ACCEPTED, accepted_at=now)
         case Adopted(channel_quantity=quantity, words=words):
-            read = replace(row, channel_quantity=quantity, channel_quantity_at=now)
+            read = replace(free, channel_quantity=quantity, channel_quantity_at=now)
             if not is_newest:
-                return replace(read, lease_until=None), line(PublicationState.SUPERSEDED, words)
-            held = replace(read, lease_until=now + timedelta(seconds=LEASE_SECONDS))
+                return read, line(PublicationState.SUPERSEDED, words)
+            held = replace(
+                read,
+                lease_until=now + timedelta(seconds=LEASE_SECONDS),
+                call_key=claim.call_key or keys.of_run(claim.run_id),
+            )
             return held, line(PublicationState.QUEUED, words) if words else None
         case Postponed(words=words, after_seconds=after_seconds, read_again=read_again, counts=counts):
             attempts = row.attempts + counts
@@ -340,6 +411,16 @@ def _settled(one: Settlement, row: Row, now: datetime, waits: _Waits) -> tuple[R
             return refused, line(PublicationState.FAILED, words)
         case Released():
             return free, line(waiting)
+
+
+class _NewKeys:
+    """One new key for each run, so that rows of a run share a call again."""
+
+    def __init__(self) -> None:
+        self._keys: dict[int, str] = {}
+
+    def of_run(self, run_id: int) -> str:
+        return self._keys.setdefault(run_id, str(uuid4()))
 
 
 class _Waits:

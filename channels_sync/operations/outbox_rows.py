@@ -26,6 +26,7 @@ class Row:
     next_at: datetime | None
     attempts: int
     last_error: str
+    call_key: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def lock_rows(listing_ids: Sequence[int]) -> tuple[dict[int, Row], datetime]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT listing_id, version, sent_version, confirmed_version, channel_quantity, channel_quantity_at,"
-            " lease_until, next_at, attempts, last_error FROM channels_sync_listingpush"
+            " lease_until, next_at, attempts, last_error, call_key::text FROM channels_sync_listingpush"
             " WHERE listing_id = ANY(%s::bigint[]) ORDER BY listing_id FOR NO KEY UPDATE",
             [list(listing_ids)],
         )
@@ -65,10 +66,10 @@ def write_rows(rows: Mapping[int, Row]) -> None:
         cursor.execute(
             "UPDATE channels_sync_listingpush p SET sent_version = u.sent, confirmed_version = u.confirmed,"
             " channel_quantity = u.quantity, channel_quantity_at = u.quantity_at, lease_until = u.lease,"
-            " next_at = u.next_at, attempts = u.attempts, last_error = u.error"
+            " next_at = u.next_at, attempts = u.attempts, last_error = u.error, call_key = u.call_key"
             " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::timestamptz[], %s::timestamptz[],"
-            " %s::timestamptz[], %s::int[], %s::text[])"
-            " AS u(listing_id, sent, confirmed, quantity, quantity_at, lease, next_at, attempts, error)"
+            " %s::timestamptz[], %s::int[], %s::text[], %s::uuid[])"
+            " AS u(listing_id, sent, confirmed, quantity, quantity_at, lease, next_at, attempts, error, call_key)"
             " WHERE p.listing_id = u.listing_id",
             [
                 list(rows),
@@ -80,6 +81,7 @@ def write_rows(rows: Mapping[int, Row]) -> None:
                 [row.next_at for row in values],
                 [row.attempts for row in values],
                 [row.last_error for row in values],
+                [row.call_key for row in values],
             ],
         )
 

@@ -2,7 +2,9 @@
 
 Every row is sent as a compare-and-set from the figure the channel was last known to show. A stale answer means that
 figure is out of date: the channel is read, and either it shows the wanted figure already (an earlier answer was lost) or
-the read figure becomes the one to start from. Before anything is claimed, the channel's hours and its account are asked.
+the read figure becomes the one to start from. Every call goes under a key that is written down before it leaves, see
+outbox.py; a listing whose last call was not answered is sent under the key of that call. Before anything is claimed, the
+channel's hours and its account are asked.
 """
 
 from __future__ import annotations
@@ -49,6 +51,7 @@ from channels_sync.operations.outbox import (
     Settlement,
     claim_due,
     note_shown_before,
+    renew_key,
     settle,
     still_held,
 )
@@ -100,7 +103,9 @@ def publish_due(*, channel_id: int, rows_max: int = 200) -> PublishResult:
     entry = enter(channel, points=known.limits.publish_points if known else 1)
     if not entry.is_open:
         return PublishResult(is_blocked=True, wait_seconds=entry.wait_seconds)
-    rows = min(rows_max, PROBE_ROWS_MAX) if entry.is_probe else rows_max
+    rows = min(rows_max, known.limits.publish_rows_max if known else rows_max)
+    if entry.is_probe:
+        rows = min(rows, PROBE_ROWS_MAX)
     only_lowering = flow is Flow.LOWERING
     claims = claim_due(channel_id=channel_id, rows_max=rows, only_lowering=only_lowering)
     result = PublishResult(claimed=len(claims))
@@ -207,17 +212,18 @@ class _Delivery:
                     external_item_id=claim.external_item_id,
                     external_location_id=self.channel.external_location_id,
                     available=claim.wanted,
-                    idempotency_key=claim.idempotency_key,
+                    idempotency_key=claim.connecting_key,
                 )
             except ChannelRejected as error:
                 return Refused(claim, error.message)
             if reading.available is None:
                 return Refused(claim, f"{claim.sku}: the channel stocks it now, but shows no figure for it.")
-        if reading.available == claim.wanted:
+        if reading.available == claim.wanted and not claim.is_open:
             return Accepted(claim, reading.available)
+        # With a call on its way it is set all the same: that uses up the key, and the call comes too late.
         words = (
             f"Try {claim.tries + 1}: the channel showed another figure and now {reading.available}."
-            if claim.tries
+            if claim.tries and reading.available != claim.wanted
             else ""
         )
         return Adopted(claim, reading.available, words)
@@ -235,29 +241,48 @@ class _Delivery:
     # --- sending ---
 
     def _send(self, adapter: QuantityPublisher) -> None:
-        """Send every open claim whose expectation is known, run by run."""
-        by_run: dict[int, list[Claim]] = {}
+        """Send every open claim whose expectation is known, key by key: each is one call."""
+        by_key: dict[str, list[Claim]] = {}
         for claim in self._open.values():
             if claim.expected is not None:
-                by_run.setdefault(claim.run_id, []).append(claim)
-        for run_id, found in sorted(by_run.items()):
+                by_key.setdefault(claim.call_key, []).append(claim)
+        for found in by_key.values():
             if self._is_late():
                 return
             claims = self._still_ours(found)
             if not claims:
                 continue
+            run_id = max(claim.run_id for claim in claims)
             pushes = [self._push(claim, run_id) for claim in claims]
             self._has_called = True
             try:
-                outcomes: Sequence[PushOutcome] = adapter.publish_quantities(pushes)
+                outcomes: Sequence[PushOutcome] = adapter.publish_quantities(pushes, keys=self)
             except StaleQuantity as error:
                 self._record(error.settled)
-                self._expect_anew([claim for claim in claims if claim.listing_id in self._open])
+                self._expect_anew([self._open[claim.listing_id] for claim in claims if claim.listing_id in self._open])
             except ChannelError as error:
                 self._record(error.settled)
+                if isinstance(error, ChannelUnavailable) and error.outcome_unknown:
+                    self._keep_keys(claims)
                 raise
             else:
                 self._record(outcomes)
+
+    def next_key(self, used: str, listing_refs: Sequence[str], *, is_spent: bool) -> str | None:
+        """See `CallKeys`. The key of a call whose answer got lost earlier is kept until it is known to be spent."""
+        claims = [self._open[int(ref)] for ref in listing_refs]
+        if not is_spent and any(claim.is_open for claim in claims):
+            return used
+        key = renew_key(claims)
+        if key is not None:
+            for claim in claims:
+                self._open[claim.listing_id] = claim._replace(call_key=key, is_open=False)
+        return key
+
+    def _keep_keys(self, claims: Sequence[Claim]) -> None:
+        for claim in claims:
+            if claim.listing_id in self._open:
+                self._open[claim.listing_id] = self._open[claim.listing_id]._replace(is_open=True)
 
     def _still_ours(self, claims: Sequence[Claim]) -> Sequence[Claim]:
         """Without those that somebody else took over while an earlier call went on, however our own clock stands.
@@ -281,7 +306,7 @@ class _Delivery:
             quantity=claim.wanted,
             expected_quantity=claim.expected,
             version=claim.version,
-            idempotency_key=claim.idempotency_key,
+            idempotency_key=claim.call_key,
             reference_uri=REFERENCE.format(run_id=run_id),
         )
 
@@ -292,6 +317,7 @@ class _Delivery:
             claim = self._open.get(int(outcome.listing_ref))
             if claim is None:
                 continue
+            claim = claim._replace(is_open=claim.is_open and not outcome.is_key_spent)
             match outcome.state:
                 case PushState.ACCEPTED:
                     # An accepted compare-and-set leaves the wanted figure; what the channel reports may already be a
@@ -303,14 +329,15 @@ class _Delivery:
                 case PushState.REJECTED:
                     settlements.append(Refused(claim, outcome.message or outcome.code))
                 case PushState.RETRY_LATER:
-                    settlements.append(Postponed(claim, outcome.message or outcome.code))
+                    settlements.append(Postponed(claim._replace(is_open=True), outcome.message or outcome.code))
         self._settle(settlements)
         self._expect_anew(stale)
 
     def _expect_anew(self, claims: Sequence[Claim]) -> None:
         self.result.stale += len(claims)
         for claim in claims:
-            self._open[claim.listing_id] = claim._replace(expected=None, tries=claim.tries + 1)
+            key = claim.call_key if claim.is_open else ""
+            self._open[claim.listing_id] = claim._replace(expected=None, tries=claim.tries + 1, call_key=key)
 
     # --- the end of a claim ---
 

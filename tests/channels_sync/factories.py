@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from itertools import count
 
 from channels_sync.adapters.base import (
+    DERIVED_KEYS,
     Capability,
     ChannelLimits,
     ChannelLocation,
@@ -34,8 +35,12 @@ class WorkerKilled(BaseException):
 class FakeShop:
     """A channel that behaves like one with compare-and-set and idempotency keys, and fails as it is told to.
 
+    Like Shopify it does a call as a whole or not at all, once per key, and knows a call by what it carries: another one under
+    a key that was used is refused. What is done with rows that are left over is what an adapter does.
+
     `faults` is a queue of one word per call that changes something: ok, refuse, stale, unavailable (nothing done),
-    throttled (nothing done), lose_answer (done, no answer), twice (done twice), later, kill_before, kill_after.
+    throttled (nothing done), lose_answer (done, no answer), twice (done twice), later, kill_before, kill_after; delayed and
+    delayed_and_killed (no answer, and the call is `on_its_way` until `deliver_delayed`).
     `before_work` and `during_call` are called while a call is on its way: before the shop does its work, and after it.
     """
 
@@ -48,7 +53,9 @@ class FakeShop:
         self.figures = {}  # external item id -> available
         self.items = {}  # sku -> external item id
         self.unstocked = set()
-        self.answers = {}  # idempotency key -> outcome
+        self.answers = {}  # idempotency key -> (what the call carried, items found stale)
+        self.remembers_refusals = True
+        self.on_its_way = []  # (key, pushes) of calls that arrive some time
         self.applied = []  # (listing_ref, version, quantity), in the order the shop did it
         self.calls = []  # pushes of each call
         self.reads = 0
@@ -56,7 +63,7 @@ class FakeShop:
         self.read_faults = deque()
         self.before_work = None
         self.during_call = None
-        self.last_pushes = ()
+        self.last_calls = []  # (key, pushes)
         self.places = [ChannelLocation(PLACE, "Warehouse", True, True, False, "US", "")]
 
     def close(self):
@@ -88,8 +95,9 @@ class FakeShop:
         return matches
 
     def connect_listing(self, *, external_item_id, external_location_id, available, idempotency_key):
-        self.unstocked.discard(external_item_id)
-        self.figures[external_item_id] = available or 0
+        if external_item_id in self.unstocked:
+            self.unstocked.discard(external_item_id)
+            self.figures[external_item_id] = available or 0
         return self._reading("", external_item_id)
 
     def read_quantities(self, targets):
@@ -105,7 +113,7 @@ class FakeShop:
         figure = None if item in self.unstocked else self.figures[item]
         return QuantityReading(ref, item, PLACE, item, figure, figure, 0, datetime.now(UTC))
 
-    def publish_quantities(self, pushes):
+    def publish_quantities(self, pushes, *, keys=DERIVED_KEYS):
         self.calls.append(list(pushes))
         fault = self.faults.popleft() if self.faults else "ok"
         if fault == "kill_before":
@@ -119,43 +127,94 @@ class FakeShop:
             ]
         if fault == "later":
             return [PushOutcome(push.listing_ref, PushState.RETRY_LATER, "BUSY", "Busy.") for push in pushes]
+        (key,) = {push.idempotency_key for push in pushes}
+        if fault.startswith("delayed"):
+            self.on_its_way.append((key, tuple(pushes)))
+            self._meanwhile()
+            if fault == "delayed_and_killed":
+                raise WorkerKilled
+            raise ChannelUnavailable("The shop did not answer.", outcome_unknown=True)
         if self.before_work is not None:
             callback, self.before_work = self.before_work, None
             callback()
-        outcomes = [self._set(push) for push in pushes]
-        self.last_pushes = tuple(pushes)
-        if fault == "twice":
-            outcomes = [self._set(push) for push in pushes]
+        self.last_calls.clear()
+        outcomes = self._settle(key, tuple(pushes), keys, times=2 if fault == "twice" else 1)
         self._meanwhile()
         if fault == "kill_after":
             raise WorkerKilled
         if fault == "lose_answer":
             raise ChannelUnavailable("The connection broke.", outcome_unknown=True)
+        return [outcomes[push.listing_ref] for push in pushes]
+
+    def _settle(self, key, pushes, keys, *, times):
+        """What the adapter does: rows that are left over go again under the next key."""
+        outcomes, left = {}, pushes
+        while left:
+            self.last_calls.append((key, left))
+            for _ in range(times):
+                answer = self._do(key, left)
+            refs = [push.listing_ref for push in left]
+            if answer == "failed before":
+                key = keys.next_key(key, refs, is_spent=True)
+            elif answer == "another call":
+                return outcomes | {
+                    ref: PushOutcome(ref, PushState.STALE, "MISMATCH", "Another call.", is_key_spent=True)
+                    for ref in refs
+                }
+            elif not answer:
+                return outcomes | {
+                    push.listing_ref: PushOutcome(
+                        push.listing_ref, PushState.ACCEPTED, channel_quantity=push.quantity, is_key_spent=True
+                    )
+                    for push in left
+                }
+            else:
+                stale = [push.listing_ref for push in left if push.external_item_id in answer]
+                outcomes |= {ref: PushOutcome(ref, PushState.STALE, "STALE", "It shows another.") for ref in stale}
+                left = tuple(push for push in left if push.listing_ref not in stale)
+                key = left and keys.next_key(key, [push.listing_ref for push in left], is_spent=False)
+            if left and key is None:
+                return outcomes | {
+                    push.listing_ref: PushOutcome(push.listing_ref, PushState.RETRY_LATER, "TAKEN_OVER", "Not sent.")
+                    for push in left
+                }
         return outcomes
+
+    def _do(self, key, pushes):
+        """What the shop does with a call: it does all of it and answers an empty set, or nothing and answers why not."""
+        carried = sorted((push.external_item_id, push.quantity, push.expected_quantity) for push in pushes)
+        if key in self.answers:
+            told, stale = self.answers[key]
+            if told != carried:
+                return "another call"
+            return "failed before" if stale else stale
+        stale = {
+            push.external_item_id
+            for push in pushes
+            if push.expected_quantity is not None and self.figures[push.external_item_id] != push.expected_quantity
+        }
+        if not stale:
+            for push in pushes:
+                self.figures[push.external_item_id] = push.quantity
+                self.applied.append((push.listing_ref, push.version, push.quantity))
+        if not stale or self.remembers_refusals:
+            self.answers[key] = (carried, stale)
+        return stale
 
     def repeat_last_call(self):
         """The network delivers the last call once more, long after its answer."""
-        for push in self.last_pushes:
-            self._set(push)
+        for key, pushes in self.last_calls:
+            self._do(key, pushes)
+
+    def deliver_delayed(self, number=0):
+        """A call that was on its way for however long arrives; nobody waits for its answer any more."""
+        if self.on_its_way:
+            self._do(*self.on_its_way.pop(number % len(self.on_its_way)))
 
     def _meanwhile(self):
         if self.during_call is not None:
             callback, self.during_call = self.during_call, None
             callback()
-
-    def _set(self, push):
-        known = self.answers.get(push.idempotency_key)
-        if known is not None:
-            return known
-        shown = self.figures[push.external_item_id]
-        if push.expected_quantity is not None and shown != push.expected_quantity:
-            outcome = PushOutcome(push.listing_ref, PushState.STALE, "STALE", f"It shows {shown}.")
-        else:
-            self.figures[push.external_item_id] = push.quantity
-            self.applied.append((push.listing_ref, push.version, push.quantity))
-            outcome = PushOutcome(push.listing_ref, PushState.ACCEPTED, channel_quantity=push.quantity)
-        self.answers[push.idempotency_key] = outcome
-        return outcome
 
 
 def make_channel(*, mode=ChannelMode.AUTO, sources=(), **fields):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, Protocol
 
 import pytest
 
 from channels_sync.adapters.base import ChannelAccount, QuantityPush, QuantityTarget
-from channels_sync.adapters.registry import adapter_for
+from channels_sync.adapters.registry import ADAPTERS, adapter_for
 from channels_sync.sandbox.process import SandboxProcess
 
 
@@ -111,14 +111,21 @@ def adapter(rig):
 
 @dataclass
 class Pushes:
-    """Makes rows for items of the rig, each with its own key unless told."""
+    """Makes rows for items of the rig: rows share a key, and so a call, until one of them comes again or the call is full."""
 
     ids: dict[str, tuple[str, str]]
     keys: Any
+    rows_max: int
+    key: str = ""
+    under_key: set[str] = field(default_factory=set)
 
-    def row(self, sku: str, quantity: int, *, expected: int | None, version: int = 1, key: str = "") -> QuantityPush:
+    def row(self, sku: str, quantity: int, *, expected: int | None, version: int = 1) -> QuantityPush:
         item, location = self.ids[sku]
-        key = key or f"key-{next(self.keys)}"
+        if not self.key or sku in self.under_key or len(self.under_key) == self.rows_max:
+            self.key = f"key-{next(self.keys)}"
+            self.under_key.clear()
+        self.under_key.add(sku)
+        key = self.key
         return QuantityPush(sku, sku, item, location, quantity, expected, version, key, "gid://backflush/PublishRun/1")
 
     def target(self, sku: str) -> QuantityTarget:
@@ -130,4 +137,5 @@ class Pushes:
 def stock(rig):
     """`stock({"A": 5})` puts items into the shop and returns the maker of rows for them."""
     keys = count(1)
-    return lambda figures: Pushes(rig.make_items(figures), keys)
+    rows_max = ADAPTERS[rig.adapter_name].limits.publish_rows_max
+    return lambda figures: Pushes(rig.make_items(figures), keys, rows_max)

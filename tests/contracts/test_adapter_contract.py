@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from channels_sync.adapters.base import (
@@ -205,6 +207,20 @@ def test_a_lost_answer_in_the_second_call_tells_what_the_first_had_settled(stock
     assert {outcome.listing_ref for outcome in outcomes} == set(figures) - settled
     assert {outcome.state for outcome in outcomes} == {PushState.ACCEPTED}
     assert {rig.times_changed(sku) for sku in figures} == {1}
+
+
+def test_under_one_key_the_channel_does_one_call_whatever_the_next_one_carries(adapter, stock, rig):
+    """What the outbox relies on: a call that got lost can do nothing once its key was used for a newer figure."""
+    pushes = stock({"A": 10})
+    newer = pushes.row("A", 12, expected=10)
+    lost = replace(newer, quantity=8)
+    adapter.publish_quantities([newer])
+    back = replace(pushes.row("A", 10, expected=12), idempotency_key="back")
+    adapter.publish_quantities([back])
+
+    [outcome] = adapter.publish_quantities([lost])
+
+    assert (outcome.state, outcome.is_key_spent, rig.available("A")) == (PushState.STALE, True, 10)
 
 
 def test_a_network_that_delivers_twice_changes_once(adapter, stock, rig):

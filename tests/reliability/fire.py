@@ -1,8 +1,9 @@
 """A channel that answers as it likes, workers that are killed, and a stream of changes: what the outbox makes of it.
 
-The channel is a table of its own: it sets a figure only from the one that was expected, keeps no keys, and remembers the version
-it was told last, so that an older one that lands after a newer is seen. Its answers are drawn at random: yes, throttled, failed
-before or after it did the work, silent after it did it, connection reset.
+The channel is a table of its own: it sets a figure only from the one that was expected, does one call under each key, and
+remembers the version it was told last, so that an older one that lands after a newer is seen. Its answers are drawn at random:
+yes, throttled, failed before or after it did the work, silent after it did it, connection reset, or none at all, and the call
+arrives some time later, when its sender may be dead and newer figures were sent.
 """
 
 import multiprocessing
@@ -17,6 +18,7 @@ from datetime import UTC, datetime
 import psycopg
 from django.db import connection
 from django.db.models import F
+from psycopg.types.json import Jsonb
 
 from bench.database import in_database
 from channels_sync.adapters.base import (
@@ -39,8 +41,10 @@ from tests.factories import make_item, make_location, put_on_hand
 
 LEASE_SECONDS, READ_SECONDS, PAUSE_SECONDS_MAX = 3, 1, 0.2
 """Short, so that a run need not wait for minutes: the product's own are 120, 60 and 300."""
-ANSWERS = ("yes",) * 6 + ("throttled", "failed before", "failed after", "silent after", "reset")
+ANSWERS = ("yes",) * 6 + ("throttled", "failed before", "failed after", "silent after", "reset", "delayed")
 ITEMS, LISTINGS_EACH, WORKERS = 5, 10, 3
+ARRIVES_CHANCE = 0.1
+"""That with a call one that was delayed arrives."""
 REST_SECONDS_MAX = 120
 STANDSTILL_SECONDS_MAX = 120
 """Without one figure sent for so long, nothing more is to be expected."""
@@ -48,10 +52,11 @@ STANDSTILL_SECONDS_MAX = 120
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a run came to."""
+    """What a run came to, with every call that was on its way having arrived."""
 
     pushes: int
     kills: int
+    arrived_late: int
     older_after_newer: int
     differing: int  # listings whose figure at the channel is not ours
     unconfirmed: int
@@ -74,37 +79,75 @@ class FieryShop:
     def close(self):
         self.database.close()
 
-    def publish_quantities(self, pushes):
+    def publish_quantities(self, pushes, *, keys):
         self.meter.pay(1)
+        (key,) = {push.idempotency_key for push in pushes}
         answer = self.dice.choice(ANSWERS)
-        items = [push.external_item_id for push in pushes]
-        self.database.execute("UPDATE fiery_shop SET pushes = pushes + 1 WHERE item = ANY(%s)", [sorted(items)])
+        call = sorted([one.external_item_id, one.quantity, one.expected_quantity, one.version] for one in pushes)
+        self.database.execute(
+            "UPDATE fiery_shop SET pushes = pushes + 1 WHERE item = ANY(%s)", [[item for item, *_ in call]]
+        )
+        if self.dice.random() < ARRIVES_CHANCE:
+            self.let_one_arrive()
         if answer == "throttled":
             raise ChannelThrottled("429", retry_after_seconds=0.01)
         if answer == "failed before":
             raise ChannelUnavailable("500", outcome_unknown=True)
         if answer == "reset" and self.dice.random() < 0.5:
             raise ChannelUnavailable("The connection was reset.", outcome_unknown=True)
-        done = self.database.execute(
-            "UPDATE fiery_shop s SET shown = u.quantity, version = u.version, older = s.older + (s.version > u.version)::int"
-            " FROM unnest(%s::text[], %s::int[], %s::int[], %s::bigint[]) AS u(item, quantity, expected, version)"
-            " WHERE s.item = u.item AND s.shown = u.expected RETURNING s.item",
-            [
-                items,
-                [push.quantity for push in pushes],
-                [push.expected_quantity for push in pushes],
-                [push.version for push in pushes],
-            ],
-        ).fetchall()
+        if answer == "delayed":
+            self.database.execute("INSERT INTO fiery_late (key, call) VALUES (%s, %s)", [key, Jsonb(call)])
+            raise ChannelUnavailable("No answer.", outcome_unknown=True)
+        taken = self.do(key, call)
         if answer != "yes":
             raise ChannelUnavailable(f"{answer}.", outcome_unknown=True)
-        taken = {item for (item,) in done}
+        if taken is None:
+            return [
+                PushOutcome(push.listing_ref, PushState.STALE, "MISMATCH", "Another call.", is_key_spent=True)
+                for push in pushes
+            ]
         return [
-            PushOutcome(push.listing_ref, PushState.ACCEPTED, channel_quantity=push.quantity)
+            PushOutcome(push.listing_ref, PushState.ACCEPTED, channel_quantity=push.quantity, is_key_spent=True)
             if push.external_item_id in taken
             else PushOutcome(push.listing_ref, PushState.STALE, "STALE", "Another figure.")
             for push in pushes
         ]
+
+    def do(self, key, call):
+        """The items that were set, at most once under a key; None when the key was used for another call.
+
+        A call is known by its figures and expectations: of versions the channel knows nothing.
+        """
+        carried = [row[:3] for row in call]
+        with self.database.transaction():
+            self.database.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [key])
+            self.database.execute(
+                "SELECT FROM fiery_shop WHERE item = ANY(%s) ORDER BY item FOR UPDATE", [[item for item, *_ in call]]
+            )
+            known = self.database.execute("SELECT carried, taken FROM fiery_key WHERE key = %s", [key]).fetchone()
+            if known is not None:
+                return set(known[1]) if known[0] == carried else None
+            done = self.database.execute(
+                "UPDATE fiery_shop s SET shown = u.quantity, version = u.version, older = s.older + (s.version > u.version)::int"
+                " FROM unnest(%s::text[], %s::int[], %s::int[], %s::bigint[]) AS u(item, quantity, expected, version)"
+                " WHERE s.item = u.item AND s.shown = u.expected RETURNING s.item",
+                [list(column) for column in zip(*call, strict=True)],
+            ).fetchall()
+            taken = sorted(item for (item,) in done)
+            self.database.execute(
+                "INSERT INTO fiery_key (key, carried, taken) VALUES (%s, %s, %s)", [key, Jsonb(carried), taken]
+            )
+        return set(taken)
+
+    def let_one_arrive(self):
+        """A call that was on its way for however long."""
+        late = self.database.execute(
+            "UPDATE fiery_late SET has_arrived = true WHERE id = (SELECT id FROM fiery_late WHERE NOT has_arrived"
+            " ORDER BY random() LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING key, call"
+        ).fetchone()
+        if late is not None:
+            self.do(*late)
+        return late is not None
 
     def read_quantities(self, targets):
         self.meter.pay(1)
@@ -195,6 +238,11 @@ def run(*, pushes, kills, seed):
             "CREATE TABLE fiery_shop (item text PRIMARY KEY, shown int NOT NULL DEFAULT 0, version bigint NOT NULL DEFAULT 0,"
             " older int NOT NULL DEFAULT 0, pushes int NOT NULL DEFAULT 0)"
         )
+        database.execute("CREATE TABLE fiery_key (key text PRIMARY KEY, carried jsonb NOT NULL, taken text[] NOT NULL)")
+        database.execute(
+            "CREATE TABLE fiery_late (id bigserial PRIMARY KEY, key text NOT NULL, call jsonb NOT NULL,"
+            " has_arrived boolean NOT NULL DEFAULT false)"
+        )
         for number, item in enumerate(item for item in items for _ in range(LISTINGS_EACH)):
             make_listing(channel=channel, item=item, external_sku=f"S{number}", external_item_id=f"item-{number}")
             database.execute("INSERT INTO fiery_shop (item) VALUES (%s)", [f"item-{number}"])
@@ -212,6 +260,10 @@ def run(*, pushes, kills, seed):
                     crew.kill_one()
                     killed += 1
             _come_to_rest(crew)
+            arrived = database.execute("SELECT count(*) FROM fiery_late WHERE has_arrived").fetchone()[0]
+            with closing(FieryShop(dice, meter=None)) as shop:
+                while shop.let_one_arrive():
+                    arrived += 1
         finally:
             crew.end_all()
             connection.close()
@@ -220,6 +272,7 @@ def run(*, pushes, kills, seed):
         return Found(
             pushes=_sum(database, "pushes"),
             kills=killed,
+            arrived_late=arrived,
             older_after_newer=_sum(database, "older"),
             differing=sum(shown[row.listing.external_item_id] != row.wanted for row in rows),
             unconfirmed=sum(row.confirmed_version != row.version for row in rows),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import httpx
 
 from channels_sync.adapters.base import (
+    DERIVED_KEYS,
+    CallKeys,
     Capability,
     ChannelAccount,
     ChannelLimits,
@@ -38,6 +41,18 @@ _SKUS_PER_SEARCH = 20
 _ITEMS_PER_PAGE = 50
 _SEARCH_PAGES_MAX = 10
 _LOCATION_PAGES_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """Rows with their positions, to be sent under `key`, or, once a call was `used` for them, under the next one."""
+
+    batch: Sequence[tuple[int, QuantityPush]]
+    key: str = ""
+    used: str = ""
+    is_spent: bool = False
+    attempt: int = 0
+    """Keys that were found used up."""
 
 
 class ShopifyAdapter:
@@ -90,7 +105,7 @@ class ShopifyAdapter:
 
     # --- publishing ---
 
-    def publish_quantities(self, pushes: Sequence[QuantityPush]) -> list[PushOutcome]:
+    def publish_quantities(self, pushes: Sequence[QuantityPush], *, keys: CallKeys = DERIVED_KEYS) -> list[PushOutcome]:
         outcomes: dict[int, PushOutcome] = {}
         sendable: list[tuple[int, QuantityPush]] = []
         for position, push in enumerate(pushes):
@@ -104,44 +119,54 @@ class ShopifyAdapter:
 
         for call in mapping.calls_for(to_send, rows_max=self.limits.publish_rows_max):
             try:
-                self._settle(call, outcomes)
+                self._settle(call, outcomes, keys)
             except ChannelError as error:
                 error.settled = tuple(outcomes[position] for position in sorted(outcomes))
                 raise
         return [outcomes[position] for position in range(len(pushes))]
 
-    def _settle(self, call: Sequence[tuple[int, QuantityPush]], outcomes: dict[int, PushOutcome]) -> None:
+    def _settle(
+        self, call: Sequence[tuple[int, QuantityPush]], outcomes: dict[int, PushOutcome], keys: CallKeys
+    ) -> None:
         """Send one batch until each row has its outcome, in a bounded number of calls.
 
-        The shop refuses a batch as a whole, so a refusal takes the named rows out and sends the others again. Keys
-        follow from the rows alone: repeating the batch after a lost answer repeats the same chain of keys.
+        The shop refuses a batch as a whole, so a refusal takes the named rows out and sends the others again.
         """
-        waiting = deque([(list(call), 0)])
+        waiting = deque([_Call(call, call[0][1].idempotency_key)])
         for _ in range(CALLS_PER_BATCH_MAX):
             if not waiting:
                 return
-            batch, attempt = waiting.popleft()
-            rows = [push for _, push in batch]
-            answer = self._send(rows, key=mapping.request_key(rows, attempt=attempt))
+            now = waiting.popleft()
+            if now.used:
+                refs = [push.listing_ref for _, push in now.batch]
+                key = keys.next_key(now.used, refs, is_spent=now.is_spent)
+                if key is None:
+                    self._give_up(
+                        now.batch, outcomes, PushState.RETRY_LATER, "TAKEN_OVER", "Another sender has it now."
+                    )
+                    continue
+                now = replace(now, key=key)
+            answer = self._send([push for _, push in now.batch], key=now.key)
             for index, outcome in answer.outcomes.items():
-                outcomes[batch[index][0]] = outcome
-            left = [batch[index] for index in answer.left]
+                outcomes[now.batch[index][0]] = outcome
+            left = [now.batch[index] for index in answer.left]
             match answer.next:
                 case mapping.Next.NOTHING:
                     pass
                 case mapping.Next.RESEND:
-                    waiting.appendleft((left, 0))
+                    waiting.appendleft(_Call(left, used=now.key))
                 case mapping.Next.SPLIT:
                     middle = len(left) // 2
-                    waiting.extendleft([(left[middle:], 0), (left[:middle], 0)])
-                case mapping.Next.NEW_KEY if attempt + 1 < KEYS_PER_BATCH_MAX:
-                    waiting.appendleft((left, attempt + 1))
+                    waiting.extendleft([_Call(left[middle:], used=now.key), _Call(left[:middle], used=now.key)])
+                case mapping.Next.NEW_KEY if now.attempt + 1 < KEYS_PER_BATCH_MAX:
+                    waiting.appendleft(_Call(left, used=now.key, is_spent=True, attempt=now.attempt + 1))
                 case mapping.Next.NEW_KEY:
                     message = "Earlier calls with these keys failed. Read the shop's figure, compute again, new key."
-                    self._give_up(left, outcomes, PushState.STALE, "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", message)
-        for batch, _ in waiting:
+                    code = "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED"
+                    self._give_up(left, outcomes, PushState.STALE, code, message, is_key_spent=True)
+        for call_left in waiting:
             message = f"Not changed: refusals in the same batch took all of its {CALLS_PER_BATCH_MAX} calls."
-            self._give_up(batch, outcomes, PushState.RETRY_LATER, "TOO_MANY_REFUSALS", message)
+            self._give_up(call_left.batch, outcomes, PushState.RETRY_LATER, "TOO_MANY_REFUSALS", message)
 
     def _send(self, rows: Sequence[QuantityPush], *, key: str) -> mapping.SetAnswer:
         data = self._client.execute(documents.SET_QUANTITIES, mapping.set_quantities_variables(rows, key=key))
@@ -165,9 +190,11 @@ class ShopifyAdapter:
         state: PushState,
         code: str,
         message: str,
+        *,
+        is_key_spent: bool = False,
     ) -> None:
         rows = [push for _, push in batch]
-        for index, outcome in mapping.all_rows(rows, state, code, message).items():
+        for index, outcome in mapping.all_rows(rows, state, code, message, is_key_spent=is_key_spent).items():
             outcomes[batch[index][0]] = outcome
 
     # --- reading ---

@@ -12,7 +12,6 @@ from datetime import datetime
 from enum import Enum, auto
 from itertools import pairwise
 from typing import Any
-from uuid import UUID, uuid5
 
 from channels_sync.adapters.base import (
     ChannelLocation,
@@ -29,7 +28,6 @@ from channels_sync.errors import WebhookNotGenuine
 from inventory.whole_numbers import whole_number
 
 QUANTITY_MAX = 1_000_000_000
-_KEY_NAMESPACE = UUID("6d1c2d8e-61f0-5d0e-9d0c-6f4b0e8a3f21")
 _ITEM_ID = re.compile(r"gid://shopify/InventoryItem/\d+")
 _LOCATION_ID = re.compile(r"gid://shopify/Location/\d+")
 
@@ -88,33 +86,20 @@ def split_duplicates(
 
 
 def calls_for(pushes: Sequence[tuple[int, QuantityPush]], *, rows_max: int) -> list[list[tuple[int, QuantityPush]]]:
-    """Rows parted into calls: one reference per call, at most `rows_max` rows.
+    """Rows parted into calls, one per idempotency key.
 
-    Rows go by their keys, whatever order they came in: a repeat has to be the same call to the last comma, or the shop
-    does not recognise it.
+    Rows go by item, whatever order they came in: a repeat has to be the same call to the last comma, or the shop does not
+    recognise it. Raises ValueError for more rows under one key than a call takes.
     """
-    by_reference: dict[str, list[tuple[int, QuantityPush]]] = {}
-    for row in sorted(pushes, key=lambda row: (row[1].idempotency_key, row[1].external_item_id)):
-        by_reference.setdefault(row[1].reference_uri, []).append(row)
-    return [rows[start : start + rows_max] for rows in by_reference.values() for start in range(0, len(rows), rows_max)]
-
-
-def request_key(rows: Sequence[QuantityPush], *, attempt: int) -> str:
-    """The idempotency key of a call: the same for the same rows and attempt, another as soon as one row differs."""
-    told = sorted(
-        "\x1f".join(
-            (
-                row.idempotency_key,
-                row.external_item_id,
-                row.external_location_id,
-                str(row.quantity),
-                str(row.expected_quantity),
-                row.reference_uri,
+    by_key: dict[str, list[tuple[int, QuantityPush]]] = {}
+    for row in sorted(pushes, key=lambda row: (row[1].external_item_id, row[1].external_location_id)):
+        by_key.setdefault(row[1].idempotency_key, []).append(row)
+    for key, rows in by_key.items():
+        if len(rows) > rows_max:
+            raise ValueError(
+                f"{len(rows)} rows carry the key {key}; a call takes {rows_max}. Give each call its own key."
             )
-        )
-        for row in rows
-    )
-    return str(uuid5(_KEY_NAMESPACE, "\x1e".join((str(attempt), *told))))
+    return list(by_key.values())
 
 
 def set_quantities_variables(rows: Sequence[QuantityPush], *, key: str) -> dict[str, Any]:
@@ -145,8 +130,8 @@ class Next(Enum):
     """What to do with the rows a call did not settle."""
 
     NOTHING = auto()  # none are left
-    RESEND = auto()  # the bad rows are out: the rest under its own key
-    NEW_KEY = auto()  # the same rows under a new key
+    RESEND = auto()  # the bad rows are out: the rest in a call of its own
+    NEW_KEY = auto()  # the key is used up: the same rows under a new one
     SPLIT = auto()  # a refusal names no row: halve and try each half
 
 
@@ -177,7 +162,7 @@ def read_set_answer(rows: Sequence[QuantityPush], *, key: str, payload: JsonObje
         return SetAnswer(left=tuple(everything), next=Next.NEW_KEY)
     if _KEY_MISMATCH in codes:
         message = "The key was used for another figure. Read the shop's figure, compute again, take a new key."
-        return SetAnswer(_all(rows, PushState.STALE, _KEY_MISMATCH, message, key=key))
+        return SetAnswer(_all(rows, PushState.STALE, _KEY_MISMATCH, message, key=key, is_key_spent=True))
 
     refused: dict[int, PushOutcome] = {}
     for error in errors:
@@ -201,16 +186,18 @@ def row_index(path: Sequence[str] | None) -> int | None:
     return None
 
 
-def all_rows(rows: Sequence[QuantityPush], state: PushState, code: str, message: str) -> dict[int, PushOutcome]:
+def all_rows(
+    rows: Sequence[QuantityPush], state: PushState, code: str, message: str, *, is_key_spent: bool = False
+) -> dict[int, PushOutcome]:
     """The same outcome for every row of a call that was not made, or not answered for good."""
-    return _all(rows, state, code, message, key="")
+    return _all(rows, state, code, message, key="", is_key_spent=is_key_spent)
 
 
 def _all(
-    rows: Sequence[QuantityPush], state: PushState, code: str, message: str, *, key: str
+    rows: Sequence[QuantityPush], state: PushState, code: str, message: str, *, key: str, is_key_spent: bool = False
 ) -> dict[int, PushOutcome]:
     return {
-        position: PushOutcome(row.listing_ref, state, code, message, request_key=key)
+        position: PushOutcome(row.listing_ref, state, code, message, request_key=key, is_key_spent=is_key_spent)
         for position, row in enumerate(rows)
     }
 
@@ -230,6 +217,7 @@ def _accepted(rows: Sequence[QuantityPush], *, key: str, payload: JsonObject) ->
             PushState.ACCEPTED,
             channel_quantity=after.get((row.external_item_id, row.external_location_id), row.quantity),
             request_key=key,
+            is_key_spent=True,
         )
         for position, row in enumerate(rows)
     }

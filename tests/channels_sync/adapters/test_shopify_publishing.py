@@ -10,7 +10,7 @@ import pytest
 from channels_sync.adapters.base import ChannelAccount, PushState, QuantityPush
 from channels_sync.adapters.shopify import CALLS_PER_BATCH_MAX, KEYS_PER_BATCH_MAX, ShopifyAdapter
 from channels_sync.adapters.shopify.client import ShopifyClient
-from channels_sync.adapters.shopify.mapping import request_key, row_index
+from channels_sync.adapters.shopify.mapping import row_index
 from channels_sync.errors import ChannelUnavailable
 
 ACCOUNT = ChannelAccount(base_url="https://shop.example", api_version="2026-10", access_token="token-1")
@@ -25,9 +25,21 @@ def row(number, quantity=5, *, expected=1, key="", version=1, reference="gid://b
         quantity=quantity,
         expected_quantity=expected,
         version=version,
-        idempotency_key=key or f"key-{number:04}",
+        idempotency_key=key or "key-1",
         reference_uri=reference,
     )
+
+
+class Keys:
+    """Gives out keys and remembers what for; `given` is what it gives out, None once it is at its end."""
+
+    def __init__(self, *given):
+        self.given = list(given)
+        self.asked = []
+
+    def next_key(self, used, listing_refs, *, is_spent):
+        self.asked.append((used, list(listing_refs), is_spent))
+        return self.given.pop(0)
 
 
 class FakeShop:
@@ -64,12 +76,12 @@ def error(code, index=None, field="changeFromQuantity"):
 
 def test_the_same_rows_in_another_order_are_the_same_call():
     shop, again = FakeShop(), FakeShop()
-    rows = [row(number) for number in range(1, 301)]
+    rows = [row(number, key=f"key-{number % 2}") for number in range(1, 301)]
 
     adapter_on(shop).publish_quantities(rows)
     outcomes = adapter_on(again).publish_quantities(rows[::-1])
 
-    assert shop.calls == again.calls
+    assert sorted(shop.calls, key=lambda call: call["key"]) == sorted(again.calls, key=lambda call: call["key"])
     assert [o.listing_ref for o in outcomes] == [r.listing_ref for r in rows[::-1]]
 
 
@@ -83,34 +95,37 @@ def test_sends_the_expectation_the_reference_and_a_key():
     assert call["input"]["reason"] == "correction"
     assert call["input"]["referenceDocumentUri"] == "gid://backflush/PublishRun/1"
     assert [(q["quantity"], q["changeFromQuantity"]) for q in call["input"]["quantities"]] == [(7, 9), (3, None)]
-    assert len(call["key"]) == 36
-
-
-def test_the_same_rows_get_the_same_key_in_any_order_and_any_process():
-    assert request_key([row(1), row(2)], attempt=0) == request_key([row(2), row(1)], attempt=0)
-    assert request_key([row(1)], attempt=0) == "c8780bb4-d5c6-5cb3-a576-1e724bd7e79b"
-
-
-@pytest.mark.parametrize(
-    "other", [row(1, 6), row(1, expected=2), row(1, expected=None), row(1, key="another"), row(1, item=9)]
-)
-def test_a_row_that_differs_in_anything_gets_another_key(other):
-    assert request_key([other], attempt=0) != request_key([row(1)], attempt=0)
+    assert call["key"] == "key-1"
 
 
 def test_a_bad_row_is_taken_out_and_the_rest_is_sent_with_a_new_key():
     shop = FakeShop(lambda rows, calls: [error("NON_MUTABLE_INVENTORY_ITEM", 1)] if len(rows) == 3 else [])
 
-    outcomes = adapter_on(shop).publish_quantities([row(1), row(2), row(3)])
+    keys = Keys("key-2")
+
+    outcomes = adapter_on(shop).publish_quantities([row(1), row(2), row(3)], keys=keys)
 
     assert shop.rows_sent() == [[1, 2, 3], [1, 3]]
-    assert shop.keys == [request_key([row(1), row(2), row(3)], attempt=0), request_key([row(1), row(3)], attempt=0)]
-    assert [(o.listing_ref, o.state, o.code) for o in outcomes] == [
-        ("L1", PushState.ACCEPTED, ""),
-        ("L2", PushState.REJECTED, "NON_MUTABLE_INVENTORY_ITEM"),
-        ("L3", PushState.ACCEPTED, ""),
+    assert (shop.keys, keys.asked) == (["key-1", "key-2"], [("key-1", ["L1", "L3"], False)])
+    assert [(o.listing_ref, o.state, o.code, o.is_key_spent) for o in outcomes] == [
+        ("L1", PushState.ACCEPTED, "", True),
+        ("L2", PushState.REJECTED, "NON_MUTABLE_INVENTORY_ITEM", False),
+        ("L3", PushState.ACCEPTED, "", True),
     ]
     assert outcomes[1].message == "S2: the shop refused 5: The shop's own words."
+
+
+def test_rows_that_somebody_else_took_over_meanwhile_are_not_sent_again():
+    shop = FakeShop(lambda rows, calls: [error("NON_MUTABLE_INVENTORY_ITEM", 1)])
+
+    outcomes = adapter_on(shop).publish_quantities([row(1), row(2), row(3)], keys=Keys(None))
+
+    assert shop.rows_sent() == [[1, 2, 3]]
+    assert [(o.state, o.code) for o in outcomes] == [
+        (PushState.RETRY_LATER, "TAKEN_OVER"),
+        (PushState.REJECTED, "NON_MUTABLE_INVENTORY_ITEM"),
+        (PushState.RETRY_LATER, "TAKEN_OVER"),
+    ]
 
 
 def test_a_shop_that_names_one_bad_row_at_a_time_is_asked_until_none_is_left():
@@ -133,8 +148,10 @@ def test_refusals_without_end_stop_at_the_bound_and_leave_the_rest_for_later():
     outcomes = adapter_on(shop).publish_quantities([row(number) for number in range(1, 101)])
 
     assert len(shop.calls) == CALLS_PER_BATCH_MAX
-    assert [o.state for o in outcomes[:CALLS_PER_BATCH_MAX]] == [PushState.REJECTED] * CALLS_PER_BATCH_MAX
-    assert {(o.state, o.code) for o in outcomes[CALLS_PER_BATCH_MAX:]} == {(PushState.RETRY_LATER, "TOO_MANY_REFUSALS")}
+    refused = [o for o in outcomes if o.state is PushState.REJECTED]
+    rest = [o for o in outcomes if o not in refused]
+    assert (len(refused), len(rest)) == (CALLS_PER_BATCH_MAX, 100 - CALLS_PER_BATCH_MAX)
+    assert {(o.state, o.code) for o in rest} == {(PushState.RETRY_LATER, "TOO_MANY_REFUSALS")}
 
 
 def test_a_refusal_that_names_no_row_is_found_by_halving():
@@ -165,7 +182,7 @@ def test_a_stale_row_is_stale_and_says_what_to_do():
 
     stale, accepted = adapter_on(shop).publish_quantities([row(1, expected=9), row(2)])
 
-    assert (stale.state, stale.code) == (PushState.STALE, "CHANGE_FROM_QUANTITY_STALE")
+    assert (stale.state, stale.code, stale.is_key_spent) == (PushState.STALE, "CHANGE_FROM_QUANTITY_STALE", False)
     assert "no longer shows 9" in stale.message
     assert accepted.state is PushState.ACCEPTED
 
@@ -182,13 +199,28 @@ def test_a_concurrent_call_is_left_for_later_under_the_same_key():
     assert shop.keys[0] == shop.keys[1]
 
 
-def test_a_key_whose_first_use_failed_is_replaced_by_the_next_of_its_chain():
+def test_a_key_whose_first_use_failed_is_replaced():
     shop = FakeShop(lambda rows, calls: [error("IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED")] if calls < 3 else [])
 
-    [outcome] = adapter_on(shop).publish_quantities([row(1)])
+    keys = Keys("key-2", "key-3")
 
-    assert outcome.state is PushState.ACCEPTED
-    assert shop.keys == [request_key([row(1)], attempt=attempt) for attempt in range(3)]
+    [outcome] = adapter_on(shop).publish_quantities([row(1)], keys=keys)
+
+    assert (outcome.state, shop.keys) == (PushState.ACCEPTED, ["key-1", "key-2", "key-3"])
+    assert keys.asked == [("key-1", ["L1"], True), ("key-2", ["L1"], True)]
+
+
+def test_keys_for_a_caller_that_keeps_nothing_are_new_each_time_and_repeat_with_the_calls():
+    def refuse(rows, calls):
+        return [error("IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED")] if calls < 4 else []
+
+    shop, again = FakeShop(refuse), FakeShop(refuse)
+
+    adapter_on(shop).publish_quantities([row(1), row(2)])
+    adapter_on(again).publish_quantities([row(2), row(1)])
+
+    assert shop.keys == again.keys
+    assert len(set(shop.keys)) == 4
 
 
 def test_a_chain_of_failed_keys_ends_in_a_fresh_start_for_the_caller():
@@ -196,7 +228,11 @@ def test_a_chain_of_failed_keys_ends_in_a_fresh_start_for_the_caller():
 
     [outcome] = adapter_on(shop).publish_quantities([row(1)])
 
-    assert (outcome.state, outcome.code) == (PushState.STALE, "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED")
+    assert (outcome.state, outcome.code, outcome.is_key_spent) == (
+        PushState.STALE,
+        "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED",
+        True,
+    )
     assert len(shop.calls) == KEYS_PER_BATCH_MAX
 
 
@@ -205,7 +241,7 @@ def test_a_key_used_for_another_figure_asks_for_a_new_one():
 
     [outcome] = adapter_on(shop).publish_quantities([row(1)])
 
-    assert (outcome.state, len(shop.calls)) == (PushState.STALE, 1)
+    assert (outcome.state, outcome.is_key_spent, len(shop.calls)) == (PushState.STALE, True, 1)
 
 
 @pytest.mark.parametrize(
@@ -238,19 +274,27 @@ def test_two_rows_for_one_item_send_the_newer_version_only():
     assert [q["quantity"] for q in shop.calls[0]["input"]["quantities"]] == [5]
 
 
-def test_one_call_carries_one_reference_and_at_most_250_rows():
+def test_one_call_carries_one_key_and_one_reference():
     shop = FakeShop()
-    one = [row(number, reference="gid://backflush/PublishRun/1") for number in range(1, 262)]
-    two = [row(number, reference="gid://backflush/PublishRun/2") for number in range(300, 303)]
+    one = [row(number, key="key-1", reference="gid://backflush/PublishRun/1") for number in range(1, 12)]
+    two = [row(number, key="key-2", reference="gid://backflush/PublishRun/2") for number in range(300, 303)]
 
-    outcomes = adapter_on(shop).publish_quantities([*one[:100], *two, *one[100:]])
+    outcomes = adapter_on(shop).publish_quantities([*one[:5], *two, *one[5:]])
 
-    assert [(call["input"]["referenceDocumentUri"][-1], len(call["input"]["quantities"])) for call in shop.calls] == [
-        ("1", 250),
-        ("1", 11),
-        ("2", 3),
-    ]
+    assert [
+        (call["key"], call["input"]["referenceDocumentUri"][-1], len(call["input"]["quantities"]))
+        for call in shop.calls
+    ] == [("key-1", "1", 11), ("key-2", "2", 3)]
     assert {o.state for o in outcomes} == {PushState.ACCEPTED}
+
+
+def test_more_rows_under_one_key_than_a_call_takes_are_refused_before_anything_is_sent():
+    shop = FakeShop()
+
+    with pytest.raises(ValueError, match="251 rows carry the key key-1; a call takes 250"):
+        adapter_on(shop).publish_quantities([row(number) for number in range(1, 252)])
+
+    assert shop.calls == []
 
 
 def test_nothing_to_send_is_no_call():

@@ -34,7 +34,15 @@ from channels_sync.reads.sending import sending_of
 from inventory.errors import WrongState
 from inventory.models import ExceptionCase
 from inventory.operations.issuing import issue_stock
-from tests.channels_sync.factories import let_all_flow, line_of, make_channel, make_listing, push_of, time_passes
+from tests.channels_sync.factories import (
+    let_all_flow,
+    line_of,
+    make_channel,
+    make_listing,
+    push_of,
+    survive,
+    time_passes,
+)
 from tests.factories import make_location, make_user, put_on_hand
 
 pytestmark = pytest.mark.django_db
@@ -157,31 +165,114 @@ def test_a_newer_figure_does_not_put_a_listing_off(shop, channel, site):
     assert push_of(listing).due_by == before
 
 
-def test_a_call_lost_past_its_lease_that_finds_what_it_expects_is_seen_by_the_reading_back(shop, channel, site):
-    """The limit of comparing figures: two newer ones brought the channel back to where the lost call starts from."""
+@pytest.mark.parametrize("fault", ["delayed", "delayed_and_killed"])
+@pytest.mark.parametrize("remembers_refusals", [True, False])
+def test_a_call_lost_past_its_lease_changes_nothing_although_it_finds_what_it_expects(
+    shop, channel, site, fault, remembers_refusals
+):
+    """Two newer figures bring the channel back to where the lost call starts from: comparing figures would let it pass."""
+    shop.remembers_refusals = remembers_refusals
     listing = showing(shop, channel, site, 10)
-
-    def two_newer_figures():
-        time_passes()
-        raise_by(listing, site, 40)
-        publish_due(channel_id=channel.pk)
-        lower(listing, site, 42)
-        publish_due(channel_id=channel.pk)
-
     raise_by(listing, site, 2)
-    shop.before_work = two_newer_figures
+    shop.faults.append(fault)
+    survive(publish_due, channel_id=channel.pk)
+    time_passes()
+    raise_by(listing, site, 40)
     publish_due(channel_id=channel.pk)
-    landed = [version for _, version, _ in shop.applied]
-    shown = shop.shows(listing)
+    lower(listing, site, 42)
+    publish_due(channel_id=channel.pk)
+    confirm_sent(channel_id=channel.pk)
 
-    read = confirm_sent(channel_id=channel.pk)
-    told = push_of(listing).last_error
-    lower(listing, site, 1)
+    shop.deliver_delayed()
+
+    row = push_of(listing)
+    assert (shop.shows(listing), [version for _, version, _ in shop.applied]) == (10, [1, 3, 4])
+    assert (row.confirmed_version, row.call_key) == (4, None)
+
+
+def test_a_lost_call_that_arrives_before_the_newer_figure_is_found_out_and_the_newer_one_starts_from_it(
+    shop, channel, site
+):
+    listing = showing(shop, channel, site, 10)
+    raise_by(listing, site, 2)
+    shop.faults.append("delayed")
+    publish_due(channel_id=channel.pk)
+    time_passes()
+    lower(listing, site, 5)
+    shop.deliver_delayed()
+
+    result = publish_due(channel_id=channel.pk)
+
+    assert (shop.shows(listing), result.stale, result.accepted) == (7, 1, 1)
+    assert [version for _, version, _ in shop.applied] == [1, 2, 3]
+    assert line_of(listing, 3).state == PublicationState.ACCEPTED
+
+
+def test_a_figure_the_channel_shows_already_is_set_all_the_same_while_a_call_is_on_its_way(shop, channel, site):
+    """Fails when a reading that fits is enough: the lost call would replace it later."""
+    listing = showing(shop, channel, site, 10)
+    raise_by(listing, site, 2)
+    shop.faults.append("delayed")
+    publish_due(channel_id=channel.pk)
+    time_passes()
+    lower(listing, site, 2)
+    ListingPush.objects.filter(listing=listing).update(channel_quantity=None)
     publish_due(channel_id=channel.pk)
 
-    assert (landed, shown) == ([1, 3, 4, 2], 12)
-    assert (read.differing, told.startswith("The channel accepted 10 and was read back showing 12")) == (1, True)
-    assert (shop.shows(listing), [version for _, version, _ in shop.applied][-1]) == (9, 5)
+    shop.deliver_delayed()
+
+    assert (shop.shows(listing), push_of(listing).sent_version) == (10, 3)
+
+
+def test_rows_of_one_lost_call_that_go_out_apart_are_each_sent_once(shop, channel, site):
+    listings = [showing(shop, channel, site, 10) for _ in range(3)]
+    raise_together(listings, site, 2)
+    shop.faults.append("delayed")
+    publish_due(channel_id=channel.pk)
+    keys = {push_of(listing).call_key for listing in listings}
+    time_passes()
+    while publish_due(channel_id=channel.pk, rows_max=1).claimed:
+        pass
+
+    shop.deliver_delayed()
+
+    assert len(keys) == 1
+    assert [shop.shows(listing) for listing in listings] == [12, 12, 12]
+    assert sorted(shop.applied[3:]) == sorted((str(listing.pk), 2, 12) for listing in listings)
+    assert {push_of(listing).call_key for listing in listings} == {None}
+
+
+def test_a_lost_raise_that_is_held_meanwhile_is_not_repeated(shop, channel, site):
+    """Nothing of a held listing raises the channel's figure, not even a repeat that would use up a key."""
+    listing = showing(shop, channel, site, 10)
+    raise_by(listing, site, 2)
+    shop.faults.append("delayed")
+    publish_due(channel_id=channel.pk)
+    time_passes()
+    ListingPush.objects.filter(listing=listing).update(is_held=True)
+    held = publish_due(channel_id=channel.pk)
+    lower(listing, site, 5)
+    time_passes()
+    publish_due(channel_id=channel.pk)
+
+    shop.deliver_delayed()
+
+    assert (held.accepted, shop.shows(listing)) == (0, 7)
+    assert [version for _, version, _ in shop.applied] == [1, 3]
+
+
+def test_what_was_answered_keeps_no_key(shop, channel, site):
+    """A row that was not sent, or was refused, shares the next call with others again."""
+    listing = showing(shop, channel, site, 10)
+    found = []
+    for fault in ("refuse", "unavailable", "later", "delayed"):
+        raise_by(listing, site, 1)
+        shop.faults.append(fault)
+        publish_due(channel_id=channel.pk)
+        found.append(push_of(listing).call_key is not None)
+        time_passes()
+
+    assert found == [False, False, True, True]
 
 
 # --- hours ---
@@ -341,7 +432,7 @@ def test_a_throttled_call_is_no_failure_of_account_or_row(shop, channel, site, m
     listing = showing(shop, channel, site, 10)
     raise_by(listing, site, 5)
 
-    def throttle(pushes):
+    def throttle(pushes, *, keys):
         raise ChannelThrottled("The shop wants a pause.", retry_after_seconds=40)
 
     monkeypatch.setattr(shop, "publish_quantities", throttle)
