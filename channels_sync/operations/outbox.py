@@ -44,7 +44,6 @@ class Claim(NamedTuple):
     lease_until: datetime
     expected: int | None
     """The channel's figure as last known; None: read it first."""
-    expected_at: datetime | None
     sku: str
     external_item_id: str
     run_id: int
@@ -147,10 +146,11 @@ SET lease_until = (SELECT until FROM moment),
     call_key = coalesce(p.call_key, md5(%(claim)s::text || coalesce(p.run_id, 0)::text)::uuid)
 FROM due JOIN channels_sync_listing l ON l.id = due.listing_id WHERE p.listing_id = due.listing_id
 RETURNING p.listing_id, p.version, p.wanted, (extract(epoch FROM p.lease_until) * 1000000)::bigint, p.channel_quantity,
-          (extract(epoch FROM p.channel_quantity_at) * 1000000)::bigint, l.external_sku, l.external_item_id, p.run_id, p.is_held,
-          p.sent_version = 0, p.call_key::text, due.is_open
+          l.external_sku, l.external_item_id, p.run_id, p.is_held, p.sent_version = 0 AND p.channel_quantity IS NULL,
+          p.call_key::text, due.is_open
 """
-"""Times as millionths of a second, which are read several times quicker. Rows of one run get one key, for they share a call."""
+"""What a Claim holds, in its order; the lease as millionths of a second, which are read several times quicker. Rows of one run
+get one key, for they share a call."""
 _LOWERING = "AND (p.wanted = 0 OR p.wanted < p.channel_quantity)"
 
 
@@ -169,46 +169,12 @@ def claim_due(*, channel_id: int, rows_max: int, only_lowering: bool = False) ->
     rows.sort()
     leases: dict[int, datetime] = {}
     claims = []
-    for (
-        listing_id,
-        version,
-        wanted,
-        lease,
-        quantity,
-        read,
-        sku,
-        external_item_id,
-        run_id,
-        is_held,
-        is_first,
-        key,
-        is_open,
-    ) in rows:
-        until = leases.get(lease)
+    for row in rows:
+        until = leases.get(row[3])
         if until is None:
-            until = leases[lease] = _moment(lease)
-        claims.append(
-            Claim(
-                listing_id,
-                version,
-                wanted,
-                until,
-                quantity,
-                None if read is None else _moment(read),
-                sku,
-                external_item_id,
-                run_id,
-                is_held,
-                is_first and quantity is None,
-                key,
-                is_open,
-            )
-        )
+            until = leases[row[3]] = _EPOCH + timedelta(microseconds=row[3])
+        claims.append(Claim._make((*row[:3], until, *row[4:])))
     return claims
-
-
-def _moment(millionths: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=millionths)
 
 
 _ACCEPT = """
@@ -345,7 +311,6 @@ def settle(settlements: Sequence[Settlement]) -> list[Claim]:
             going_on.append(
                 claim._replace(
                     expected=one.channel_quantity,
-                    expected_at=after.channel_quantity_at,
                     lease_until=after.lease_until,
                     call_key=after.call_key or "",
                 )
