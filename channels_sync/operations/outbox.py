@@ -47,15 +47,15 @@ class Claim(NamedTuple):
     sku: str
     external_item_id: str
     run_id: int
-    is_held: bool = False
+    is_held: bool
     """A change of it waits for a person: it may lower the channel's figure and never raises it."""
-    is_unseen: bool = False
+    is_unseen: bool
     """The channel was never told a figure of it, and it is not known what it shows."""
-    call_key: str = ""
+    call_key: str
     """The idempotency key to send it under; empty: used up, and the next reading of the channel brings another."""
-    is_open: bool = False
+    is_open: bool
     """A call under this key may still be on its way, or may have been done without our knowing."""
-    tries: int = 0
+    tries: int
     """Stale answers since it was claimed."""
 
     @property
@@ -173,7 +173,7 @@ def claim_due(*, channel_id: int, rows_max: int, only_lowering: bool = False) ->
         until = leases.get(row[3])
         if until is None:
             until = leases[row[3]] = _EPOCH + timedelta(microseconds=row[3])
-        claims.append(Claim._make((*row[:3], until, *row[4:])))
+        claims.append(Claim._make((*row[:3], until, *row[4:], 0)))
     return claims
 
 
