@@ -224,6 +224,47 @@ def test_a_figure_the_channel_shows_already_is_set_all_the_same_while_a_call_is_
     assert (shop.shows(listing), push_of(listing).sent_version) == (10, 3)
 
 
+def test_the_key_of_a_lost_call_is_kept_through_a_stale_answer(shop, channel, site):
+    """A channel need not remember what it refused: only what it did uses up a key. Fails with a new key after the refusal."""
+    shop.remembers_refusals = False
+    listing = showing(shop, channel, site, 10)
+    raise_by(listing, site, 2)
+    shop.faults.append("delayed")
+    publish_due(channel_id=channel.pk)
+    time_passes()
+    shop.sell(listing)
+    raise_by(listing, site, 3)
+    stale = publish_due(channel_id=channel.pk).stale
+    lower(listing, site, 5)
+    publish_due(channel_id=channel.pk)
+
+    shop.deliver_delayed()
+
+    assert (stale, shop.shows(listing), [version for _, version, _ in shop.applied]) == (1, 10, [1, 3, 4])
+
+
+def test_the_rest_of_a_refused_call_goes_under_the_key_of_a_lost_one(shop, channel, site):
+    """Fails when what is left over goes under a new key: the lost call has both rows and would still be taken."""
+    shop.remembers_refusals = False
+    first, second = listings = [showing(shop, channel, site, 10) for _ in range(2)]
+    raise_together(listings, site, 2)
+    shop.faults.append("delayed")
+    publish_due(channel_id=channel.pk)
+    time_passes()
+    shop.sell(first)
+    shop.read_faults.append("unavailable")
+    publish_due(channel_id=channel.pk)
+    time_passes()
+    lower(second, site, 2)
+    publish_due(channel_id=channel.pk, rows_max=1)
+    shop.sell(first, -1)
+
+    shop.deliver_delayed()
+
+    assert [version for ref, version, _ in shop.applied if ref == str(second.pk)] == [1, 2, 3]
+    assert shop.shows(second) == 10
+
+
 def test_rows_of_one_lost_call_that_go_out_apart_are_each_sent_once(shop, channel, site):
     listings = [showing(shop, channel, site, 10) for _ in range(3)]
     raise_together(listings, site, 2)
