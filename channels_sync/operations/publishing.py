@@ -317,7 +317,8 @@ class _Delivery:
             claim = self._open.get(int(outcome.listing_ref))
             if claim is None:
                 continue
-            claim = claim._replace(is_open=claim.is_open and not outcome.is_key_spent)
+            if claim.is_open and outcome.is_key_spent:
+                claim = claim._replace(is_open=False)
             match outcome.state:
                 case PushState.ACCEPTED:
                     # An accepted compare-and-set leaves the wanted figure; what the channel reports may already be a
