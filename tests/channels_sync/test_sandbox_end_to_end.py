@@ -1,7 +1,9 @@
 """From a receipt to the figure a shopper sees, through the real adapter and a running training shop."""
 
 from decimal import Decimal
+from uuid import uuid4
 
+import httpx
 import pytest
 from django.core.management import call_command
 
@@ -12,6 +14,7 @@ from channels_sync.operations.confirming import confirm_sent
 from channels_sync.operations.offering import channel_locations
 from channels_sync.operations.publishing import publish_due
 from channels_sync.sandbox.process import SandboxProcess
+from inventory.operations.issuing import issue_stock
 from tests.channels_sync.conftest import broken
 from tests.channels_sync.factories import line_of, make_channel, make_listing, push_of, time_passes
 from tests.factories import make_item, make_location, put_on_hand
@@ -49,6 +52,10 @@ def make_offer(channel, control, *, sku, quantity, shows=0, pack="1"):
     listing = make_listing(channel=channel, item=make_item(sku=sku, is_sellable=True), pack_size=Decimal(pack))
     put_on_hand(listing.item, make_location(), quantity)
     return listing
+
+
+def take_away(item, location, quantity):
+    issue_stock(key=uuid4(), item=item, location=location, quantity=Decimal(quantity), actor=None)
 
 
 def sync(channel):
@@ -122,3 +129,52 @@ def test_a_sale_in_the_shop_is_noticed_before_the_next_figure_is_set(channel, co
 
     assert (result.stale, result.accepted) == (1, 1)
     assert control.available(sku="SOAP") == 15
+
+
+class SlowNetwork:
+    """Keeps the next change of quantities and says that nobody answered; it is delivered when somebody asks for it."""
+
+    def __init__(self, monkeypatch):
+        self.kept = []
+        self.keeps_next = False
+        self.real = httpx.Client.post
+        network = self
+
+        def post(client, path, **request):
+            if network.keeps_next and "SetQuantities" in request.get("json", {}).get("query", ""):
+                network.keeps_next = False
+                network.kept.append((str(client.base_url), path, request))
+                raise httpx.ReadTimeout("silence")
+            return network.real(client, path, **request)
+
+        monkeypatch.setattr(httpx.Client, "post", post)
+
+    def deliver(self):
+        base_url, path, request = self.kept.pop()
+        with httpx.Client(base_url=base_url, trust_env=False) as client:
+            return self.real(client, path, **request).json()["data"]["inventorySetQuantities"]["userErrors"]
+
+
+def test_a_request_that_the_network_delivers_after_newer_figures_changes_nothing(channel, control, monkeypatch):
+    """Two newer figures bring the shop back to what the late request expects: only its key keeps it out."""
+    listing = make_offer(channel, control, sku="SOAP", quantity="10")
+    site = make_location()
+    sync(channel)
+    network = SlowNetwork(monkeypatch)
+    network.keeps_next = True
+    put_on_hand(listing.item, site, "2")
+    absorb_changes()
+    publish_due(channel_id=channel.pk)
+    shown = []
+    for change, quantity in ((put_on_hand, "2"), (take_away, "4")):
+        time_passes()
+        change(listing.item, site, quantity)
+        absorb_changes()
+        publish_due(channel_id=channel.pk)
+        shown.append(control.available(sku="SOAP"))
+
+    (error,) = network.deliver()
+
+    assert (shown, error["code"]) == ([14, 10], "IDEMPOTENCY_KEY_PARAMETER_MISMATCH")
+    assert (control.available(sku="SOAP"), push_of(listing).call_key) == (10, None)
+    assert broken() == []
