@@ -151,8 +151,7 @@ class FakeShop:
         outcomes, left = {}, pushes
         while left:
             self.last_calls.append((key, left))
-            for _ in range(times):
-                answer = self._do(key, left)
+            answer, *_again = [self._do(key, left) for _ in range(times)]
             refs = [push.listing_ref for push in left]
             if answer == "failed before":
                 key = keys.next_key(key, refs, is_spent=True)
