@@ -122,7 +122,7 @@ class ListingPush(models.Model):
 
     `version` grows with every new wanted quantity; the row is due while `sent_version` is behind. A sender holds the row
     by `lease_until`; an answer for an older version never overwrites a newer one. Whatever is sent goes under `call_key` until
-    something sent under it was answered, so of all calls that got lost on their way one can take effect at most.
+    nothing sent under it can take effect any more, so of all calls that got lost on their way one does at most.
     """
 
     listing = models.OneToOneField(Listing, on_delete=models.CASCADE, primary_key=True, related_name="push")

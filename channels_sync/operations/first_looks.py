@@ -161,9 +161,9 @@ FROM ours WHERE p.listing_id = ours.listing_id RETURNING p.listing_id
 def judge_first_figures(*, shown: Mapping[int, int], claims: Sequence[Claim]) -> set[int]:
     """Have the guard look again at first figures that were planned before it was known what the channel shows.
 
-    Only while their lease is still ours. Nothing of them was ever sent, so they are planned as if for the first time, from what
-    is `shown` by listing id; figures they had in the shadow are forgotten. Until this is committed what is shown stays unknown,
-    so that whoever comes after a crash reads it and asks again. Returns the listings it is about.
+    Only while their lease is still ours. Nothing of them was ever accepted, so they are planned as if for the first time, from
+    what is `shown` by listing id; figures they had in the shadow are forgotten. Until this is committed what is shown stays
+    unknown, so that whoever comes after a crash reads it and asks again. Returns the listings it is about.
     """
     with connection.cursor() as cursor:
         cursor.execute(

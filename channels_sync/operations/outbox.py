@@ -68,13 +68,15 @@ class Claim(NamedTuple):
 
     @property
     def connecting_key(self) -> str:
-        """The key of the call that has the channel stock it; such a call changes nothing where it is stocked already."""
-        return str(uuid5(_KEYS, f"{self.listing_id}:{self.version}:{self.expected}"))
+        """The key of the call that has the channel stock it. One for each claim: what was refused is asked anew, and a call
+        that comes late changes nothing where the item is stocked already.
+        """
+        return str(uuid5(_KEYS, f"{self.listing_id}:{self.version}:{self.lease_until.isoformat()}"))
 
     @property
     def key_kept(self) -> str | None:
         """The key that stays with the row when it is let go."""
-        return self.call_key if self.is_open else None
+        return self.call_key or None if self.is_open else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +122,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """Not sent after all; free for the next sender at once."""
+    """Not sent after all; free for the next sender, at once unless told otherwise."""
 
     claim: Claim
+    after_seconds: float = 0.0
 
 
 Settlement = Accepted | Adopted | Postponed | Refused | Released
@@ -145,13 +148,14 @@ UPDATE channels_sync_listingpush p
 SET lease_until = (SELECT until FROM moment),
     call_key = coalesce(p.call_key, md5(%(claim)s::text || coalesce(p.run_id, 0)::text)::uuid)
 FROM due JOIN channels_sync_listing l ON l.id = due.listing_id WHERE p.listing_id = due.listing_id
-RETURNING p.listing_id, p.version, p.wanted, (extract(epoch FROM p.lease_until) * 1000000)::bigint, p.channel_quantity,
+RETURNING p.listing_id, p.version, p.wanted, (extract(epoch FROM p.lease_until) * 1000000)::bigint,
+          CASE WHEN due.is_open AND p.wanted > p.channel_quantity AND {{careful}} THEN NULL ELSE p.channel_quantity END,
           l.external_sku, l.external_item_id, p.run_id, p.is_held, p.sent_version = 0 AND p.channel_quantity IS NULL,
           p.call_key::text, due.is_open
 """
 """What a Claim holds, in its order; the lease as millionths of a second, which are read several times quicker. Rows of one run
-get one key, for they share a call."""
-_LOWERING = "AND (p.wanted = 0 OR p.wanted < p.channel_quantity)"
+get one key, for they share a call. What may only be lowered is read first where a call is out that may have raised it."""
+_LOWERING = "AND (p.wanted = 0 OR p.wanted < p.channel_quantity OR p.call_key IS NOT NULL)"
 
 
 @operation
@@ -164,7 +168,11 @@ def claim_due(*, channel_id: int, rows_max: int, only_lowering: bool = False) ->
     if rows_max < 1:
         raise ValueError(f"rows_max must be positive, not {rows_max}")
     # The number of rows is part of the text: with a parameter the planner guesses a tenth of all rows and sorts them.
-    statement = _CLAIM.format(rows=int(rows_max), lowering=_LOWERING if only_lowering else "")
+    statement = _CLAIM.format(
+        rows=int(rows_max),
+        lowering=_LOWERING if only_lowering else "",
+        careful="true" if only_lowering else "p.is_held",
+    )
     rows = rows_of(statement, {"channel": channel_id, "lease": LEASE_SECONDS, "claim": uuid4().hex})
     rows.sort()
     leases: dict[int, datetime] = {}
@@ -374,8 +382,9 @@ def _settled(one: Settlement, row: Row, now: datetime, waits: _Waits, keys: _New
                     last_error=words[:ERROR_LENGTH],
                 )
             return refused, line(PublicationState.FAILED, words)
-        case Released():
-            return free, line(waiting)
+        case Released(after_seconds=after_seconds):
+            later = now + timedelta(seconds=after_seconds) if after_seconds else row.next_at
+            return replace(free, next_at=later), line(waiting)
 
 
 class _NewKeys:

@@ -66,6 +66,8 @@ SEND_SECONDS_MAX = 60.0
 """No new call to the channel begins later than this after the claim; well inside the lease."""
 BLOCKED_AGAIN_SECONDS = 300.0
 """When a channel lets nobody in, it is asked again after this time, or at once after new credentials."""
+RAISE_AGAIN_SECONDS = 60.0
+"""What turned out to be a raise that may not go out now is looked at again after this time."""
 PROBE_ROWS_MAX = 20
 """Rows that are risked on an account that was silent."""
 REFERENCE = "gid://backflush/PublishRun/{run_id}"
@@ -127,6 +129,7 @@ class _Delivery:
         self._ends_at = time.monotonic() + SEND_SECONDS_MAX
         self._error: ChannelError | None = None
         self._has_called = False
+        self._rows_max = 0
         self._open: dict[int, Claim] = {}
         """Claims that have no answer yet, by listing."""
 
@@ -147,6 +150,7 @@ class _Delivery:
             raise ChannelRejected(f"{adapter.name} cannot set and read quantities.")
         if adapter.quantity_meaning is not QuantityMeaning.AVAILABLE:
             raise ChannelRejected(f"{adapter.name} wants to be told stock on hand, which is not offered to it yet.")
+        self._rows_max = adapter.limits.publish_rows_max
         self.channel = choose_location(self.channel, adapter)
         links = link_claims(adapter, list(self._open.values()))
         self._settle(links.settlements)
@@ -207,6 +211,8 @@ class _Delivery:
                 )
             if self._is_late():
                 return Released(claim)
+            if self._may_only_lower(claim) and claim.wanted:
+                return Released(claim, RAISE_AGAIN_SECONDS)
             try:
                 reading = adapter.connect_listing(
                     external_item_id=claim.external_item_id,
@@ -222,7 +228,7 @@ class _Delivery:
             return Accepted(claim, reading.available)
         # With a call on its way it is set all the same: that uses up the key, and the call comes too late.
         words = (
-            f"Try {claim.tries + 1}: the channel showed another figure and now {reading.available}."
+            f"Try {claim.tries + 1}: a sale or an earlier call came first, and the channel shows {reading.available} now."
             if claim.tries and reading.available != claim.wanted
             else ""
         )
@@ -233,10 +239,13 @@ class _Delivery:
         raises = [
             claim
             for claim in self._open.values()
-            if (self._only_lowering or claim.is_held) and claim.expected is not None and claim.expected < claim.wanted
+            if self._may_only_lower(claim) and claim.expected is not None and max(claim.expected, 0) < claim.wanted
         ]
         if raises:
-            self._settle([Released(claim) for claim in raises])
+            self._settle([Released(claim, RAISE_AGAIN_SECONDS) for claim in raises])
+
+    def _may_only_lower(self, claim: Claim) -> bool:
+        return self._only_lowering or claim.is_held
 
     # --- sending ---
 
@@ -249,7 +258,7 @@ class _Delivery:
         for found in by_key.values():
             if self._is_late():
                 return
-            claims = self._still_ours(found)
+            claims = self._still_ours(found)[: self._rows_max]
             if not claims:
                 continue
             run_id = max(claim.run_id for claim in claims)
@@ -259,7 +268,8 @@ class _Delivery:
                 outcomes: Sequence[PushOutcome] = adapter.publish_quantities(pushes, keys=self)
             except StaleQuantity as error:
                 self._record(error.settled)
-                self._expect_anew([self._open[claim.listing_id] for claim in claims if claim.listing_id in self._open])
+                told = {int(outcome.listing_ref) for outcome in error.settled}
+                self._expect_anew([self._open[one.listing_id] for one in claims if one.listing_id not in told])
             except ChannelError as error:
                 self._record(error.settled)
                 if isinstance(error, ChannelUnavailable) and error.outcome_unknown:
@@ -272,7 +282,7 @@ class _Delivery:
         """See `CallKeys`. The key of a call whose answer got lost earlier is kept until it is known to be spent."""
         claims = [self._open[int(ref)] for ref in listing_refs]
         if not is_spent and any(claim.is_open for claim in claims):
-            return used
+            return used if len(still_held(claims)) == len(claims) else None
         key = renew_key(claims)
         if key is not None:
             for claim in claims:
@@ -280,9 +290,11 @@ class _Delivery:
         return key
 
     def _keep_keys(self, claims: Sequence[Claim]) -> None:
-        for claim in claims:
-            if claim.listing_id in self._open:
-                self._open[claim.listing_id] = self._open[claim.listing_id]._replace(is_open=True)
+        """Of a call nobody knows the fate of. What was answered before it has another key by now, or none."""
+        for one in claims:
+            claim = self._open.get(one.listing_id)
+            if claim is not None and claim.call_key:
+                self._open[claim.listing_id] = claim._replace(is_open=True)
 
     def _still_ours(self, claims: Sequence[Claim]) -> Sequence[Claim]:
         """Without those that somebody else took over while an earlier call went on, however our own clock stands.

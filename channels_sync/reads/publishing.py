@@ -15,7 +15,8 @@ from channels_sync.models.pushes import SEND_ATTEMPTS_MAX
 from inventory.arrays import numbers
 from inventory.quantities import ZERO
 
-MAY_GO = """(NOT p.is_held OR c.mode = 'auto' AND (p.wanted = 0 OR p.wanted <= p.channel_quantity)
+MAY_GO = """(NOT p.is_held OR c.mode = 'auto' AND (p.wanted = 0 OR p.wanted <= p.channel_quantity
+                                              OR p.call_key IS NOT NULL)
     AND NOT EXISTS (SELECT FROM channels_sync_hold h
                     WHERE h.listing_id = p.listing_id AND h.state = 'open' AND h.after = p.wanted)
     AND EXISTS (SELECT FROM channels_sync_publicationline g WHERE g.listing_id = p.listing_id AND g.version = p.version
@@ -25,8 +26,8 @@ MAY_GO = """(NOT p.is_held OR c.mode = 'auto' AND (p.wanted = 0 OR p.wanted <= p
 """SQL: whether the figure of a row `p` of a channel `c` may be sent as far as people are concerned.
 
 While a change of a listing waits, an older figure that is still in the outbox may lower what the channel shows, but not raise
-it or what nobody knows; the very figure that waits, and what was only worked out in the shadow, stay where they are. What was
-refused before the channel was ever told anything is not sent at all.
+it or what nobody knows; a listing whose last call got no answer is read before. The very figure that waits, and what was only
+worked out in the shadow, stay where they are. What was refused before the channel was ever told anything is not sent at all.
 """
 CONFIRM_ATTEMPTS_MAX = 5
 """Read-backs of one version that may differ before it is left to a person."""

@@ -40,7 +40,8 @@ class FakeShop:
 
     `faults` is a queue of one word per call that changes something: ok, refuse, stale, unavailable (nothing done),
     throttled (nothing done), lose_answer (done, no answer), twice (done twice), later, kill_before, kill_after; delayed and
-    delayed_and_killed (no answer, and the call is `on_its_way` until `deliver_delayed`).
+    delayed_and_killed (no answer, and the call is `on_its_way` until `deliver_delayed`); lose_rest and delay_rest, when a refusal
+    leaves rows over: what was refused has its answer, and the further call with the others has none.
     `before_work` and `during_call` are called while a call is on its way: before the shop does its work, and after it.
     """
 
@@ -138,7 +139,7 @@ class FakeShop:
             callback, self.before_work = self.before_work, None
             callback()
         self.last_calls.clear()
-        outcomes = self._settle(key, tuple(pushes), keys, times=2 if fault == "twice" else 1)
+        outcomes = self._settle(key, tuple(pushes), keys, times=2 if fault == "twice" else 1, rest=fault)
         self._meanwhile()
         if fault == "kill_after":
             raise WorkerKilled
@@ -146,12 +147,17 @@ class FakeShop:
             raise ChannelUnavailable("The connection broke.", outcome_unknown=True)
         return [outcomes[push.listing_ref] for push in pushes]
 
-    def _settle(self, key, pushes, keys, *, times):
+    def _settle(self, key, pushes, keys, *, times, rest):
         """What the adapter does: rows that are left over go again under the next key."""
         outcomes, left = {}, pushes
         while left:
+            if rest == "delay_rest" and outcomes:
+                self.on_its_way.append((key, left))
+                raise ChannelUnavailable("Silence.", outcome_unknown=True, settled=tuple(outcomes.values()))
             self.last_calls.append((key, left))
             answer, *_again = [self._do(key, left) for _ in range(times)]
+            if rest == "lose_rest" and outcomes:
+                raise ChannelUnavailable("Silence.", outcome_unknown=True, settled=tuple(outcomes.values()))
             refs = [push.listing_ref for push in left]
             if answer == "failed before":
                 key = keys.next_key(key, refs, is_spent=True)

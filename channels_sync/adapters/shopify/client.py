@@ -167,7 +167,7 @@ class ShopifyClient:
             asked = _retry_after(response)
             self._account.meter.rest(_PAUSE_SECONDS_DEFAULT if asked is None else asked)
             raise ChannelThrottled("The shop wants a pause (HTTP 429). Try again later.", retry_after_seconds=asked)
-        if status >= 500:
+        if status >= 500 or status == 408:
             raise ChannelUnavailable(
                 f"The shop failed with HTTP {status}. Outcome unknown; repeat with the same key.",
                 retry_after_seconds=_retry_after(response),

@@ -101,7 +101,7 @@ def test_honours_retry_after_of_a_429():
 
 
 @respx.mock
-@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
 def test_a_failing_shop_is_unavailable_and_the_outcome_unknown(status):
     respx.post(GRAPHQL).mock(return_value=httpx.Response(status, text="<html>"))
 

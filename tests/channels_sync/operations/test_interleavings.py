@@ -34,7 +34,10 @@ from tests.factories import make_location, put_on_hand
 SCHEDULES = int(os.environ.get("BACKFLUSH_TEST_SCHEDULES", "100"))
 FIRST = int(os.environ.get("BACKFLUSH_TEST_SCHEDULES_FROM", "0"))
 STEPS = 14
-FAULTS = ("ok", "ok", "refuse", "unavailable", "throttled", "lose_answer", "lose_answer", "twice", "later", "delayed")
+FAULTS = (
+    *("ok", "ok", "refuse", "unavailable", "throttled", "lose_answer", "lose_answer", "twice", "later"),
+    *("delayed", "lose_rest", "delay_rest"),
+)
 DEATHS = ("kill_before", "kill_after", "delayed_and_killed")
 
 

@@ -265,6 +265,76 @@ def test_the_rest_of_a_refused_call_goes_under_the_key_of_a_lost_one(shop, chann
     assert shop.shows(second) == 10
 
 
+@pytest.mark.parametrize("fault", ["lose_rest", "delay_rest"])
+def test_what_a_refusal_left_over_and_got_lost_keeps_its_key_and_what_was_refused_does_not(shop, channel, site, fault):
+    stale, other = listings = [showing(shop, channel, site, 10) for _ in range(2)]
+    raise_together(listings, site, 2)
+    shop.sell(stale)
+    shop.faults.append(fault)
+
+    result = publish_due(channel_id=channel.pk)
+
+    assert (result.is_blocked, push_of(stale).call_key, push_of(other).call_key is None) == (True, None, False)
+    assert [push_of(listing).lease_until for listing in listings] == [None, None]
+    time_passes()
+    publish_due(channel_id=channel.pk)
+    shop.deliver_delayed()
+    assert [shop.shows(listing) for listing in listings] == [12, 12]
+
+
+@pytest.mark.parametrize("wanted", [10, 11])
+@pytest.mark.parametrize("is_held", [True, False])
+def test_a_lost_raise_that_was_done_is_lowered_although_raises_wait(shop, channel, site, monkeypatch, wanted, is_held):
+    """The channel shows 12 where 10 is known: what lowers 12 goes out, though it looks like a raise of 10."""
+    listing = showing(shop, channel, site, 10)
+    raise_by(listing, site, 2)
+    shop.faults.append("lose_answer")
+    publish_due(channel_id=channel.pk)
+    time_passes()
+    lower(listing, site, 12 - wanted)
+    if is_held:
+        ListingPush.objects.filter(listing=listing).update(is_held=True)
+    else:
+        night(channel, WindowScope.RAISES)
+        at(monkeypatch, "2026-11-26 23:00")
+
+    publish_due(channel_id=channel.pk)
+    publish_due(channel_id=channel.pk)
+
+    assert (shop.shows(listing), push_of(listing).sent_version) == (wanted, 3)
+
+
+def test_a_lost_raise_that_never_arrived_is_not_raised_while_raises_wait_and_not_asked_about_all_the_time(
+    shop, channel, site, monkeypatch
+):
+    listing = showing(shop, channel, site, 10)
+    raise_by(listing, site, 2)
+    shop.faults.append("delayed")
+    publish_due(channel_id=channel.pk)
+    time_passes()
+    night(channel, WindowScope.RAISES)
+    at(monkeypatch, "2026-11-26 23:00")
+    reads_before = shop.reads
+
+    claimed = [publish_due(channel_id=channel.pk).claimed for _ in range(3)]
+
+    assert (claimed, shop.reads - reads_before, shop.shows(listing)) == ([1, 0, 0], 1, 10)
+    assert push_of(listing).call_key is not None
+
+
+def test_a_zero_for_an_oversold_listing_is_no_raise(shop, channel, site, monkeypatch):
+    """The channel shows less than nothing: to a shopper zero is not more. It was put back and claimed again for ever."""
+    listing = showing(shop, channel, site, 3)
+    shop.sell(listing, 5)
+    lower(listing, site, 3)
+    night(channel, WindowScope.RAISES)
+    at(monkeypatch, "2026-11-26 23:00")
+
+    publish_due(channel_id=channel.pk)
+
+    assert (shop.shows(listing), publish_due(channel_id=channel.pk).claimed) == (0, 0)
+
+
 def test_rows_of_one_lost_call_that_go_out_apart_are_each_sent_once(shop, channel, site):
     listings = [showing(shop, channel, site, 10) for _ in range(3)]
     raise_together(listings, site, 2)
