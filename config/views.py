@@ -19,6 +19,7 @@ from django.views.decorators.http import require_GET
 
 from channels_sync.models import Channel, ChannelMode, Listing, ListingPush
 from channels_sync.reads.runs import changes_waiting
+from config.bottlenecks import bottlenecks
 from config.integrity.board import is_overdue, latest
 from config.shell import address, menu_for
 from inventory.models import (
@@ -69,6 +70,7 @@ def today(request: HttpRequest) -> HttpResponse:
         title="Today",
         now=timezone.localtime(),
         attention=list(_attention(user)),
+        bottlenecks=bottlenecks(user),
         is_new=not has_items,
         steps=list(_first_steps(user)) if not has_items or not Posting.objects.exists() else [],
         completions=_completions() if user.has_perm("production.view_completion") else [],

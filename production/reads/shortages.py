@@ -146,8 +146,10 @@ def unfinished_orders() -> WorkOrderQuerySet:
     )
 
 
-def shortages(*, components: Collection[int] | None = None, last: WorkOrder | None = None) -> list[ShortOrder]:
-    """Every unfinished order that is short of something, the most urgent first; at most ORDERS_MAX orders are looked at.
+def shortages(
+    *, components: Collection[int] | None = None, last: WorkOrder | None = None, orders_max: int = ORDERS_MAX
+) -> list[ShortOrder]:
+    """Every unfinished order that is short of something, the most urgent first; at most `orders_max` orders are looked at.
 
     `components`: only these (ids). `last`: this order too, after the others when it is not among them. The number of
     statements does not depend on how many orders there are.
@@ -155,8 +157,8 @@ def shortages(*, components: Collection[int] | None = None, last: WorkOrder | No
     orders = unfinished_orders()
     if components is not None:
         orders = orders.filter(lines__component__in=components).distinct()
-    looked_at = list(orders[:ORDERS_MAX])
-    if last is not None and len(looked_at) == ORDERS_MAX and last.pk not in {order.pk for order in looked_at}:
+    looked_at = list(orders[:orders_max])
+    if last is not None and len(looked_at) == orders_max and last.pk not in {order.pk for order in looked_at}:
         looked_at += unfinished_orders().filter(pk=last.pk)
     needs = needs_of_orders(looked_at)
     if components is not None:
