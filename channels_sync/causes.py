@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
+BY_DATE = "rule by date"
 _BULK = {
     "import": "an import",
     "policy": "a change of rules",
-    "rule by date": "a rule that began or ended by its date",
+    BY_DATE: "a rule that began or ended by its date",
     "campaign": "a campaign that began or ended",
     "channel sources": "a change of a channel's sources",
 }
