@@ -5,6 +5,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 CAUSE_LENGTH = 24
+ITEMS_MIN = 20
+"""From so many items on, what one person types, pastes or sends at once is a bulk act. A completion is none, however many
+components it uses, nor is what a document says: a purchase order that comes in, an order that is reserved or shipped."""
 
 _present: ContextVar[tuple[str, int | None]] = ContextVar("bulk_act", default=("", None))
 
@@ -17,6 +20,17 @@ def as_bulk(words: str, *, actor_id: int | None = None) -> Iterator[None]:
         yield
     finally:
         _present.reset(token)
+
+
+@contextmanager
+def as_one_act(words: str, *, items: int) -> Iterator[None]:
+    """News written within carries `bulk` and these words (at most 24 letters together) as its cause where one act changes
+    ITEMS_MIN `items` or more; with fewer it keeps its usual one. A bulk act around it keeps its name."""
+    if items < ITEMS_MIN or _present.get()[0]:
+        yield
+    else:
+        with as_bulk(f"bulk {words}"):
+            yield
 
 
 def cause_of(usual: str) -> str:

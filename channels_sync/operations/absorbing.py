@@ -7,7 +7,7 @@ from django.utils import timezone
 from channels_sync.causes import joined
 from channels_sync.models import Channel
 from channels_sync.operations.building import touched_by
-from channels_sync.operations.news import ACTOR
+from channels_sync.operations.news import ACTOR, waiting_from, waiting_statement
 from channels_sync.operations.pieces import Width, forget_shown, leave_pieces, take_piece
 from channels_sync.operations.recomputing import recompute_locked, recompute_piece
 from channels_sync.operations.run_plans import Cause, persons
@@ -57,7 +57,8 @@ def _absorb_news(rows_max: int, *, of_many: bool) -> int:
     )
     if not news:
         return 0
-    touched = touched_by(items={item_id for items, *_ in news for item_id in items}, now=timezone.now())
+    now = timezone.now()
+    touched = touched_by(items={item_id for items, *_ in news for item_id in items}, now=now)
     cause = Cause(
         words=joined(cause for _, _, cause, *_ in news),
         posting_id=max((posting_id for _, posting_id, *_ in news if posting_id is not None), default=None),
@@ -69,6 +70,8 @@ def _absorb_news(rows_max: int, *, of_many: bool) -> int:
     if listing_ids is not None:
         recompute_locked(listing_ids=listing_ids, cause=cause)
     else:
+        # When the pieces are worked out, other news of the same items is in pieces of its own, and nobody would see it there.
+        cause = cause.with_news(*waiting_from(rows_of(*waiting_statement(touched.items, at=now))))
         leave_pieces(
             width,
             words=cause.words,

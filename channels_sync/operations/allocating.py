@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,6 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from channels_sync.allocation.vocabulary import BY_COLUMN, CHOICES, COLUMNS, PERCENT, SPECS
+from channels_sync.causes import BY_DATE
 from channels_sync.models import AllocationPolicy, Campaign, Channel, Listing
 from channels_sync.models.policies import AllocationPolicyQuerySet
 from channels_sync.operations.recomputing import tell_items_changed
@@ -141,26 +143,36 @@ def withdraw_policy(*, policy: AllocationPolicy, actor: Actor) -> AllocationPoli
 def tell_dated_rules() -> int:
     """Have figures worked out for rules that began or ended by the clock since the last time. Returns these rules' number.
 
-    Several may do this at once; each takes rules the others have not.
+    Several may do this at once; each takes rules the others have not. The news names who set the rules and who planned their
+    campaigns: none of them approves alone what follows.
     """
     now = timezone.now()
     due = Q(start_told=False, effective_from__lte=now) | Q(end_told=False, effective_to__lte=now)
     rows = list(
         AllocationPolicy.objects.filter(due)
         .select_for_update(of=("self",), no_key=True, skip_locked=True)
-        .select_related("channel", "category", "item", "listing")
+        .select_related("channel", "category", "item", "listing", "created_by", "campaign__created_by")
         .order_by("pk")[:RULES_PER_TURN]
     )
-    items: set[int] = set()
-    for row in rows:
-        items |= items_in(channel=row.channel, category=row.category, item=row.item, listing=row.listing)
     if not rows:
         return 0
+    items: defaultdict[Actor, set[int]] = defaultdict(set)
+    for row in rows:
+        touched = items_in(channel=row.channel, category=row.category, item=row.item, listing=row.listing)
+        for person in _who_set(row):
+            items[person] |= touched
     ids = [row.pk for row in rows]
     AllocationPolicy.objects.filter(pk__in=ids, effective_from__lte=now).update(start_told=True)
     AllocationPolicy.objects.filter(pk__in=ids, effective_to__lte=now).update(end_told=True)
-    tell_items_changed(items=items, cause="rule by date")
+    for person, touched in items.items():
+        tell_items_changed(items=touched, cause=BY_DATE, actor=person)
     return len(rows)
+
+
+def _who_set(rule: AllocationPolicy) -> set[Actor]:
+    """Who set a rule, and who planned when its campaign begins and ends; None alone where nobody is known."""
+    people: set[Actor] = {rule.created_by, rule.campaign.created_by if rule.campaign is not None else None}
+    return people - {None} or {None}
 
 
 # --- building blocks ---

@@ -23,6 +23,7 @@ from channels_sync.models import (
 )
 from channels_sync.operations.recomputing import recompute_locked
 from channels_sync.operations.run_plans import Cause as RunCause
+from channels_sync.operations.run_plans import persons
 from inventory.arrays import numbers, texts
 from inventory.models import ExceptionCase, Severity
 from inventory.operations.exceptions import report_exception, resolve_by_fingerprint
@@ -129,7 +130,8 @@ def carry_out(channel: Channel, found: Sequence[Differing], *, now: datetime, ac
     """Do what was decided about differences just written, under the same locks; returns how many that were.
 
     Our figure goes out again as a new version through guard and outbox, where it counts as a change from what the channel
-    shows. Adopting freezes the listing at the channel's figure, which is then what is sent.
+    shows. Adopting freezes the listing at the channel's figure, which is then what is sent. `actor` is who decided, None where
+    a rule did; whoever decided does not approve alone what the guard holds of it.
     """
     overwritten = [one.listing_id for one in found if one.response is Response.OVERWRITE]
     adopted = [one for one in found if one.response is Response.ADOPT]
@@ -146,7 +148,7 @@ def carry_out(channel: Channel, found: Sequence[Differing], *, now: datetime, ac
     if ids:
         recompute_locked(
             listing_ids=ids,
-            cause=RunCause("drift"),
+            cause=RunCause("drift", actors=persons(actor)),
             send_again=True,
             shown={one.listing_id: one.theirs for one in found if one.theirs is not None},
         )

@@ -170,7 +170,9 @@ def recompute_locked(
     plans, settled = plan_runs(found, locked=locked, send_again=send_again)
     items = items_of(plans)
     forgetting = forgetting_newer([one.derivation for one in found])
-    asked = [waiting_statement(set().union(*items.values())), *guard_statements(items, now=now)] if items else []
+    asked = (
+        [waiting_statement(set().union(*items.values()), at=now), *guard_statements(items, now=now)] if items else []
+    )
     with under_way(*asked, *forgetting) as answers:
         showing = Showing(items, grounds=grounds, found=found)
     waiting, *known = [answer.rows for answer in answers[: len(asked)]] or [[]]

@@ -15,6 +15,7 @@ from django.db import connection
 from django.utils import timezone
 
 from inventory.arrays import numbers, texts
+from inventory.bulk import as_one_act
 from inventory.errors import CountIncomplete, DuplicateSerial, PeriodLocked, SecondPersonRequired, WrongState
 from inventory.locks import StockRows, lock_for_posting, read_last_costs
 from inventory.models import (
@@ -238,15 +239,16 @@ def _post(
         cell = rows.cells.get(cell_of(line))
         held = cell.quantity if cell else ZERO
         changes.append((line, _counted(line) + since[line.pk].quantity - held))
-    for line, change in sorted(changes, key=lambda pair: (pair[1] > ZERO, pair[0].pk)):
-        if change and limits is not None and judge(line, change, rows, limits):
-            line.needs_approval = True
+    with as_one_act("count", items=len({line.item_id for line, change in changes if change})):
+        for line, change in sorted(changes, key=lambda pair: (pair[1] > ZERO, pair[0].pk)):
+            if change and limits is not None and judge(line, change, rows, limits):
+                line.needs_approval = True
+                line.save()
+                continue
+            if change:
+                _post_line(sheet, line, change, key=key, actor=actor, done=done)
+            line.state = CountLineState.POSTED
             line.save()
-            continue
-        if change:
-            _post_line(sheet, line, change, key=key, actor=actor, done=done)
-        line.state = CountLineState.POSTED
-        line.save()
     return done
 
 

@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.models import Model
 
 from inventory.arrays import numbers
+from inventory.bulk import as_one_act
 from inventory.models import Item, ItemCategory, Location, Lot, Supplier, SupplierItem
 from inventory.operations.posting import Actor
 from inventory.operations.telling import tell_changed
@@ -62,7 +63,7 @@ def save_and_tell(*, instance: Model, save: Callable[[], object], actor: Actor) 
         return
     before = _items_of(model, [instance.pk])
     save()
-    tell_changed(items=[*before, *_items_of(model, [instance.pk])], cause=_CAUSES[model], actor=actor)
+    _tell(model, {*before, *_items_of(model, [instance.pk])}, actor)
 
 
 @operation
@@ -72,7 +73,7 @@ def delete_and_tell(*, instances: Collection[Model], delete: Callable[[], object
     told = {model: _items_of(model, [pk for kind, pk in found if kind is model]) for model, _ in found}
     delete()
     for model, items in told.items():
-        tell_changed(items=items, cause=_CAUSES.get(model, ""), actor=actor)
+        _tell(model, set(items), actor)
 
 
 def changed_fields(instance: Model) -> frozenset[str]:
@@ -96,6 +97,13 @@ def tell_described(*, instances: Sequence[Model], fields: Iterable[str]) -> None
     if _SAYS.get(model, frozenset()).isdisjoint(fields):
         return
     tell_changed(items=_items_of(model, [one.pk for one in instances]), cause=_CAUSES[model])
+
+
+def _tell(model: type[Model], items: Collection[int], actor: Actor) -> None:
+    """News of what a person changed; one of a place or a category may touch a whole shop."""
+    cause = _CAUSES.get(model, "")
+    with as_one_act(cause, items=len(items)):
+        tell_changed(items=items, cause=cause, actor=actor)
 
 
 def _items_of(model: type[Model], ids: Collection[int]) -> list[int]:

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
+from inventory.bulk import as_one_act
 from inventory.errors import InvalidQuantity
 from inventory.locks import lock_for_posting
 from inventory.models import Item, Location, Posting, PostingKind, StockStatus
@@ -79,7 +80,8 @@ def receive_stock(
     if not claim.is_new:
         return ReceiptResult(claim.posting, replayed=True)
 
-    take_in(posting=claim.posting, lines=lines, codes=codes)
+    with as_one_act("receipt", items=len({line.item.pk for line in lines})):
+        take_in(posting=claim.posting, lines=lines, codes=codes)
     return ReceiptResult(claim.posting, replayed=False)
 
 

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from inventory.arrays import numbers
+from inventory.bulk import as_one_act
 from inventory.errors import BackdatingNotAllowed, InsufficientStock, InvalidQuantity, LotRequired, WrongState
 from inventory.locks import Cell, CellKey, StockRows, lock_for_posting
 from inventory.models import Item, Location, LocationKind, Posting, PostingKind, StockStatus, Tracking
@@ -129,7 +130,8 @@ def report_external_stock(
         draft = Draft(rows)
         _draft_all(draft, differences, wanted, day=timezone.localdate(as_of))
         if draft.lines:
-            post(posting=claim.posting, draft=draft)
+            with as_one_act("report", items=len({one.item.pk for one in differences})):
+                post(posting=claim.posting, draft=draft)
         else:
             transaction.set_rollback(True)
     posting = claim.posting if draft.lines else None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
+from inventory.bulk import as_one_act
 from inventory.errors import AlreadyReversed, NotReversible, ReversalBlocked
 from inventory.locks import CellKey, StockRows, lock_for_posting, read_layer_uses
 from inventory.models import (
@@ -98,7 +99,8 @@ def reverse_posting(*, key: UUID, posting: Posting, actor: Actor, reason: str = 
     else:
         undo_movements(draft, movements)
         undo_entries(draft, posting)
-    post(posting=claim.posting, draft=draft)
+    with as_one_act("reversal", items=len({movement.item_id for movement in movements})):
+        post(posting=claim.posting, draft=draft)
     kept.undo_rest(kept.whole(), reversal=claim.posting)
     if transfer is not None:
         follow_transfer(transfer, posting, reversal=claim.posting)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from inventory.bulk import as_one_act
 from inventory.errors import DomainError
 from inventory.operations.posting import Actor
 from inventory.operations.transactions import is_within_operation, run_in_transaction
@@ -40,6 +41,17 @@ def complete_batch(*, entries: Sequence[tuple[UUID, CompletionRequest]], mode: B
     Nothing is raised for a completion that is refused: its outcome says why. With EACH every completion has a transaction of
     its own, so the others stand; within another operation they share its transaction, and what is refused leaves no trace.
     """
+    with as_one_act("completion", items=len({_product_id(request) for _, request in entries})):
+        return _complete_all(entries, mode, actor)
+
+
+def _product_id(request: CompletionRequest) -> int | None:
+    if request.item is not None:
+        return request.item.pk
+    return None if request.work_order is None else request.work_order.item_id
+
+
+def _complete_all(entries: Sequence[tuple[UUID, CompletionRequest]], mode: BatchMode, actor: Actor) -> BatchResult:
     if mode == BatchMode.EACH and not is_within_operation():
         return BatchResult([_alone(key, request, actor) for key, request in entries], is_kept=True)
 

@@ -39,6 +39,10 @@ def test_people_read_the_first_few(causes, words):
         ("rule by date", "a rule that began or ended by its date"),
         ("campaign ends", "a campaign that began or ended"),
         ("channel sources", "a change of a channel's sources"),
+        ("bulk report, receipt", "reported stock of many items"),
+        ("bulk supplier item", "a change of what suppliers have of many items"),
+        ("bulk lot_change", "a change of many items (lot change)"),
+        ("bulk", "one act on many items"),
         ("receipt, completion", ""),
     ],
 )

@@ -1,8 +1,13 @@
 """What touched more than one transaction takes is one plan: looked at, approved, refused and taken back as a whole."""
 
+from datetime import timedelta
+from decimal import Decimal
+
 import pytest
+from django.utils import timezone
 
 from channels_sync.models import (
+    AllocationPolicy,
     ChannelGuard,
     Freeze,
     Hold,
@@ -18,7 +23,8 @@ from channels_sync.models import (
 )
 from channels_sync.operations import deciding_wide, recomputing
 from channels_sync.operations.absorbing import absorb_changes
-from channels_sync.operations.allocating import set_policy
+from channels_sync.operations.allocating import set_policy, tell_dated_rules
+from channels_sync.operations.campaigns import CampaignRule, plan_campaign
 from channels_sync.operations.deciding_wide import carry_out_decision, decide_wide
 from channels_sync.operations.recomputing import recompute_all
 from channels_sync.operations.second_looks import TypedConfirmationRequired
@@ -332,3 +338,33 @@ def test_news_of_few_items_is_no_large_change():
 
     assert WideChange.objects.count() == before
     assert PublishRun.objects.latest("pk").wide is None
+
+
+def test_everybody_who_set_what_began_in_one_go_had_a_part_in_every_piece_of_it():
+    author, planner, third = (make_user(role="approver") for _ in range(3))
+    shop, market, _ = make_company(guarded=True)
+    set_policy(percent=50, actor=None)
+    absorb_all()
+    as_sent()
+    begins_at = timezone.now() + timedelta(hours=1)
+    set_policy(percent=100, starts_at=begins_at, actor=author)
+    plan_campaign(
+        name="Market", starts_at=begins_at, ends_at=begins_at + timedelta(hours=1), actor=planner,
+        rules=[CampaignRule({"buffer": Decimal(1)})],
+    )  # fmt: skip
+    now = timezone.now()
+    AllocationPolicy.objects.filter(effective_to=begins_at).update(effective_to=now)
+    AllocationPolicy.objects.filter(effective_from=begins_at).update(effective_from=now)
+
+    assert tell_dated_rules() == 2
+    absorb_all()
+
+    held = PublishRun.objects.filter(listings_held__gt=0, cause="rule by date")
+    wide = held.earliest("pk").wide
+    assert {tuple(run.actors) for run in held} == {(author.pk, planner.pk)}
+    for person in (author, planner):
+        with pytest.raises(SecondPersonRequired):
+            decide_wide(wide=wide, verdict=WideVerdict.APPROVE, actor=person)
+    decide_wide(wide=wide, verdict=WideVerdict.APPROVE, actor=third)
+    absorb_all()
+    assert wanted(shop) == wanted(market) == [9] * ITEMS

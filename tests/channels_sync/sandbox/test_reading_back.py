@@ -30,10 +30,11 @@ from channels_sync.models import (
 from channels_sync.operations import opening
 from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.confirming import confirm_sent
+from channels_sync.operations.deciding import approve_run
 from channels_sync.operations.deciding_differences import decide_difference
 from channels_sync.operations.publishing import publish_due
 from channels_sync.operations.reading_back import ReadBackResult, read_everything, read_sample
-from inventory.errors import WrongState
+from inventory.errors import SecondPersonRequired, WrongState
 from inventory.models import ExceptionCase, Movement
 from tests.channels_sync.conftest import broken
 from tests.channels_sync.factories import make_channel, make_listing, push_of, time_passes
@@ -287,6 +288,26 @@ def test_the_guard_holds_an_overwriting_raise(company):
     assert (push_of(listing).version, Hold.objects.get(state=HoldState.OPEN).after) == (1, 10)
     company.sync()
     assert company.shop.available("CANDLE") == 4
+
+
+def test_who_chose_to_overwrite_does_not_approve_what_the_guard_holds_of_it(company):
+    author, other = make_user(role="approver"), make_user(role="approver")
+    listing = company.offer()
+    company.edit(listing, 4)
+    company.read()
+    ChannelGuard.objects.update_or_create(
+        channel=company.channel, defaults={"changed_min": 1, "changed_percent": Decimal("0.01")}
+    )
+    decide_difference(difference=difference_of(listing), response=Response.OVERWRITE, actor=author)
+    run = Hold.objects.get(state=HoldState.OPEN).run
+
+    with pytest.raises(SecondPersonRequired):
+        approve_run(run=run, actor=author)
+    assert (push_of(listing).version, Hold.objects.get(run=run).state) == (1, HoldState.OPEN)
+
+    approve_run(run=run, actor=other)
+    company.sync()
+    assert (run.cause, run.actors, company.shop.available("CANDLE")) == ("drift", [author.pk], 10)
 
 
 def test_what_a_person_left_stays_left_until_the_channel_shows_something_else(company):
