@@ -257,7 +257,7 @@ WHERE p.listing_id = ours.listing_id AND (SELECT count(*) FROM ours) = (SELECT c
 
 
 @operation
-def renew_key(claims: Sequence[Claim]) -> str | None:
+def renew_key(*, claims: Sequence[Claim]) -> str | None:
     """A new key for one further call with these claims, written down with their rows. One statement.
 
     None when one of them is not ours any more; then none may be sent.

@@ -283,7 +283,7 @@ class _Delivery:
         claims = [self._open[int(ref)] for ref in listing_refs]
         if not is_spent and any(claim.is_open for claim in claims):
             return used if len(still_held(claims)) == len(claims) else None
-        key = renew_key(claims)
+        key = renew_key(claims=claims)
         if key is not None:
             for claim in claims:
                 self._open[claim.listing_id] = claim._replace(call_key=key, is_open=False)
