@@ -12,9 +12,11 @@ from django.db.models import Q
 from django.utils import timezone
 
 from channels_sync.allocation.vocabulary import BY_COLUMN, CHOICES, COLUMNS, PERCENT, SPECS
+from channels_sync.causes import APPROVED_CAMPAIGN
 from channels_sync.models import AllocationPolicy, Campaign, Channel, Listing
 from channels_sync.models.policies import AllocationPolicyQuerySet
 from channels_sync.operations.recomputing import tell_items_changed
+from channels_sync.reads.campaigns import approval_counts, items_of_rules
 from channels_sync.reads.scopes import items_in
 from inventory.errors import InvalidQuantity, WrongState
 from inventory.models import Item, ItemCategory
@@ -141,25 +143,28 @@ def withdraw_policy(*, policy: AllocationPolicy, actor: Actor) -> AllocationPoli
 def tell_dated_rules() -> int:
     """Have figures worked out for rules that began or ended by the clock since the last time. Returns these rules' number.
 
-    Several may do this at once; each takes rules the others have not.
+    What a campaign does that a second person approved is no bulk edit for the guard. Several may do this at once; each takes
+    rules the others have not.
     """
     now = timezone.now()
     due = Q(start_told=False, effective_from__lte=now) | Q(end_told=False, effective_to__lte=now)
     rows = list(
         AllocationPolicy.objects.filter(due)
         .select_for_update(of=("self",), no_key=True, skip_locked=True)
-        .select_related("channel", "category", "item", "listing")
+        .select_related("channel", "category", "item", "listing", "campaign")
         .order_by("pk")[:RULES_PER_TURN]
     )
-    items: set[int] = set()
-    for row in rows:
-        items |= items_in(channel=row.channel, category=row.category, item=row.item, listing=row.listing)
     if not rows:
         return 0
+    campaigns = {row.campaign for row in rows if row.campaign is not None}
+    approved = {campaign.pk for campaign in campaigns if approval_counts(campaign)}
     ids = [row.pk for row in rows]
     AllocationPolicy.objects.filter(pk__in=ids, effective_from__lte=now).update(start_told=True)
     AllocationPolicy.objects.filter(pk__in=ids, effective_to__lte=now).update(end_told=True)
-    tell_items_changed(items=items, cause="rule by date")
+    foreseen = items_of_rules(row for row in rows if row.campaign_id in approved)
+    others = items_of_rules(row for row in rows if row.campaign_id not in approved)
+    tell_items_changed(items=foreseen - others, cause=APPROVED_CAMPAIGN)
+    tell_items_changed(items=others, cause="rule by date")
     return len(rows)
 
 
