@@ -26,9 +26,9 @@ class SourcesForm(forms.Form):
         label="Others by code", required=False, max_length=1000, help_text="Areas or bins, separated by commas."
     )
 
-    def __init__(self, *args: Any, channel: Channel, **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, *, channel: Channel) -> None:
         chosen = list(channel.source_locations.values_list("pk", flat=True))
-        super().__init__(*args, initial={"places": chosen}, **kwargs)
+        super().__init__(data, initial={"places": chosen})
         sites = Location.objects.filter(Q(parent__isnull=True, is_active=True) | Q(pk__in=chosen))
         self.fields["places"].queryset = sites.order_by("path")  # type: ignore[attr-defined]
 

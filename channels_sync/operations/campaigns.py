@@ -198,8 +198,9 @@ def approve_campaign(*, campaign: Campaign, edition: int, actor: Actor, typed: s
             campaign=campaign.pk,
         )
     rules = rules_to_come(campaign, at=timezone.now())
-    causers = {*campaign.actors, campaign.created_by_id, *campaign.rules.values_list("created_by", flat=True)}
-    check_second_person(campaign.name, causers - {None}, actor, part="planned or changed")
+    authors = (campaign.created_by_id, *campaign.rules.values_list("created_by", flat=True))
+    causers = {*campaign.actors, *(author for author in authors if author is not None)}
+    check_second_person(campaign.name, causers, actor, part="planned or changed")
     check_typed(listings_of_rules(rules), typed)
     campaign.approved_at = timezone.now()
     campaign.approved_by_id = getattr(actor, "pk", None)

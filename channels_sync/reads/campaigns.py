@@ -47,7 +47,7 @@ def listings_changed_since(campaign: Campaign) -> int:
     What these do beneath the campaign shows at its end, and nobody looked at that; see `approval_counts`.
     """
     assert campaign.approved_at is not None, "nobody approved it"
-    history = AllocationPolicy.history  # type: ignore[attr-defined]
+    history = AllocationPolicy.history
     changed = history.filter(history_date__gt=campaign.approved_at, effective_from__lt=campaign.ends_at)
     changed = changed.exclude(campaign=campaign.pk)
     scopes = list(
@@ -79,7 +79,7 @@ class Decision:
 
 def decisions_about(campaign: Campaign) -> list[Decision]:
     """What people did to a campaign, the newest first."""
-    rows = campaign.history.select_related("history_user").order_by("-history_date", "-history_id")  # type: ignore[attr-defined]
+    rows = campaign.history.select_related("history_user").order_by("-history_date", "-history_id")
     return [Decision(row.history_date, row.history_user, row.history_change_reason or "changed") for row in rows]
 
 
