@@ -4,10 +4,10 @@
 
 from functools import partial
 from typing import Any, ClassVar
-from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -19,10 +19,8 @@ from channels_sync.adapters.registry import ADAPTERS
 from channels_sync.allocation.vocabulary import COLUMNS
 from channels_sync.credentials import Secrets
 from channels_sync.models import AllocationPolicy, Channel, Listing, ListingPush, PublicationLine, PublishRun
-from channels_sync.operations.allocating import set_policy
 from channels_sync.operations.controlling import set_credentials
 from channels_sync.operations.offering import create_listing, save_listing, still_shows_words
-from channels_sync.operations.recomputing import tell_items_changed
 from inventory.admin_tools import (
     ExchangeAdmin,
     HistoryAdmin,
@@ -32,11 +30,8 @@ from inventory.admin_tools import (
     is_new,
     page_button,
 )
-from inventory.errors import DomainError
 from inventory.templatetags.figures import quantity
 
-SCOPE = ("channel", "category", "item", "listing")
-"""What a rule may be for."""
 SECRET_FIELDS = ("access_token", "client_id", "client_secret")
 
 
@@ -93,7 +88,7 @@ class ChannelAdmin(HistoryAdmin):
     autocomplete_fields = ("source_locations",)
     prepopulated_fields: ClassVar[dict[str, tuple[str, ...]]] = {"code": ("name",)}
     readonly_fields = ("has_credentials",)
-    actions_detail: ClassVar[list[str]] = ["open_channel_page"]
+    actions_detail: ClassVar[list[str]] = ["open_channel_page", "choose_sources"]
     fieldsets = (
         (None, {"fields": (("name", "code"), ("adapter", "api_version"), ("base_url", "storefront_url"))}),
         (
@@ -134,11 +129,16 @@ class ChannelAdmin(HistoryAdmin):
             set_credentials(channel=obj, secrets=form.secrets, actor=request.user)
             obj.refresh_from_db()
 
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        super().save_related(request, form, formsets, change)
-        if change and "source_locations" in form.changed_data:
-            items = Listing.objects.filter(channel=form.instance).values_list("item_id", flat=True)
-            tell_items_changed(items=set(items), cause="channel sources", actor=request.user)
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        """Other source locations change what is shown: they are chosen on a page that shows that first."""
+        return self.readonly_fields if obj is None else (*self.readonly_fields, "source_locations")
+
+    @page_button(description="Source locations", icon="warehouse", permissions=["choose_sources"], url_path="sources")
+    def choose_sources(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        return redirect("channels_sync:sources", Channel.objects.get(pk=object_id).code)
+
+    def has_choose_sources_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("channels_sync.change_channel")
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """A channel with history stays; it is switched off instead."""
@@ -238,32 +238,9 @@ class ListingAdmin(ExchangeAdmin, HistoryAdmin):
         return obj is None or not PublicationLine.objects.filter(listing=obj.pk).exists()
 
 
-class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The terms of one scope. Saving makes a new version from now on."""
-
-    class Meta:
-        model = AllocationPolicy
-        fields = (*SCOPE, *COLUMNS, "note")
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or {}
-        if cleaned.get("listing") and any(cleaned.get(name) for name in ("channel", "category", "item")):
-            self.add_error("listing", "A listing says its channel and item itself. Leave those empty.")
-        elif cleaned.get("category") and cleaned.get("item"):
-            self.add_error("category", "A rule is for an item or for a category. Leave one of them empty.")
-        low, high = cleaned.get("minimum_to_list"), cleaned.get("maximum_to_list")
-        if low is not None and high is not None and low > high:
-            self.add_error("minimum_to_list", "It is above the maximum, so the listing would always show 0.")
-        return cleaned
-
-    def validate_constraints(self) -> None:
-        """The version and its dates are given by the operation, which keeps the constraints."""
-
-
 @admin.register(AllocationPolicy)
 class AllocationPolicyAdmin(ExchangeAdmin, ShellAdmin):
     exchange = "policies"
-    form = PolicyForm
     list_display = (
         "scope_words",
         "version",
@@ -340,26 +317,13 @@ class AllocationPolicyAdmin(ExchangeAdmin, ShellAdmin):
         policy = AllocationPolicy.objects.get(pk=object_id)
         if policy.campaign_id is not None:  # its rules are changed with the campaign
             return redirect("channels_sync:campaign", policy.campaign_id)
-        values = {name: getattr(policy, name) for name in PolicyForm.Meta.fields if name not in SCOPE}
-        values |= {name: getattr(policy, f"{name}_id") for name in SCOPE}
-        query = urlencode({name: value for name, value in values.items() if value not in (None, "")})
-        return redirect(f"{reverse('admin:channels_sync_allocationpolicy_add')}?{query}")
+        return redirect(f"{reverse('channels_sync:edit_policy')}?policy={policy.pk}")
 
-    def save_model(self, request: HttpRequest, obj: AllocationPolicy, form: Any, change: bool) -> None:
-        assert request.user.is_authenticated
-        policy = set_policy(
-            actor=request.user, **{name: form.cleaned_data.get(name) for name in PolicyForm.Meta.fields}
-        )
-        obj.pk, obj.version, obj.effective_from = policy.pk, policy.version, policy.effective_from
-        obj._state.adding = False
-
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            response: HttpResponse = super().changeform_view(request, *args, **kwargs)
-        except DomainError as error:
-            messages.error(request, error.message)
-            return redirect(request.get_full_path())
-        return response
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """The editor shows what a rule would do before it is saved."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return redirect("channels_sync:edit_policy")
 
 
 class LineInline(ReadOnlyInline):

@@ -27,6 +27,8 @@ _AT_ONCE = {
 """What one person changed of many items at once, by what follows `bulk` in the cause; see inventory.bulk."""
 BULK_CAUSES = tuple(_BULK)
 """How the causes begin that touch many listings at one stroke; the guard looks twice after them."""
+APPROVED_CAMPAIGN = "approved campaign"
+"""Rules of a campaign that a second person approved begin or end: no bulk edit that nobody looked at."""
 SHOWN_MAX = 3
 
 

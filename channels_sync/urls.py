@@ -12,6 +12,7 @@ from channels_sync.views import (
     policies,
     sending,
     simulations,
+    sources,
     wide_changes,
 )
 
@@ -33,6 +34,10 @@ urlpatterns = [
     path("policies/campaigns/new/", campaigns.new_campaign, name="new_campaign"),
     path("policies/campaigns/effect/", campaigns.campaign_effect, name="campaign_effect"),
     path("policies/campaigns/<int:pk>/", campaigns.campaign_page, name="campaign"),
+    path("policies/campaigns/<int:pk>/outlook/", campaigns.outlook, name="campaign_outlook"),
+    path("policies/campaigns/<int:pk>/approve/", campaigns.approve, name="approve_campaign"),
+    path("policies/campaigns/<int:pk>/change/", campaigns.change, name="change_campaign"),
+    path("policies/campaigns/<int:pk>/rules/<int:rule>/take-out/", campaigns.take_out, name="take_rule_out"),
     path("policies/campaigns/<int:pk>/end/", campaigns.end, name="end_campaign"),
     path("policies/simulator/", simulations.simulations, name="simulations"),
     path("policies/simulator/new/", simulations.new_simulation, name="new_simulation"),
@@ -59,6 +64,7 @@ urlpatterns = [
     path("competing/<int:pk>/", competing.competing_group, name="competing_group"),
     path("latency/", latency.latency_of_channels, name="latencies"),
     path("<slug:code>/", channels.channel_page, name="channel"),
+    path("<slug:code>/sources/", sources.sources, name="sources"),
     path("<slug:code>/latency/", latency.latency_of_channel, name="latency"),
     path("<slug:code>/guard/", guarding.guard, name="guard"),
     path("<slug:code>/drift/", differences.channel_drift, name="channel_drift"),

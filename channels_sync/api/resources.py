@@ -1,17 +1,13 @@
 """Channels, listings, published quantities and the rules behind them."""
 
-from typing import Any
-
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from rest_framework.decorators import action
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from channels_sync.allocation import Derivation, recompute
-from channels_sync.allocation.vocabulary import COLUMNS
-from channels_sync.api.filters import CampaignFilter, ChannelFilter, ListingFilter, PolicyFilter, PublicationFilter
+from channels_sync.api.filters import ChannelFilter, ListingFilter, PolicyFilter, PublicationFilter
 from channels_sync.api.guard_settings import MODE_ENDPOINTS, ModeOfChannel
 from channels_sync.api.looking import (
     LatencyOfChannel,
@@ -21,10 +17,9 @@ from channels_sync.api.looking import (
     OversellQuery,
     OversellSerializer,
 )
+from channels_sync.api.scopes import scope_of, terms_of
 from channels_sync.api.sending import PauseSerializer
 from channels_sync.api.serializers import (
-    CampaignInputSerializer,
-    CampaignSerializer,
     ChannelSerializer,
     EffectSerializer,
     ListingChangeSerializer,
@@ -37,9 +32,8 @@ from channels_sync.api.serializers import (
     WhyQuery,
     WhySerializer,
 )
-from channels_sync.models import AllocationPolicy, Campaign, Channel, Listing, PublicationLine
+from channels_sync.models import AllocationPolicy, Channel, Listing, PublicationLine
 from channels_sync.operations.allocating import checked_scope, checked_terms, set_policy
-from channels_sync.operations.campaigns import CampaignRule, end_campaign, plan_campaign
 from channels_sync.operations.controlling import pause_channel, resume_channel, retry_listing
 from channels_sync.operations.offering import save_listing
 from channels_sync.reads.figures import figures_of
@@ -51,7 +45,6 @@ from inventory.api.fields import Nothing
 from inventory.api.references import find_items, find_one
 from inventory.api.resources import Endpoint, ListOne, Resource, check_by_model
 from inventory.errors import WrongState
-from inventory.models import ItemCategory
 from inventory.operations.posting import Actor
 
 
@@ -200,73 +193,15 @@ class PolicyResource(ListOne, Resource):
     def create(self, request: Request) -> Response:
         """Put a new version of the rule of a scope in force from now on. The same terms again change nothing."""
         values = self.values()
-        policy = set_policy(actor=request.user, **_scope(values), **_terms(values), **values)
+        policy = set_policy(actor=request.user, **scope_of(values), **terms_of(values), **values)
         return self.answer(self.get_queryset().get(pk=policy.pk))
 
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:  # noqa: ARG002
         """What such a rule would do to every listing it touches. Nothing is written."""
         values = self.values()
-        scope, terms = _scope(values), checked_terms(_terms(values))
+        scope, terms = scope_of(values), checked_terms(terms_of(values))
         starts_at = values["starts_at"]
         at = starts_at if starts_at is not None and starts_at > timezone.now() else None
         proposal = Proposal(Scope(*(None if one is None else one.pk for one in checked_scope(**scope).values())), terms)
         return self.answer(effect_of(items=sorted(items_in(**scope)), proposals=[proposal], at=at))
-
-
-class CampaignResource(ListOne, Resource):
-    """Rules that begin and end by themselves, newest first."""
-
-    queryset = Campaign.objects.prefetch_related(
-        "rules__channel", "rules__category", "rules__item", "rules__campaign", "rules__listing__channel"
-    )
-    newest_first = True
-    filterset_class = CampaignFilter
-    endpoints = {
-        "list": Endpoint("channels_sync.view_allocationpolicy", CampaignSerializer),
-        "retrieve": Endpoint("channels_sync.view_allocationpolicy", CampaignSerializer),
-        "create": Endpoint(
-            "channels_sync.change_allocationpolicy", CampaignSerializer, CampaignInputSerializer, status=201
-        ),
-        "end": Endpoint("channels_sync.change_allocationpolicy", CampaignSerializer, Nothing),
-    }
-
-    def create(self, request: Request) -> Response:
-        """Plan a campaign with its first rule."""
-        values = self.values()
-        rule = CampaignRule(_terms(values), **_scope(values))  # type: ignore[arg-type]
-        campaign = plan_campaign(rules=[rule], actor=request.user, **values)
-        return self.answer(self.get_queryset().get(pk=campaign.pk))
-
-    @action(detail=True, methods=["post"])
-    def end(self, request: Request, id: str) -> Response:  # noqa: ARG002
-        """End it now. The lasting rules hold again."""
-        campaign: Campaign = self.get_object()
-        self.values()
-        end_campaign(campaign=campaign, actor=request.user)
-        return self.answer(self.get_queryset().get(pk=campaign.pk))
-
-
-def _scope(values: dict[str, Any]) -> dict[str, Any]:
-    """Takes the scope out of `values`. Raises ValidationError for one that says two things."""
-    channel, category = values.pop("channel"), values.pop("category_id")
-    item, listing = values.pop("item"), values.pop("listing_id")
-    if listing is not None and (channel is not None or item is not None or category is not None):
-        raise ValidationError({"listing_id": ["A listing says its channel and item itself. Give it alone."]})
-    if item is not None and category is not None:
-        raise ValidationError({"category_id": ["A rule is for an item or for a category. Give one of them."]})
-    found: dict[str, Any] = {}
-    if channel is not None:
-        found["channel"] = find_one(Channel, "code", where=("channel",), name=channel, what="channel")
-    if category is not None:
-        found["category"] = find_one(ItemCategory, "id", where=("category_id",), name=category, what="category")
-    if item is not None:
-        (found["item"],) = find_items([(("item",), item)])
-    if listing is not None:
-        found["listing"] = find_one(Listing, "id", where=("listing_id",), name=listing, what="listing")
-    return found
-
-
-def _terms(values: dict[str, Any]) -> dict[str, Any]:
-    """Takes the terms out of `values`."""
-    return {column: values.pop(column) for column in COLUMNS}

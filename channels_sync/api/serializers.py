@@ -224,6 +224,12 @@ class CampaignSerializer(serializers.Serializer[Any]):
     ends_at = MomentOut()
     note = TextOut()
     ended_at = MomentOut(allow_null=True, help_text="When somebody ended it before its time.")
+    edition = IdOut(help_text="Counts its changes.")
+    approved_by = TextOut(source="approved_by.username", allow_null=True, default=None)
+    approved_at = MomentOut(
+        allow_null=True,
+        help_text="When a second person approved this edition; null: what rises by it waits for a person.",
+    )
     rules = PolicySerializer(many=True, read_only=True)
 
 
@@ -258,6 +264,8 @@ class EffectSerializer(serializers.Serializer[Any]):
     touched = IdOut()
     looked_at = IdOut()
     changed = IdOut()
+    rising = IdOut()
+    falling = IdOut()
     to_zero = IdOut()
     from_zero = IdOut()
     sum_before = IdOut()
@@ -265,3 +273,58 @@ class EffectSerializer(serializers.Serializer[Any]):
     held = IdOut(help_text="Changes the guard would hold, were all of them one plan now.")
     said = WordsOut(help_text="What it would say, a sentence for each rule and channel.")
     changes = EffectChangeSerializer(source="rows", many=True, read_only=True)
+
+
+class CampaignChangeSerializer(Body):
+    """What is left out stays as it is; the rules move with the campaign."""
+
+    name = Text(length_max=100, required=False)
+    starts_at = Moment(required=False, help_text="Only before it begins. A moment that has passed means at once.")
+    ends_at = Moment(required=False)
+
+
+class CampaignRuleSerializer(TermsBody):
+    """One more rule of a campaign, or one set anew."""
+
+    note = optional_text(250)
+
+
+class CampaignEffectQuery(Body):
+    if_approved = serializers.RegexField(
+        "^yes$",
+        required=False,
+        default="",
+        help_text="yes: what the guard would hold if it were approved as it stands.",
+    )
+
+
+class RuleOutSerializer(Body):
+    rule_id = Whole(minimum=1, help_text="The id of a rule of the campaign.")
+
+
+class CampaignPreviewSerializer(Body):
+    """One change: name and dates, a rule taken out, or an end now."""
+
+    starts_at = Moment(required=False)
+    ends_at = Moment(required=False)
+    rule_id = Whole(minimum=1, required=False, allow_null=True, default=None, help_text="Taken out.")
+    ends_now = Flag(required=False, default=False)
+
+
+class ApproveCampaignSerializer(Body):
+    edition = Whole(minimum=1, help_text="The edition that was looked at; another one is refused.")
+    typed = optional_text(12, help_text="The number of listings its rules are for, where there are 50 or more.")
+
+
+class CampaignOutlookSerializer(serializers.Serializer[Any]):
+    """What a campaign does, with stock as it is now. Its end begins from what it shows until then."""
+
+    starts_at = MomentOut()
+    ends_at = MomentOut()
+    listings = IdOut(help_text="Published listings its rules are for.")
+    at_once = EffectSerializer(allow_null=True, help_text="What changes at once.")
+    start = EffectSerializer(allow_null=True, help_text="Null: it has begun, or does not begin any more.")
+    end = EffectSerializer(allow_null=True, help_text="Null: it is over then.")
+    instead = EffectSerializer(
+        allow_null=True, help_text="Of one cancelled before it began: against what its begin would have brought."
+    )

@@ -2,13 +2,13 @@
 
 from rest_framework.routers import BaseRouter
 
+from channels_sync.api.campaigns import CampaignResource
 from channels_sync.api.differences import DifferenceResource
 from channels_sync.api.drift_settings import DriftSettingResource
 from channels_sync.api.guard_settings import GuardSettingResource
 from channels_sync.api.guarding import FreezeResource, HoldResource, RunResource
 from channels_sync.api.looking import BufferAdviceResource
 from channels_sync.api.resources import (
-    CampaignResource,
     ChannelResource,
     ListingResource,
     PolicyResource,

@@ -23,7 +23,7 @@ from channels_sync.allocation.vocabulary import (
     WHOLE,
     TermSpec,
 )
-from channels_sync.models import AllocationPolicy, Channel, Listing
+from channels_sync.models import AllocationPolicy, Campaign, Channel, Listing
 from channels_sync.reads.rulebook import Scope
 from inventory.form_fields import FigureField, ItemField
 from inventory.models import ItemCategory
@@ -178,6 +178,45 @@ class CampaignForm(RuleForm):
         ):
             self.add_error("ends_at", "It would end before it begins. Give a later end.")
         return values
+
+
+class CampaignDatesForm(forms.Form):
+    """Another name, begin or end of a campaign."""
+
+    name = forms.CharField(max_length=100, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    starts_at = _moment_field("Starts", "A moment that has passed means at once.", required=True)
+    ends_at = _moment_field("Ends", "The lasting rules hold again from then on.", required=True)
+
+    def __init__(self, *args: Any, has_begun: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if has_begun:
+            self.fields["starts_at"].disabled = True
+            self.fields["starts_at"].help_text = "It has begun, so its begin stays."
+
+    def values_for(self, campaign: Campaign) -> dict[str, Any]:
+        """What was typed; a moment that was left as it stood keeps its seconds. The form must be valid."""
+        typed = self.cleaned_data
+        return {
+            "name": typed["name"],
+            **{name: _kept(typed[name], getattr(campaign, name)) for name in ("starts_at", "ends_at")},
+        }
+
+    def print_of(self, campaign: Campaign) -> str:
+        """What was looked at: these values, and the edition of the campaign."""
+        return "|".join((str(campaign.edition), *(str(self[name].value()) for name in self.fields)))
+
+
+def _kept(typed: datetime, stored: datetime) -> datetime:
+    return stored if typed.replace(second=0, microsecond=0) == stored.replace(second=0, microsecond=0) else typed
+
+
+def dates_of(campaign: Campaign) -> dict[str, Any]:
+    """A campaign as the form of its dates shows it."""
+    return {
+        "name": campaign.name,
+        "starts_at": timezone.localtime(campaign.starts_at),
+        "ends_at": timezone.localtime(campaign.ends_at),
+    }
 
 
 def values_of(policy: AllocationPolicy) -> dict[str, Any]:

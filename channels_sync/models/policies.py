@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any, Self
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -34,7 +35,18 @@ class Campaign(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     ended_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     ended_at = models.DateTimeField(null=True, help_text="When somebody ended it before its time.")
+    edition = models.PositiveIntegerField(
+        default=1, db_default=1, help_text="Counts its changes: whoever approves names the one they saw."
+    )
+    actors = ArrayField(
+        models.BigIntegerField(), default=list, db_default=[], help_text="Ids of all who planned or changed it."
+    )
+    approved_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    approved_at = models.DateTimeField(
+        null=True, help_text="When a second person approved this edition; empty: nobody did."
+    )
 
+    history = HistoricalRecords(history_change_reason_field=models.TextField(null=True))
     objects = CampaignQuerySet.as_manager()
 
     class Meta:
@@ -47,6 +59,14 @@ class Campaign(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether a second person approved it as it stands."""
+        return self.approved_at is not None
+
+    def is_over(self, *, at: datetime) -> bool:
+        return self.ends_at <= at or self.ended_at is not None
 
     @property
     def began_when_planned(self) -> bool:

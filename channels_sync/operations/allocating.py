@@ -8,15 +8,18 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TypedDict, Unpack
 
+from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
 from channels_sync.allocation.vocabulary import BY_COLUMN, CHOICES, COLUMNS, PERCENT, SPECS
-from channels_sync.causes import BY_DATE
+from channels_sync.causes import APPROVED_CAMPAIGN, BY_DATE
 from channels_sync.models import AllocationPolicy, Campaign, Channel, Listing
 from channels_sync.models.policies import AllocationPolicyQuerySet
 from channels_sync.operations.recomputing import tell_items_changed
+from channels_sync.reads.campaigns import approval_counts
 from channels_sync.reads.scopes import items_in
 from inventory.errors import InvalidQuantity, WrongState
 from inventory.models import Item, ItemCategory
@@ -143,8 +146,9 @@ def withdraw_policy(*, policy: AllocationPolicy, actor: Actor) -> AllocationPoli
 def tell_dated_rules() -> int:
     """Have figures worked out for rules that began or ended by the clock since the last time. Returns these rules' number.
 
-    Several may do this at once; each takes rules the others have not. The news names who set the rules and who planned their
-    campaigns: none of them approves alone what follows.
+    What a campaign does that a second person approved is no bulk edit for the guard. The news names who set the rules and who
+    planned or changed their campaigns: none of them approves alone what follows. Several may do this at once; each takes rules
+    the others have not.
     """
     now = timezone.now()
     due = Q(start_told=False, effective_from__lte=now) | Q(end_told=False, effective_to__lte=now)
@@ -156,23 +160,32 @@ def tell_dated_rules() -> int:
     )
     if not rows:
         return 0
-    items: defaultdict[Actor, set[int]] = defaultdict(set)
+    campaigns = {row.campaign for row in rows if row.campaign is not None}
+    approved = {campaign.pk for campaign in campaigns if approval_counts(campaign)}
+    people = get_user_model().objects.in_bulk({pk for campaign in campaigns for pk in campaign.actors})
+    foreseen: defaultdict[Actor, set[int]] = defaultdict(set)
+    others: defaultdict[Actor, set[int]] = defaultdict(set)
     for row in rows:
         touched = items_in(channel=row.channel, category=row.category, item=row.item, listing=row.listing)
-        for person in _who_set(row):
-            items[person] |= touched
+        for person in _who_set(row, people):
+            (foreseen if row.campaign_id in approved else others)[person] |= touched
     ids = [row.pk for row in rows]
     AllocationPolicy.objects.filter(pk__in=ids, effective_from__lte=now).update(start_told=True)
     AllocationPolicy.objects.filter(pk__in=ids, effective_to__lte=now).update(end_told=True)
-    for person, touched in items.items():
-        tell_items_changed(items=touched, cause=BY_DATE, actor=person)
+    unforeseen = set().union(*others.values())
+    for cause, by_person in ((APPROVED_CAMPAIGN, foreseen), (BY_DATE, others)):
+        for person, touched in by_person.items():
+            items = touched - unforeseen if cause == APPROVED_CAMPAIGN else touched
+            tell_items_changed(items=items, cause=cause, actor=person)
     return len(rows)
 
 
-def _who_set(rule: AllocationPolicy) -> set[Actor]:
-    """Who set a rule, and who planned when its campaign begins and ends; None alone where nobody is known."""
-    people: set[Actor] = {rule.created_by, rule.campaign.created_by if rule.campaign is not None else None}
-    return people - {None} or {None}
+def _who_set(rule: AllocationPolicy, people: Mapping[int, AbstractBaseUser]) -> set[Actor]:
+    """Who set a rule, and who planned or changed its campaign; None alone where nobody is known."""
+    found: set[Actor] = {rule.created_by}
+    if rule.campaign is not None:
+        found |= {rule.campaign.created_by, *(people.get(pk) for pk in rule.campaign.actors)}
+    return found - {None} or {None}
 
 
 # --- building blocks ---

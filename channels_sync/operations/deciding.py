@@ -318,17 +318,17 @@ def causers_of(holds: Iterable[int]) -> set[int]:
         return {user_id for (user_id,) in cursor.fetchall()}
 
 
-def check_second_person(what: str, causers: Collection[int], actor: Actor) -> None:
+def check_second_person(
+    what: str, causers: Collection[int], actor: Actor, *, part: str = "recorded or set something that caused"
+) -> None:
     """Whoever recorded what caused a change does not approve it, while somebody else may. Raises SecondPersonRequired.
 
-    `what` is the run or the large change, in words.
+    `what` is the run, the large change or the campaign, in words; `part` is what such a person did.
     """
     if actor is None or actor.pk is None or actor.pk not in causers:
         return
     if _somebody_else_may_decide(actor, causers):
-        raise SecondPersonRequired(
-            f"You recorded or set something that caused {what}. Somebody else who may decide has to look at it."
-        )
+        raise SecondPersonRequired(f"You {part} {what}. Somebody else who may decide has to look at it.")
 
 
 def _what_stays(holds: Sequence[Hold]) -> dict[int, int | None]:

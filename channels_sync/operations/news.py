@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from channels_sync.causes import BY_DATE
+from channels_sync.causes import APPROVED_CAMPAIGN, BY_DATE
 from inventory.arrays import numbers
 from inventory.trips import Rows, Statement
 
@@ -16,10 +16,11 @@ ACTOR = "coalesce(n.actor_id, (SELECT p.actor_id FROM inventory_posting p WHERE 
 _WAITING = f"""
 SELECT n.cause, {ACTOR} FROM inventory_stockchange n WHERE n.items && %(items)s::bigint[]
 UNION
-SELECT '{BY_DATE}', person.id FROM channels_sync_allocationpolicy r
+SELECT CASE WHEN c.approved_at IS NULL THEN '{BY_DATE}' ELSE '{APPROVED_CAMPAIGN}' END, person.id
+FROM channels_sync_allocationpolicy r
 LEFT JOIN channels_sync_listing l ON l.id = r.listing_id
 LEFT JOIN channels_sync_campaign c ON c.id = r.campaign_id
-CROSS JOIN LATERAL unnest(ARRAY[r.created_by_id, c.created_by_id]) AS person(id)
+CROSS JOIN LATERAL unnest(ARRAY[r.created_by_id, c.created_by_id] || c.actors) AS person(id)
 WHERE (NOT r.start_told AND r.effective_from <= %(at)s OR NOT r.end_told AND r.effective_to <= %(at)s)
   AND coalesce(r.item_id, l.item_id) = ANY(%(items)s::bigint[]) IS NOT FALSE
 """

@@ -25,13 +25,29 @@ from channels_sync.operations.outbox import Claim, Refused, Settlement
 from channels_sync.operations.pieces import Width, forget_shown
 from channels_sync.operations.recomputing import tell_items_changed
 from inventory.errors import InvalidQuantity, WrongState
-from inventory.models import Item
+from inventory.models import Item, Location
 from inventory.operations.posting import Actor
 from inventory.operations.transactions import operation
 from inventory.quantities import ZERO, is_exact
 from inventory.wakeups import wake_after_commit
 
 LISTINGS_PER_SEARCH = 200
+
+
+@operation
+def set_sources(*, channel: Channel, places: Collection[Location], actor: Actor) -> bool:
+    """Offer the stock of these places on a channel; of none: of every sellable site. Returns whether that is another choice.
+
+    Everything it lists is worked out anew soon.
+    """
+    channel = Channel.objects.select_for_update(of=("self",), no_key=True).get(pk=channel.pk)
+    if {place.pk for place in places} == set(channel.source_locations.values_list("pk", flat=True)):
+        return False
+    channel._history_user = actor if actor is not None and actor.is_authenticated else None  # type: ignore[attr-defined]
+    channel.source_locations.set(places)
+    items = set(channel.listings.values_list("item_id", flat=True))
+    tell_items_changed(items=items, cause="channel sources", actor=actor)
+    return True
 
 
 @operation

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -13,14 +13,14 @@ from django.utils import timezone
 from channels_sync.allocation import Terms
 from channels_sync.allocation.terms import BUILDABLE
 from channels_sync.models import SENDING, AllocationPolicy, Channel, Listing
-from channels_sync.operations.guarding import Planned, judge_plans
+from channels_sync.operations.guarding import Planned, guard_statements, judge_plans
 from channels_sync.reads.division import connected_products
 from channels_sync.reads.figures import FigureChange, figures, figures_of
 from channels_sync.reads.listing_facts import read_facts
 from channels_sync.reads.rulebook import Proposal, Scope, rules_in_force
 from inventory.arrays import numbers
 from inventory.models import Item, ItemCategory
-from inventory.trips import rows_of
+from inventory.trips import in_one_trip, rows_of
 from production.reads.dependents import dependents
 
 LISTINGS_MAX = 5_000
@@ -65,6 +65,8 @@ class Effect:
     rows: list[EffectRow] = field(default_factory=list)
     held: int = 0
     said: list[str] = field(default_factory=list)
+    figures: dict[int, int] = field(default_factory=dict)
+    """What each listing that was looked at would show, by its id."""
 
     @property
     def left_out(self) -> int:
@@ -81,12 +83,18 @@ class Effect:
 
 
 def effect_of(
-    *, items: Sequence[int], proposals: Sequence[Proposal], at: datetime | None = None, cause: str = "policy"
+    *,
+    items: Sequence[int],
+    proposals: Sequence[Proposal] = (),
+    at: datetime | None = None,
+    cause: str = "policy",
+    begins_from: Mapping[int, int] | None = None,
 ) -> Effect:
     """The published listings of `items` (ids) under `proposals`, against what they show at present, with those of the products
     that what could be built is divided with.
 
-    `at` (default now) is when the rules would begin; stock is that of now. `cause` is what the guard would be told. Of more than
+    `at` (default now) is when the rules would begin; stock is that of now. `cause` is what the guard would be told; empty: it is
+    not asked. `begins_from` says by listing id what they would show before, where that is not the present. Of more than
     LISTINGS_MAX listings those that show most are worked out. Nothing is locked or written.
     """
     touched = {*items} | connected_products(items=items, at=at or timezone.now())
@@ -95,14 +103,21 @@ def effect_of(
     effect = Effect(touched=len(ids) if len(ids) < LISTINGS_MAX else covered.count())
     changes: list[FigureChange] = []
     for start in range(0, len(ids), BATCH):
-        for one in figures_of(listing_ids=ids[start : start + BATCH], now=at, proposals=proposals):
+        for found in figures_of(listing_ids=ids[start : start + BATCH], now=at, proposals=proposals):
+            one = found if begins_from is None else _begun(found, begins_from)
+            effect.figures[one.facts.listing_id] = one.quantity
             _count(effect, one)
             if one.is_change:
                 changes.append(one)
     changes.sort(key=_by_size)
     effect.rows = list(_rows(changes[:ROWS_SHOWN]))
-    _ask_the_guard(effect, changes, cause=cause)
+    _ask_the_guard(effect, changes, cause=cause, at=at, begins_from=begins_from)
     return effect
+
+
+def _begun(one: FigureChange, begins_from: Mapping[int, int]) -> FigureChange:
+    shown = begins_from.get(one.facts.listing_id, one.facts.wanted)
+    return replace(one, facts=replace(one.facts, wanted=shown))
 
 
 _MOST_FIRST = (F("push__wanted").desc(nulls_last=True), "pk")
@@ -116,17 +131,29 @@ FROM channels_sync_listingpush p WHERE p.listing_id = ANY(%s::bigint[])
 """
 
 
-def _ask_the_guard(effect: Effect, changes: Sequence[FigureChange], *, cause: str) -> None:
+def _ask_the_guard(
+    effect: Effect,
+    changes: Sequence[FigureChange],
+    *,
+    cause: str,
+    at: datetime | None,
+    begins_from: Mapping[int, int] | None,
+) -> None:
     sending = [one for one in changes if one.facts.mode in SENDING]
-    if not sending:
+    if not sending or not cause:
         return
     known = {pk: rest for pk, *rest in rows_of(_SHOWN, [numbers(one.facts.listing_id for one in sending)])}
     planned: dict[int, tuple[str, list[Planned]]] = {}
     for one in sending:
         recent_max, is_held, shown = known.get(one.facts.listing_id, (None, False, None))
+        if begins_from is not None:
+            shown = one.before
+            recent_max = None if recent_max is None else max(recent_max, shown or 0)
         plan = planned.setdefault(one.facts.channel_id, (one.facts.mode, []))
         plan[1].append(Planned(shown, recent_max, is_held, one.derivation))
-    verdicts = judge_plans(planned, causes=cause, now=timezone.now(), approved={})
+    # What happened within the last quarter of an hour has passed by then.
+    before = None if at is None else in_one_trip(*guard_statements(planned, now=at))
+    verdicts = judge_plans(planned, causes=cause, now=timezone.now(), approved={}, known=before)
     names = dict(Channel.objects.filter(pk__in=verdicts).values_list("pk", "name"))
     for channel_id, verdict in sorted(verdicts.items(), key=lambda pair: names[pair[0]]):
         effect.held += len(verdict.held)

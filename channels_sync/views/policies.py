@@ -13,13 +13,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from channels_sync.allocation.plain import sentences
 from channels_sync.allocation.vocabulary import BY_COLUMN
 from channels_sync.forms.policies import SCOPE_FIELDS, PolicyForm, RuleForm, values_of
 from channels_sync.models import AllocationPolicy, Channel
 from channels_sync.operations.allocating import set_policy, versions_of, withdraw_policy
+from channels_sync.operations.rehearsing_rules import outlook_of_withdrawal
 from channels_sync.reads.policy_effect import Effect, effect_of, inherited_terms
 from channels_sync.reads.rulebook import Proposal
 from channels_sync.reads.scopes import items_in, listings_in
@@ -246,15 +247,27 @@ def _effect(form: PolicyForm) -> Effect | None:
     return effect_of(items=sorted(items_in(**form.scope)), proposals=[proposal], at=at)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @permission_required("channels_sync.change_allocationpolicy", raise_exception=True)
 def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
-    """Take back a version that has not begun."""
+    """What listings would show without a version that has not begun, and taking it back."""
     assert request.user.is_authenticated
-    policy = get_object_or_404(AllocationPolicy, pk=pk)
+    policy = get_object_or_404(_known(), pk=pk)
     try:
-        before = withdraw_policy(policy=policy, actor=request.user)
+        if request.method == "POST":
+            before = withdraw_policy(policy=policy, actor=request.user)
+            message = f"{policy.scope}: what was planned is withdrawn."
+            return go_to(request, "channels_sync:policy", before.pk if before is not None else pk, message=message)
+        effect = outlook_of_withdrawal(policy=policy)
     except DomainError as error:
         return go_to(request, "channels_sync:policy", pk, message=error.message, level=40)
-    message = f"{policy.scope}: what was planned is withdrawn."
-    return go_to(request, "channels_sync:policy", before.pk if before is not None else pk, message=message)
+    return render_page(
+        request,
+        "channels_sync/withdraw_policy.html",
+        title=f"Withdraw {policy}",
+        crumbs=[*_crumbs(), Crumb(policy.scope, reverse("channels_sync:policy", args=[pk]))],
+        policy=policy,
+        row=row_of(policy),
+        effect=effect,
+        words=[],
+    )

@@ -121,8 +121,13 @@ def test_the_pages_of_rules_and_channels_name_the_person(browser, administrator,
     listing = make_listing(channel=channel, item=make_item(sku="CANDLE", is_sellable=True))
     changed_by(Item, Channel, Listing)
 
-    ok(browser.post(reverse("admin:channels_sync_allocationpolicy_add"), {"channel": channel.pk, "percent": "50"}), 302)
-    ok(browser.post(reverse("admin:channels_sync_allocationpolicy_add"), {"listing": listing.pk, "percent": "40"}), 302)
+    ok(browser.post("/channels/policies/edit/", {"channel": channel.pk, "percent": "50"}), 302)
+    ok(
+        browser.post(
+            "/channels/policies/edit/", {"channel": channel.pk, "listing_sku": listing.external_sku, "percent": "40"}
+        ),
+        302,
+    )
     ok(browser.post(f"/channels/{channel.code}/pause/"), 302)
 
     assert changed_by(AllocationPolicy, Channel) == {administrator.pk}

@@ -188,6 +188,9 @@ def company():
     hours = SendingWindow.objects.create(channel=channel, starts_at="22:00", ends_at="06:00")
     policy = AllocationPolicy.objects.create(channel=channel, item=candle, effective_from="2020-01-01T00:00:00Z")
     campaign = Campaign.objects.create(name="Market", starts_at="2020-01-01T00:00:00Z", ends_at="2099-01-01T00:00:00Z")
+    promoted = AllocationPolicy.objects.create(
+        campaign=campaign, item=candle, effective_from=campaign.starts_at, effective_to=campaign.ends_at
+    )
     jar, road = make_item(sku="JAR"), make_location(code="OTHER-SITE")
     bought = make_order([(jar, "10", "5.00")], location=site)
     arrival = Arrival(bought.lines.get(), Decimal(4))
@@ -274,7 +277,14 @@ def company():
         **alike("channels_sync", ("sending", "change_pace", "retry_given_up"), "shop"),
         "channels_sync:remove_hours": [hours.pk],
         **alike("channels_sync", ("policy", "withdraw_policy"), policy.pk),
-        **alike("channels_sync", ("campaign", "end_campaign"), campaign.pk),
+        **alike(
+            "channels_sync",
+            ("campaign", "campaign_outlook", "approve_campaign", "change_campaign", "end_campaign"),
+            campaign.pk,
+        ),
+        "channels_sync:take_rule_out": [campaign.pk, promoted.pk],
+        "channels_sync:sources": ["shop"],
+        "admin:channels_sync_channel_choose_sources": [channel.pk],
         **alike("channels_sync", ("simulation", "repeat_simulation"), tried.pk),
         "import_table": ["items"],
         "import_template": ["items"],

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from channels_sync.credentials import Secrets, decrypt, encrypt
-from channels_sync.models import AllocationPolicy, Channel, ChannelMode, Listing
+from channels_sync.models import Channel, ChannelMode, Listing
 from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.allocating import set_policy
 from channels_sync.operations.offering import create_listing
@@ -188,17 +188,27 @@ def test_new_secrets_are_stored_encrypted(client, administrator, channel):
     assert decrypt(channel.credentials).access_token == "another-token"
 
 
-def test_saving_a_policy_makes_a_new_version(client, administrator, channel):
-    set_policy(actor=None, channel=channel, percent=Decimal(90))
+def test_rules_are_added_and_changed_where_their_effect_is_shown(client, administrator, channel):
+    policy = set_policy(actor=None, channel=channel, percent=Decimal(90))
     client.force_login(administrator)
 
-    response = client.post(
-        reverse("admin:channels_sync_allocationpolicy_add"), {"channel": channel.pk, "percent": "50"}
-    )
+    added = client.get(reverse("admin:channels_sync_allocationpolicy_add"))
+    changed = client.get(reverse("admin:channels_sync_allocationpolicy_new_version", args=[policy.pk]))
 
-    assert response.status_code == 302
-    versions = AllocationPolicy.objects.filter(channel=channel).order_by("version")
-    assert [(one.version, one.percent, one.effective_to is None) for one in versions] == [(1, 90, False), (2, 50, True)]
+    editor = reverse("channels_sync:edit_policy")
+    assert (added.url, changed.url) == (editor, f"{editor}?policy={policy.pk}")
+
+
+def test_source_locations_are_not_changed_in_the_admin(client, administrator, channel):
+    site = make_location()
+    client.force_login(administrator)
+    url = reverse("admin:channels_sync_channel_change", args=[channel.pk])
+
+    page = client.get(url).content.decode()
+    client.post(url, channel_fields(channel, source_locations=[site.pk]))
+
+    assert reverse("admin:channels_sync_channel_choose_sources", args=[channel.pk]) in page
+    assert not channel.source_locations.exists()
 
 
 def test_a_listing_is_added_through_its_operation_and_worked_out(client, administrator, channel):
