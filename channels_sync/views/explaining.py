@@ -59,31 +59,32 @@ class Why:
     ledger: str
     """Whether the ledger, summed up again to the cut-off, gives the stock that was counted; in words."""
     ledger_url: str
+    """Empty where it counted several places."""
     agrees: bool
 
 
-def why_of(stored: Mapping[str, Any], *, is_newest: bool = True) -> Why | None:
+def why_of(stored: Mapping[str, Any]) -> Why | None:
     """A stored derivation as lines of a sum; None for a format this version does not know."""
     try:
         derivation = Derivation.from_json(stored)
     except ValueError:
         return None
-    return explain(derivation, is_newest=is_newest)
+    return explain(derivation)
 
 
-def explain(derivation: Derivation, *, is_newest: bool = True) -> Why:
+def explain(derivation: Derivation, *, is_present: bool = False) -> Why:
     """The sum, with what stood behind it then; see `explanation_of` for its statements.
 
-    Doors lead to the rows of that time where they are kept; where only today's can be shown and the figure is not the newest,
-    the line says so.
+    Doors lead to the rows of that time where they are kept. Where only today's can be shown the line says so, unless the figure
+    is worked out at this moment: stock and promises may move without moving the figure, so that even the newest may be older.
     """
     found = explanation_of(derivation)
     return Why(
         derivation,
-        tuple(_Sum(found, is_newest=is_newest).lines()),
+        tuple(Sum(found, is_present=is_present).lines()),
         tuple(in_words(one, derivation.offer.unit) for one in found.idle),
         _ledger_words(found),
-        _ledger_url(found.derivation),
+        _url_of_all(derivation),
         found.agrees_with_ledger,
     )
 
@@ -103,25 +104,31 @@ def _ledger_words(found: Explanation) -> str:
     return f"Summed up again to movement {snapshot.cutoff}, the ledger gives the same stock."
 
 
-def _ledger_url(derivation: Derivation, source: SourceStock | None = None) -> str:
-    """The movements a figure counted, of one source or of every place."""
+def _url_of_all(derivation: Derivation) -> str:
+    """The movements of everything a figure counted. Empty where it counted several places: each has its own movements."""
+    sources = derivation.snapshot.sources
+    return _ledger_url(derivation, sources[0]) if len(sources) == 1 else ""
+
+
+def _ledger_url(derivation: Derivation, source: SourceStock) -> str:
+    """The movements a figure counted at one of its sources."""
     snapshot = derivation.snapshot
     url = f"{reverse('inventory:item', args=[snapshot.item_id])}?tab=ledger"
-    if source is not None and source.location_id:
+    if source.location_id:
         url += f"&place={source.location_id}"
     return url if snapshot.cutoff is None else f"{url}&upto={snapshot.cutoff}"
 
 
-class _Sum:
+class Sum:
     """The lines of one figure."""
 
-    def __init__(self, found: Explanation, *, is_newest: bool) -> None:
+    def __init__(self, found: Explanation, *, is_present: bool) -> None:
         self._found = found
         self._derivation = derivation = found.derivation
         self._snapshot, self._terms, self._offer = derivation.snapshot, derivation.terms, derivation.offer
         self._unit = derivation.offer.unit
         self._steps: Steps = derivation.steps
-        self._is_newest = is_newest
+        self._is_present = is_present
         self._item = reverse("inventory:item", args=[derivation.snapshot.item_id])
 
     def lines(self) -> Iterator[WhyLine]:
@@ -146,16 +153,16 @@ class _Sum:
     def _shaped(self, *terms: Shaped) -> tuple[WhySetting, ...]:
         return tuple(in_words(one, self._unit) for term in terms for one in self._found.shaping.get(term, ()))
 
-    def _todays(self, what: str) -> str:
-        """A warning for doors that lead to today's rows."""
-        return "" if self._is_newest else f"the link shows {what} as of today"
+    def _todays(self, links: str) -> str:
+        """A warning about doors that lead to today's rows."""
+        return "" if self._is_present else f"{links} as of today"
 
     # --- stock ---
 
     def _stock(self) -> Iterator[WhyLine]:
         sources, unit, cutoff = self._snapshot.sources, self._unit, self._snapshot.cutoff
         on_hand = sum((source.on_hand for source in sources), ZERO)
-        url = _ledger_url(self._derivation, sources[0]) if len(sources) == 1 else ""
+        url = _url_of_all(self._derivation)
         upto = "" if cutoff is None else f"movements up to {cutoff}"
         yield WhyLine("On hand, good for sale", grouped(on_hand), unit, upto, url, settings=self._shaped(Shaped.STOCK))
         days = int(self._terms.shelf_life_days.value)
@@ -182,7 +189,7 @@ class _Sum:
         if promised is None:
             yield WhyLine("Promised already", grouped(-reserved), self._unit)
             return
-        hints = [self._todays("what is promised")]
+        hints = [self._todays("the link shows promises")]
         if not self._found.agrees_with_promises:
             total = sum((*promised.pinned.values(), *promised.soft.values()), ZERO)
             hints.append(
@@ -232,14 +239,15 @@ class _Sum:
         counted = built_by(made, terms)
         if made.alone is not None:
             note = f"{grouped(made.alone)} if nothing else were made of its components; {made.divided}"
-            settings = self._shaped(Shaped.PART_OF_BUILDING)
+            settings, degree = self._shaped(Shaped.PART_OF_BUILDING), self._shaped(Shaped.DEGREE_OF_BUILDING)
+            is_whole = terms.divided_percent.value == 100
+            settings += degree if is_whole else ()
             yield WhyLine("Its part of what could be built", grouped(made.quantity), unit, note, settings=settings)
             if terms.building.value == BY_DEMAND:
                 yield from self._demand(here=False)
-            if terms.divided_percent.value != 100:
+            if not is_whole:
                 note = f"{grouped(terms.divided_percent.value)} % of the way from all to its part"
-                settings = self._shaped(Shaped.DEGREE_OF_BUILDING)
-                yield WhyLine("Divided by degrees", grouped(counted), unit, note, settings=settings)
+                yield WhyLine("Divided by degrees", grouped(counted), unit, note, settings=degree)
         share = terms.buildable_percent.value
         hint = "" if share == 100 else f"{grouped(share)} % of {grouped(counted)}"
         settings = self._shaped(Shaped.BUILDABLE)
@@ -247,7 +255,8 @@ class _Sum:
         version = self._found.bom_version
         if version is not None:
             url = reverse("production:bom", args=[made.bom_id])
-            yield WhyLine(f"BOM version {version}", "", "", "what it was worked out by", url, is_part=True)
+            hint = self._todays("links of components show their stock") if made.components else ""
+            yield WhyLine(f"BOM version {version}", "", "", hint, url, is_part=True)
         if made.problem:
             yield WhyLine("none", grouped(made.quantity), unit, made.problem, is_part=True)
         for place, part in enumerate(made.components):
@@ -256,12 +265,13 @@ class _Sum:
     def _component(self, part: Component, *, is_bottleneck: bool) -> WhyLine:
         hint = f"{grouped(part.free)} {part.unit} free" + (", the bottleneck" if is_bottleneck else "")
         url = f"{reverse('inventory:item', args=[part.item_id])}?tab=where"
-        hint = _joined([hint, self._todays("its stock")])
         return WhyLine(part.sku, grouped(part.limit), self._unit, hint, url, is_part=True)
 
     def _suppliers(self) -> Iterator[WhyLine]:
         terms, unit = self._terms, self._unit
         hint = f"{grouped(terms.supplier_percent.value)} % of what they say"
+        if self._snapshot.suppliers:
+            hint = _joined([hint, self._todays("links show what they say")])
         settings = self._shaped(Shaped.SUPPLIERS)
         yield WhyLine("With suppliers", grouped(self._steps.supply.suppliers), unit, hint, settings=settings)
         for figure in self._snapshot.suppliers:
@@ -270,7 +280,6 @@ class _Sum:
             hint = f"said {timezone.localtime(figure.confirmed_at):%d %b %Y %H:%M}" + (
                 ", too long ago to count" if is_old else ""
             )
-            hint = _joined([hint, self._todays("what it says")])
             url = f"{self._item}?tab=where#suppliers"
             yield WhyLine(figure.supplier, grouped(figure.quantity), unit, hint, url, is_part=True)
 

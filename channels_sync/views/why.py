@@ -9,10 +9,10 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from channels_sync.models import Hold, HoldState, Listing, PublicationLine
+from channels_sync.models import Hold, Listing, PublicationLine
 from channels_sync.reads.differences import open_difference
 from channels_sync.reads.figures import figures_of
-from channels_sync.views.explaining import Why, explain, why_of
+from channels_sync.views.explaining import explain, why_of
 from inventory.web import Crumb, is_htmx, render_page
 from inventory.whole_numbers import whole_number
 
@@ -33,15 +33,7 @@ def why(request: HttpRequest, pk: int) -> HttpResponse:
     versions = list(lines[:VERSIONS_SHOWN])
     newest = versions[0] if versions else None
     chosen = None if present is not None else _chosen(request, lines, holds, newest)
-    shown: Why | None
-    if present is not None:
-        shown = explain(present.derivation)
-    elif chosen is None:
-        shown = None
-    elif isinstance(chosen, Hold):
-        shown = why_of(chosen.derivation, is_newest=chosen.state == HoldState.OPEN)
-    else:
-        shown = why_of(chosen.derivation, is_newest=chosen == newest)
+    stored = why_of(chosen.derivation) if chosen else None
     return render_page(
         request,
         "channels_sync/why.html",
@@ -55,7 +47,7 @@ def why(request: HttpRequest, pk: int) -> HttpResponse:
         line=chosen if isinstance(chosen, PublicationLine) else None,
         hold=chosen if isinstance(chosen, Hold) else None,
         is_present=present is not None,
-        why=shown,
+        why=explain(present.derivation, is_present=True) if present else stored,
         difference=open_difference(listing_id=listing.pk),
         versions=versions,
         is_drawer=is_htmx(request),

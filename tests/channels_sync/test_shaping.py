@@ -24,6 +24,8 @@ from channels_sync.allocation import (
 from channels_sync.allocation.shaping import Shaped, idle_settings, shaping_of
 from channels_sync.allocation.sharing import Decider, decider_of
 from channels_sync.allocation.sisters import Sister, allotments_of
+from channels_sync.reads.explaining import Explanation
+from channels_sync.views.explaining import Sum
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 OFFER = Offer(1, "CANDLE", "pcs", Decimal(1), Decimal(1), 1_000_000)
@@ -77,6 +79,19 @@ def test_every_setting_of_a_rule_is_told_and_none_is_called_a_default(own, other
     assert not set(names(told)) & set(names(idle))
     assert {setting.name for setting in (*told, *idle) if setting.is_set} == set(own)
     assert all(len(names(settings)) == len(set(names(settings))) for settings in shaping.values())
+
+
+@given(settings_of_rules, settings_of_rules)
+def test_the_page_shows_each_of_them(own, others):
+    derivation = derivation_of(own, others)
+    shaping = shaping_of(derivation)
+    found = Explanation(derivation, shaping, (), idle_settings(derivation, shaping), {}, None, 1)
+
+    lines = list(Sum(found, is_present=False).lines())
+
+    shown = sum(len(line.settings) for line in lines)
+    assert shown == sum(len(settings) for settings in shaping.values())
+    assert all(setting.scope == "Channel Shop" for line in lines for setting in line.settings if setting.is_set)
 
 
 @given(settings_of_rules, settings_of_rules, st.sampled_from(NAMES))
