@@ -69,6 +69,7 @@ def test_up_to_a_movement_the_ledger_ends_there_whatever_page_and_place_is_chose
     second = ledger(as_viewer, item, upto=upto, before=first.next_before)
 
     assert [row.balance for row in (*first.rows, *second.rows)] == list(range(55, 0, -1))
+    assert ledger(as_viewer, item, upto=upto, before=upto + 100).rows[0].balance == 55
     words = " ".join(strip_tags(answer.content.decode()).split())
     assert f"Movements up to number {upto} only" in words
     assert "together they come to 55" in words
