@@ -13,6 +13,7 @@ from channels_sync.views import (
     sending,
     simulations,
     sources,
+    why,
     wide_changes,
 )
 
@@ -22,7 +23,7 @@ urlpatterns = [
     path("", channels.channels, name="channels"),
     path("listings/", channels.listings, name="listings"),
     path("listings/<int:pk>/", channels.listing_page, name="listing"),
-    path("listings/<int:pk>/why/", channels.why, name="why"),
+    path("listings/<int:pk>/why/", why.why, name="why"),
     path("listings/<int:pk>/oversell/", oversell.oversell, name="oversell"),
     path("listings/<int:pk>/retry/", channels.retry, name="retry"),
     path("policies/", policies.policies, name="policies"),

@@ -16,12 +16,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import Enum
 from fractions import Fraction
 
 from channels_sync.allocation.facts import Allotment
 from channels_sync.allocation.formula import part_of_the_way
 from channels_sync.allocation.terms import DEMAND, FENCED, HUNDRED, POOL, WEIGHT
 from inventory.quantities import ZERO, as_text, round_down
+
+_ON_TRIAL, _SCARCE, _OWN_FENCE, _SHARE = "on trial: ", "scarce: ", "its own ring-fence ", "share "
+"""How reasons of allotments begin; they are stored, so that what was written once stays."""
+
+
+class Decider(Enum):
+    """What an allotment comes from, by how its reason begins."""
+
+    TRIAL = _ON_TRIAL
+    SCARCITY = _SCARCE
+    OWN_FENCE = _OWN_FENCE
+    SHARE = _SHARE
+    OTHERS_FENCES = ""
+
+
+def decider_of(allotment: Allotment) -> Decider:
+    """Also of a figure that was stored long ago."""
+    return next(one for one in Decider if allotment.reason.startswith(one.value))
+
 
 Exposed = Callable[[int, Allotment], Decimal]
 """Stock units a listing (by id) would show of an allotment."""
@@ -123,7 +143,7 @@ def _by_priority(ordered: Sequence[Claim], pools: _Pools, exposed: Exposed) -> d
         seen = _seen(claim, pools)
         limit = _total(seen.values())
         found[claim.listing_id] = allotment = Allotment(
-            limit, _total(claim.draws.values()), f"scarce: served as number {place} of {len(ordered)}"
+            limit, _total(claim.draws.values()), f"{_SCARCE}served as number {place} of {len(ordered)}"
         )
         wanted = exposed(claim.listing_id, allotment)
         own = pools.fences.get(claim.listing_id, {})
@@ -147,10 +167,10 @@ def _by_sharing(ordered: Sequence[Claim], pools: _Pools, step: Decimal) -> dict[
         fence = _total(pools.fences.get(claim.listing_id, {}).values())
         whole = _total(claim.draws.values())
         if claim.sharing == FENCED:
-            found[claim.listing_id] = Allotment(fence, whole, f"its own ring-fence of {as_text(claim.fence)} alone")
+            found[claim.listing_id] = Allotment(fence, whole, f"{_OWN_FENCE}of {as_text(claim.fence)} alone")
         elif claim.sharing in (WEIGHT, DEMAND):
             reason = (
-                f"share {_percent(claim.weight, all_weights)} by {'demand' if claim.sharing == DEMAND else 'weight'}"
+                f"{_SHARE}{_percent(claim.weight, all_weights)} by {'demand' if claim.sharing == DEMAND else 'weight'}"
             )
             if fence:
                 reason += f" and its ring-fence {as_text(fence)}"
@@ -176,7 +196,7 @@ def _within_trial(ordered: Sequence[Claim], found: dict[int, Allotment], step: D
         before = found.get(claim.listing_id)
         if before is None or share < before.limit:
             whole = _total(claim.draws.values()) if before is None else before.pool
-            found[claim.listing_id] = Allotment(share, whole, f"on trial: {as_text(share)} of {as_text(limit)} in all")
+            found[claim.listing_id] = Allotment(share, whole, f"{_ON_TRIAL}{as_text(share)} of {as_text(limit)} in all")
     return found
 
 

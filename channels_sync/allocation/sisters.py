@@ -55,7 +55,7 @@ def allotments_of(sisters: Sequence[Sister], *, now: datetime) -> dict[int, Allo
                 priority=own.priority.value,
                 trial_limit=own.trial_limit.value,
                 divided_percent=own.divided_percent.value,
-                is_served_by_priority=_is_scarce(own, one.snapshot, sum(draws.values(), ZERO)),
+                is_served_by_priority=is_scarce(own, one.snapshot, sum(draws.values(), ZERO)),
                 is_fixed=own.basis.value == FIXED,
             )
         )
@@ -105,7 +105,8 @@ def _draws(one: Sister, *, now: datetime) -> dict[str, Decimal]:
     return draws
 
 
-def _is_scarce(terms: Terms, snapshot: Snapshot, total: Decimal) -> bool:
+def is_scarce(terms: Terms, snapshot: Snapshot, total: Decimal) -> bool:
+    """Whether a listing with these terms makes the item go by priority when it may draw on `total`."""
     if total < terms.scarce_below.value:
         return True
     if not terms.scarce_days.value or snapshot.demand is None:

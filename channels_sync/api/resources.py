@@ -6,7 +6,8 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from channels_sync.allocation import Derivation, recompute
+from channels_sync.allocation import Derivation
+from channels_sync.api.explaining import WhyQuery, WhySerializer, explained
 from channels_sync.api.filters import ChannelFilter, ListingFilter, PolicyFilter, PublicationFilter
 from channels_sync.api.guard_settings import MODE_ENDPOINTS, ModeOfChannel
 from channels_sync.api.looking import (
@@ -29,16 +30,14 @@ from channels_sync.api.serializers import (
     PolicySerializer,
     PublicationDetailSerializer,
     PublicationSerializer,
-    WhyQuery,
-    WhySerializer,
 )
 from channels_sync.models import AllocationPolicy, Channel, Listing, PublicationLine
 from channels_sync.operations.allocating import checked_scope, checked_terms, set_policy
 from channels_sync.operations.controlling import pause_channel, resume_channel, retry_listing
 from channels_sync.operations.offering import save_listing
+from channels_sync.reads.explaining import explanation_of
 from channels_sync.reads.figures import figures_of
 from channels_sync.reads.policy_effect import effect_of
-from channels_sync.reads.publishing import agrees_with_ledger
 from channels_sync.reads.rulebook import Proposal, Scope
 from channels_sync.reads.scopes import items_in
 from inventory.api.fields import Nothing
@@ -123,27 +122,17 @@ class ListingResource(OversellOfListing, ListOne, Resource):
         asked = self.parameters()["version"]
         version = int(asked) if asked else None
         if version is None:
-            found = next(iter(figures_of(listing_ids=[listing.pk])), None)
-            if found is None:
+            present = next(iter(figures_of(listing_ids=[listing.pk])), None)
+            if present is None:
                 raise WrongState(
                     f"{listing} is not published: it is inactive, or its channel is off. Switch it on first.",
                     listing=listing.pk,
                 )
-            derivation = found.derivation
+            derivation = present.derivation
         else:
             line = get_object_or_404(PublicationLine, listing=listing, version=version)
             derivation = Derivation.from_json(line.derivation)
-        return self.answer(
-            {
-                "listing_id": listing.pk,
-                "version": version,
-                "quantity": derivation.quantity,
-                "in_words": derivation.in_words(),
-                "recomputes": recompute(derivation) == derivation.quantity,
-                "agrees_with_ledger": agrees_with_ledger(derivation),
-                "derivation": derivation.to_json(),
-            }
-        )
+        return self.answer(explained(explanation_of(derivation), version=version))
 
     def _fresh(self, listing: Listing) -> Response:
         return self.answer(self.get_queryset().get(pk=listing.pk))

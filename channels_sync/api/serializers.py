@@ -233,24 +233,6 @@ class CampaignSerializer(serializers.Serializer[Any]):
     rules = PolicySerializer(many=True, read_only=True)
 
 
-class WhyQuery(Body):
-    version = serializers.RegexField(
-        "^[1-9][0-9]{0,17}$", required=False, default="", help_text="Left out: worked out now."
-    )
-
-
-class WhySerializer(serializers.Serializer[Any]):
-    """Why a listing shows a figure: as it was stored with a version, or as it would be now."""
-
-    listing_id = IdOut()
-    version = IdOut(allow_null=True, help_text="Null: worked out now, not stored.")
-    quantity = IdOut()
-    in_words = TextOut()
-    recomputes = FlagOut(help_text="Whether the stored inputs give the stored quantity again.")
-    agrees_with_ledger = FlagOut(help_text="Whether the ledger up to the cut-off gives the stock that was counted.")
-    derivation = Anything(read_only=True, help_text="Every term of the figure with its source.")
-
-
 class EffectChangeSerializer(serializers.Serializer[Any]):
     listing_id = IdOut(source="listing.pk")
     before = IdOut(allow_null=True)

@@ -47,6 +47,8 @@ class Member:
 
     item: Item
     listings: int
+    listing_id: int | None
+    """Its listing where it has one alone."""
     on_hand: Decimal
     alone: Decimal | None
     safe: Decimal
@@ -208,9 +210,11 @@ class _Reader:
 
     def _member(self, item_id: int, worst: Worst, *, is_sold_itself: bool = False) -> Member:
         part = self._parts.get(item_id)
+        listings = self._listings.get(item_id, [])
         return Member(
             item=self._items[item_id],
-            listings=len(self._listings.get(item_id, ())),
+            listings=len(listings),
+            listing_id=listings[0] if len(listings) == 1 else None,
             on_hand=self._shop.free(item_id),
             alone=ZERO if is_sold_itself else largest(self._shop, item_id),
             safe=ZERO if part is None else part.quantity,

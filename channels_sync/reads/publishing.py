@@ -13,7 +13,6 @@ from channels_sync.allocation import Derivation
 from channels_sync.models import Channel, Listing, ListingPush, PublicationLine
 from channels_sync.models.pushes import SEND_ATTEMPTS_MAX
 from inventory.arrays import numbers
-from inventory.quantities import ZERO
 
 MAY_GO = """(NOT p.is_held OR c.mode = 'auto' AND (p.wanted = 0 OR p.wanted <= p.channel_quantity
                                               OR p.call_key IS NOT NULL)
@@ -160,12 +159,3 @@ def counted_in_ledger(derivation: Derivation) -> dict[int, Decimal]:
     with connection.cursor() as cursor:
         cursor.execute(_COUNTED, [snapshot.item_id, snapshot.cutoff, places])
         return dict(cursor.fetchall())
-
-
-def agrees_with_ledger(derivation: Derivation) -> bool:
-    """Whether the ledger up to the cut-off holds at each source what the derivation counted there."""
-    counted = counted_in_ledger(derivation)
-    return all(
-        counted.get(source.location_id, ZERO) == source.on_hand + source.expired + source.withheld
-        for source in derivation.snapshot.sources
-    )

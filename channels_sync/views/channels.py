@@ -36,13 +36,11 @@ from channels_sync.operations.first_looks import take_first_look
 from channels_sync.operations.rehearsing import outlook_of_automatic
 from channels_sync.operations.second_looks import TYPED_FROM, TypedConfirmationRequired
 from channels_sync.reads.differences import open_difference
-from channels_sync.reads.figures import figures_of
 from channels_sync.reads.publishing import channel_health
-from channels_sync.views.explaining import Why, explain, why_of
+from channels_sync.views.explaining import why_of
 from inventory.errors import DomainError
 from inventory.filters import Chip, without
-from inventory.web import Cell, Crumb, export_table, go_to, is_htmx, render_page
-from inventory.whole_numbers import whole_number
+from inventory.web import Cell, Crumb, export_table, go_to, render_page
 
 LOOK_SECONDS = 20.0
 """What somebody waits for at a button."""
@@ -350,44 +348,3 @@ def retry(request: HttpRequest, pk: int) -> HttpResponse:
     listing = get_object_or_404(Listing, pk=pk)
     retry_listing(listing=listing)
     return go_to(request, "channels_sync:listing", pk, message=f"{listing.external_sku} is tried again now.")
-
-
-@require_GET
-@permission_required("channels_sync.view_listing", raise_exception=True)
-def why(request: HttpRequest, pk: int) -> HttpResponse:
-    """Why a listing shows its figure, in its newest or an earlier version, or as it would be worked out at this moment
-    (`?version=now`), or why it would show what waits for a person (`?hold=`): in the drawer, or as a page of its own.
-    """
-    listing = get_object_or_404(Listing.objects.select_related("channel", "item"), pk=pk)
-    lines = PublicationLine.objects.filter(listing=listing).select_related("run").order_by("-version")
-    version = request.GET.get("version", "")
-    present = next(iter(figures_of(listing_ids=[listing.pk])), None) if version == "now" else None
-    number = whole_number(version)
-    chosen = lines.first() if number is None else lines.filter(version=number).first()
-    hold_id = whole_number(request.GET.get("hold", ""))
-    hold = None if hold_id is None else Hold.objects.filter(listing=listing, pk=hold_id).first()
-    shown: Why | None
-    if present is not None:
-        shown = explain(present.derivation)
-    elif hold is not None:
-        shown = why_of(hold.derivation)
-    else:
-        shown = why_of(chosen.derivation) if chosen else None
-    return render_page(
-        request,
-        "channels_sync/why.html",
-        part="channels_sync/_why.html",
-        title="Why this number?",
-        crumbs=[
-            Crumb(listing.channel.name, reverse("channels_sync:channel", args=[listing.channel.code])),
-            Crumb(listing.external_sku, reverse("channels_sync:listing", args=[listing.pk])),
-        ],
-        listing=listing,
-        line=None if present is not None or hold is not None else chosen,
-        hold=hold,
-        is_present=present is not None,
-        why=shown,
-        difference=open_difference(listing_id=listing.pk),
-        versions=list(lines[:20]),
-        is_drawer=is_htmx(request),
-    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from django.contrib.auth import get_user_model
@@ -40,15 +41,19 @@ def item_ledger(
     place: Location | None = None,
     status: str = "",
     lot_id: int | None = None,
+    upto: int | None = None,
     before: int | None = None,
     rows_max: int = 50,
 ) -> LedgerPage:
     """A page of movements of `item`, optionally only of cells at a place (and below), with a status, of a lot.
 
-    The balance after a movement is what these cells hold now less everything that came later.
+    The balance after a movement is what these cells hold now less everything that came later. `upto` (a movement's id) leaves
+    out everything recorded after it, so that the newest balance is what the ledger held then; `before` goes on below a row.
     """
     cells = _cell_condition(place=place, status=status, lot_id=lot_id)
     asked = Movement.objects.for_item(item).filter(cells)
+    if upto is not None:
+        before = upto + 1 if before is None else min(before, upto + 1)
     wanted = asked if before is None else asked.filter(pk__lt=before)
     found = list(
         wanted.select_related("posting", "location", "lot", "posting__reverses").order_by("-pk")[: rows_max + 1]
@@ -74,6 +79,12 @@ def item_ledger(
         )
         balance -= movement.quantity
     return LedgerPage(tuple(rows), found[-1].pk if has_more and found else None)
+
+
+def recorded_at(*, item: Item, upto: int) -> datetime | None:
+    """When the newest movement of `item` up to an id was recorded; None when there is none."""
+    newest = Movement.objects.for_item(item).filter(pk__lte=upto).order_by("-pk")
+    return newest.values_list("recorded_at", flat=True).first()
 
 
 def ledger_rows(movements: Sequence[Movement]) -> tuple[LedgerRow, ...]:

@@ -34,7 +34,7 @@ from inventory.reads.availability import availability
 from inventory.reads.board import share_of_pool
 from inventory.reads.board.supply import held_of, supply_of
 from inventory.reads.freshness import Freshness, freshness_of_places, stock_ageing, supplier_freshness
-from inventory.reads.item_ledger import item_ledger, worth_of
+from inventory.reads.item_ledger import item_ledger, recorded_at, worth_of
 from inventory.reads.lots import LotQuestion, lot_page
 from inventory.reads.purchases import goods_without_a_price
 from inventory.reads.trend import on_hand_trend
@@ -246,11 +246,13 @@ def _ledger(request: HttpRequest, item: Item) -> dict[str, Any]:
     status = request.GET.get("status", "")
     status = status if status in StockStatus.values else ""
     lot = Lot.objects.filter(item=item, pk=_number(request.GET.get("lot")) or 0).first()
+    upto = _number(request.GET.get("upto"))
     page = item_ledger(
         item=item,
         place=place,
         status=status,
         lot_id=lot.pk if lot else None,
+        upto=upto,
         before=_number(request.GET.get("before")),
     )
     used = set(StockBalance.objects.filter(item=item).values_list("location_id", flat=True))
@@ -260,6 +262,10 @@ def _ledger(request: HttpRequest, item: Item) -> dict[str, Any]:
         "ledger_place": place,
         "ledger_status": status,
         "ledger_lot": lot,
+        "ledger_upto": upto,
+        "ledger_upto_at": None if upto is None else recorded_at(item=item, upto=upto),
+        "ledger_sum": page.rows[0].balance if page.rows else ZERO,
+        "today_url": without(request.GET, "upto"),
         "is_first_page": "before" not in request.GET,
         "places": [option for option in places.options() if int(option.value) in around],
         "statuses": StockStatus.choices,

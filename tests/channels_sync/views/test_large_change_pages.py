@@ -63,6 +63,18 @@ def test_the_page_shows_the_whole_plan_and_the_list_of_runs_shows_it_once(as_app
     assert f"Part of large change {wide.pk}" in shown(as_approver.get(reverse("channels_sync:run", args=[part.pk])))
 
 
+def test_its_biggest_changes_lead_to_why_it_would_show_that(as_approver):
+    wide, *_ = waiting_raises()
+
+    answer = as_approver.get(reverse("channels_sync:large_change", args=[wide.pk]))
+
+    rise = answer.context["view"].rises[0]
+    address = f"{reverse('channels_sync:why', args=[rise.listing_id])}?large={wide.pk}"
+    assert f'href="{address}"' in answer.content.decode()
+    why = as_approver.get(address).context
+    assert (why["hold"].run.wide_id, why["why"].derivation.quantity) == (wide.pk, rise.after)
+
+
 def test_all_of_it_is_approved_on_the_page(as_approver):
     wide, shop, market = waiting_raises()
     address = reverse("channels_sync:decide_large", args=[wide.pk])

@@ -233,8 +233,9 @@ def test_why_names_campaign_version_and_agreement_with_the_ledger(as_planner, li
     stored, present = as_planner.get(url), as_planner.get(url, {"version": "now"})
 
     share = next(line for line in stored.context["why"].lines if line.label == "Share for this channel")
-    assert share.hint.startswith("campaign Market: Channel Candle shop, version 1")
-    assert share.url == reverse("channels_sync:policy", args=[AllocationPolicy.objects.get().pk])
+    (percent,) = share.settings
+    assert (percent.scope, percent.rule[:9]) == ("campaign Market: Channel Candle shop", "version 1")
+    assert percent.url == reverse("channels_sync:policy", args=[AllocationPolicy.objects.get().pk])
     assert stored.context["why"].agrees
     assert [page.context["why"].derivation.quantity for page in (stored, present)] == [10, 15]
     assert push_of(listing).wanted == 10

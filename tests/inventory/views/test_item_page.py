@@ -58,6 +58,25 @@ def test_older_pages_go_on_with_the_balance(as_viewer):
     assert second.next_before is None
 
 
+def test_up_to_a_movement_the_ledger_ends_there_whatever_page_and_place_is_chosen(as_viewer):
+    item, shelf = make_item(), make_location()
+    for _ in range(60):
+        put_on_hand(item, shelf, "1")
+    upto = item.movements.order_by("pk")[54].pk
+
+    answer = page(as_viewer, item, tab="ledger", upto=upto, place=shelf.pk)
+    first = answer.context["ledger"]
+    second = ledger(as_viewer, item, upto=upto, before=first.next_before)
+
+    assert [row.balance for row in (*first.rows, *second.rows)] == list(range(55, 0, -1))
+    assert ledger(as_viewer, item, upto=upto, before=upto + 100).rows[0].balance == 55
+    words = " ".join(strip_tags(answer.content.decode()).split())
+    assert f"Movements up to number {upto} only" in words
+    assert "together they come to 55" in words
+    assert f'name="upto" value="{upto}"' in answer.content.decode()
+    assert "Movements up to" not in page(as_viewer, item, tab="ledger").content.decode()
+
+
 def test_the_balance_of_one_place_counts_only_that_place(as_viewer):
     item, shelf, other = make_item(), make_location(), make_location()
     put_on_hand(item, shelf, "10")
