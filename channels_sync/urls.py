@@ -53,6 +53,7 @@ urlpatterns = [
     path("publishing/", sending.publishing, name="publishing"),
     path("publishing/hours/<int:pk>/remove/", sending.remove_hours, name="remove_hours"),
     path("drift/", differences.drift, name="drift"),
+    path("drift/decide/", differences.decide_many, name="decide_differences"),
     path("drift/<int:pk>/decide/", differences.decide, name="decide_difference"),
     path("buffers/", buffers.buffers, name="buffers"),
     path("competing/", competing.competing, name="competing"),

@@ -23,6 +23,7 @@ from channels_sync.models import (
 )
 from channels_sync.operations.recomputing import recompute_locked
 from channels_sync.operations.run_plans import Cause as RunCause
+from channels_sync.operations.run_plans import persons
 from inventory.arrays import numbers, texts
 from inventory.models import ExceptionCase, Severity
 from inventory.operations.exceptions import report_exception, resolve_by_fingerprint
@@ -146,7 +147,7 @@ def carry_out(channel: Channel, found: Sequence[Differing], *, now: datetime, ac
     if ids:
         recompute_locked(
             listing_ids=ids,
-            cause=RunCause("drift"),
+            cause=RunCause("drift", actors=persons(actor)),
             send_again=True,
             shown={one.listing_id: one.theirs for one in found if one.theirs is not None},
         )

@@ -124,6 +124,23 @@
   document.addEventListener("htmx:load", (event) => askWhatMatters(event.target.parentElement || document));
   askWhatMatters(document);
 
+  /* Tick every box of a name at once: data-tick-all="name", which needs the script and is hidden without it. */
+  document.querySelectorAll("[data-tick-all]").forEach((label) => {
+    const all = label.querySelector("input");
+    const boxes = () => [...document.querySelectorAll(`input[type=checkbox][name="${label.dataset.tickAll}"]`)];
+    const words = label.querySelector("span"), said = words.textContent;
+    const count = () => {
+      const ticked = boxes().filter((box) => box.checked).length;
+      all.checked = ticked > 0 && ticked === boxes().length;
+      all.indeterminate = ticked > 0 && !all.checked;
+      words.textContent = ticked ? `${ticked} ticked` : said;
+    };
+    all.addEventListener("change", () => { boxes().forEach((box) => { box.checked = all.checked; }); count(); });
+    document.addEventListener("change", (event) => { if (event.target.name === label.dataset.tickAll) count(); });
+    window.addEventListener("pageshow", count);
+    label.hidden = false;
+  });
+
   /* Tables: a row opens its page; j and k move, Enter opens, / goes to the search field. */
   const rows = () => [...document.querySelectorAll("tr[data-row], a.bf-list-row")].filter((row) => row.offsetParent !== null);
   const move = (step) => {

@@ -247,6 +247,7 @@ ALLOWED = {
     ("GET", "differences/"): ALL,
     ("GET", "differences/1/"): ALL,
     ("POST", "differences/1/decide/"): PLANNERS,
+    ("POST", "differences/decide/"): PLANNERS,
     ("GET", "freezes/"): ALL,
     ("GET", "freezes/1/"): ALL,
     ("POST", "freezes/"): APPROVERS,
