@@ -286,9 +286,7 @@ def _prevention(gap: Gap, buffer: Prevention | None) -> str:
     words = _WORDS[gap][1]
     if buffer is None:
         return words
-    would = (
-        "" if buffer.units is None else f"A buffer of {as_text(buffer.units)} stock units would have prevented it. "
-    )
+    would = "" if buffer.units is None else f"A buffer of {as_text(buffer.units)} stock units would have prevented it. "
     return f"{words} {would}{buffer.how}"
 
 

@@ -84,6 +84,7 @@ def _lines(derivation: Derivation) -> Iterator[WhyLine]:
         yield _term_line(
             "Its part of the pool", terms.sharing, lambda _: grouped(allotment.limit), unit, allotment.reason
         )
+    yield from _demand(derivation)
     if not is_fixed:
         name = steps.buffer.name or "buffer"
         hint = "" if name == "buffer" else BUFFERS[name].removeprefix("buffer ")
@@ -111,6 +112,15 @@ def _lines(derivation: Derivation) -> Iterator[WhyLine]:
     if offer.lid is not None:
         yield WhyLine("Frozen at", grouped(offer.lid), "", offer.frozen + ("" if steps.is_frozen else "; not reached"))
     yield WhyLine("Published", grouped(derivation.quantity), "", is_total=True)
+
+
+def _demand(derivation: Derivation) -> Iterator[WhyLine]:
+    """What was sold lately, where a term asks for it."""
+    demand, offer = derivation.snapshot.demand, derivation.offer
+    if demand is not None:
+        hint = f"in {demand.days} days; {grouped(demand.everywhere)} {offer.unit} on all channels"
+        url = reverse("channels_sync:listing_demand", args=[offer.listing_id])
+        yield WhyLine("Recent demand here", grouped(demand.here), offer.unit, hint, url)
 
 
 def _rounded(value: Any) -> Decimal:

@@ -244,6 +244,8 @@ ALLOWED = {
     ("GET", "drift-settings/"): ALL,
     ("GET", "drift-settings/1/"): ALL,
     ("PATCH", "drift-settings/1/"): ADMINISTRATORS,
+    ("GET", "channel-demand/"): ALL,
+    ("GET", "channel-demand/1/"): ALL,
     ("GET", "differences/"): ALL,
     ("GET", "differences/1/"): ALL,
     ("POST", "differences/1/decide/"): PLANNERS,
