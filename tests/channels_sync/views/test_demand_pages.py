@@ -85,7 +85,8 @@ def test_days_units_and_what_it_gives_a_day_stand_there_as_rules_take_them(as_pl
         "orders.csv",
         timezone.localdate() - timedelta(days=1),
     )
-    assert "Not offered" in words_of(page)
+    assert "CANDLE-00" in words_of(page)
+    assert "Candle shop block Not offered 14 of 28 14 42 pcs 1.5 pcs orders.csv yesterday" in words_of(page)
 
 
 def test_today_and_what_is_older_than_the_window_do_not_count(as_planner, channel):
