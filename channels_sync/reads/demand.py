@@ -17,7 +17,7 @@ from django.db.models import TextChoices
 
 from channels_sync.models import ChannelDemand, ChannelMode
 from channels_sync.reads.layers import DEMAND_DAYS
-from inventory.quantities import PLACES, round_half_up
+from inventory.quantities import PLACES, as_text, round_half_up
 
 WINDOWS = (DEMAND_DAYS, 90, 365)
 """Days that are looked at: those of the rules, those of buffer advice, a year."""
@@ -65,6 +65,15 @@ class DemandRow:
     def per_day(self) -> Decimal:
         """What rules take for a day, to six places: all that was sold, over every day of the window."""
         return round_half_up(Fraction(self.units) / self.window, PLACES)
+
+    @property
+    def shown_a_day(self) -> Decimal:
+        """The same to three places, for people."""
+        return round_half_up(Fraction(self.units) / self.window, Decimal("0.001"))
+
+    @property
+    def in_words(self) -> str:
+        return f"{as_text(self.per_day)} {self.unit} a day"
 
 
 @dataclass(frozen=True, slots=True)
