@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
 from channels_sync.bom_outlook import buildable_by_listing
-from channels_sync.models import ChannelMode, Listing
+from channels_sync.models import ChannelDemand, ChannelMode, Freeze, Listing
 from channels_sync.reads.policy_effect import publication_outlook
 from channels_sync.reads.publishing import published_figures
 from channels_sync.views.channels import state_of
@@ -60,10 +60,12 @@ def _channels(_request: HttpRequest, item: Item) -> dict[str, Any]:
     listings = list(Listing.objects.filter(item=item).select_related("channel", "push").order_by("channel__name", "pk"))
     figures = published_figures(listings=listings)
     return {
+        "has_demand": not listings and ChannelDemand.objects.filter(item=item).exists(),
+        "freezes": list(Freeze.objects.in_force().filter(item=item).told()),
         "listings": [
             (one, getattr(one, "push", None), state_of(getattr(one, "push", None), one.channel), figure.in_words)
             for one, figure in zip(listings, figures, strict=True)
-        ]
+        ],
     }
 
 

@@ -127,6 +127,7 @@ MENU = (
             Entry("Listings", "sell", "channels_sync:listings", ("channels_sync.view_listing",)),
             Entry("Allocation rules", "percent", "channels_sync:policies", ("channels_sync.view_allocationpolicy",)),
             Entry("Competing products", "hub", "channels_sync:competing", ("channels_sync.view_allocationpolicy",)),
+            Entry("Demand", "show_chart", "channels_sync:demand", ("channels_sync.view_allocationpolicy",)),
             Entry("Buffers", "shield", "channels_sync:buffers", ("channels_sync.view_allocationpolicy",)),
             Entry("Simulator", "science", "channels_sync:simulations", ("channels_sync.view_simulation",)),
             Entry("Publish runs", "published_with_changes", "channels_sync:runs", ("channels_sync.view_publishrun",)),

@@ -9,8 +9,19 @@ from rest_framework.response import Response as Answer
 
 from channels_sync.drift import Response
 from channels_sync.models import Difference, DifferenceCause, Done
-from channels_sync.operations.deciding_differences import decide_difference
-from inventory.api.fields import Body, Choice, ChoiceOut, IdOut, MomentOut, TextOut
+from channels_sync.operations.deciding_differences import decide_difference, decide_differences
+from inventory.api.fields import (
+    ID_MAX,
+    LINES_MAX,
+    Body,
+    Choice,
+    ChoiceOut,
+    IdOut,
+    MomentOut,
+    TextOut,
+    Whole,
+    optional_text,
+)
 from inventory.api.filters import Filters, FlagFilter, IdFilter, TextFilter, WordFilter
 from inventory.api.resources import Endpoint, ListOne, Resource
 
@@ -46,6 +57,37 @@ class DecideDifferenceSerializer(Body):
     )
 
 
+class DecideDifferencesSerializer(DecideDifferenceSerializer):
+    ids = serializers.ListField(
+        child=Whole(minimum=1, maximum=ID_MAX),
+        allow_empty=False,
+        max_length=LINES_MAX,
+        help_text="Of differences, on any channels.",
+    )
+    typed = optional_text(12, help_text="The number of ids, where there are 50 or more.")
+
+
+class UndecidedSerializer(serializers.Serializer[Any]):
+    """A difference that was left as it is."""
+
+    id = IdOut(source="difference_id")
+    listing_id = IdOut(allow_null=True, help_text="Null: there is no such difference.")
+    external_sku = TextOut()
+    why = TextOut()
+
+
+class DecidedSerializer(serializers.Serializer[Any]):
+    """What became of differences decided together. Each id is in `decided` or in `left`."""
+
+    decided = serializers.ListField(child=serializers.IntegerField(), source="done", read_only=True)
+    held = serializers.ListField(
+        child=serializers.IntegerField(),
+        read_only=True,
+        help_text="Of those decided: the guard holds our figure, which waits for a person.",
+    )
+    left = UndecidedSerializer(many=True, read_only=True)
+
+
 class DifferenceFilter(Filters):
     channel = TextFilter(field_name="channel__code")
     listing_id = IdFilter(field_name="listing_id")
@@ -68,6 +110,7 @@ class DifferenceResource(ListOne, Resource):
         "list": Endpoint("channels_sync.view_difference", ChannelDifferenceSerializer),
         "retrieve": Endpoint("channels_sync.view_difference", ChannelDifferenceSerializer),
         "decide": Endpoint("channels_sync.decide_difference", ChannelDifferenceSerializer, DecideDifferenceSerializer),
+        "decide_many": Endpoint("channels_sync.decide_difference", DecidedSerializer, DecideDifferencesSerializer),
     }
 
     @action(detail=True, methods=["post"])
@@ -77,3 +120,18 @@ class DifferenceResource(ListOne, Resource):
         response = Response(self.values()["response"])
         decide_difference(difference=found, response=response, actor=request.user)
         return self.answer(self.get_queryset().get(pk=found.pk))
+
+    @action(detail=False, methods=["post"], url_path="decide")
+    def decide_many(self, request: Request) -> Answer:
+        """Decide about many in one way: each under the same conditions as alone, and what does not fit is named and left.
+
+        What changes on a channel is one plan for the guard, which may hold it.
+        """
+        values = self.values()
+        decided = decide_differences(
+            difference_ids=values["ids"],
+            response=Response(values["response"]),
+            actor=request.user,
+            typed=values["typed"],
+        )
+        return self.answer({"done": decided.done, "held": sorted(decided.held), "left": decided.left})

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from channels_sync.allocation.advising import RISK_DEFAULT
-from channels_sync.forensics import Gap, gap_of
+from channels_sync.forensics import Gap, Stage, gap_of, stages_of
 from channels_sync.models import Channel, ChannelMode, Listing
 from channels_sync.reads.buffers import buffer_book
 from channels_sync.reads.latency import channel_latency, slowest_publishes
@@ -25,6 +25,7 @@ from inventory.api.valuing import MomentInAddress
 
 SLOWEST = 20
 GAPS = [(gap.value, gap.value) for gap in Gap]
+STAGES = [(stage.value, stage.value) for stage in Stage]
 HUNDRED = Decimal(100)
 
 # --- Latency ----------------------------------------------------------------------------------------------------------
@@ -107,6 +108,7 @@ class ChangeSerializer(serializers.Serializer[Any]):
     posting_id = IdOut()
     quantity = DecimalOut()
     stood_in = TextOut(allow_null=True, help_text="The gap it stood in at that moment; null: the channel knew of it.")
+    stood_seconds = DecimalOut(allow_null=True, help_text="For how long by then; null: the channel knew of it.")
     happened_at = MomentOut()
     recorded_at = MomentOut()
     held_at = MomentOut(allow_null=True)
@@ -115,6 +117,34 @@ class ChangeSerializer(serializers.Serializer[Any]):
     sent_at = MomentOut(allow_null=True)
     accepted_at = MomentOut(allow_null=True)
     confirmed_at = MomentOut(allow_null=True)
+
+
+class StageTimeSerializer(serializers.Serializer[Any]):
+    """One stage of the way of a change that had begun by the sale."""
+
+    stage = ChoiceOut(STAGES)
+    by_sale = DecimalOut(help_text="Seconds it had lasted when the order came.")
+    whole = DecimalOut(allow_null=True, help_text="Seconds in all; null: it never ended.")
+    is_open = FlagOut(help_text="Whether the change stood in it when the order came.")
+
+
+class DelaySerializer(serializers.Serializer[Any]):
+    """The change that took most units through the guilty gap, stage by stage; the last stage is where it stood."""
+
+    posting_id = IdOut()
+    quantity = DecimalOut(help_text="Stock units.")
+    stood_seconds = DecimalOut(source="guilty.by_sale")
+    stages = StageTimeSerializer(many=True, read_only=True)
+
+
+class PreventionSerializer(serializers.Serializer[Any]):
+    """The buffer that would have prevented it, in stock units, worked out from the quantities of that time."""
+
+    units = DecimalOut(allow_null=True, help_text="Null: no buffer would have.")
+    present = DecimalOut(help_text="What it was.")
+    deliverable = IdOut(help_text="The largest figure that could have been kept, in units of the listing.")
+    shows = IdOut(allow_null=True, help_text="What would have been shown with it.")
+    how = TextOut(help_text="The arithmetic, in words.")
 
 
 class OversellSerializer(serializers.Serializer[Any]):
@@ -127,6 +157,13 @@ class OversellSerializer(serializers.Serializer[Any]):
     in_words = TextOut()
     prevention = TextOut()
     late = DecimalOut(help_text="Stock units that were gone without the channel knowing.")
+    delay = DelaySerializer(allow_null=True, read_only=True, help_text="Null: nothing was on its way.")
+    ordinary_seconds = DecimalOut(
+        allow_null=True, help_text="What 99 of 100 publishes took at most; null: too few were measured."
+    )
+    buffer = PreventionSerializer(
+        allow_null=True, read_only=True, help_text="Null: no figure had a part in it, or none was needed."
+    )
     stock = DecimalOut(help_text="Stock units at the listing's sources then, as the ledger says today.")
     shown = IdOut(allow_null=True, help_text="What the channel had accepted last; null: nothing yet.")
     paused_since = MomentOut(allow_null=True)
@@ -149,7 +186,11 @@ class OversellOfListing:
         found = inquire(listing=listing, moment=values["at"], quantity=int(values["quantity"]))
         case, verdict = found.case, found.verdict
         changes = [
-            {**{name: getattr(one, name) for name in one.__slots__}, "stood_in": gap_of(one, case)}
+            {
+                **{name: getattr(one, name) for name in one.__slots__},
+                "stood_in": (gap := gap_of(one, case)),
+                "stood_seconds": stages_of(one, case.moment)[-1].by_sale if gap else None,
+            }
             for one in case.changes
         ]
         answer: Response = self.answer(
@@ -161,6 +202,9 @@ class OversellOfListing:
                 "in_words": verdict.words,
                 "prevention": verdict.prevention,
                 "late": verdict.late,
+                "delay": verdict.delay,
+                "ordinary_seconds": case.ordinary_seconds,
+                "buffer": verdict.buffer,
                 "stock": case.stock,
                 "shown": case.shown,
                 "paused_since": case.paused_since,

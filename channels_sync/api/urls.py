@@ -3,6 +3,7 @@
 from rest_framework.routers import BaseRouter
 
 from channels_sync.api.campaigns import CampaignResource
+from channels_sync.api.demand import ChannelDemandResource
 from channels_sync.api.differences import DifferenceResource
 from channels_sync.api.drift_settings import DriftSettingResource
 from channels_sync.api.guard_settings import GuardSettingResource
@@ -33,6 +34,7 @@ RESOURCES: dict[str, type[Resource]] = {
     "drift-settings": DriftSettingResource,
     "guard-settings": GuardSettingResource,
     "buffer-advice": BufferAdviceResource,
+    "channel-demand": ChannelDemandResource,
     "simulations": SimulationResource,
     "publishing": PublishingResource,
     "sending-windows": SendingWindowResource,

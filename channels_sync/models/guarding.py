@@ -159,6 +159,10 @@ class FreezeQuerySet(models.QuerySet["Freeze"]):
         """Those of a listing, of its item, and of its channel."""
         return self.filter(Q(listing=listing) | Q(item=listing.item_id) | Q(channel=listing.channel_id))
 
+    def told(self) -> Self:
+        """With all that is told of them, in one statement."""
+        return self.select_related("channel", "item", "listing__channel", "created_by")
+
 
 class Freeze(models.Model):
     """A lid on what listings show, until it is lifted: on a channel, an item everywhere, or one listing.
@@ -222,6 +226,11 @@ class Freeze(models.Model):
     def subject(self) -> str:
         """What is frozen, in words."""
         return str(self.channel or self.item or self.listing)
+
+    @property
+    def scope(self) -> str:
+        """What kind of thing is frozen: channel, item or listing."""
+        return "channel" if self.channel_id else "item" if self.item_id else "listing"
 
     @property
     def in_words(self) -> str:

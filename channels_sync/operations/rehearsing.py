@@ -1,5 +1,5 @@
-"""What a switch to automatic would send, or an undo bring back, and what the guard would hold of it: done, looked at, and undone
-in one transaction.
+"""What a switch to automatic would send, an undo bring back or a decision about differences do, and what the guard would hold of
+it: done, looked at, and undone in one transaction.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
+from channels_sync.drift import Response
 from channels_sync.guard import Change, Effect, effect_of
-from channels_sync.models import Channel, ChannelMode, Hold, PublicationLine, PublishRun
+from channels_sync.models import Channel, ChannelMode, Difference, Hold, HoldState, PublicationLine, PublishRun
 from channels_sync.operations.absorbing import absorb_pieces_of
 from channels_sync.operations.controlling import set_channel_mode
 from channels_sync.operations.deciding import lines_in_force, take_back
+from channels_sync.operations.deciding_differences import Undecided, decide_differences
 from inventory.operations.transactions import run_in_transaction
 
 LISTINGS_MAX = 5_000
@@ -121,6 +123,53 @@ def outlook_of_undo(*, run: PublishRun) -> UndoOutlook:
             count=len(lines),
             left_alone=run.listings_changed - len(still),
             is_judged=is_judged,
+        )
+
+    return run_in_transaction(work)
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionOutlook:
+    """What deciding about many differences in one way would do. `before` of its changes is what the channel shows."""
+
+    changes: Sequence[tuple[Difference, int | None]]
+    """What would be done, by SKU: the difference, and what the listing would show. None: nothing was ever worked out."""
+    held: frozenset[int]
+    """Listings whose figure would wait for a person."""
+    trips: Sequence[str]
+    left: Sequence[Undecided]
+
+    @property
+    def units(self) -> tuple[int, int]:
+        """What channels show of them now and would show, in units of the listings."""
+        known = [(max(one.theirs or 0, 0), after) for one, after in self.changes if after is not None]
+        return sum(before for before, _ in known), sum(after for _, after in known)
+
+
+def outlook_of_decisions(*, difference_ids: Collection[int], response: Response) -> DecisionOutlook:
+    """What this decision would do about these differences now. Nothing is changed."""
+
+    def work() -> DecisionOutlook:
+        newest = _newest_run()
+        wanted = list(difference_ids)
+        outcome = decide_differences(difference_ids=wanted, response=response, actor=None, typed=str(len(set(wanted))))
+        found = Difference.objects.filter(pk__in=outcome.done).select_related("channel", "listing__push")
+        done = sorted(found, key=lambda one: (one.listing.external_sku, one.pk))
+        listings = [one.listing_id for one in done]
+        runs = list(PublishRun.objects.filter(pk__gt=newest, channel__in={one.channel_id for one in done}))
+        lines = PublicationLine.objects.filter(run__in=runs, listing__in=listings)
+        after = dict(lines.values_list("listing_id", "after"))
+        holds = Hold.objects.filter(listing__in=listings, state=HoldState.OPEN)
+        after |= dict(holds.values_list("listing_id", "after"))
+        transaction.set_rollback(True)
+        return DecisionOutlook(
+            changes=[
+                (one, one.theirs if response is Response.LEAVE else after.get(one.listing_id, one.listing.push.wanted))
+                for one in done
+            ],
+            held=frozenset(one.listing_id for one in done if one.pk in outcome.held),
+            trips=[trip["words"] for run in runs for trip in run.trips],
+            left=outcome.left,
         )
 
     return run_in_transaction(work)

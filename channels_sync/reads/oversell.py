@@ -11,6 +11,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Q
 
+from channels_sync.allocation import Derivation
 from channels_sync.allocation.advising import DELAYS_MIN
 from channels_sync.forensics import Case, Change, Verdict, judge
 from channels_sync.models import Channel, Hold, Listing, PublicationLine
@@ -89,6 +90,7 @@ def inquire(*, listing: Listing, moment: datetime, quantity: int) -> Inquiry:
         changes=changes,
         paused_since=_paused_since(listing.channel, moment),
         ordinary_seconds=_ordinary(listing.channel_id, moment),
+        derivation=Derivation.from_json(on_channel.derivation) if on_channel else None,
     )
     shown = [on_channel, *after] if on_channel else after
     return Inquiry(case, judge(case), on_channel, shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
+from channels_sync.allocation import Derivation
 from channels_sync.allocation.advising import RISK_DEFAULT
 from channels_sync.forms.buffers import BufferForm
 from channels_sync.models import AllocationPolicy, Channel
@@ -82,20 +84,31 @@ def _rows(rows: list[BufferRow], chance: Decimal) -> list[AdviceRow]:
 
 
 def _edit_url(row: BufferRow, rules: dict[int | None, dict[str, object]], chance: Decimal) -> str:
-    """The editor of the listing's own rule: what it says already, with the advised buffer in place of every other one."""
     if row.advised is None or not row.difference:
         return ""
-    fields = {
-        name: as_text(value) if isinstance(value, Decimal) else str(value)
-        for name, value in rules.get(row.listing_id, {}).items()
-    }
+    return rule_with_buffer(
+        row.channel_id,
+        row.external_sku,
+        buffer=row.advised,
+        derivation=row.derivation,
+        standing=rules.get(row.listing_id, {}),
+        note=f"Advised for a chance of overselling of at most {as_text(chance)} %",
+    )
+
+
+def rule_with_buffer(
+    channel_id: int,
+    external_sku: str,
+    *,
+    buffer: Decimal,
+    derivation: Derivation,
+    standing: Mapping[str, object],
+    note: str,
+) -> str:
+    """The editor of a listing's own rule: what it says already (`standing`), with this buffer in place of every other one."""
+    fields = {name: as_text(value) if isinstance(value, Decimal) else str(value) for name, value in standing.items()}
     for name in DECIDING:
-        if row.derivation.terms.named(name).value:
+        if derivation.terms.named(name).value:
             fields[name] = "0"
-    fields |= {
-        "channel": str(row.channel_id),
-        "listing_sku": row.external_sku,
-        "buffer": as_text(row.advised),
-        "note": f"Advised for a chance of overselling of at most {as_text(chance)} %",
-    }
+    fields |= {"channel": str(channel_id), "listing_sku": external_sku, "buffer": as_text(buffer), "note": note}
     return f"{reverse('channels_sync:edit_policy')}?{urlencode(fields)}"

@@ -125,6 +125,7 @@ def channel_page(request: HttpRequest, code: str) -> HttpResponseBase:
         health=channel_health(channels=[channel])[channel.pk],
         modes=[(ChannelMode(value), *_mode_words(value)) for value in ChannelMode.values],
         sources=list(channel.source_locations.all()),
+        freezes=list(Freeze.objects.in_force().filter(channel=channel).told()),
         in_trouble=bool(channel.last_error)
         and (
             channel.last_success_at is None or (channel.last_error_at or channel.created_at) > channel.last_success_at
@@ -337,7 +338,7 @@ def listing_page(request: HttpRequest, pk: int) -> HttpResponse:
         page_object=page,
         hold=Hold.objects.filter(listing=listing, state=HoldState.OPEN).select_related("run").first(),
         difference=difference,
-        freezes=list(Freeze.objects.in_force().on(listing).select_related("channel", "item", "listing")),
+        freezes=list(Freeze.objects.in_force().on(listing).told()),
         history=[(line, STATES[PublicationState(line.state)]) for line in page.object_list],
     )
 

@@ -312,9 +312,9 @@ class Sum:
         else:
             label, sold, hint = _sold(demand, "on all channels"), demand.everywhere, ""
         daily = round_down(Fraction(sold) / demand.days, _HUNDREDTH)
-        yield WhyLine(
-            label, grouped(sold), self._unit, _joined([f"{grouped(daily)} {self._unit} a day", hint]), is_part=True
-        )
+        url = reverse("channels_sync:listing_demand", args=[self._offer.listing_id])
+        hint = _joined([f"{grouped(daily)} {self._unit} a day", hint])
+        yield WhyLine(label, grouped(sold), self._unit, hint, url, is_part=True)
 
     def _buffer(self) -> Iterator[WhyLine]:
         name = self._steps.buffer.name or "buffer"

@@ -27,7 +27,7 @@ from channels_sync.operations.second_looks import TYPED_FROM
 from channels_sync.reads.runs import changes_waiting, holds_of, lines_of, runs_with_holds, view_of
 from channels_sync.reads.wide_changes import wide_changes
 from inventory.errors import DomainError, WrongState
-from inventory.web import Crumb, go_to, render_page
+from inventory.web import Crumb, go_to, render_page, safe_next
 from inventory.whole_numbers import whole_number, whole_numbers
 
 RUNS_PER_PAGE = 50
@@ -210,6 +210,7 @@ def freezes(request: HttpRequest) -> HttpResponse:
     """What is frozen, and the form that freezes more."""
     assert request.user.is_authenticated
     may_freeze = request.user.has_perm("channels_sync.freeze_listing")
+    back = safe_next(request, "")
     if request.method == "POST" and not may_freeze:
         return HttpResponse(status=403)
     form = FreezeForm(
@@ -222,7 +223,7 @@ def freezes(request: HttpRequest) -> HttpResponse:
         except DomainError as error:
             form.add_error(None, error.message)
         else:
-            return go_to(request, "channels_sync:freezes", message=f"{made.subject} is frozen.")
+            return go_to(request, back or reverse("channels_sync:freezes"), message=f"{made.subject} is frozen.")
     found = Freeze.objects.select_related(
         "channel", "item", "listing__channel", "created_by", "ended_by", "run"
     ).order_by("-pk")
@@ -237,6 +238,7 @@ def freezes(request: HttpRequest) -> HttpResponse:
         form=form,
         is_past=is_past,
         may_freeze=may_freeze,
+        back=back,
         now=timezone.now(),
     )
 
@@ -252,7 +254,7 @@ def lift_freezes(request: HttpRequest) -> HttpResponse:
     chosen = found.filter(pk__in=ids) if run is None else found.filter(run=run)
     count = lift(freezes=list(chosen), actor=request.user)
     words = f"{count} lifted; what they held down is worked out anew." if count else "Nothing was ticked."
-    return go_to(request, "channels_sync:freezes", message=words)
+    return go_to(request, safe_next(request, reverse("channels_sync:freezes")), message=words)
 
 
 @require_http_methods(["GET", "POST"])

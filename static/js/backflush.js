@@ -124,6 +124,23 @@
   document.addEventListener("htmx:load", (event) => askWhatMatters(event.target.parentElement || document));
   askWhatMatters(document);
 
+  /* Tick every box of a name at once: data-tick-all="name", which needs the script and is hidden without it. */
+  const tickTogether = (label) => {
+    const name = label.dataset.tickAll, all = label.querySelector("input"), words = label.querySelector("span"), said = words.textContent;
+    const boxes = () => [...document.querySelectorAll(`input[type=checkbox][name="${name}"]`)];
+    const count = () => {
+      const ticked = boxes().filter((box) => box.checked).length;
+      all.checked = ticked > 0 && ticked === boxes().length;
+      all.indeterminate = ticked > 0 && !all.checked;
+      words.textContent = ticked ? `${ticked} ticked` : said;
+    };
+    all.addEventListener("change", () => { boxes().forEach((box) => { box.checked = all.checked; }); count(); });
+    document.addEventListener("change", (event) => { if (event.target.name === name) count(); });
+    window.addEventListener("pageshow", count);
+    label.hidden = boxes().length === 0;
+  };
+  document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("[data-tick-all]").forEach(tickTogether));
+
   /* Tables: a row opens its page; j and k move, Enter opens, / goes to the search field. */
   const rows = () => [...document.querySelectorAll("tr[data-row], a.bf-list-row")].filter((row) => row.offsetParent !== null);
   const move = (step) => {

@@ -12,6 +12,7 @@ from channels_sync.models import (
     AllocationPolicy,
     Campaign,
     Channel,
+    ChannelDemand,
     Difference,
     Freeze,
     Hold,
@@ -150,6 +151,7 @@ def one_more(number):
     Freeze.objects.create(item=product, reason="recalled")
     seen = {"first_seen_at": timezone.now(), "last_seen_at": timezone.now()}
     Difference.objects.create(listing=listing, channel=channel, version=1, ours=9, theirs=4, cause="sold", **seen)
+    ChannelDemand.objects.create(channel=channel, item=product, day="2020-01-01", quantity=1)
     ask_simulation(key=uuid4(), question=question(), actor=None)
     SendingWindow.objects.create(channel=channel, starts_at="22:00", ends_at="06:00")
     line = DispatchLine(part, part.step)
@@ -206,6 +208,7 @@ LISTS = [
     "drift-settings/",
     "guard-settings/",
     "buffer-advice/",
+    "channel-demand/",
     "simulations/",
     "publishing/",
     "sending-windows/",

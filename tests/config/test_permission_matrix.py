@@ -265,7 +265,8 @@ def company():
         **alike("production", REPLACEMENT_PAGES, replacement.pk),
         "production:buildable_item": [candle.pk],
         **{f"production:{name}": [in_force.pk, wax.pk] for name in PROPOSAL_PAGES},
-        **alike("channels_sync", ("listing", "why", "retry", "oversell"), listing.pk),
+        **alike("channels_sync", ("listing", "why", "retry", "oversell", "listing_demand"), listing.pk),
+        "channels_sync:demand_days": [listing.item_id, "shop"],
         **alike("channels_sync", ("run", "approve_run", "refuse_run", "undo_run"), run.pk),
         **alike("channels_sync", ("large_change", "decide_large", "undo_large"), wide.pk),
         **alike(

@@ -82,6 +82,21 @@ def test_an_oversold_order_is_looked_into(as_viewer):
     assert [(one["quantity"], one["stood_in"], one["sent_at"]) for one in answer["changes"]] == [
         ("-4", "recompute", None)
     ]
+    assert answer["buffer"] == {
+        "units": "4",
+        "present": "0",
+        "deliverable": 1,
+        "shows": 1,
+        "how": "It showed 5, from 5 pcs less a buffer of 0 pcs. 1 pcs were there at the sale, so it could show 1 at most. "
+        "With a buffer of 4 pcs, and everything else as it was, it would have shown 1.",
+    }
+    delay = answer["delay"]
+    assert [(one["stage"], one["whole"] is None, one["is_open"]) for one in delay["stages"]] == [
+        ("recording", False, False),
+        ("working_out", True, True),
+    ]
+    assert delay["stood_seconds"] == delay["stages"][1]["by_sale"] == answer["changes"][0]["stood_seconds"]
+    assert (delay["quantity"], answer["ordinary_seconds"]) == ("4", None)
     assert answer["publication_ids"] == [listing.publications.get().pk]
 
 

@@ -10,11 +10,9 @@ from django.utils import timezone
 from django.utils.html import strip_tags
 
 from channels_sync.models import Difference, Done, DriftSetting, Freeze, ListingReading
-from channels_sync.operations.absorbing import absorb_changes
-from channels_sync.operations.confirming import confirm_sent
-from channels_sync.operations.publishing import publish_due
-from tests.channels_sync.factories import make_channel, make_listing, push_of
-from tests.factories import make_item, make_location, make_user, put_on_hand
+from tests.channels_sync.differing import differing
+from tests.channels_sync.factories import make_channel, push_of
+from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -22,35 +20,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def channel(shop):
     return make_channel(code="shop", name="Candle shop")
-
-
-def differing(channel, shop, count=1, *, cause="unexplained", theirs=4):
-    """Listings of ten that were sent and confirmed, of which the channel shows less."""
-    site, made = make_location(), []
-    for number in range(count):
-        item = make_item(sku=f"CANDLE-{number:02}", is_sellable=True)
-        listing = make_listing(channel=channel, item=item, shop=shop)
-        put_on_hand(item, site, "10")
-        made.append(listing)
-    absorb_changes()
-    publish_due(channel_id=channel.pk)
-    confirm_sent(channel_id=channel.pk)
-    now = timezone.now()
-    return [
-        Difference.objects.create(
-            listing=listing,
-            channel=channel,
-            version=push_of(listing).version,
-            ours=10,
-            theirs=theirs,
-            cause=cause,
-            evidence="It fell by 6; orders of the channel account for 2 of them.",
-            first_seen_at=now,
-            last_seen_at=now,
-            done=Done.TOLD,
-        )
-        for listing in made
-    ]
 
 
 def sign_in(client, role):
@@ -222,3 +191,115 @@ def test_the_channel_page_leads_to_it(client, channel):
     page = client.get(reverse("channels_sync:channel", args=["shop"])).content.decode()
 
     assert reverse("channels_sync:channel_drift", args=["shop"]) in page
+
+
+# --- Many at once ---
+
+
+def chosen(client, found=(), **fields):
+    asked = {"to": "overwrite", "channel": "shop", **fields}
+    return client.get(reverse("channels_sync:decide_differences"), {**asked, "difference": [one.pk for one in found]})
+
+
+def confirmed(client, page, **fields):
+    asked = {"to": page.context["to"], "seen": page.context["seen"], **fields}
+    return client.post(page.wsgi_request.get_full_path(), asked, follow=True)
+
+
+def test_those_that_were_ticked_are_shown_first_and_then_overwritten(client, channel, shop):
+    *found, _ = differing(channel, shop, 3)
+    user = sign_in(client, "planner")
+
+    page = chosen(client, found)
+    before = [one.done for one in Difference.objects.all()]
+    answer = confirmed(client, page)
+
+    assert "CANDLE-00 Candle shop Unexplained 10 4 10 send Sent" in words_of(page)
+    assert "Overwrite 2" in words_of(page)
+    assert before == [Done.TOLD] * 3
+    assert set(Difference.objects.filter(done=Done.OVERWRITTEN, done_by=user)) == set(found)
+    assert "2 figures go out again." in words_of(answer)
+    assert answer.request["PATH_INFO"] == reverse("channels_sync:channel_drift", args=["shop"])
+
+
+def test_all_of_a_cause_are_chosen_whatever_page_is_shown(client, channel, shop):
+    found = differing(channel, shop, 55, theirs=0)
+    Difference.objects.filter(pk=found[0].pk).update(cause="edited")
+    sign_in(client, "planner")
+    asked = {"which": "all", "cause": "unexplained", "to": "adopt"}
+
+    page = chosen(client, **asked)
+    refused = confirmed(client, page, typed="5")
+    answer = confirmed(client, page, typed="54")
+
+    assert "Type 54 to confirm" in words_of(page)
+    assert (refused.status_code, "Type 54 to confirm that you mean all" in words_of(refused)) == (409, True)
+    assert Difference.objects.filter(done=Done.ADOPTED).count() == 54
+    assert "54 listings are frozen at the channel" in words_of(answer)
+    assert Difference.objects.get(pk=found[0].pk).done == Done.TOLD
+
+
+def test_what_does_not_fit_stands_there_with_its_reason(client, channel, shop):
+    fits, sold = differing(channel, shop, 2)
+    Difference.objects.filter(pk=sold.pk).update(cause="sold")
+    sign_in(client, "planner")
+
+    page = chosen(client, [fits, sold])
+
+    assert "Do not fit, and stay as they are Listing Why CANDLE-01 Orders of the channel explain" in words_of(page)
+    assert "Overwrite 1" in words_of(page)
+
+
+def test_what_moved_since_it_was_shown_is_named_and_left(client, channel, shop):
+    fits, moved = differing(channel, shop, 2)
+    sign_in(client, "planner")
+    page = chosen(client, [fits, moved])
+    Difference.objects.filter(pk=moved.pk).update(theirs=1)
+
+    answer = confirmed(client, page)
+
+    assert "1 figure goes out again. 1 does not fit and was left." in words_of(answer)
+    assert "CANDLE-01 It changed since you looked: the channel shows 1 now" in words_of(answer)
+    assert [Difference.objects.get(pk=one.pk).done for one in (fits, moved)] == [Done.OVERWRITTEN, Done.TOLD]
+
+
+def test_nothing_ticked_says_so(client, channel, shop):
+    differing(channel, shop)
+    sign_in(client, "planner")
+
+    page = client.get(reverse("channels_sync:decide_differences"), {"to": "leave", "channel": "shop"}, follow=True)
+
+    assert "Nothing is ticked." in words_of(page)
+
+
+@pytest.mark.parametrize("asked", [{}, {"to": "burn"}, {"to": "leave", "seen": "1:1:x"}, {"to": "leave", "seen": ""}])
+def test_a_decision_nobody_can_read_is_refused(client, channel, shop, asked):
+    differing(channel, shop)
+    sign_in(client, "planner")
+
+    assert client.post(reverse("channels_sync:decide_differences"), asked).status_code == 400
+    assert Difference.objects.get().done == Done.TOLD
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator", "approver"])
+def test_others_do_not_decide_about_many(client, channel, shop, role):
+    [one] = differing(channel, shop)
+    sign_in(client, role)
+
+    assert "Those I ticked" not in words_of(client.get(reverse("channels_sync:channel_drift", args=["shop"])))
+    assert chosen(client, [one]).status_code == 403
+    assert client.post(reverse("channels_sync:decide_differences"), {"to": "leave"}).status_code == 403
+
+
+def test_the_plan_for_one_and_for_twenty_takes_the_same_statements(client, channel, shop):
+    first, *rest = differing(channel, shop, 21)
+    sign_in(client, "planner")
+    chosen(client, [first])
+
+    def statements(found):
+        with CaptureQueriesContext(connection) as captured:
+            page = chosen(client, found)
+        assert len(page.context["outlook"].changes) == len(found)
+        return len(captured)
+
+    assert statements([first]) == statements(rest)

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from channels_sync.forensics import Gap
+from channels_sync.forensics import Gap, Stage
 from channels_sync.models import PublicationLine
 from channels_sync.operations.absorbing import absorb_changes
 from channels_sync.operations.controlling import pause_channel
@@ -117,6 +117,28 @@ def test_the_page_puts_verdict_changes_and_figures_beside_each_other(client, lis
     assert page.context["rows"][0].change.quantity == Decimal(-4)
     assert "Which sale could not be delivered?" in client.get(address).content.decode()
     assert address in client.get(reverse("channels_sync:listing", args=[listing.pk])).content.decode()
+
+
+def test_the_page_says_how_long_the_gap_lasted_and_which_buffer_prevents_it(client, listing):
+    taken(listing, "4")
+    client.force_login(make_user(role="planner"))
+    moment = timezone.localtime()
+
+    found = inquire(listing=listing, moment=timezone.now(), quantity=2)
+    page = client.get(
+        reverse("channels_sync:oversell", args=[listing.pk]),
+        {"moment": moment.strftime("%Y-%m-%dT%H:%M:%S.%f"), "quantity": "2"},
+    )
+
+    assert (found.verdict.buffer.units, found.verdict.buffer.deliverable) == (4, 1)
+    assert found.verdict.delay.guilty.stage == Stage.WORKING_OUT
+    text = page.content.decode()
+    assert "With a buffer of 4 pcs, and everything else as it was, it would have shown 1." in text
+    assert "Recorded to worked out" in text
+    assert (
+        f"{reverse('channels_sync:edit_policy')}?channel={listing.channel_id}&amp;listing_sku=CANDLE&amp;buffer=4"
+        in text
+    )
 
 
 def test_a_moment_to_come_and_no_quantity_are_refused_in_words(client, listing):
