@@ -17,11 +17,11 @@ Where a person refused a fall, the figure that was shown takes the place of the 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Context, Decimal
 from fractions import Fraction
 
-from channels_sync.allocation.facts import Makeable, Offer, Snapshot
+from channels_sync.allocation.facts import Incoming, Makeable, Offer, Snapshot
 from channels_sync.allocation.terms import FIXED, HUNDRED, Terms
 from inventory.quantities import PLACES, ZERO, round_down, round_up
 from inventory.records import record
@@ -89,12 +89,7 @@ def supply_of(snapshot: Snapshot, terms: Terms, now: datetime) -> Supply:
         if free > ZERO:
             available += free
     if terms.counts_incoming:
-        today = now.date()
-        days = terms.incoming_days.value
-        last = None if days is None else today + timedelta(days=int(days))
-        for one in snapshot.incoming:
-            if one.expected_on is not None and today <= one.expected_on and (last is None or one.expected_on <= last):
-                incoming += one.quantity
+        incoming = sum((one.quantity for one in counted_incoming(snapshot, terms, now)), ZERO)
     if terms.counts_buildable and snapshot.makeable is not None:
         buildable = _part(max(ZERO, built_by(snapshot.makeable, terms)), terms.buildable_percent.value)
     if terms.counts_suppliers:
@@ -104,6 +99,16 @@ def supply_of(snapshot: Snapshot, terms: Terms, now: datetime) -> Supply:
         if terms.supplier_maximum.value is not None:
             suppliers = min(suppliers, terms.supplier_maximum.value)
     return Supply(available, incoming, buildable, suppliers)
+
+
+def counted_incoming(snapshot: Snapshot, terms: Terms, now: datetime) -> list[Incoming]:
+    """What is on its way and will be there in time, where the policy counts that. Days are those of the zone of `now`."""
+    if not terms.counts_incoming:
+        return []
+    today = now.date()
+    days = terms.incoming_days.value
+    last = date.max if days is None else today + timedelta(days=int(days))
+    return [one for one in snapshot.incoming if one.expected_on is not None and today <= one.expected_on <= last]
 
 
 def built_by(made: Makeable, terms: Terms) -> Decimal:
