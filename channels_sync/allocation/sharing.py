@@ -4,7 +4,7 @@ Supply lies in pools: a site each, and one for every layer that is not stock. A 
 most so much. What several listings in partition may show together is never more than what the pools hold, and when the pools
 grow nobody's figure falls.
 
-1. Ring-fences are cut out first, in order of priority; what is fenced is nobody else's.
+1. Ring-fences are cut out first, in order of priority, of what fewest draw on first; what is fenced is nobody else's.
 2. As much of a pool as a rule calls scarce goes by priority: each listing takes what it can show of what those before it left.
    While there is less than that, it is all there is to show.
 3. Otherwise: a listing in the pool sees all that is not fenced by others; `fenced` sees its own fence alone, also when scarce;
@@ -90,8 +90,9 @@ def share_out(claims: Iterable[Claim], *, step: Decimal, exposed: Exposed) -> di
     everybody = sorted(claims, key=lambda claim: claim.order)
     ordered = [claim for claim in everybody if not claim.is_fixed]
     trial = _trial_shares(everybody, step)
-    turns = _turns(ordered, trial, exposed)
-    return _within_trial(everybody, _allotments(ordered, turns, step), trial)
+    order = _taking_order(ordered)
+    turns = _turns(ordered, trial, exposed, step, order)
+    return _within_trial(everybody, _allotments(ordered, turns, step, order), trial)
 
 
 def divide(total: Decimal, weights: Sequence[Fraction], step: Decimal, kept: Sequence[Decimal] = ()) -> list[Decimal]:
@@ -132,7 +133,16 @@ def _total(parts: Iterable[Decimal]) -> Decimal:
 # --- fences ---
 
 
-def _fenced(claims: Sequence[Claim]) -> _Pools:
+def _taking_order(claims: Sequence[Claim]) -> list[str]:
+    """The pools, first what fewest draw on: others lose least when a listing has more of what it alone counts."""
+    drawing: dict[str, list[int]] = {}
+    for claim in claims:
+        for name in claim.draws:
+            drawing.setdefault(name, []).append(claim.listing_id)
+    return sorted(drawing, key=lambda name: (len(drawing[name]), drawing[name], name))
+
+
+def _fenced(claims: Sequence[Claim], order: Sequence[str]) -> _Pools:
     """The pools once every ring-fence was cut out. A pool holds the most that anybody may draw of it."""
     left: dict[str, Decimal] = {}
     for claim in claims:
@@ -141,15 +151,17 @@ def _fenced(claims: Sequence[Claim]) -> _Pools:
     pools = _Pools(left)
     for claim in claims:
         if claim.fence > ZERO:
-            pools.fences[claim.listing_id] = _take(pools.left, claim.draws, claim.fence)
+            pools.fences[claim.listing_id] = _take(pools.left, claim.draws, claim.fence, order)
     return pools
 
 
-def _take(left: dict[str, Decimal], draws: Mapping[str, Decimal], wanted: Decimal) -> dict[str, Decimal]:
-    """Take up to `wanted` out of the pools, in order of their names; what was taken of each."""
+def _take(
+    left: dict[str, Decimal], draws: Mapping[str, Decimal], wanted: Decimal, order: Sequence[str]
+) -> dict[str, Decimal]:
+    """Take up to `wanted` out of the pools, in the order given; what was taken of each."""
     taken: dict[str, Decimal] = {}
-    for name in sorted(draws):
-        part = max(ZERO, min(wanted, left[name], draws[name]))
+    for name in order:
+        part = max(ZERO, min(wanted, left[name], draws[name])) if name in draws else ZERO
         if part:
             left[name] -= part
             taken[name] = part
@@ -160,12 +172,12 @@ def _take(left: dict[str, Decimal], draws: Mapping[str, Decimal], wanted: Decima
 # --- priority ---
 
 
-def _first_parts(claims: Sequence[Claim]) -> dict[str, Decimal]:
-    """How much of a pool goes by priority: the most that a rule of those who draw on it calls scarce."""
+def _first_parts(claims: Sequence[Claim], step: Decimal) -> dict[str, Decimal]:
+    """How much of a pool goes by priority: the most that a rule of those who draw on it calls scarce, in whole steps."""
     found: dict[str, Decimal] = {}
     for claim in claims:
         if claim.scarce_below > 0:
-            part = round_up(claim.scarce_below, PLACES)
+            part = round_up(claim.scarce_below, step)
             for name in claim.draws:
                 found[name] = max(found.get(name, ZERO), part)
     return found
@@ -175,23 +187,25 @@ def _scarce_pools(claims: Sequence[Claim]) -> set[str]:
     return {name for claim in claims if claim.whole < claim.scarce_below for name in claim.draws}
 
 
-def _turns(ordered: Sequence[Claim], trial: Mapping[int, Decimal], exposed: Exposed) -> dict[int, _Turn]:
+def _turns(
+    ordered: Sequence[Claim], trial: Mapping[int, Decimal], exposed: Exposed, step: Decimal, order: Sequence[str]
+) -> dict[int, _Turn]:
     """Everybody's turn at what goes by priority, by listing; empty where nothing does."""
-    first = _first_parts(ordered)
+    first = _first_parts(ordered, step)
     if not first:
         return {}
     cut = [
         replace(claim, draws={name: min(draw, first[name]) for name, draw in claim.draws.items() if name in first})
         for claim in ordered
     ]
-    pools = _fenced(cut)
+    pools = _fenced(cut, order)
     found = {}
     for place, claim in enumerate(cut, start=1):
         own = pools.fence_of(claim)
         seen = own if claim.sharing == FENCED else pools.seen_by(claim)
         limit = min(_total(seen.values()), trial.get(claim.listing_id, Decimal("Infinity")))
         shown = exposed(claim.listing_id, Allotment(limit, claim.whole, ""))
-        taken = _take(pools.left, claim.draws, shown - min(shown, _total(own.values())))
+        taken = _take(pools.left, claim.draws, shown - min(shown, _total(own.values())), order)
         found[claim.listing_id] = _Turn(place, seen, shown, taken)
     return found
 
@@ -199,8 +213,10 @@ def _turns(ordered: Sequence[Claim], trial: Mapping[int, Decimal], exposed: Expo
 # --- shares ---
 
 
-def _allotments(ordered: Sequence[Claim], turns: Mapping[int, _Turn], step: Decimal) -> dict[int, Allotment]:
-    pools = _fenced(ordered)
+def _allotments(
+    ordered: Sequence[Claim], turns: Mapping[int, _Turn], step: Decimal, order: Sequence[str]
+) -> dict[int, Allotment]:
+    pools = _fenced(ordered, order)
     scarce = _scarce_pools(ordered)
     sharers = [claim for claim in ordered if claim.sharing in (WEIGHT, DEMAND)]
     parts = _parts(sharers, pools, turns, _gone(ordered, turns, scarce), step)

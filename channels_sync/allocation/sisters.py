@@ -16,7 +16,7 @@ from channels_sync.allocation.facts import Allotment, Offer, Snapshot, SourceSto
 from channels_sync.allocation.formula import counted_incoming, supply_of
 from channels_sync.allocation.sharing import Claim, share_out
 from channels_sync.allocation.terms import DEMAND, FIXED, Terms
-from inventory.quantities import ZERO
+from inventory.quantities import ZERO, round_down
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class _Draw:
 
 
 def draws_of(sisters: Sequence[Sister], *, now: datetime) -> dict[int, dict[str, Decimal]]:
-    """By listing, what it may draw of each pool. Pools that the same listings count, and count alike, are one pool.
+    """By listing, what it may draw of each pool, in whole steps. Pools that the same listings count, and count alike, are one.
 
     So a division is rounded once and not at every site, and what only some count is divided among them alone.
     """
@@ -136,7 +136,11 @@ def draws_of(sisters: Sequence[Sister], *, now: datetime) -> dict[int, dict[str,
         for name, draw in draws.items():
             pool = names.get(name, name)
             own[pool] = own.get(pool, ZERO) + draw.quantity
-    return found
+    step = sisters[0].offer.step
+    return {
+        listing_id: {pool: round_down(Fraction(quantity), step) for pool, quantity in own.items()}
+        for listing_id, own in found.items()
+    }
 
 
 def _draws(one: Sister, *, now: datetime) -> dict[str, _Draw]:

@@ -23,7 +23,7 @@ from channels_sync.allocation import (
     Terms,
     share_out,
 )
-from channels_sync.allocation.sisters import Sister, quantities_of
+from channels_sync.allocation.sisters import Sister, draws_of, quantities_of
 from tests.properties.sizes import histories
 
 ONE = Decimal(1)
@@ -73,16 +73,31 @@ def shown(listings, stock, step):
     return figures
 
 
-def exempt(listings):
-    """Those served by priority after one whose pack or minimum leaves over what it takes back later: see docs/rules.md."""
+def exempt(turns):
+    """Listings that may fall for what others take back while something goes by priority; docs/rules.md names the cases.
+
+    `turns` are all listings in the order of priority: number, whether its pack or minimum may leave less of more, and the
+    pools it draws on. Of one pool only those that come later can lose. Of several everybody can; also where one listing draws
+    on two pools of which neither is counted only by listings that count the other too, since it may take from either.
+    """
+    drawing = {}
+    for number, _, pools in turns:
+        for pool in pools:
+            drawing.setdefault(pool, set()).add(number)
+    found, before = set(), False
+    for number, may_leave_less, pools in turns:
+        if before:
+            found.add(number)
+        crosses = any(not (drawing[a] <= drawing[b] or drawing[b] <= drawing[a]) for a, b in combinations(pools, 2))
+        before = before or may_leave_less or crosses
+    return {number for number, _, _ in turns} if before and len(drawing) > 1 else found
+
+
+def exempt_listings(listings):
     if not any(one.claim.scarce_below for one in listings):
         return set()
-    found, after = set(), False
-    for one in sorted(listings, key=lambda one: one.claim.order):
-        if after:
-            found.add(one.claim.listing_id)
-        after = after or one.may_leave_less
-    return found
+    ordered = sorted(listings, key=lambda one: one.claim.order)
+    return exempt([(one.claim.listing_id, one.may_leave_less, one.pools) for one in ordered])
 
 
 def listing(
@@ -95,7 +110,7 @@ def listing(
 
 
 POOLS = "123"
-small = st.integers(0, 60)
+small = st.integers(0, 30)
 amounts = st.fixed_dictionaries(dict.fromkeys(POOLS, small))
 
 
@@ -118,28 +133,32 @@ def listings_of_an_item(draw, sharings=("pool", "weight", "demand", "fenced")):
         found.append(
             Listing(
                 claim,
-                draw(st.just(frozenset(POOLS)) | st.frozensets(st.sampled_from(POOLS), min_size=1)),
+                frozenset(draw(st.sampled_from(("123", "123", "12", "1", "2", "13", "3")))),
                 percent=draw(st.sampled_from([Decimal(100)] * 3 + [Decimal(50), Decimal(33)])),
                 buffer=draw(st.just(ZERO) | st.integers(0, 9).map(Decimal)),
-                minimum=draw(st.just(ZERO) | st.integers(0, 9).map(Decimal)),
+                minimum=draw(st.sampled_from([ZERO] * 6 + [Decimal(3), Decimal(9)])),
                 maximum=draw(st.just(Decimal(10**6)) | small.map(Decimal)),
-                pack=draw(st.sampled_from([ONE] * 3 + [Decimal(2), Decimal(6)])),
+                pack=draw(st.sampled_from([ONE] * 6 + [Decimal(2), Decimal(6)])),
             )
         )
     return found
 
 
 @thorough
-@given(listings_of_an_item(), amounts, amounts)
-@example([listing(1, priority=1, scarce_below=10), listing(2)], {"1": 9}, {"1": 1})
-def test_more_stock_lowers_nobody(listings, stock, more):
-    """Fails when above the threshold everything is shared anew, when `fenced` sees more than its fence while scarce, and when
-    shares are rounded by largest remainders."""
-    before = shown(listings, {name: Decimal(quantity) for name, quantity in stock.items()}, ONE)
-    after = shown(listings, {name: Decimal(quantity + more[name]) for name, quantity in stock.items()}, ONE)
-
-    for number in before.keys() - exempt(listings):
-        assert before[number] <= after[number], f"listing {number} falls: {before} -> {after}"
+@given(listings_of_an_item(), amounts, st.lists(st.sampled_from(POOLS), min_size=5, max_size=20))
+@example([listing(1, priority=1, scarce_below=10), listing(2)], {"1": 8}, ["1"] * 3)
+def test_more_stock_lowers_nobody(listings, stock, arriving):
+    """Piece by piece. Fails when above the threshold everything is shared anew, when `fenced` sees more than its fence while
+    scarce, and when shares are rounded by largest remainders."""
+    there = {name: Decimal(quantity) for name, quantity in stock.items()}
+    spared = exempt_listings(listings)
+    before = shown(listings, there, ONE)
+    for name in arriving:
+        there[name] += 1
+        after = shown(listings, there, ONE)
+        for number in before.keys() - spared:
+            assert before[number] <= after[number], f"listing {number} falls at {there}: {before} -> {after}"
+        before = after
 
 
 @thorough
@@ -181,7 +200,7 @@ def term_values(draw, alike):
         "buffer": draw(st.just(ZERO) | st.integers(0, 9).map(Decimal)),
         "buffer_percent": draw(st.sampled_from([ZERO, ZERO, Decimal(10)])),
         "buffer_days": draw(st.sampled_from([ZERO, ZERO, Decimal(3)])),
-        "minimum": draw(st.just(ZERO) | st.integers(0, 9).map(Decimal)),
+        "minimum": draw(st.sampled_from([ZERO] * 6 + [Decimal(3), Decimal(9)])),
         "maximum": draw(st.none() | small.map(Decimal)),
         **alike,
     }
@@ -237,7 +256,19 @@ class Supply:
         return replace(sister, snapshot=replace(snapshot, sources=sources))
 
 
-supplies = st.builds(Supply, st.tuples(small, small), st.tuples(small, small), small, small, small)
+few = st.just(0) | st.integers(0, 25)
+supplies = st.builds(Supply, st.tuples(few, few), st.tuples(few, few), few, few, few)
+arrivals = st.sampled_from(
+    [
+        Supply((1, 0), (0, 0), 0, 0, 0),
+        Supply((0, 1), (0, 0), 0, 0, 0),
+        Supply((0, 0), (1, 0), 0, 0, 0),
+        Supply((0, 0), (0, 1), 0, 0, 0),
+        Supply((0, 0), (0, 0), 1, 1, 0),
+        Supply((0, 0), (0, 0), 0, 1, 0),
+        Supply((0, 0), (0, 0), 0, 0, 1),
+    ]
+)
 
 
 @st.composite
@@ -256,7 +287,7 @@ def sisters(draw):
     found = []
     for number in range(draw(st.integers(1, 4))):
         channel = draw(st.integers(0, 2))
-        pack = draw(st.sampled_from(["1", "1", "1", "6"]))
+        pack = draw(st.sampled_from(["1"] * 6 + ["6"]))
         sites = SITES if channel else SITES[:1]
         found.append(
             Sister(
@@ -271,29 +302,34 @@ def sisters(draw):
     return found
 
 
-def exempt_sisters(listings):
+def exempt_sisters(listings, supply):
     if not any(one.terms.scarce_below.value or one.terms.scarce_days.value for one in listings):
         return set()
-    found, after = set(), False
-    for one in sorted(listings, key=lambda one: (one.terms.priority.value, one.listing_id)):
-        if after:
-            found.add(one.listing_id)
-        may_leave_less = one.offer.pack_size > ONE or one.terms.minimum.value > ZERO
-        after = after or (may_leave_less and one.terms.basis.value != "fixed")
-    return found
+    draws = draws_of([supply.seen_by(one) for one in listings], now=NOW)
+    ordered = sorted(listings, key=lambda one: (one.terms.priority.value, one.listing_id))
+    return exempt(
+        [
+            (one.listing_id, one.offer.pack_size > ONE or one.terms.minimum.value > ZERO, draws[one.listing_id])
+            for one in ordered
+            if one.terms.basis.value != "fixed"
+        ]
+    )
 
 
 @thorough
-@given(sisters(), supplies, supplies)
-def test_more_of_any_supply_lowers_no_figure_of_the_item(listings, supply, more):
+@given(sisters(), supplies, st.lists(arrivals, min_size=5, max_size=15))
+def test_more_of_any_supply_lowers_no_figure_of_the_item(listings, supply, arriving):
     """Fails when arrivals that only some listings count are one pool for all, and when a buffer in percent counts pieces."""
     before = quantities_of([supply.seen_by(one) for one in listings], now=NOW)
-    after = quantities_of([supply.plus(more).seen_by(one) for one in listings], now=NOW)
-
-    spared = exempt_sisters(listings)
-    for one, was, becomes in zip(listings, before, after, strict=True):
-        if one.listing_id not in spared:
-            assert was <= becomes, f"listing {one.listing_id} falls: {before} -> {after}"
+    for more in arriving:
+        supply = supply.plus(more)
+        after = quantities_of([supply.seen_by(one) for one in listings], now=NOW)
+        spared = exempt_sisters(listings, supply)
+        for one, was, becomes in zip(listings, before, after, strict=True):
+            assert was <= becomes or one.listing_id in spared, (
+                f"{one.listing_id} falls at {supply}: {before} -> {after}"
+            )
+        before = after
 
 
 def test_a_pack_that_fills_takes_back_what_the_next_had_while_scarce():
@@ -325,3 +361,55 @@ def test_a_fence_alone_is_no_more_while_scarce():
     fenced = listing(1, priority=1, scarce_below=20, sharing="fenced", fence=3)
 
     assert shown([fenced, listing(2)], {"1": Decimal(12)}, ONE) == {1: 3, 2: 9}
+
+
+def test_a_percentage_of_what_is_scarce_stays_at_the_threshold():
+    half = listing(1, priority=1, scarce_below=10, percent=Decimal(50))
+
+    assert shown([half, listing(2)], {"1": Decimal(9)}, ONE) == {1: 4, 2: 5}
+    assert shown([half, listing(2)], {"1": Decimal(10)}, ONE) == {1: 5, 2: 5}
+
+
+def test_more_of_what_the_first_alone_counts_takes_nothing_from_the_next():
+    half = listing(1, pools="12", priority=1, scarce_below=60, percent=Decimal(50))
+    next_one = listing(2)
+
+    assert shown([half, next_one], {"1": Decimal(10), "2": Decimal(0)}, ONE) == {1: 5, 2: 5}
+    assert shown([half, next_one], {"1": Decimal(10), "2": Decimal(10)}, ONE) == {1: 10, 2: 10}
+
+
+def sister(number, **values):
+    offer = Offer(number, "CANDLE", "pcs", ONE, ONE, 10**6)
+    terms = Terms(**{name: Term(value) for name, value in values.items()})
+    return Sister(number, number, offer, terms, Snapshot(1, None, ()), {site: str(site) for site in SITES})
+
+
+def test_arrivals_that_only_one_counts_are_divided_with_nobody():
+    soon = sister(1, basis="promise", sharing="weight", incoming_days=Decimal(5))
+    any_day = sister(2, basis="promise", sharing="weight")
+
+    figures = [
+        quantities_of([supply.seen_by(one) for one in (soon, any_day)], now=NOW)
+        for supply in (Supply((0, 0), (0, 20), 0, 0, 0), Supply((0, 0), (2, 20), 0, 0, 0))
+    ]
+
+    assert figures == [[0, 20], [1, 21]]
+
+
+def test_sites_that_all_count_are_divided_together():
+    """Rounded at every site, the first would get the odd piece of both."""
+    listings = [sister(number, sharing="weight") for number in (1, 2)]
+
+    assert quantities_of([Supply((1, 1), (0, 0), 0, 0, 0).seen_by(one) for one in listings], now=NOW) == [1, 1]
+
+
+def test_pieces_of_a_step_that_one_leaves_make_no_piece_of_another():
+    alike = {"scarce_below": Decimal(60), "supplier_percent": Decimal(60), "buildable_percent": Decimal(80)}
+    listings = [sister(1, priority=ONE, **alike), sister(2, basis="buildable", **alike)]
+
+    figures = [
+        quantities_of([Supply((0, 0), (0, 0), 1, 1, suppliers).seen_by(one) for one in listings], now=NOW)
+        for suppliers in (3, 5)
+    ]
+
+    assert figures == [[1, 0], [3, 0]]
