@@ -322,9 +322,17 @@ def _grow_together(
 def _grow_one_by_one(
     shop: Shop, wanted: Mapping[int, Want], numbers: dict[int, Decimal], growing: Sequence[int]
 ) -> list[int]:
-    """Give each a step more, the least served first, and return those that got one: the others have all they can have."""
+    """Give each a step more and return those that got one: the others have all they can have.
+
+    First comes whoever is least served with a step more (highest averages): sorted by what each has already, a larger stock could
+    move a step from one to another.
+    """
+
+    def served(one: int) -> Fraction:
+        return (Fraction(numbers[one]) + Fraction(shop.makes[one].step)) / Fraction(wanted[one].weight)
+
     still = []
-    for one in sorted(growing, key=lambda one: (Fraction(numbers[one]) / Fraction(wanted[one].weight), one)):
+    for one in sorted(growing, key=lambda one: (served(one), one)):
         if _is_full(shop, one, numbers[one], wanted[one]):
             continue
         more = {**numbers, one: numbers[one] + shop.makes[one].step}

@@ -27,10 +27,13 @@ class Derivation:
     snapshot: Snapshot
     terms: Terms
     quantity: int
+    format: int = stored.FORMAT
+    """Which formula it was worked out by; see stored.py."""
 
     @property
     def steps(self) -> Steps:
-        return work_out(self.snapshot, self.terms, self.offer, self.at)
+        counts_whole_steps = self.format >= stored.WHOLE_STEPS_FROM
+        return work_out(self.snapshot, self.terms, self.offer, self.at, counts_whole_steps=counts_whole_steps)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -45,7 +48,7 @@ class Derivation:
     def to_json(self) -> dict[str, Any]:
         """Plain values for a JSON column; decimals are texts, and what says nothing is left out."""
         return {
-            "format": stored.FORMAT,
+            "format": self.format,
             "at": self.at.isoformat(),
             "quantity": self.quantity,
             "listing": stored.offer_to_json(self.offer),
@@ -56,14 +59,16 @@ class Derivation:
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Derivation:
         """Raises ValueError for a format this version does not know."""
-        if kept.get("format") not in (1, stored.FORMAT):
-            raise ValueError(f"This derivation has the format {kept.get('format')!r}; known are 1 and {stored.FORMAT}.")
+        number = kept.get("format")
+        if not isinstance(number, int) or number not in range(1, stored.FORMAT + 1):
+            raise ValueError(f"This derivation has the format {number!r}; known are 1 to {stored.FORMAT}.")
         return cls(
             at=datetime.fromisoformat(kept["at"]),
             offer=stored.offer_from_json(kept["listing"]),
             snapshot=stored.snapshot_from_json(kept["stock"]),
             terms=stored.terms_from_json(kept),
             quantity=kept["quantity"],
+            format=max(number, 2),
         )
 
 
@@ -86,7 +91,7 @@ class DerivationTexts:
         stock = self._shared(derivation.snapshot, stored.snapshot_to_json)
         terms = self._shared(derivation.terms, stored.terms_to_json)
         return (
-            f'{{"format":{stored.FORMAT},"at":{at},"quantity":{derivation.quantity},'
+            f'{{"format":{derivation.format},"at":{at},"quantity":{derivation.quantity},'
             f'"listing":{self._offer(derivation.offer)},"stock":{stock},{terms[1:]}'
         )
 

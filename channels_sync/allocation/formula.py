@@ -3,7 +3,7 @@
     supply    = sum over sources of max(0, available) + incoming + share of buildable + share of suppliers' stock
                 (each layer only where the policy counts it; a fixed figure takes the place of all of them)
     published = floor to packs( at most maximum( 0 below minimum( floor to steps(
-                    percent of max(0, at most the listing's allotment(supply) - buffer) ) ) ) )
+                    percent of max(0, floor to steps( at most the listing's allotment(supply) ) - buffer) ) ) ) )
 
 What could be built is divided by degrees where the policy says so: from all that could be made of it alone (0 %) to its part
 of what can be made of all products together (100 %, the default).
@@ -17,11 +17,11 @@ Where a person refused a fall, the figure that was shown takes the place of the 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Context, Decimal
 from fractions import Fraction
 
-from channels_sync.allocation.facts import Makeable, Offer, Snapshot
+from channels_sync.allocation.facts import Incoming, Makeable, Offer, Snapshot
 from channels_sync.allocation.terms import FIXED, HUNDRED, Terms
 from inventory.quantities import PLACES, ZERO, round_down, round_up
 from inventory.records import record
@@ -60,6 +60,8 @@ class Steps:
 
     supply: Supply
     allotted: Decimal
+    counted: Decimal
+    """The allotted in whole steps; without that, a piece of a step more would round a buffer in percent up by a whole one."""
     buffer: Buffer
     after_buffer: Decimal
     share: Decimal
@@ -89,12 +91,7 @@ def supply_of(snapshot: Snapshot, terms: Terms, now: datetime) -> Supply:
         if free > ZERO:
             available += free
     if terms.counts_incoming:
-        today = now.date()
-        days = terms.incoming_days.value
-        last = None if days is None else today + timedelta(days=int(days))
-        for one in snapshot.incoming:
-            if one.expected_on is not None and today <= one.expected_on and (last is None or one.expected_on <= last):
-                incoming += one.quantity
+        incoming = sum((one.quantity for one in counted_incoming(snapshot, terms, now)), ZERO)
     if terms.counts_buildable and snapshot.makeable is not None:
         buildable = _part(max(ZERO, built_by(snapshot.makeable, terms)), terms.buildable_percent.value)
     if terms.counts_suppliers:
@@ -104,6 +101,16 @@ def supply_of(snapshot: Snapshot, terms: Terms, now: datetime) -> Supply:
         if terms.supplier_maximum.value is not None:
             suppliers = min(suppliers, terms.supplier_maximum.value)
     return Supply(available, incoming, buildable, suppliers)
+
+
+def counted_incoming(snapshot: Snapshot, terms: Terms, now: datetime) -> list[Incoming]:
+    """What is on its way and will be there in time, where the policy counts that. Days are those of the zone of `now`."""
+    if not terms.counts_incoming:
+        return []
+    today = now.date()
+    days = terms.incoming_days.value
+    last = date.max if days is None else today + timedelta(days=int(days))
+    return [one for one in snapshot.incoming if one.expected_on is not None and today <= one.expected_on <= last]
 
 
 def built_by(made: Makeable, terms: Terms) -> Decimal:
@@ -120,26 +127,28 @@ def part_of_the_way(alone: Decimal, part: Decimal, percent: Decimal) -> Decimal:
     return round_down(Fraction(alone) - (Fraction(alone) - Fraction(part)) * Fraction(percent) / 100, PLACES)
 
 
-def buffer_of(snapshot: Snapshot, terms: Terms, offer: Offer, allotted: Decimal) -> Buffer:
+def buffer_of(snapshot: Snapshot, terms: Terms, offer: Offer, counted: Decimal) -> Buffer:
     """The largest of the buffers the policy names."""
     units = terms.buffer.value
     found = _NO_BUFFER if units <= ZERO else Buffer(units, "buffer")
     kept: dict[str, Decimal] = {}
     if terms.buffer_percent.value:
-        kept["buffer_percent"] = round_up(Fraction(allotted) * Fraction(terms.buffer_percent.value) / 100, offer.step)
+        kept["buffer_percent"] = round_up(Fraction(counted) * Fraction(terms.buffer_percent.value) / 100, offer.step)
     if terms.buffer_days.value and snapshot.demand is not None:
         kept["buffer_days"] = round_up(snapshot.demand.daily * Fraction(terms.buffer_days.value), offer.step)
     if terms.doubt_percent.value and snapshot.confidence is not None:
         part = Fraction(terms.doubt_percent.value) / 100 * snapshot.confidence.doubt / 100
-        kept["doubt_percent"] = round_up(Fraction(allotted) * part, offer.step)
+        kept["doubt_percent"] = round_up(Fraction(counted) * part, offer.step)
     for name, quantity in kept.items():
         if quantity > found.quantity:
             found = Buffer(quantity, name)
     return found
 
 
-def work_out(snapshot: Snapshot, terms: Terms, offer: Offer, now: datetime) -> Steps:
-    """Every step of the formula for one listing."""
+def work_out(
+    snapshot: Snapshot, terms: Terms, offer: Offer, now: datetime, *, counts_whole_steps: bool = True
+) -> Steps:
+    """Every step of the formula for one listing. Before derivations had format 3 pieces of a step counted until the end."""
     withdrawn = offer.withdrawn
     until = terms.trial_until.value
     if not withdrawn and until is not None and now.date() > until:
@@ -149,8 +158,9 @@ def work_out(snapshot: Snapshot, terms: Terms, offer: Offer, now: datetime) -> S
     allotted = terms.fixed_quantity.value if is_fixed else supply.total
     if snapshot.allotment is not None:
         allotted = min(allotted, snapshot.allotment.limit)
-    buffer = _NO_BUFFER if is_fixed else buffer_of(snapshot, terms, offer, allotted)
-    after_buffer = max(ZERO, allotted - buffer.quantity)
+    counted = _whole_steps(allotted, HUNDRED, offer.step) if counts_whole_steps else allotted
+    buffer = _NO_BUFFER if is_fixed else buffer_of(snapshot, terms, offer, counted)
+    after_buffer = max(ZERO, counted - buffer.quantity)
     percent = HUNDRED if is_fixed else terms.percent.value
     share = _whole_steps(after_buffer, percent, offer.step)
     after_minimum = ZERO if share < terms.minimum.value or withdrawn else share
@@ -162,7 +172,18 @@ def work_out(snapshot: Snapshot, terms: Terms, offer: Offer, now: datetime) -> S
     if offer.lid is not None:
         packs = min(packs, offer.lid)
     return Steps(
-        supply, allotted, buffer, after_buffer, share, after_minimum, after_maximum, packs, withdrawn, is_frozen, given
+        supply,
+        allotted,
+        counted,
+        buffer,
+        after_buffer,
+        share,
+        after_minimum,
+        after_maximum,
+        packs,
+        withdrawn,
+        is_frozen,
+        given,
     )
 
 

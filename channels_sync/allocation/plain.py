@@ -60,8 +60,8 @@ _SENTENCES: dict[str, str] = {
     "weight": "Weighs {}.",
     "ring_fence": "{} are kept for it alone.",
     "priority": "Has priority {} when scarce.",
-    "scarce_below": "Goes by priority with fewer than {}.",
-    "scarce_days": "Goes by priority with fewer than {} days of demand.",
+    "scarce_below": "Goes by priority with fewer than {}; with more, shares grow from what that gave.",
+    "scarce_days": "Goes by priority with fewer than {} days of demand; with more, shares grow from what that gave.",
     "trial_limit": "On trial: {} in all on every channel together.",
     "trial_until": "The trial ends after {}.",
 }

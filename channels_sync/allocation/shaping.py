@@ -11,9 +11,10 @@ from enum import Enum
 from typing import Any
 
 from channels_sync.allocation.derivation import Derivation
+from channels_sync.allocation.facts import Snapshot
 from channels_sync.allocation.formula import Steps
 from channels_sync.allocation.sharing import Decider, decider_of
-from channels_sync.allocation.sisters import is_scarce
+from channels_sync.allocation.sisters import scarce_below
 from channels_sync.allocation.terms import BUILT_IN, BY_WEIGHT, DEMAND, FIXED, HUNDRED, NAMES, WEIGHT, Term, Terms
 from channels_sync.allocation.words import BUFFERS
 from inventory.quantities import as_text
@@ -122,12 +123,10 @@ def _pool(derivation: Derivation) -> Iterator[tuple[str, str]]:
     if decider is Decider.TRIAL:
         yield from _trial(terms)
         return
-    if decider is Decider.SCARCITY:
+    if decider.is_by_priority or decider is Decider.SHARE:
         there = f"it could count on {as_text(allotment.pool)} {derivation.offer.unit}"
-        if allotment.pool < terms.scarce_below.value:
-            yield "scarce_below", there
-        elif is_scarce(terms, snapshot, allotment.pool):
-            yield "scarce_days", there
+        yield from ((name, there) for name in _scarcity(terms, snapshot))
+    if decider.is_by_priority:
         yield "priority", ""
     else:
         yield "sharing", ""
@@ -138,8 +137,20 @@ def _pool(derivation: Derivation) -> Iterator[tuple[str, str]]:
             yield "divided_percent", ""
     if decider is Decider.OWN_FENCE or _is_set(terms, "ring_fence"):
         yield "ring_fence", ""
-    if decider is not Decider.SCARCITY and _is_set(terms, "priority"):
-        yield "priority", "decides whose ring-fence is cut out first, and ties"
+    if not decider.is_by_priority and _is_set(terms, "priority"):
+        yield (
+            "priority",
+            "decides who is served first where something is scarce, whose ring-fence is cut out first, and ties",
+        )
+
+
+def _scarcity(terms: Terms, snapshot: Snapshot) -> Iterator[str]:
+    """The setting that says how much goes by priority: units or days of demand, whichever is more."""
+    units, most = terms.scarce_below.value, scarce_below(terms, snapshot)
+    if most > units:
+        yield "scarce_days"
+    elif units:
+        yield "scarce_below"
 
 
 def _trial(terms: Terms) -> Iterator[tuple[str, str]]:
@@ -173,8 +184,8 @@ def _of_another(derivation: Derivation, other: Terms) -> Iterator[str]:
         return
     if is_fixed:
         return
-    if decider is Decider.SCARCITY:
-        if not is_scarce(own, derivation.snapshot, allotment.pool):
+    if decider.is_by_priority:
+        if allotment.pool >= scarce_below(own, derivation.snapshot):
             yield from ("scarce_below", "scarce_days")
         yield "priority"
     if decider is Decider.SHARE and other.sharing.value in (WEIGHT, DEMAND):

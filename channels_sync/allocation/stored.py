@@ -1,6 +1,7 @@
 """Derivations as compact JSON. A change of the formula or of the shape takes the next format and keeps the old reader.
 
-Format 1 knew four terms and no layer but stock; it is read as what it is, a case of the present one.
+Format 1 knew four terms and no layer but stock; it is read as what it is, a case of format 2.
+Format 2 has the shape of the present one; its formula brought a quantity down to whole steps at the end only.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from channels_sync.allocation.facts import (
 from channels_sync.allocation.terms import BUILT_IN, BUILT_IN_TERMS, NAMES, Rule, Term, Terms
 from inventory.quantities import ZERO, as_text
 
-FORMAT = 2
+FORMAT = 3
+WHOLE_STEPS_FROM = 3
+"""From this format on what is allotted is brought down to whole steps before the buffer is taken."""
 _DATES = frozenset({"trial_until"})
 _WORDS = frozenset({"basis", "building", "sharing"})
 

@@ -25,9 +25,9 @@ def in_words(steps: Steps, *, snapshot: Snapshot, terms: Terms, offer: Offer) ->
     """Such as `on hand 160 - reserved 24 - buffer 8 = 128 x 50 % = 64 -> pack of 6 -> 10`."""
     text = "".join(_supply(steps, snapshot=snapshot, terms=terms))
     is_said = text in (f"on hand {as_text(steps.after_buffer)}", f"fixed figure {as_text(steps.after_buffer)}")
-    if snapshot.allotment is not None and steps.allotted != _whole(steps, terms):
-        is_said = True
-        text += f" {_ARROW} {snapshot.allotment.reason} {_ARROW} {as_text(steps.allotted)}"
+    counted = "".join(_counted(steps, snapshot=snapshot, terms=terms, offer=offer))
+    is_said = is_said or bool(counted)
+    text += counted
     if steps.buffer.quantity:
         text += f" {_MINUS} {BUFFERS[steps.buffer.name]} {as_text(steps.buffer.quantity)}"
     if not is_said or steps.buffer.quantity:
@@ -54,6 +54,14 @@ def in_words(steps: Steps, *, snapshot: Snapshot, terms: Terms, offer: Offer) ->
     if steps.is_frozen:
         text += f" {_ARROW} frozen at {offer.lid}: {offer.frozen}"
     return text
+
+
+def _counted(steps: Steps, *, snapshot: Snapshot, terms: Terms, offer: Offer) -> Iterator[str]:
+    """What of the supply the listing counts on, where that is less."""
+    if snapshot.allotment is not None and steps.allotted != _whole(steps, terms):
+        yield f" {_ARROW} {snapshot.allotment.reason} {_ARROW} {as_text(steps.allotted)}"
+    if steps.counted != steps.allotted:
+        yield f" {_ARROW} steps of {as_text(offer.step)} {_ARROW} {as_text(steps.counted)}"
 
 
 def _whole(steps: Steps, terms: Terms) -> object:

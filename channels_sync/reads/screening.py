@@ -101,7 +101,10 @@ JOIN (
 LEFT JOIN channels_sync_listingpush p ON p.listing_id = l.id AND {of_pushes}
 CROSS JOIN LATERAL (
   SELECT CASE WHEN k.is_fixed THEN k.fixed WHEN NOT k.is_buildable THEN {available} WHEN k.counts_all THEN {whole}
-    ELSE {available} + trunc(i.makeable * k.built_part, 6) END AS allotted
+    ELSE {available} + trunc(i.makeable * k.built_part, 6) END AS quantity
+) g
+CROSS JOIN LATERAL (
+  SELECT CASE WHEN i.is_one THEN trunc(g.quantity) ELSE div(g.quantity, i.step) * i.step END AS allotted
 ) a
 CROSS JOIN LATERAL (
   SELECT CASE WHEN k.is_fixed THEN a.allotted

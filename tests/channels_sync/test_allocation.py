@@ -156,8 +156,8 @@ def test_without_a_policy_everything_is_shown_and_says_so():
 def test_refuses_a_stored_form_it_does_not_know():
     _, derivation = publish(stock("1"))
 
-    with pytest.raises(ValueError, match="format 3"):
-        Derivation.from_json({**derivation.to_json(), "format": 3})
+    with pytest.raises(ValueError, match="format 4"):
+        Derivation.from_json({**derivation.to_json(), "format": 4})
 
 
 quantities = st.decimals(min_value=0, max_value=10**9, places=6, allow_nan=False)

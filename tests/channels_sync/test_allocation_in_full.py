@@ -225,6 +225,31 @@ def test_reads_what_was_stored_before_there_were_layers():
     assert Derivation.from_json(json.loads(json.dumps(derivation.to_json()))) == derivation
 
 
+def test_a_piece_of_a_step_more_rounds_no_buffer_up():
+    """One that could be built, of which 30 % count, beside 10: a buffer of 10 % stays 1."""
+    policy = terms(basis="buildable", buildable_percent="30", buffer_percent="10")
+
+    assert publish(stock("10", makeable=made("0")), policy)[0] == 9
+    assert publish(stock("10", makeable=made("1")), policy)[0] == 9
+
+
+def test_what_was_stored_before_whole_steps_counted_recomputes_as_it_was():
+    policy = terms(basis="buildable", buildable_percent="30", buffer_percent="10")
+    snapshot = stock("10", makeable=made("1"))
+    kept = {**publish(snapshot, policy)[1].to_json(), "format": 2, "quantity": 8}
+
+    derivation = Derivation.from_json(kept)
+
+    assert recompute(derivation) == derivation.quantity == 8
+    assert derivation.to_json() == kept
+    assert derivation.in_words().endswith(f"{MINUS} buffer in percent 2 = 8.3 {ARROW} steps of 1 {ARROW} 8")
+    assert (
+        publish(snapshot, policy)[1]
+        .in_words()
+        .endswith(f"{ARROW} steps of 1 {ARROW} 10 {MINUS} buffer in percent 1 = 9")
+    )
+
+
 def test_what_is_stored_names_only_what_somebody_set():
     kept = publish(stock("5"), terms(buffer="2"))[1].to_json()
 

@@ -60,7 +60,7 @@ def test_who_draws_on_one_site_alone_shares_only_that():
 
 
 def test_scarce_items_go_to_the_first_by_priority():
-    first = claim(1, priority=Decimal(5), is_served_by_priority=True)
+    first = claim(1, priority=Decimal(5), scarce_below=Fraction(101))
     second = claim(2, priority=Decimal(1))
 
     found = limits(first, second, exposed=lambda listing_id, allotment: min(allotment.limit, Decimal(60)))
@@ -98,7 +98,7 @@ claims = st.builds(
     fence=st.just(Decimal(0)) | quantities,
     priority=st.integers(0, 3).map(Decimal),
     trial_limit=st.none() | quantities,
-    is_served_by_priority=st.booleans(),
+    scarce_below=st.just(Fraction(0)) | quantities.map(Fraction),
 )
 groups = st.lists(claims, max_size=6, unique_by=lambda one: one.listing_id)
 thorough = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -21,6 +21,7 @@ from production.contention import (
     worst_rate,
 )
 from production.explosion import Rate
+from tests.properties.sizes import histories
 
 ONE, GRAM = Decimal(1), Decimal("0.001")
 WAX, JAR, LID, CORE, CANDLE, TIN, SET = 1, 2, 3, 4, 11, 12, 13
@@ -240,3 +241,24 @@ def test_the_largest_run_can_be_made_and_one_step_more_cannot(pool):
         beyond = dict(pool.stock)
         run(pool, item, most + pool.makes[item].step, beyond)
         assert any(quantity < 0 for quantity in beyond.values())
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=5), st.integers(0, 40), st.integers(1, 40))
+@settings(max_examples=histories("BACKFLUSH_PARTITIONS", usual=60), deadline=None)
+def test_more_of_what_all_take_alike_lowers_nobodys_number(weights, wax, more):
+    """Fails when what is left over goes to those who have least and not to those who would have least with a step more."""
+    makes = [make(CANDLE + place, rate(WAX, 1)) for place in range(len(weights))]
+    wanted = {one.item_id: Want(Decimal(weight)) for one, weight in zip(makes, weights, strict=True)}
+
+    before = partition(shop(*makes, wax=wax), wanted)
+    after = partition(shop(*makes, wax=wax + more), wanted)
+
+    assert all(before[one] <= after[one] for one in wanted)
+
+
+def test_more_of_another_component_may_lower_a_number():
+    """By its nature: a jar more lets candles take their part of the wax, which tins had because nobody else could use it."""
+    wanted = {CANDLE: Want(ONE), TIN: Want(ONE)}
+
+    assert partition(candles(wax="1", jar="2", lid="99"), wanted) == {CANDLE: 2, TIN: 6}
+    assert partition(candles(wax="1", jar="99", lid="99"), wanted) == {CANDLE: 3, TIN: 4}
