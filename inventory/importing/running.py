@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import TypeVar
 
 from django.db import transaction
 from django.db.models import Max
@@ -55,6 +56,7 @@ class ImportKind:
     order: int = 50
 
 
+R = TypeVar("R")
 Outlook = Callable[[Collection[int]], Sequence[str]]
 """What follows elsewhere when more or less of these items (ids) can be promised, a sentence each."""
 _kinds: dict[str, ImportKind] = {}
@@ -108,7 +110,7 @@ def run_import(
     )
 
     def work() -> Report:
-        newest = StockChange.objects.aggregate(newest=Max("pk"))["newest"] or 0
+        newest = _newest_news()
         with as_bulk(f"import {kind.name}", actor_id=getattr(actor, "pk", None)):
             report = kind.perform(table, wanted, actor)
         report.summary += _follows(report, newest)
@@ -123,10 +125,29 @@ def run_import(
     return run_in_transaction(work)
 
 
+def rehearse(work: Callable[[], R]) -> tuple[R, list[str]]:
+    """Do something, tell what that would mean elsewhere, a sentence each, and undo it all. Raises what `work` raises."""
+
+    def run() -> tuple[R, list[str]]:
+        newest = _newest_news()
+        result = work()
+        told = _told_after(newest)
+        transaction.set_rollback(True)
+        return result, told
+
+    return run_in_transaction(run)
+
+
 def _follows(report: Report, newest: int) -> list[str]:
     """What the news that the import left, those after `newest`, means elsewhere."""
-    if not report.changes_something:
-        return []
+    return _told_after(newest) if report.changes_something else []
+
+
+def _newest_news() -> int:
+    return StockChange.objects.aggregate(newest=Max("pk"))["newest"] or 0
+
+
+def _told_after(newest: int) -> list[str]:
     autodiscover_modules("importing.kinds")
     told = StockChange.objects.filter(pk__gt=newest).values_list("items", flat=True)
     items = {item_id for touched in told for item_id in touched}

@@ -1,19 +1,49 @@
-"""The page that takes reports of places we do not run."""
+"""The page that takes reports of places we do not run. What one changes is shown before it is taken: on demand, and always
+where it changes many items.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods
 
+from inventory.bulk import ITEMS_MIN
 from inventory.errors import DomainError
 from inventory.filters import LocationChoices
 from inventory.forms.reporting import ExternalReportForm
+from inventory.importing.running import rehearse
 from inventory.models import Location
-from inventory.operations.reporting import REPORTING_KINDS, ReportResult, report_external_stock
+from inventory.operations.reporting import REPORTING_KINDS, Difference, ReportResult, report_external_stock
 from inventory.reads.freshness import freshness_of_places
 from inventory.web import Crumb, go_to, render_page
+
+DIFFERENCES_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOutlook:
+    """What a report would post, and what that would change elsewhere, a sentence each. Nothing of it is done yet."""
+
+    differences: Sequence[Difference]
+    told: Sequence[str]
+
+    @property
+    def fingerprint(self) -> str:
+        rows = [
+            (one.item.pk, one.location.pk, one.lot_code, one.status, one.booked, one.reported)
+            for one in self.differences
+        ]
+        return hashlib.sha256(repr((rows, self.told)).encode()).hexdigest()
+
+    @property
+    def largest(self) -> Sequence[Difference]:
+        return sorted(self.differences, key=lambda one: -abs(one.quantity))[:DIFFERENCES_SHOWN]
 
 
 @require_http_methods(["GET", "POST"])
@@ -21,11 +51,13 @@ from inventory.web import Crumb, go_to, render_page
 def report(request: HttpRequest) -> HttpResponse:
     """Take one report; GET shows how old the figures of each such place are."""
     form = ExternalReportForm(request.POST or None)
+    outlook: ReportOutlook | None = None
     if form.is_valid():
         data = form.cleaned_data
         location: Location = data["location"]
-        try:
-            result = report_external_stock(
+
+        def take() -> ReportResult:
+            return report_external_stock(
                 key=data["key"],
                 location=location,
                 as_of=data["as_of"],
@@ -34,10 +66,14 @@ def report(request: HttpRequest) -> HttpResponse:
                 reference=data["reference"],
                 actor=request.user,
             )
+
+        try:
+            if "look" in request.POST or data["is_complete"] or len(data["lines"]) >= ITEMS_MIN:
+                outlook = _outlook(take, request.POST)
+            if outlook is None:
+                return go_to(request, "inventory:external_stock", message=_message(location, take()))
         except DomainError as error:
             form.add_error(None, error.message)
-        else:
-            return go_to(request, "inventory:external_stock", message=_message(location, result))
     choices = LocationChoices()
     fresh = freshness_of_places(choices.locations)
     return render_page(
@@ -47,8 +83,22 @@ def report(request: HttpRequest) -> HttpResponse:
         title="Reported stock",
         crumbs=[Crumb("Stock board", reverse("inventory:board"))],
         form=form if request.method == "POST" else ExternalReportForm(),
+        outlook=outlook,
         outside=[(place, fresh[place.pk]) for place in choices.locations if place.kind in REPORTING_KINDS],
     )
+
+
+def _outlook(take: Callable[[], ReportResult], sent: QueryDict) -> ReportOutlook | None:
+    """What a report would do, where somebody asks, or it changes many items and what that does was not shown yet.
+
+    What was shown is named by what it would post and change: when that is another by now, it is shown again.
+    """
+    result, told = rehearse(take)
+    many = len({difference.item for difference in result.differences}) >= ITEMS_MIN
+    if result.replayed or not ("look" in sent or many):
+        return None
+    found = ReportOutlook(result.differences, told)
+    return None if sent.get("shown") == found.fingerprint and "look" not in sent else found
 
 
 def _message(location: Location, result: ReportResult) -> SafeString:

@@ -57,16 +57,45 @@ def offers(shop, place, count, **item):
 def report_by_page(partner, listings, quantity):
     client = Client()
     client.force_login(make_user(role="planner"))
-    answer = client.post(
-        "/stock/reported/",
-        {
-            "key": str(uuid4()),
-            "location": partner.pk,
-            "as_of": f"{timezone.localtime():%Y-%m-%dT%H:%M:%S}",
-            "lines": "\n".join(f"{listing.item.sku}\t{quantity}" for listing in listings),
-        },
-    )
+    said = {
+        "key": str(uuid4()),
+        "location": partner.pk,
+        "as_of": f"{timezone.localtime():%Y-%m-%dT%H:%M:%S}",
+        "lines": "\n".join(f"{listing.item.sku}\t{quantity}" for listing in listings),
+    }
+    answer = client.post("/stock/reported/", said)
+    if answer.status_code == 200:  # what it changes is shown first
+        answer = client.post("/stock/reported/", {**said, "shown": answer.context["outlook"].fingerprint})
     assert answer.status_code == 302, answer.content.decode()
+
+
+def test_what_a_report_of_many_items_changes_on_channels_is_shown_before_it_is_taken(shop, partner):
+    channel, listings = offers(shop, partner, bulk.ITEMS_MIN)
+    client = Client()
+    client.force_login(make_user(role="planner"))
+    said = {
+        "key": str(uuid4()),
+        "location": partner.pk,
+        "as_of": f"{timezone.localtime():%Y-%m-%dT%H:%M:%S}",
+        "lines": "\n".join(f"{listing.item.sku} 0" for listing in listings),
+    }
+
+    page = client.post("/stock/reported/", said)
+    words = " ".join(page.content.decode().split())
+    shown = page.context["outlook"].fingerprint
+    untouched = not StockChange.objects.exists()
+    another = client.post(
+        "/stock/reported/", {**said, "lines": said["lines"].replace("SKU-000 0", "SKU-000 1"), "shown": shown}
+    )
+    taken = client.post("/stock/reported/", {**said, "shown": shown})
+
+    assert (page.status_code, untouched, another.status_code, taken.status_code) == (200, True, 200, 302)
+    assert f"{bulk.ITEMS_MIN}</span> differences to the book would be posted" in words
+    assert (
+        f"{channel.name}: {bulk.ITEMS_MIN} of {bulk.ITEMS_MIN} listings show another figure, 200 → 0 in all; 20 go to zero"
+        in words
+    )
+    assert StockChange.objects.count() == 1
 
 
 def report_by_rest(partner, listings, quantity):

@@ -55,6 +55,18 @@ def test_what_is_wrong_with_lines_is_told_by_line_and_nothing_is_posted(as_plann
     assert not Posting.objects.exists()
 
 
+def test_what_a_report_changes_can_be_looked_at_first(as_planner, partner):
+    item = make_item(sku="WAX")
+    put_on_hand(item, partner, "5", effective_at=timezone.now() - timedelta(hours=1))
+
+    page = send(as_planner, partner, "WAX 4", look="1")
+
+    assert page.status_code == 200
+    assert "</span> difference to the book would be posted" in page.content.decode()
+    assert on_hand(item) == 5
+    assert not Posting.objects.filter(kind="adjustment").exists()
+
+
 def test_a_double_click_does_one_thing(as_planner, partner):
     item, key = make_item(sku="WAX"), str(uuid4())
     put_on_hand(item, partner, "5", effective_at=timezone.now() - timedelta(hours=1))
