@@ -226,6 +226,7 @@ SPECTACULAR_SETTINGS = {
         "DriftOrOverwritten": "channels_sync.api.drift_settings.OR_OVERWRITTEN",
         "DriftOrAdopted": "channels_sync.api.drift_settings.OR_ADOPTED",
         "OversellVerdict": "channels_sync.api.looking.GAPS",
+        "PublishStage": "channels_sync.api.looking.STAGES",
         "GenealogyDirection": "inventory.api.lots.DIRECTIONS",
         "BatchMode": "production.api.completion_batches.MODES",
         "Tracking": "inventory.models.Tracking",
