@@ -112,7 +112,8 @@ class FakeShop:
 
     def _reading(self, ref, item):
         figure = None if item in self.unstocked else self.figures[item]
-        return QuantityReading(ref, item, PLACE, item, figure, figure, 0, datetime.now(UTC))
+        sku = item.removeprefix("item-")
+        return QuantityReading(ref, item, PLACE, sku, figure, figure, 0, datetime.now(UTC))
 
     def publish_quantities(self, pushes, *, keys=DERIVED_KEYS):
         self.calls.append(list(pushes))
