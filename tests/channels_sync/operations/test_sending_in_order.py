@@ -282,6 +282,25 @@ def test_what_a_refusal_left_over_and_got_lost_keeps_its_key_and_what_was_refuse
     assert [shop.shows(listing) for listing in listings] == [12, 12]
 
 
+def test_a_sender_whose_lease_ended_during_its_first_call_makes_no_second_one(shop, channel, site):
+    """Fails when it does not ask whether its rows are still its own: the other sender's figure is there already."""
+    first, second = (showing(shop, channel, site, 10) for _ in range(2))
+    raise_by(first, site, 2)
+    raise_by(second, site, 2)  # a run of its own, and so a call of its own
+    sent_before = len(shop.calls)
+
+    def another_sender():
+        time_passes()
+        raise_by(second, site, 3)
+        publish_due(channel_id=channel.pk)
+
+    shop.during_call = another_sender
+    publish_due(channel_id=channel.pk)
+
+    sent = [push.version for call in shop.calls[sent_before:] for push in call if push.listing_ref == str(second.pk)]
+    assert (sent, shop.shows(second)) == ([3], 15)
+
+
 @pytest.mark.parametrize("wanted", [10, 11])
 @pytest.mark.parametrize("is_held", [True, False])
 def test_a_lost_raise_that_was_done_is_lowered_although_raises_wait(shop, channel, site, monkeypatch, wanted, is_held):
